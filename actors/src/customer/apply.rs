@@ -1,0 +1,47 @@
+//! Folding a customer's events. It only assigns (N4).
+
+use super::event::Event;
+use super::state::{Customer, OpenRequest};
+
+pub(super) fn apply(state: &mut Customer, event: &Event) {
+    match event {
+        Event::Registered { id, profile } => {
+            state.id = Some(*id);
+            state.profile = Some(profile.clone());
+        }
+        Event::ProfileChanged { profile } => state.profile = Some(profile.clone()),
+        Event::VirtualIbanAssigned { virtual_iban } => {
+            state.virtual_iban = Some(virtual_iban.clone());
+        }
+        Event::PaymentMethodAdded { slot, method } => {
+            state.payment_methods.insert(*slot, method.clone());
+        }
+        Event::PaymentMethodExpiring { slot, notices, generation, .. } => {
+            if let Some(method) = state.payment_methods.get_mut(slot) {
+                method.notices = *notices;
+                method.generation = *generation;
+            }
+        }
+        Event::RequestOpened { request, outstanding, due_on } => {
+            let open = OpenRequest { outstanding: *outstanding, due_on: *due_on };
+            state.open_requests.insert(*request, open);
+        }
+        Event::OutstandingChanged { request, outstanding } => {
+            if let Some(open) = state.open_requests.get_mut(request) {
+                open.outstanding = *outstanding;
+            }
+        }
+        Event::RequestClosed { request } => {
+            state.open_requests.remove(request);
+        }
+        Event::CreditAdded { amount } => {
+            let credit = state.credit.entry(amount.currency()).or_default();
+            *credit = credit.saturating_add(amount.minor());
+        }
+        Event::TransferPlaced { transfer, amount } => {
+            state.placed_transfers.insert(*transfer, *amount);
+        }
+        Event::ReminderSent { at, .. } => state.last_contact_at = Some(*at),
+        Event::ReminderSuppressed { .. } => {}
+    }
+}

@@ -1,0 +1,126 @@
+//! What can be asked of a customer.
+
+use thiserror::Error;
+
+use super::state::Profile;
+use crate::delivery::Channel;
+use crate::transfer::ReferenceHit;
+use crate::values::{
+    CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban,
+};
+
+/// A command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Make the customer known, or bring its details up to date.
+    Register {
+        /// Its id.
+        id: CustomerId,
+        /// Who it is.
+        profile: Profile,
+        /// The account number reserved for it, if the tenant has a pool.
+        virtual_iban: Option<VirtualIban>,
+    },
+    /// Keep a card.
+    AddPaymentMethod {
+        /// The provider's token.
+        token: String,
+        /// The last four digits.
+        last4: String,
+        /// The last day of the month printed on it.
+        expires_on: Date,
+        /// Whether recurring payments are collected from it.
+        backs_recurring: bool,
+    },
+    /// A card comes close to its end.
+    CardExpiryDue {
+        /// Its slot.
+        slot: u16,
+        /// Which arming fired.
+        generation: u32,
+        /// When it was due.
+        due: Timestamp,
+    },
+    /// A request was issued: remember what is open.
+    OpenRequest {
+        /// The request.
+        request: PaymentRequestId,
+        /// What is left to pay.
+        outstanding: Money,
+        /// The payment deadline.
+        due_on: Date,
+    },
+    /// What is left of a request changed; nothing left, or `None` after a cancellation, closes it.
+    ChangeOutstanding {
+        /// The request.
+        request: PaymentRequestId,
+        /// What is left to pay.
+        outstanding: Option<Money>,
+    },
+    /// Keep an excess as credit.
+    AddCredit(Money),
+    /// Find what a received transfer pays.
+    PlaceTransfer(PlaceTransfer),
+    /// Write to the customer about a request.
+    Remind(Reminder),
+}
+
+/// A transfer to be placed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlaceTransfer {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// What was received.
+    pub amount: Money,
+    /// References of this customer's requests found in it, in the order found.
+    pub hits: Vec<ReferenceHit>,
+    /// Whether it came in on the customer's own account number.
+    pub on_virtual_iban: bool,
+}
+
+/// A reminder that a request asks the customer to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reminder {
+    /// The request.
+    pub request: PaymentRequestId,
+    /// The step's name.
+    pub step: String,
+    /// Channels, the preferred first.
+    pub channels: Vec<Channel>,
+    /// The template.
+    pub template: String,
+}
+
+impl Command {
+    /// The name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Register { .. } => "register_customer",
+            Command::AddPaymentMethod { .. } => "add_payment_method",
+            Command::CardExpiryDue { .. } => "card_expiry_due",
+            Command::OpenRequest { .. } => "open_request",
+            Command::ChangeOutstanding { .. } => "change_outstanding",
+            Command::AddCredit(_) => "add_credit",
+            Command::PlaceTransfer(_) => "place_transfer",
+            Command::Remind(_) => "remind",
+        }
+    }
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Rejection {
+    #[error("the customer is not known")]
+    Unknown,
+    #[error("the customer has {0} open payment requests, the most there can be")]
+    TooManyRequests(usize),
+    #[error("the customer has {0} payment methods, the most there can be")]
+    TooManyMethods(usize),
+    #[error("payment method '{token}' is already known with another {field}")]
+    MethodDiffers {
+        /// The token.
+        token: String,
+        /// What differs.
+        field: &'static str,
+    },
+}

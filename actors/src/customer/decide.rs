@@ -1,0 +1,229 @@
+//! What a customer decides.
+
+use super::apply::apply;
+use super::command::{Command, PlaceTransfer, Rejection, Reminder};
+use super::event::Event;
+use super::state::{Customer, PaymentMethod, Profile};
+use crate::delivery::{Channel, Guard, Recipient};
+use crate::limits;
+use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
+use crate::payment_request;
+use crate::transfer::{self, Placement, place};
+use crate::values::{
+    CustomerId, Date, Money, PaymentRequestId, Timestamp, VirtualIban,
+};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+impl Machine for Customer {
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
+        match command {
+            Command::Register { id, profile, virtual_iban } => {
+                Ok(register(self, *id, profile, virtual_iban.as_ref()))
+            }
+            command => decide(self, self.id.ok_or(Rejection::Unknown)?, command, context),
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        apply(self, event);
+    }
+}
+
+fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context<'_>) -> Decided {
+    match command {
+        Command::Register { .. } => Ok(Decision::default()), // Handled by the caller.
+        Command::AddPaymentMethod { token, last4, expires_on, backs_recurring } => {
+            let new = NewMethod { token, last4, expires_on: *expires_on, backs_recurring: *backs_recurring };
+            add_payment_method(state, &new, context)
+        }
+        Command::CardExpiryDue { slot, generation, due } => {
+            Ok(card_expiry_due(state, *slot, *generation, *due, context))
+        }
+        Command::OpenRequest { request, outstanding, due_on } => {
+            open_request(state, *request, *outstanding, *due_on)
+        }
+        Command::ChangeOutstanding { request, outstanding } => {
+            Ok(change_outstanding(state, *request, *outstanding))
+        }
+        Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
+        Command::PlaceTransfer(received) => Ok(place_transfer(state, received)),
+        Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
+    }
+}
+
+fn register(
+    state: &Customer, id: CustomerId, profile: &Profile, virtual_iban: Option<&VirtualIban>,
+) -> Decision<Event> {
+    let mut decision = match &state.profile {
+        None => Decision::of(Event::Registered { id, profile: profile.clone() }),
+        Some(known) if known == profile => Decision::default(), // The same file again.
+        Some(_) => Decision::of(Event::ProfileChanged { profile: profile.clone() }),
+    };
+    if let (None, Some(virtual_iban)) = (&state.virtual_iban, virtual_iban) {
+        decision.push(Event::VirtualIbanAssigned { virtual_iban: virtual_iban.clone() });
+    }
+    decision
+}
+
+struct NewMethod<'a> {
+    token: &'a str,
+    last4: &'a str,
+    expires_on: Date,
+    backs_recurring: bool,
+}
+
+fn add_payment_method(state: &Customer, new: &NewMethod<'_>, context: &Context<'_>) -> Decided {
+    let known = state.payment_methods.iter().find(|(_, method)| method.token == new.token);
+    let slot = match known {
+        Some((_, method)) if method.last4 != new.last4 => {
+            return Err(Rejection::MethodDiffers { token: new.token.to_owned(), field: "last4" });
+        }
+        Some((_, method))
+            if method.expires_on == new.expires_on
+                && method.backs_recurring == new.backs_recurring =>
+        {
+            return Ok(Decision::default());
+        }
+        Some((slot, _)) => *slot,
+        None if state.payment_methods.len() >= limits::PAYMENT_METHODS_MAX => {
+            return Err(Rejection::TooManyMethods(limits::PAYMENT_METHODS_MAX));
+        }
+        None => state.payment_methods.keys().next_back().map_or(0, |last| last.saturating_add(1)),
+    };
+    let generation = known.map_or(0, |(_, method)| method.generation).wrapping_add(1);
+    let method = PaymentMethod {
+        token: new.token.to_owned(),
+        last4: new.last4.to_owned(),
+        expires_on: new.expires_on,
+        backs_recurring: new.backs_recurring,
+        notices: 0,
+        generation,
+    };
+    let mut decision = Decision::default();
+    if let Some(due) = next_notice(&method, context) {
+        let purpose = Purpose::CardExpiry(slot);
+        decision.effect(Effect::ArmTimer { purpose, due, generation });
+    }
+    decision.push(Event::PaymentMethodAdded { slot, method });
+    Ok(decision)
+}
+
+/// When the next notice of a card's end is due: 09:00 local, `card_notices_days` before it. A
+/// notice whose day has passed is given at once, the earlier ones are skipped.
+fn next_notice(method: &PaymentMethod, context: &Context<'_>) -> Option<Timestamp> {
+    let notices = &context.policies.card_notices_days;
+    let days = notices.get(usize::from(method.notices))?;
+    let due = method.expires_on.plus_days(-days).at(9, 0, &context.policies.zone);
+    let end = method.expires_on.at(23, 59, &context.policies.zone);
+    (context.now <= end).then_some(due)
+}
+
+fn card_expiry_due(
+    state: &Customer, slot: u16, generation: u32, due: Timestamp, context: &Context<'_>,
+) -> Decision<Event> {
+    let Some(method) = state.payment_methods.get(&slot) else { return Decision::default() };
+    if method.generation != generation {
+        return Decision::default(); // The card was renewed since.
+    }
+    crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
+    let today = context.now.date_in(&context.policies.zone);
+    let days_to_expiry = method.expires_on.days_since(today);
+    let given = context.policies.card_notices_days.iter().filter(|days| **days >= days_to_expiry).count();
+    let notices = u16::try_from(given).unwrap_or(u16::MAX).max(method.notices.saturating_add(1));
+    let generation = generation.wrapping_add(1);
+    let mut decision = Decision::of(Event::PaymentMethodExpiring { slot, days_to_expiry, notices, generation });
+    let next = PaymentMethod { notices, generation, ..method.clone() };
+    if let Some(due) = next_notice(&next, context) {
+        let purpose = Purpose::CardExpiry(slot);
+        decision.effect(Effect::ArmTimer { purpose, due, generation });
+    }
+    decision
+}
+
+fn open_request(
+    state: &Customer, request: PaymentRequestId, outstanding: Money, due_on: Date,
+) -> Decided {
+    if state.open_requests.contains_key(&request) {
+        return Ok(Decision::default());
+    }
+    if state.open_requests.len() >= limits::OPEN_REQUESTS_MAX {
+        return Err(Rejection::TooManyRequests(limits::OPEN_REQUESTS_MAX));
+    }
+    Ok(Decision::of(Event::RequestOpened { request, outstanding, due_on }))
+}
+
+fn change_outstanding(
+    state: &Customer, request: PaymentRequestId, outstanding: Option<Money>,
+) -> Decision<Event> {
+    if !state.open_requests.contains_key(&request) {
+        return Decision::default();
+    }
+    match outstanding {
+        Some(outstanding) if outstanding.is_positive() => {
+            Decision::of(Event::OutstandingChanged { request, outstanding })
+        }
+        _ => Decision::of(Event::RequestClosed { request }),
+    }
+}
+
+fn place_transfer(state: &Customer, received: &PlaceTransfer) -> Decision<Event> {
+    let PlaceTransfer { transfer, amount, .. } = received;
+    if state.placed_transfers.contains_key(transfer) {
+        return Decision::default();
+    }
+    let placement = place(received, &state.open_requests);
+    let mut decision = Decision::default();
+    match &placement {
+        Placement::Placed { allocations, credit, .. } => {
+            decision.push(Event::TransferPlaced { transfer: *transfer, amount: *amount });
+            for (request, part) in allocations {
+                let source = payment_request::Source::Transfer(*transfer);
+                let command = payment_request::Command::Allocate { source, amount: *part };
+                decision.tell(Tell::PaymentRequest(*request, command));
+            }
+            if credit.is_positive() {
+                decision.push(Event::CreditAdded { amount: *credit });
+            }
+        }
+        Placement::Doubt { .. } => {}
+    }
+    decision.tell(Tell::Transfer(*transfer, transfer::Command::RecordPlacement(placement)));
+    decision
+}
+
+fn remind(
+    state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>,
+) -> Decision<Event> {
+    let Reminder { request, step, channels, template } = reminder;
+    let suppressed = |reason: &str| {
+        let (request, step) = (*request, step.clone());
+        Decision::of(Event::ReminderSuppressed { request, step, reason: reason.to_owned() })
+    };
+    if !state.open_requests.contains_key(request) {
+        return suppressed("nothing is open any more");
+    }
+    let reachable = |channel: &&Channel| {
+        state.profile.as_ref().is_some_and(|profile| match channel {
+            Channel::Email => profile.email.is_some(),
+            Channel::Sms => profile.phone.is_some(),
+            Channel::Hook | Channel::File => false,
+        })
+    };
+    let Some(channel) = channels.iter().find(reachable).copied() else {
+        return suppressed("no address for any of the step's channels");
+    };
+    let (request, step) = (*request, step.clone());
+    let mut decision = Decision::of(Event::ReminderSent { request, step, channel, at: context.now });
+    decision.effect(Effect::Send {
+        channel,
+        template: template.clone(),
+        recipient: Recipient::Customer(id),
+        guard: Guard::StillOpen(request),
+    });
+    decision
+}

@@ -1,0 +1,102 @@
+//! What happened to a customer. Stored for ever: variants are only ever added at the end (N8).
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{PaymentMethod, Profile};
+use crate::delivery::Channel;
+use crate::values::{
+    CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban,
+};
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// It became known.
+    Registered {
+        /// Its id.
+        id: CustomerId,
+        /// Who it is.
+        profile: Profile,
+    },
+    /// Its details changed.
+    ProfileChanged {
+        /// Who it is now.
+        profile: Profile,
+    },
+    /// It was given an account number of its own.
+    VirtualIbanAssigned {
+        /// The number.
+        virtual_iban: VirtualIban,
+    },
+    /// A card was added or renewed.
+    PaymentMethodAdded {
+        /// Its slot.
+        slot: u16,
+        /// The card.
+        method: PaymentMethod,
+    },
+    /// The end of a card was announced.
+    PaymentMethodExpiring {
+        /// Its slot.
+        slot: u16,
+        /// How many days before its last day.
+        days_to_expiry: i32,
+        /// How many notices have now been given.
+        notices: u16,
+        /// The generation of the timer armed next.
+        generation: u32,
+    },
+    /// A request was opened.
+    RequestOpened {
+        /// The request.
+        request: PaymentRequestId,
+        /// What is left to pay.
+        outstanding: Money,
+        /// The payment deadline.
+        due_on: Date,
+    },
+    /// What is left of a request changed.
+    OutstandingChanged {
+        /// The request.
+        request: PaymentRequestId,
+        /// What is left to pay.
+        outstanding: Money,
+    },
+    /// A request is no longer open.
+    RequestClosed {
+        /// The request.
+        request: PaymentRequestId,
+    },
+    /// Credit was added.
+    CreditAdded {
+        /// How much.
+        amount: Money,
+    },
+    /// A transfer was placed.
+    TransferPlaced {
+        /// The transfer.
+        transfer: TransferId,
+        /// What was received.
+        amount: Money,
+    },
+    /// A reminder leaves.
+    ReminderSent {
+        /// The request.
+        request: PaymentRequestId,
+        /// The step's name.
+        step: String,
+        /// How it leaves.
+        channel: Channel,
+        /// When.
+        at: Timestamp,
+    },
+    /// A reminder was not sent.
+    ReminderSuppressed {
+        /// The request.
+        request: PaymentRequestId,
+        /// The step's name.
+        step: String,
+        /// Why.
+        reason: String,
+    },
+}

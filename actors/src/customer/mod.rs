@@ -1,0 +1,20 @@
+//! A customer: who owes, how to reach them, what they have open, and what credit they hold.
+//!
+//! ```text
+//! Register ─► registered ─► requests open ⇄ close ─► (everything of a customer stays in one lane)
+//!               │   AddPaymentMethod ─► timer ─► expiring (announced) ─► expired
+//!               │   PlaceTransfer ─► allocations to open requests, remainder to credit or a task
+//!               └── Remind ─► sent | suppressed (unreachable)     the governor of all contact
+//! ```
+//!
+//! It is the only holder of personal data (N10). Invariants: INV-02, INV-03.
+
+mod apply;
+mod command;
+mod decide;
+mod event;
+mod state;
+
+pub use command::{Command, PlaceTransfer, Rejection, Reminder};
+pub use event::Event;
+pub use state::{Customer, Kind, OpenRequest, PaymentMethod, Profile};

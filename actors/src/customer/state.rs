@@ -1,0 +1,97 @@
+//! What a customer is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{
+    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber,
+    Timestamp, TransferId, VirtualIban,
+};
+
+/// A consumer or a business: legal guards depend on it (N14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A private person.
+    #[default]
+    Consumer,
+    /// A company or an association.
+    Business,
+}
+
+/// Who the customer is and how to reach them. Personal data: it stays here (N10).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The ERP's key.
+    pub external_ref: String,
+    /// Consumer or business.
+    pub kind: Kind,
+    /// The name as written on documents.
+    pub name: String,
+    /// E-mail, if known.
+    pub email: Option<EmailAddress>,
+    /// Phone, if known.
+    pub phone: Option<PhoneNumber>,
+    /// The language of messages.
+    pub language: Language,
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("external_ref", &self.external_ref)
+            .field("kind", &self.kind)
+            .field("email", &self.email)
+            .field("phone", &self.phone)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A card as the payment provider describes it: a token, never a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentMethod {
+    /// The provider's token.
+    pub token: String,
+    /// The last four digits.
+    pub last4: String,
+    /// The last day of the month printed on the card.
+    pub expires_on: Date,
+    /// Whether a subscription or an instalment plan is collected from it.
+    pub backs_recurring: bool,
+    /// How many notices of its expiry have been given.
+    pub notices: u16,
+    /// The generation of its timer.
+    pub generation: u32,
+}
+
+/// What a customer knows of one open request: enough to match a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRequest {
+    /// What is left to pay.
+    pub outstanding: Money,
+    /// The payment deadline.
+    pub due_on: Date,
+}
+
+/// The state of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Customer {
+    /// The id; set when registered.
+    pub id: Option<CustomerId>,
+    /// Who it is; set when registered.
+    pub profile: Option<Profile>,
+    /// The account number of its own to pay to.
+    pub virtual_iban: Option<VirtualIban>,
+    /// Payment methods, by slot.
+    pub payment_methods: BTreeMap<u16, PaymentMethod>,
+    /// Open requests.
+    pub open_requests: BTreeMap<PaymentRequestId, OpenRequest>,
+    /// Credit left by over-payments, by currency, in minor units.
+    pub credit: BTreeMap<Currency, i64>,
+    /// Transfers already placed, so that the same one is never placed twice.
+    pub placed_transfers: BTreeMap<TransferId, Money>,
+    /// When a person was last written to.
+    pub last_contact_at: Option<Timestamp>,
+}

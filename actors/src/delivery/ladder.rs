@@ -1,0 +1,106 @@
+//! The retry ladder: when a failed delivery is tried again, and when it is given up.
+
+use super::Outcome;
+use crate::values::Timestamp;
+
+/// What a try came to, as the transport saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It arrived.
+    Accepted {
+        /// What the other side said.
+        detail: String,
+    },
+    /// It may work later.
+    Later {
+        /// What went wrong.
+        error: String,
+        /// How long the other side asked to wait, in milliseconds.
+        retry_after_ms: Option<i64>,
+    },
+    /// It will never work.
+    Never {
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// Waits between tries, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ladder {
+    waits_ms: Vec<i64>,
+}
+
+impl Default for Ladder {
+    /// 5 s, 30 s, 2 min, 10 min, 1 h, 4 h, 10 h, 24 h, 24 h: ten tries in about 63 hours.
+    fn default() -> Self {
+        const S: i64 = 1_000;
+        const H: i64 = 3_600 * S;
+        Self::new(vec![5 * S, 30 * S, 120 * S, 600 * S, H, 4 * H, 10 * H, 24 * H, 24 * H])
+    }
+}
+
+impl Ladder {
+    /// A ladder of these waits; one try more than waits.
+    pub fn new(waits_ms: Vec<i64>) -> Self {
+        Self { waits_ms }
+    }
+
+    /// What follows try number `attempt` (1 for the first) that ended with `verdict`.
+    ///
+    /// The wait is the rung, up to a quarter longer by `spread` (so that many failures do not
+    /// return together, and none comes sooner than promised), and at least what the other side
+    /// asked for, at most a day.
+    pub fn outcome(&self, verdict: Verdict, attempt: u32, spread: u64, now: Timestamp) -> Outcome {
+        match verdict {
+            Verdict::Accepted { detail } => Outcome::Delivered { detail },
+            Verdict::Never { error } => Outcome::Dead { error },
+            Verdict::Later { error, retry_after_ms } => {
+                let rung = usize::try_from(attempt).unwrap_or(usize::MAX).saturating_sub(1);
+                match self.waits_ms.get(rung) {
+                    None => Outcome::Dead { error: format!("given up after {attempt} tries: {error}") },
+                    Some(wait_ms) => {
+                        let share = i64::try_from(spread % 251).unwrap_or(0);
+                        let jittered = wait_ms + wait_ms / 1_000 * share;
+                        let asked = retry_after_ms.unwrap_or(0).clamp(0, 86_400_000);
+                        Outcome::RetryAt { at: now.plus_millis(jittered.max(asked)), error }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn later(retry_after_ms: Option<i64>) -> Verdict {
+        Verdict::Later { error: "503".into(), retry_after_ms }
+    }
+
+    #[test]
+    fn ten_tries_then_dead() {
+        let ladder = Ladder::default();
+        let now = Timestamp::from_unix_millis(0);
+        for attempt in 1..=9 {
+            assert!(matches!(ladder.outcome(later(None), attempt, 0, now), Outcome::RetryAt { .. }));
+        }
+        let last = ladder.outcome(later(None), 10, 0, now);
+        assert_eq!(last, Outcome::Dead { error: "given up after 10 tries: 503".into() });
+    }
+
+    #[test]
+    fn never_sooner_than_promised_and_as_late_as_asked() {
+        let ladder = Ladder::default();
+        let now = Timestamp::from_unix_millis(1_000);
+        for spread in 0..600 {
+            let Outcome::RetryAt { at, .. } = ladder.outcome(later(None), 1, spread, now) else { panic!() };
+            assert!((6_000..=7_250).contains(&at.unix_millis()), "{at:?}");
+        }
+        let Outcome::RetryAt { at, .. } = ladder.outcome(later(Some(60_000)), 1, 0, now) else { panic!() };
+        assert_eq!(at.unix_millis(), 61_000);
+        let Outcome::RetryAt { at, .. } = ladder.outcome(later(Some(i64::MAX)), 1, 0, now) else { panic!() };
+        assert_eq!(at.unix_millis(), 86_401_000);
+    }
+}

@@ -1,0 +1,156 @@
+//! A delivery: one message that must leave, until it is delivered, given up or withheld.
+//!
+//! ```text
+//! pending ─► in flight ─► delivered
+//!    ▲            ├─► retry at (the ladder) ─► …tries used up ─► dead (kept for a person)
+//!    └────────────┘   guard no longer holds ─► suppressed
+//! ```
+//!
+//! A delivery's id is derived from the record that made it, so every try and every replay
+//! carries the same id (INV-06, INV-09). It is not the transport: see the service's channels.
+
+mod breaker;
+mod ladder;
+
+pub use breaker::Breaker;
+pub use ladder::{Ladder, Verdict};
+
+use serde::{Deserialize, Serialize};
+
+use crate::rules::Published;
+use crate::values::{CustomerId, DeliveryId, PaymentRequestId, TenantId, Timestamp};
+
+/// How a message leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// E-mail.
+    Email,
+    /// SMS.
+    Sms,
+    /// Signed HTTP call.
+    Hook,
+    /// JSON file.
+    File,
+}
+
+impl Channel {
+    /// Whether people read it.
+    pub fn reaches_people(self) -> bool {
+        matches!(self, Channel::Email | Channel::Sms)
+    }
+
+    /// The word in configuration and on screens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Email => "email",
+            Channel::Sms => "sms",
+            Channel::Hook => "hook",
+            Channel::File => "file",
+        }
+    }
+}
+
+/// To whom a message goes. Addresses are looked up when it leaves (N10).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Recipient {
+    /// A customer.
+    Customer(CustomerId),
+    /// A list of the configuration, such as `sales`.
+    List(String),
+    /// A hook endpoint of the configuration.
+    Endpoint(String),
+    /// An outgoing feed of the configuration.
+    Feed(String),
+    /// The status file of the ERP.
+    StatusExport,
+}
+
+/// What must still hold when a message leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Guard {
+    /// Nothing.
+    None,
+    /// Something is still to be paid (INV-03).
+    StillOpen(PaymentRequestId),
+}
+
+/// One message that must leave: an outbox row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id, the same on every try.
+    pub id: DeliveryId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// How it leaves.
+    pub channel: Channel,
+    /// What it says; machines get the event itself.
+    pub template: Option<String>,
+    /// To whom.
+    pub recipient: Recipient,
+    /// What must still hold.
+    pub guard: Guard,
+    /// What happened.
+    pub event: Published,
+    /// Which rule or scenario asked for it.
+    pub cause: String,
+}
+
+impl Delivery {
+    /// The lane it waits in: one slow recipient never holds up another.
+    pub fn lane(&self) -> String {
+        match &self.recipient {
+            Recipient::Endpoint(name) => format!("hook:{}:{name}", self.tenant),
+            Recipient::Feed(name) => format!("file:{}:{name}", self.tenant),
+            Recipient::StatusExport => format!("status:{}", self.tenant),
+            Recipient::Customer(_) | Recipient::List(_) => self.channel.name().to_owned(),
+        }
+    }
+}
+
+/// How one try ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It arrived.
+    Delivered {
+        /// What the other side said, for a person.
+        detail: String,
+    },
+    /// It did not, and will be tried again.
+    RetryAt {
+        /// When, in system time.
+        at: Timestamp,
+        /// Why it failed.
+        error: String,
+    },
+    /// It is given up, and kept for a person.
+    Dead {
+        /// Why it failed.
+        error: String,
+    },
+    /// It is not wanted any more.
+    Suppressed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Whether nothing more will be tried.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Outcome::RetryAt { .. })
+    }
+}
+
+/// A delivery that has not ended, with what has been tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The row.
+    pub delivery: Delivery,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Not before this, in system time.
+    pub not_before: Timestamp,
+    /// The last error, if it is dead or waiting.
+    pub last_error: Option<String>,
+}

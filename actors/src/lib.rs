@@ -1,0 +1,30 @@
+//! What happens to money owed: pure machines, and the actix actors that run them.
+//!
+//! | Folder | Is |
+//! |---|---|
+//! | `values` | the shared words: money, accounts, references, dates, contacts |
+//! | `customer`, `payment_request`, `transfer` | one virtual actor each: state, commands, events, `decide`, `apply` |
+//! | `delivery` | an outgoing message, its retry ladder and its lane's breaker |
+//! | `rules` | the field catalogue, conditions, and who is told what |
+//! | `partition` | one ordered lane: a step, its record, residents, checkpoints |
+//! | `runtime` | the actix shells (feature `runtime`) |
+//!
+//! Never here: a file, a socket, a clock, a thread (outside `runtime`), an encoding, a template.
+//! See ARCHITECTURE.md for the rules N1 to N14 and the invariants INV-01 to INV-13.
+
+#![forbid(unsafe_code)]
+
+pub mod customer;
+pub mod delivery;
+pub mod invariants;
+pub mod limits;
+pub mod machine;
+pub mod partition;
+pub mod payment_request;
+pub mod policies;
+pub mod ports;
+pub mod rules;
+#[cfg(feature = "runtime")]
+pub mod runtime;
+pub mod transfer;
+pub mod values;

@@ -1,0 +1,52 @@
+//! Every bound of the system, its unit in its name and its reason beside it (N11).
+
+/// Tells of one step: a transfer that closes every request of a large customer stays far below.
+pub const STEP_TELLS_MAX: usize = 2_000;
+/// Deliveries of one step: rules times events, bounded so that a bad rule cannot flood.
+pub const STEP_DELIVERIES_MAX: usize = 1_000;
+/// Entities a partition keeps in memory; above it the least recently used leave.
+pub const RESIDENTS_PER_PARTITION_MAX: usize = 8_192;
+/// Receipts a partition keeps in memory; older ones are looked up in the store.
+pub const RECEIPTS_PER_PARTITION_MAX: usize = 16_384;
+/// Commands admitted and not yet answered, per partition; above it callers hear "later".
+pub const ADMITTED_PER_PARTITION_MAX: usize = 1_024;
+/// Mailbox of a partition: admission is the real bound, this only sizes the queue.
+pub const PARTITION_MAILBOX_MESSAGES: usize = 2_048;
+/// Tries of one command whose handling panics, before it is quarantined.
+pub const COMMAND_PANICS_MAX: u32 = 3;
+/// Seconds a caller should wait after "later".
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+/// Deliveries of one lane in flight at once.
+pub const LANE_IN_FLIGHT_MAX: usize = 16;
+/// Consecutive failures that open the breaker of a lane.
+pub const BREAKER_FAILURES: u32 = 20;
+/// How long an open breaker waits first; it doubles up to [`BREAKER_OPEN_MS_MAX`].
+pub const BREAKER_OPEN_MS: i64 = 30_000;
+/// The longest an open breaker waits.
+pub const BREAKER_OPEN_MS_MAX: i64 = 900_000;
+/// Rows of one file being decided at once.
+pub const ROWS_IN_FLIGHT_MAX: usize = 512;
+/// Open requests of one customer that a transfer is compared with.
+pub const OPEN_REQUESTS_COMPARED_MAX: usize = 200;
+/// Open requests of one customer; a customer above it is a mistake of the sender.
+pub const OPEN_REQUESTS_MAX: usize = 10_000;
+/// Cards and other payment methods of one customer.
+pub const PAYMENT_METHODS_MAX: usize = 100;
+/// Attempts kept on one request.
+pub const ATTEMPTS_MAX: usize = 200;
+/// Steps of one reminder scenario.
+pub const SCENARIO_STEPS_MAX: usize = 50;
+/// Nodes of one rule condition.
+pub const CONDITION_NODES_MAX: usize = 200;
+/// Depth of one rule condition.
+pub const CONDITION_DEPTH_MAX: usize = 32;
+/// Rules of one tenant.
+pub const RULES_MAX: usize = 2_000;
+/// Characters of a reference that an ERP gave.
+pub const EXTERNAL_REFERENCE_CHARACTERS_MAX: usize = 64;
+/// Characters of a name.
+pub const NAME_CHARACTERS_MAX: usize = 140;
+/// Characters of a description.
+pub const DESCRIPTION_CHARACTERS_MAX: usize = 500;
+/// The largest amount of one request or transfer, in minor units: ten thousand million euros.
+pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;

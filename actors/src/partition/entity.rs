@@ -1,0 +1,108 @@
+//! The kinds of virtual actor, as one.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::customer::{self, Customer};
+use crate::machine::{Context, Effect, Machine, Tell};
+use crate::payment_request::{self, PaymentRequest};
+use crate::transfer::{self, Transfer};
+use crate::values::EntityId;
+
+/// The state of a virtual actor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entity {
+    /// A customer.
+    Customer(Box<Customer>),
+    /// A payment request.
+    PaymentRequest(Box<PaymentRequest>),
+    /// A transfer.
+    Transfer(Box<Transfer>),
+}
+
+/// An event of a virtual actor. Stored by position: only ever added at the end (N8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// Of a customer.
+    Customer(customer::Event),
+    /// Of a payment request.
+    PaymentRequest(payment_request::Event),
+    /// Of a transfer.
+    Transfer(transfer::Event),
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Rejection {
+    /// By a customer.
+    #[error(transparent)]
+    Customer(#[from] customer::Rejection),
+    /// By a payment request.
+    #[error(transparent)]
+    PaymentRequest(#[from] payment_request::Rejection),
+    /// By a transfer.
+    #[error(transparent)]
+    Transfer(#[from] transfer::Rejection),
+}
+
+impl Rejection {
+    /// Whether the entity is simply not there.
+    pub fn is_unknown(&self) -> bool {
+        matches!(
+            self,
+            Rejection::Customer(customer::Rejection::Unknown)
+                | Rejection::PaymentRequest(payment_request::Rejection::Unknown)
+                | Rejection::Transfer(transfer::Rejection::Unknown)
+        )
+    }
+}
+
+/// A decision of any kind of entity.
+pub(super) struct Decided {
+    pub events: Vec<Event>,
+    pub tells: Vec<Tell>,
+    pub effects: Vec<Effect>,
+}
+
+impl Entity {
+    /// The empty state of a kind.
+    pub fn new(id: EntityId) -> Self {
+        match id {
+            EntityId::Customer(_) => Entity::Customer(Box::default()),
+            EntityId::PaymentRequest(_) => Entity::PaymentRequest(Box::default()),
+            EntityId::Transfer(_) => Entity::Transfer(Box::default()),
+        }
+    }
+
+    pub(super) fn decide(&self, tell: &Tell, context: &Context<'_>) -> Result<Decided, Rejection> {
+        match (self, tell) {
+            (Entity::Customer(state), Tell::Customer(_, command)) => {
+                let decision = state.decide(command, context)?;
+                let events = decision.events.into_iter().map(Event::Customer).collect();
+                Ok(Decided { events, tells: decision.tells, effects: decision.effects })
+            }
+            (Entity::PaymentRequest(state), Tell::PaymentRequest(_, command)) => {
+                let decision = state.decide(command, context)?;
+                let events = decision.events.into_iter().map(Event::PaymentRequest).collect();
+                Ok(Decided { events, tells: decision.tells, effects: decision.effects })
+            }
+            (Entity::Transfer(state), Tell::Transfer(_, command)) => {
+                let decision = state.decide(command, context)?;
+                let events = decision.events.into_iter().map(Event::Transfer).collect();
+                Ok(Decided { events, tells: decision.tells, effects: decision.effects })
+            }
+            // An id names its kind, so state and command always agree; nothing is decided else.
+            _ => Ok(Decided { events: Vec::new(), tells: Vec::new(), effects: Vec::new() }),
+        }
+    }
+
+    /// Folds one recorded event.
+    pub fn apply(&mut self, event: &Event) {
+        match (self, event) {
+            (Entity::Customer(state), Event::Customer(event)) => state.apply(event),
+            (Entity::PaymentRequest(state), Event::PaymentRequest(event)) => state.apply(event),
+            (Entity::Transfer(state), Event::Transfer(event)) => state.apply(event),
+            _ => crate::invariants::broken(crate::invariants::STATE_IS_FOLD),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Folding a payment request's events. It only assigns (N4).
+
+use super::event::Event;
+use super::state::{Attempt, PaymentRequest, Status};
+
+pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
+    match event {
+        Event::Issued { terms } => state.terms = Some(terms.clone()),
+        Event::ReminderPlanned { step, due, generation } => {
+            state.reminders.next = Some((*step, *due));
+            state.reminders.generation = *generation;
+        }
+        Event::ReminderReached { step, .. } => {
+            state.reminders.next = None;
+            state.reminders.reached = step.saturating_add(1);
+        }
+        Event::ReminderSkipped { step, .. } => {
+            state.reminders.next = None;
+            state.reminders.reached = step.saturating_add(1);
+        }
+        Event::RemindersStopped { generation, .. } => {
+            state.reminders.next = None;
+            state.reminders.generation = *generation;
+        }
+        Event::AmountAllocated { source, amount, .. } => {
+            state.allocations.insert(*source, *amount);
+        }
+        Event::Settled { at } => {
+            state.status = Status::Settled;
+            state.settled_at = Some(*at);
+            state.overdue = false;
+        }
+        Event::BecameOverdue { .. } => state.overdue = true,
+        Event::AttemptSucceeded { attempt, amount } => {
+            let record = Attempt { amount: *amount, succeeded: true, reason_code: None };
+            state.attempts.insert(*attempt, record);
+        }
+        Event::AttemptFailed { attempt, amount, reason_code, .. } => {
+            let reason_code = Some(reason_code.clone());
+            let record = Attempt { amount: *amount, succeeded: false, reason_code };
+            state.attempts.insert(*attempt, record);
+        }
+        Event::RefundInitiated { key, amount } => {
+            state.refunds.insert(key.clone(), *amount);
+            state.refunded_minor = state.refunded_minor.saturating_add(amount.minor());
+        }
+        Event::Cancelled { .. } => {
+            state.status = Status::Cancelled;
+            state.overdue = false;
+        }
+    }
+    crate::check!(
+        crate::invariants::ALLOCATIONS_WITHIN_AMOUNT,
+        state.outstanding().is_none_or(|outstanding| !outstanding.is_negative())
+    );
+}

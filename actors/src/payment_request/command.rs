@@ -1,0 +1,144 @@
+//! What can be asked of a payment request.
+
+use thiserror::Error;
+
+use super::state::{Source, Status, Terms};
+use crate::values::{AttemptId, Money, Timestamp};
+
+/// A command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Ask for payment.
+    Issue(Terms),
+    /// Count a payment towards it.
+    Allocate {
+        /// Where it came from.
+        source: Source,
+        /// How much.
+        amount: Money,
+    },
+    /// A reminder step is due.
+    ReminderDue {
+        /// Which arming fired.
+        generation: u32,
+        /// When it was due.
+        due: Timestamp,
+    },
+    /// The payment deadline has passed.
+    OverdueDue {
+        /// When it was due.
+        due: Timestamp,
+    },
+    /// A payment provider reports a collection attempt.
+    ReportAttempt(AttemptReport),
+    /// Give money back.
+    InitiateRefund {
+        /// The caller's key: the same key twice is one refund.
+        key: String,
+        /// How much.
+        amount: Money,
+    },
+    /// Ask for nothing any more.
+    Cancel {
+        /// Why, for the record.
+        reason: String,
+    },
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// Collected.
+    Succeeded,
+    /// Not collected.
+    Failed {
+        /// The provider's or scheme's code, such as AM04.
+        reason_code: String,
+    },
+}
+
+/// A reported attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptReport {
+    /// Its id.
+    pub attempt: AttemptId,
+    /// The amount tried.
+    pub amount: Money,
+    /// How it ended.
+    pub result: AttemptResult,
+}
+
+impl Command {
+    /// The name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Issue(_) => "issue",
+            Command::Allocate { .. } => "allocate",
+            Command::ReminderDue { .. } => "reminder_due",
+            Command::OverdueDue { .. } => "overdue_due",
+            Command::ReportAttempt(_) => "report_attempt",
+            Command::InitiateRefund { .. } => "initiate_refund",
+            Command::Cancel { .. } => "cancel",
+        }
+    }
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Rejection {
+    #[error("the payment request is not known")]
+    Unknown,
+    #[error("already issued with another {field}: {recorded} recorded, {received} received")]
+    AlreadyIssuedWith {
+        /// What differs.
+        field: &'static str,
+        /// What is recorded.
+        recorded: String,
+        /// What came now.
+        received: String,
+    },
+    #[error("the amount must be above zero")]
+    AmountNotPositive,
+    #[error("the amount is in {received}, the request in {expected}")]
+    CurrencyDiffers {
+        /// Of the request.
+        expected: String,
+        /// Of the command.
+        received: String,
+    },
+    #[error("the deadline {due_on} is before the date of issue {issued_on}")]
+    DueBeforeIssue {
+        /// The deadline.
+        due_on: String,
+        /// The date of issue.
+        issued_on: String,
+    },
+    #[error("unknown reminder scenario '{0}'")]
+    UnknownScenario(String),
+    #[error("already allocated with another amount: {recorded} recorded")]
+    AllocationDiffers {
+        /// What is recorded.
+        recorded: Money,
+    },
+    #[error("only {outstanding} is outstanding")]
+    ExceedsOutstanding {
+        /// What is left to pay.
+        outstanding: Money,
+    },
+    #[error("only {refundable} can be refunded")]
+    ExceedsPaid {
+        /// What was paid and not given back.
+        refundable: Money,
+    },
+    #[error("this attempt is already reported with another result or amount")]
+    AttemptDiffers,
+    #[error("this refund key is already used for {recorded}")]
+    RefundDiffers {
+        /// What is recorded.
+        recorded: Money,
+    },
+    #[error("there are already {0} attempts, the most there can be")]
+    TooManyAttempts(usize),
+    #[error("not possible while the request is {0:?}")]
+    WrongStatus(Status),
+}

@@ -1,0 +1,23 @@
+//! A payment request: one amount owed, its deadline, its reminders and what has been paid.
+//!
+//! ```text
+//! Issue ─► open ─► Allocate (transfer | attempt) ─► partially paid ─► settled
+//!            │  ReminderDue ─► Remind (to its customer) ─► next step ─► … ─► scenario completed
+//!            │  OverdueDue ─► overdue        ReportAttempt ─► attempt failed | allocated
+//!            └─ Cancel ─► cancelled          InitiateRefund ─► refund initiated
+//! ```
+//!
+//! It holds no personal data (N10). Invariants: INV-01, INV-03, INV-10.
+
+mod apply;
+mod command;
+mod decide;
+mod event;
+mod reminders;
+mod scenario;
+mod state;
+
+pub use command::{AttemptReport, AttemptResult, Command, Rejection};
+pub use event::Event;
+pub use scenario::{Anchor, Scenario, ScenarioError, Step};
+pub use state::{Attempt, PaymentRequest, Reminders, Source, Status, Terms};

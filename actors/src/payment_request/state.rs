@@ -1,0 +1,120 @@
+//! What a payment request is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{
+    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference,
+    Timestamp, TransferId,
+};
+
+/// What was agreed when it was issued. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Its id.
+    pub id: PaymentRequestId,
+    /// Who owes.
+    pub customer: CustomerId,
+    /// The ERP's key: the invoice number.
+    pub external_ref: String,
+    /// The amount requested.
+    pub amount: Money,
+    /// The date of the invoice.
+    pub issued_on: Date,
+    /// The payment deadline.
+    pub due_on: Date,
+    /// What it is for, as printed on messages.
+    pub description: String,
+    /// The reference a payer can copy by hand.
+    pub short_reference: ShortReference,
+    /// The reference banks check.
+    pub creditor_reference: CreditorReference,
+    /// The reminder scenario, if any.
+    pub scenario: Option<String>,
+}
+
+/// Where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Something is left to pay.
+    #[default]
+    Open,
+    /// Everything is paid.
+    Settled,
+    /// Nothing is asked any more.
+    Cancelled,
+}
+
+/// Where an allocated amount came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Source {
+    /// A credit transfer.
+    Transfer(TransferId),
+    /// A collection attempt.
+    Attempt(AttemptId),
+}
+
+/// Where its reminder scenario stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reminders {
+    /// The step armed next, and when it is due.
+    pub next: Option<(u16, Timestamp)>,
+    /// Which arming of the timer counts.
+    pub generation: u32,
+    /// Steps reached so far.
+    pub reached: u16,
+}
+
+/// A collection attempt that a payment provider reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The amount tried.
+    pub amount: Money,
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// The reason code of a failure, such as AM04.
+    pub reason_code: Option<String>,
+}
+
+/// The state of a payment request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PaymentRequest {
+    /// What was agreed; set when issued.
+    pub terms: Option<Terms>,
+    /// Where it stands.
+    pub status: Status,
+    /// Parts paid, by source.
+    pub allocations: BTreeMap<Source, Money>,
+    /// What was given back or is being given back, in minor units.
+    pub refunded_minor: i64,
+    /// Refunds by the caller's key.
+    pub refunds: BTreeMap<String, Money>,
+    /// Where reminders stand.
+    pub reminders: Reminders,
+    /// Attempts reported.
+    pub attempts: BTreeMap<AttemptId, Attempt>,
+    /// Whether the deadline has passed unpaid.
+    pub overdue: bool,
+    /// When the last cent came in.
+    pub settled_at: Option<Timestamp>,
+}
+
+impl PaymentRequest {
+    /// What has been paid.
+    pub fn paid(&self) -> Option<Money> {
+        let currency = self.terms.as_ref()?.amount.currency();
+        let minor = self.allocations.values().map(|part| part.minor()).sum();
+        Some(Money::from_minor(minor, currency))
+    }
+
+    /// What is left to pay: nothing once settled or cancelled.
+    pub fn outstanding(&self) -> Option<Money> {
+        let amount = self.terms.as_ref()?.amount;
+        match self.status {
+            Status::Cancelled => Some(Money::zero(amount.currency())),
+            Status::Open | Status::Settled => amount.checked_sub(self.paid()?).ok(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What the actors need from outside: the seams of the house.
+//!
+//! `Journal`, `Ownership` and `Snapshots` are where an embedded process and a cluster differ;
+//! the others are where a file, a socket or a clock comes in. None of them is implemented here.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::customer::Profile;
+use crate::delivery::{Delivery, Verdict};
+use crate::partition::{Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Entity, Receipt};
+use crate::policies::Policies;
+use crate::rules::Published;
+use crate::values::{CommandId, EntityId, ReferenceKey, TenantId, Timestamp};
+
+/// A port failed on our side; the same call may work later.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{port}: {detail}")]
+pub struct PortError {
+    /// Which port.
+    pub port: &'static str,
+    /// What it said.
+    pub detail: String,
+}
+
+/// Called once, when everything up to and including an append is durable.
+pub type OnDurable = Box<dyn FnOnce(Result<(), PortError>) + Send>;
+
+/// A boxed future, for ports that wait.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The ordered log. Acknowledged means synced.
+pub trait Journal: Send + Sync {
+    /// Appends a record; records of one partition become durable in the order appended.
+    fn append(&self, commit: Arc<Commit>, on_durable: OnDurable);
+
+    /// How many records have been appended, durable or not.
+    fn position(&self) -> u64;
+
+    /// Calls back once everything appended so far is durable.
+    fn barrier(&self, on_durable: OnDurable);
+}
+
+/// Which partitions this process may write.
+pub trait Ownership: Send + Sync {
+    /// Whether this process owns `partition` now.
+    fn owns(&self, partition: u8) -> bool;
+}
+
+/// Checkpointed state: a cache of the log.
+pub trait Snapshots: Send + Sync {
+    /// The state of an entity at its last checkpoint, with its version.
+    fn load(&self, entity: EntityId) -> Result<Option<(u64, Entity)>, PortError>;
+
+    /// The receipt of a command, if it was checkpointed.
+    fn receipt(&self, partition: u8, command: CommandId) -> Result<Option<Receipt>, PortError>;
+
+    /// Checkpointed public events of an entity, oldest first, `limit` at most.
+    fn history(&self, entity: EntityId, limit: usize) -> Result<Vec<Published>, PortError>;
+
+    /// Writes a checkpoint, all of it or nothing. It contains every record of the log up to
+    /// `position`, and maybe some after it.
+    fn write(&self, checkpoints: &[Checkpoint], position: u64) -> Result<(), PortError>;
+}
+
+/// Lookups across partitions: which customer owns an account number, what a reference means.
+pub trait Directory: Send + Sync {
+    /// Finds what a key means.
+    fn find(&self, key: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError>;
+
+    /// Finds what a key means, or reserves `value` for it. Two callers at once get the same.
+    fn find_or_reserve(
+        &self, key: &DirectoryKey, value: &DirectoryValue,
+    ) -> Result<DirectoryValue, PortError>;
+
+    /// Takes entries of records that have been appended.
+    fn learn(&self, entries: &[DirectoryEntry]);
+
+    /// The next number of a tenant's pool of virtual IBANs.
+    fn next_pool_index(&self, tenant: &TenantId) -> u64;
+}
+
+/// The clock of each tenant, and randomness for ids.
+pub trait Clock: Send + Sync {
+    /// The tenant's time: the system's, or that of its test clock.
+    fn now(&self, tenant: &TenantId) -> Timestamp;
+
+    /// The system's time, for retries and logs.
+    fn system_now(&self) -> Timestamp;
+
+    /// Moves a test clock forward; `false` for a tenant that has none.
+    fn advance(&self, tenant: &TenantId, to: Timestamp) -> bool;
+
+    /// Random bits.
+    fn random(&self) -> u64;
+}
+
+/// The configuration in force.
+pub trait Tenants: Send + Sync {
+    /// The policies of a tenant.
+    fn policies(&self, tenant: &TenantId) -> Option<Arc<Policies>>;
+
+    /// The constants of its short references.
+    fn reference_key(&self, tenant: &TenantId) -> ReferenceKey;
+
+    /// Every tenant.
+    fn all(&self) -> Vec<TenantId>;
+}
+
+/// A message about to leave, with the personal data it needs.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The row.
+    pub delivery: Delivery,
+    /// The number of this try, 1 for the first.
+    pub attempt: u32,
+    /// Whom it is about or to, if a customer is concerned.
+    pub customer: Option<Profile>,
+    /// The account number to pay to, if the customer has one of its own.
+    pub virtual_iban: Option<String>,
+}
+
+/// Carries messages out.
+pub trait Dispatch: Send + Sync {
+    /// Tries once. The same delivery id twice must do no harm.
+    fn send(&self, prepared: Prepared) -> BoxFuture<'_, Verdict>;
+
+    /// Tries several status rows as one file.
+    fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict>;
+}
+
+/// Sees every record once it is durable, in log order: screens and metrics.
+pub trait Observer: Send + Sync {
+    /// A record became durable.
+    fn committed(&self, commit: &Commit);
+
+    /// Something of this name happened, for counters.
+    fn count(&self, name: &'static str, labels: BTreeMap<&'static str, String>);
+}

@@ -1,0 +1,321 @@
+//! Conditions: a small, total language over facts, in three-valued logic.
+
+use std::cmp::Ordering;
+
+use thiserror::Error;
+
+use super::fields::{Field, Kind, Value};
+use super::published::Published;
+use crate::limits;
+
+/// How two values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Operator {
+    /// As written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Operator::Equal => "==",
+            Operator::NotEqual => "!=",
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+            Operator::Greater => ">",
+            Operator::GreaterOrEqual => ">=",
+        }
+    }
+
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Operator::Equal => ordering.is_eq(),
+            Operator::NotEqual => ordering.is_ne(),
+            Operator::Less => ordering.is_lt(),
+            Operator::LessOrEqual => ordering.is_le(),
+            Operator::Greater => ordering.is_gt(),
+            Operator::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Always or never.
+    Always(bool),
+    /// Every part holds.
+    All(Vec<Condition>),
+    /// At least one part holds.
+    Any(Vec<Condition>),
+    /// The part does not hold.
+    Not(Box<Condition>),
+    /// A fact compares with a literal.
+    Compare(Field, Operator, Value),
+    /// A fact is one of several literals.
+    OneOf(Field, Vec<Value>),
+    /// A fact is known.
+    Known(Field),
+}
+
+/// Why a condition was refused when it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConditionError {
+    #[error("'{path}' is {field}, compared with {literal}")]
+    TypeDiffers {
+        /// The field.
+        path: &'static str,
+        /// Its type.
+        field: &'static str,
+        /// The literal's type.
+        literal: &'static str,
+    },
+    #[error("'{path}' is {field}, which has no order: use == or !=")]
+    NoOrder {
+        /// The field.
+        path: &'static str,
+        /// Its type.
+        field: &'static str,
+    },
+    #[error("the condition has more than {0} parts")]
+    TooLarge(usize),
+    #[error("the condition is nested more than {0} deep")]
+    TooDeep(usize),
+}
+
+/// True, false, or unknown because a fact is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// A fact is missing, or two currencies were compared.
+    Unknown,
+}
+
+impl Truth {
+    fn of(truth: bool) -> Self {
+        if truth { Truth::True } else { Truth::False }
+    }
+}
+
+/// One comparison as it was evaluated, for explanations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The field.
+    pub field: Field,
+    /// Its value, if known.
+    pub value: Option<Value>,
+    /// What came out.
+    pub truth: Truth,
+}
+
+impl Condition {
+    /// Checks types and bounds; every condition is checked before it is used.
+    pub fn check(&self) -> Result<(), ConditionError> {
+        let mut nodes = 0;
+        self.check_at(0, &mut nodes)
+    }
+
+    fn check_at(&self, depth: usize, nodes: &mut usize) -> Result<(), ConditionError> {
+        *nodes += 1;
+        if *nodes > limits::CONDITION_NODES_MAX {
+            return Err(ConditionError::TooLarge(limits::CONDITION_NODES_MAX));
+        }
+        if depth > limits::CONDITION_DEPTH_MAX {
+            return Err(ConditionError::TooDeep(limits::CONDITION_DEPTH_MAX));
+        }
+        match self {
+            Condition::Always(_) | Condition::Known(_) => Ok(()),
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().try_for_each(|part| part.check_at(depth + 1, nodes))
+            }
+            Condition::Not(part) => part.check_at(depth + 1, nodes),
+            Condition::Compare(field, operator, value) => {
+                same_kind(*field, value)?;
+                let ordered = !matches!(field.kind(), Kind::Text | Kind::Truth);
+                if !ordered && !matches!(operator, Operator::Equal | Operator::NotEqual) {
+                    let (path, field) = (field.path(), field.kind().name());
+                    return Err(ConditionError::NoOrder { path, field });
+                }
+                Ok(())
+            }
+            Condition::OneOf(field, values) => {
+                *nodes += values.len();
+                values.iter().try_for_each(|value| same_kind(*field, value))
+            }
+        }
+    }
+
+    /// Evaluates against an event, and says what each comparison came to.
+    pub fn evaluate(&self, event: &Published, trace: &mut Vec<Leaf>) -> Truth {
+        match self {
+            Condition::Always(truth) => Truth::of(*truth),
+            Condition::All(parts) => {
+                let mut whole = Truth::True;
+                for part in parts {
+                    match part.evaluate(event, trace) {
+                        Truth::False => return Truth::False,
+                        Truth::Unknown => whole = Truth::Unknown,
+                        Truth::True => {}
+                    }
+                }
+                whole
+            }
+            Condition::Any(parts) => {
+                let mut whole = Truth::False;
+                for part in parts {
+                    match part.evaluate(event, trace) {
+                        Truth::True => return Truth::True,
+                        Truth::Unknown => whole = Truth::Unknown,
+                        Truth::False => {}
+                    }
+                }
+                whole
+            }
+            Condition::Not(part) => match part.evaluate(event, trace) {
+                Truth::True => Truth::False,
+                Truth::False => Truth::True,
+                Truth::Unknown => Truth::Unknown,
+            },
+            Condition::Compare(field, operator, literal) => leaf(*field, event, trace, |value| {
+                compare(value, literal).map(|ordering| operator.holds(ordering))
+            }),
+            Condition::OneOf(field, literals) => leaf(*field, event, trace, |value| {
+                Some(literals.iter().any(|literal| compare(value, literal) == Some(Ordering::Equal)))
+            }),
+            Condition::Known(field) => {
+                let truth = Truth::of(event.fact(*field).is_some());
+                trace.push(Leaf { field: *field, value: event.fact(*field).cloned(), truth });
+                truth
+            }
+        }
+    }
+}
+
+fn same_kind(field: Field, value: &Value) -> Result<(), ConditionError> {
+    if field.kind() == value.kind() {
+        return Ok(());
+    }
+    let (path, kind, literal) = (field.path(), field.kind().name(), value.kind().name());
+    Err(ConditionError::TypeDiffers { path, field: kind, literal })
+}
+
+fn leaf(
+    field: Field, event: &Published, trace: &mut Vec<Leaf>,
+    holds: impl Fn(&Value) -> Option<bool>,
+) -> Truth {
+    let value = event.fact(field);
+    let truth = value.and_then(holds).map_or(Truth::Unknown, Truth::of);
+    trace.push(Leaf { field, value: value.cloned(), truth });
+    truth
+}
+
+/// The order of two values of one type; `None` for two currencies or two types.
+fn compare(value: &Value, literal: &Value) -> Option<Ordering> {
+    match (value, literal) {
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
+        (Value::Truth(a), Value::Truth(b)) => Some(a.cmp(b)),
+        (Value::Money(a), Value::Money(b)) => {
+            (a.currency() == b.currency()).then(|| a.minor().cmp(&b.minor()))
+        }
+        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+        (Value::Instant(a), Value::Instant(b)) => Some(a.cmp(b)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::published::{EventId, EventType};
+    use super::*;
+    use crate::values::{Currency, CustomerId, EntityId, Money, TenantId, Timestamp};
+
+    fn event() -> Published {
+        let customer = CustomerId::new(Timestamp::default(), 1, 0);
+        Published {
+            id: EventId { partition: 0, sequence: 1, index: 0 },
+            tenant: TenantId::parse("shop").unwrap(),
+            event: EventType::TransferReceived,
+            at: Timestamp::default(),
+            entity: EntityId::Customer(customer),
+            customer: Some(customer),
+            request: None,
+            facts: vec![
+                (Field::CustomerKind, "business".into()),
+                (Field::TransferAmount, Value::Money(Money::from_minor(100_000, Currency::EUR))),
+                (Field::MethodBacksRecurring, Value::Truth(true)),
+            ],
+        }
+    }
+
+    fn euros(minor: i64) -> Value {
+        Value::Money(Money::from_minor(minor, Currency::EUR))
+    }
+
+    #[test]
+    fn missing_facts_are_unknown_and_only_true_fires() {
+        use Condition::{All, Any, Compare, Known, Not, OneOf};
+        use Operator::{Equal, GreaterOrEqual, Less};
+        let pounds = Value::Money(Money::from_minor(1, Currency::parse("GBP").unwrap()));
+        let unknown = || Compare(Field::RequestStatus, Equal, "open".into());
+        let business = || Compare(Field::CustomerKind, Equal, "business".into());
+        for (condition, expected) in [
+            (business(), Truth::True),
+            (Not(Box::new(business())), Truth::False),
+            (Compare(Field::TransferAmount, GreaterOrEqual, euros(100_000)), Truth::True),
+            (Compare(Field::TransferAmount, Less, euros(100_000)), Truth::False),
+            (Compare(Field::TransferAmount, GreaterOrEqual, pounds), Truth::Unknown),
+            (unknown(), Truth::Unknown),
+            (Not(Box::new(unknown())), Truth::Unknown),
+            (All(vec![business(), unknown()]), Truth::Unknown),
+            (All(vec![Not(Box::new(business())), unknown()]), Truth::False),
+            (Any(vec![unknown(), business()]), Truth::True),
+            (Any(vec![unknown()]), Truth::Unknown),
+            (Known(Field::RequestStatus), Truth::False),
+            (OneOf(Field::CustomerKind, vec!["consumer".into(), "business".into()]), Truth::True),
+            (Condition::Always(true), Truth::True),
+        ] {
+            assert_eq!(condition.check(), Ok(()));
+            assert_eq!(condition.evaluate(&event(), &mut Vec::new()), expected, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn types_and_bounds_are_checked_at_load() {
+        let wrong = Condition::Compare(Field::TransferAmount, Operator::Equal, Value::Number(5));
+        assert!(wrong.check().unwrap_err().to_string().contains("'transfer.amount' is money, compared with number"));
+        let ordered = Condition::Compare(Field::CustomerKind, Operator::Less, "x".into());
+        assert!(matches!(ordered.check(), Err(ConditionError::NoOrder { .. })));
+        let wide = Condition::All(vec![Condition::Always(true); limits::CONDITION_NODES_MAX]);
+        assert!(matches!(wide.check(), Err(ConditionError::TooLarge(_))));
+        let deep = (0..=limits::CONDITION_DEPTH_MAX)
+            .fold(Condition::Always(true), |inner, _| Condition::Not(Box::new(inner)));
+        assert!(matches!(deep.check(), Err(ConditionError::TooDeep(_))));
+    }
+
+    #[test]
+    fn the_trace_names_every_fact_read() {
+        let condition = Condition::All(vec![
+            Condition::Compare(Field::CustomerKind, Operator::Equal, "business".into()),
+            Condition::Compare(Field::RequestStatus, Operator::Equal, "open".into()),
+        ]);
+        let mut trace = Vec::new();
+        condition.evaluate(&event(), &mut trace);
+        let read: Vec<_> = trace.iter().map(|leaf| (leaf.field.path(), leaf.truth)).collect();
+        assert_eq!(read, [("customer.kind", Truth::True), ("request.status", Truth::Unknown)]);
+    }
+}

@@ -1,0 +1,201 @@
+//! The field catalogue: what conditions and templates can name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{Date, Money, Timestamp};
+
+/// The type of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number.
+    Number,
+    /// True or false.
+    Truth,
+    /// Money.
+    Money,
+    /// A civil date.
+    Date,
+    /// An instant.
+    Instant,
+}
+
+impl Kind {
+    /// The type in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Number => "number",
+            Kind::Truth => "true or false",
+            Kind::Money => "money",
+            Kind::Date => "date",
+            Kind::Instant => "instant",
+        }
+    }
+}
+
+/// A value of a fact or a literal of a condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// True or false.
+    Truth(bool),
+    /// Money.
+    Money(Money),
+    /// A civil date.
+    Date(Date),
+    /// An instant.
+    Instant(Timestamp),
+}
+
+impl Value {
+    /// Its type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Value::Text(_) => Kind::Text,
+            Value::Number(_) => Kind::Number,
+            Value::Truth(_) => Kind::Truth,
+            Value::Money(_) => Kind::Money,
+            Value::Date(_) => Kind::Date,
+            Value::Instant(_) => Kind::Instant,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $variant:ident = $path:literal: $kind:ident),+ $(,)?) => {
+        /// A field of the catalogue. Stored by position: only ever added at the end (N8).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Field {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Field {
+            /// Every field.
+            pub const ALL: &'static [Field] = &[$(Field::$variant,)+];
+
+            /// The path in conditions and templates, such as `request.outstanding`.
+            pub fn path(self) -> &'static str {
+                match self { $(Field::$variant => $path,)+ }
+            }
+
+            /// The type.
+            pub fn kind(self) -> Kind {
+                match self { $(Field::$variant => Kind::$kind,)+ }
+            }
+
+            /// Finds a field by its path.
+            pub fn parse(path: &str) -> Option<Field> {
+                Field::ALL.iter().copied().find(|field| field.path() == path)
+            }
+        }
+    };
+}
+
+fields! {
+    /// The customer's id.
+    CustomerId = "customer.id": Text,
+    /// The ERP's key of the customer.
+    CustomerExternalRef = "customer.external_ref": Text,
+    /// `consumer` or `business`.
+    CustomerKind = "customer.kind": Text,
+    /// The language of messages.
+    CustomerLanguage = "customer.language": Text,
+    /// How many requests the customer has open.
+    CustomerOpenCount = "customer.open_count": Number,
+    /// The request's id.
+    RequestId = "request.id": Text,
+    /// The invoice number.
+    RequestExternalRef = "request.external_ref": Text,
+    /// The amount requested.
+    RequestAmount = "request.amount": Money,
+    /// What has been paid.
+    RequestPaid = "request.paid": Money,
+    /// What is left to pay.
+    RequestOutstanding = "request.outstanding": Money,
+    /// `open`, `settled` or `cancelled`.
+    RequestStatus = "request.status": Text,
+    /// The date of issue.
+    RequestIssuedOn = "request.issued_on": Date,
+    /// The payment deadline.
+    RequestDueOn = "request.due_on": Date,
+    /// Days past the deadline, negative before it.
+    RequestDaysOverdue = "request.days_overdue": Number,
+    /// What it is for.
+    RequestDescription = "request.description": Text,
+    /// The reference to copy by hand.
+    RequestShortReference = "request.short_reference": Text,
+    /// The ISO 11649 reference.
+    RequestCreditorReference = "request.creditor_reference": Text,
+    /// When it was settled.
+    RequestSettledAt = "request.settled_at": Instant,
+    /// The reminder step.
+    ReminderStep = "reminder.step": Text,
+    /// How the reminder leaves.
+    ReminderChannel = "reminder.channel": Text,
+    /// Why something was not done, or was done as it was.
+    Reason = "reason": Text,
+    /// The transfer's id.
+    TransferId = "transfer.id": Text,
+    /// What was received.
+    TransferAmount = "transfer.amount": Money,
+    /// What is neither allocated nor credited.
+    TransferUnallocated = "transfer.unallocated": Money,
+    /// What was kept as credit.
+    TransferCredit = "transfer.credit": Money,
+    /// The day it was booked.
+    TransferBookedOn = "transfer.booked_on": Date,
+    /// `received`, `matched` or `needs_decision`.
+    TransferStatus = "transfer.status": Text,
+    /// Why it was matched as it was.
+    TransferExplanation = "transfer.explanation": Text,
+    /// Whether the payer is known.
+    TransferIdentified = "transfer.identified": Truth,
+    /// What this payment counted.
+    AllocationAmount = "allocation.amount": Money,
+    /// `transfer` or `attempt`.
+    AllocationSource = "allocation.source": Text,
+    /// The attempt's id.
+    AttemptId = "attempt.id": Text,
+    /// The amount tried.
+    AttemptAmount = "attempt.amount": Money,
+    /// The reason code, such as AM04.
+    AttemptReasonCode = "attempt.reason_code": Text,
+    /// How many attempts have failed.
+    AttemptFailures = "attempt.failures": Number,
+    /// The amount given back.
+    RefundAmount = "refund.amount": Money,
+    /// The caller's key of the refund.
+    RefundKey = "refund.key": Text,
+    /// The card's last four digits.
+    MethodLast4 = "method.last4": Text,
+    /// The last day of the month on the card.
+    MethodExpiresOn = "method.expires_on": Date,
+    /// Days to that day.
+    MethodDaysToExpiry = "method.days_to_expiry": Number,
+    /// Whether recurring payments are collected from it.
+    MethodBacksRecurring = "method.backs_recurring": Truth,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_found_and_stands_once() {
+        for field in Field::ALL {
+            assert_eq!(Field::parse(field.path()), Some(*field));
+        }
+        assert_eq!(Field::parse("request.nothing"), None);
+    }
+}

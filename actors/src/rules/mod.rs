@@ -1,0 +1,15 @@
+//! Rules: who is told what, when something happened.
+//!
+//! A rule names event types, a condition over the facts of the event, and actions. Facts are
+//! typed fields of a published catalogue; they hold no personal data (N10). Evaluation is
+//! total and uses three-valued logic: a missing fact is unknown, and only *true* fires.
+
+mod book;
+mod condition;
+mod fields;
+mod published;
+
+pub use book::{Action, Rule, RuleBook, RuleError};
+pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
+pub use fields::{Field, Kind, Value};
+pub use published::{EventId, EventType, Published};

@@ -1,0 +1,131 @@
+//! Public events: what happened, with facts that hold no personal data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::{Field, Value};
+use crate::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp};
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// A public event type. Stored by position: only ever added at the end (N8).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum EventType {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl EventType {
+            /// Every type.
+            pub const ALL: &'static [EventType] = &[$(EventType::$variant,)+];
+
+            /// The dotted name, such as `payment_request.settled`.
+            pub fn name(self) -> &'static str {
+                match self { $(EventType::$variant => $name,)+ }
+            }
+
+            /// Finds a type by its name.
+            pub fn parse(name: &str) -> Option<EventType> {
+                EventType::ALL.iter().copied().find(|event| event.name() == name)
+            }
+        }
+    };
+}
+
+event_types! {
+    /// A customer became known.
+    CustomerCreated = "customer.created",
+    /// A customer's details changed.
+    CustomerUpdated = "customer.updated",
+    /// A customer's credit grew.
+    CustomerCreditChanged = "customer.credit_balance_changed",
+    /// A customer was given an account number of its own.
+    VirtualIbanAssigned = "virtual_iban.assigned",
+    /// A card was added or renewed.
+    PaymentMethodAdded = "payment_method.added",
+    /// A card comes close to its end.
+    PaymentMethodExpiring = "payment_method.expiring",
+    /// Payment was asked for.
+    PaymentRequestIssued = "payment_request.issued",
+    /// A part was paid.
+    PaymentRequestPartiallyPaid = "payment_request.partially_paid",
+    /// The last part was paid.
+    PaymentRequestPaid = "payment_request.paid",
+    /// Everything is paid and the request is closed.
+    PaymentRequestSettled = "payment_request.settled",
+    /// The deadline passed unpaid.
+    PaymentRequestOverdue = "payment_request.overdue",
+    /// Nothing is asked any more.
+    PaymentRequestCancelled = "payment_request.cancelled",
+    /// A reminder step was planned.
+    ReminderPlanned = "reminder.planned",
+    /// A reminder leaves.
+    ReminderSent = "reminder.sent",
+    /// A reminder was not sent.
+    ReminderSuppressed = "reminder.suppressed",
+    /// No further reminder follows.
+    ReminderStopped = "reminder.stopped",
+    /// A collection attempt succeeded.
+    AttemptSucceeded = "attempt.succeeded",
+    /// A collection attempt failed.
+    AttemptFailed = "attempt.failed",
+    /// Money is to be given back.
+    RefundInitiated = "refund.initiated",
+    /// Money came in.
+    TransferReceived = "transfer.received",
+    /// Every cent of a transfer found its place.
+    TransferMatched = "transfer.matched",
+    /// A person must decide.
+    TaskOpened = "task.opened",
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The id of a public event: partition, sequence and place in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventId {
+    /// The lane.
+    pub partition: u8,
+    /// The record.
+    pub sequence: u64,
+    /// The place in the record.
+    pub index: u16,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "evt_{:02x}{:012x}{:04x}", self.partition, self.sequence, self.index)
+    }
+}
+
+/// A public event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Its id.
+    pub id: EventId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What happened.
+    pub event: EventType,
+    /// When, in the tenant's clock.
+    pub at: Timestamp,
+    /// What it happened to.
+    pub entity: EntityId,
+    /// The customer concerned: events of one customer are delivered in order.
+    pub customer: Option<CustomerId>,
+    /// The request concerned.
+    pub request: Option<PaymentRequestId>,
+    /// What is known about it, in the order of the catalogue.
+    pub facts: Vec<(Field, Value)>,
+}
+
+impl Published {
+    /// The value of a fact, if it is known.
+    pub fn fact(&self, field: Field) -> Option<&Value> {
+        self.facts.iter().find(|(known, _)| *known == field).map(|(_, value)| value)
+    }
+}

@@ -1,0 +1,59 @@
+//! The actix shells: the only place that names actix and tokio (N2).
+//!
+//! | Actor | Children | Is |
+//! |---|---|---|
+//! | [`Partition`] | 256, spread over one arbiter per core | hosts the virtual actors of a lane |
+//! | [`IngestionSupervisor`] | one per feed | admits the rows of files, one file at a time per feed |
+//! | [`ReconciliationSupervisor`] | | looks up who paid, routes transfers to their lane |
+//! | [`DeliverySupervisor`] | one per delivery lane | sends what is due, records how it ended |
+//! | [`Timekeeper`] | | turns due timers into records |
+//! | [`Checkpointer`] | | offers checkpoints, never in the way of an acknowledgement |
+//!
+//! Supervision is ours: actix restarts an actor only when it stops itself. A panic is caught at
+//! the entity, its memory dropped, the command tried again, and after three panics put aside.
+//! `do_send` ignores a mailbox's capacity and is used in `release` alone.
+
+mod checkpointer;
+mod delivery;
+mod ingestion;
+mod intake;
+mod partition;
+mod reconciliation;
+mod release;
+mod router;
+mod timekeeper;
+
+pub use checkpointer::{Checkpointer, Offer};
+pub use delivery::{DeliverySupervisor, Enqueue};
+pub use ingestion::{Arrived, FeedReader, IncomingFile, IngestionSupervisor, Progress, ReadRow, RowOutcome};
+pub use intake::{BankEntry, CustomerRow, Intake, IntakeError, InvoiceRow, admit_customer, admit_invoice};
+pub use partition::Partition;
+pub use reconciliation::{Admit, ReconciliationSupervisor};
+pub use release::Release;
+pub use router::{Priority, Router, SubmitError};
+pub use timekeeper::{Timekeeper, Timers, advance};
+
+use std::sync::Arc;
+
+use crate::ports::{Clock, Directory, Dispatch, Journal, Observer, Ownership, Snapshots, Tenants};
+
+/// Everything the shells need from outside.
+#[derive(Clone)]
+pub struct Ports {
+    /// The ordered log.
+    pub journal: Arc<dyn Journal>,
+    /// Which partitions may be written.
+    pub ownership: Arc<dyn Ownership>,
+    /// Checkpointed state.
+    pub snapshots: Arc<dyn Snapshots>,
+    /// Lookups across partitions.
+    pub directory: Arc<dyn Directory>,
+    /// Clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Configuration.
+    pub tenants: Arc<dyn Tenants>,
+    /// Transports.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// Screens and metrics.
+    pub observer: Arc<dyn Observer>,
+}

@@ -1,0 +1,112 @@
+//! The reconciliation supervisor: looks up the owner of the account number and the requests
+//! that references name, then hands the transfer to the lane of its payer.
+
+use std::sync::Arc;
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture};
+
+use super::intake::{BankEntry, IntakeError, fingerprint_of_entry, transfer_id};
+use super::{Priority, Router};
+use crate::machine::Tell;
+use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
+use crate::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
+use crate::values::{
+    CommandId, CreditorReference, EntityId, Reading, ShortReference, TenantId, TransferId,
+};
+
+/// Routes transfers to their payer.
+pub struct ReconciliationSupervisor {
+    router: Arc<Router>,
+}
+
+impl ReconciliationSupervisor {
+    /// A supervisor that submits through `router`.
+    pub fn new(router: Arc<Router>) -> Self {
+        Self { router }
+    }
+}
+
+impl Actor for ReconciliationSupervisor {
+    type Context = Context<Self>;
+}
+
+/// Admit an entry of money received.
+#[derive(Message)]
+#[rtype(result = "Result<(TransferId, Receipt), IntakeError>")]
+pub struct Admit {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The entry.
+    pub entry: BankEntry,
+    /// The command id.
+    pub command: CommandId,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What to do when too much is under way.
+    pub priority: Priority,
+}
+
+impl Handler<Admit> for ReconciliationSupervisor {
+    type Result = ResponseFuture<Result<(TransferId, Receipt), IntakeError>>;
+
+    fn handle(&mut self, admit: Admit, _: &mut Self::Context) -> Self::Result {
+        let router = Arc::clone(&self.router);
+        Box::pin(async move { admit_entry(&router, admit).await })
+    }
+}
+
+async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, Receipt), IntakeError> {
+    let Admit { tenant, mut entry, command, origin, priority } = admit;
+    let evidence = evidence(router, &tenant, &entry.details)?;
+    let lane = evidence.virtual_iban_owner.map(|owner| owner.partition());
+    let lane = lane.or_else(|| evidence.hits.first().map(|hit| hit.customer.partition()));
+    let EntityId::Transfer(id) = transfer_id(router, &tenant, &entry.details.entry_key, lane)? else {
+        return Err(IntakeError::UnknownCustomer(entry.details.entry_key));
+    };
+    entry.details.id = id;
+    let fingerprint = fingerprint_of_entry(&entry);
+    // A hit in another lane contradicts or is alone: the transfer's machine sees only its facts.
+    let receive = transfer::Command::Receive { details: entry.details, evidence };
+    let tell = Tell::Transfer(id, receive);
+    let receipt = router.submit(&tenant, tell, command, fingerprint, origin, priority).await?;
+    Ok((id, receipt))
+}
+
+/// Everything that says who paid what.
+fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result<Evidence, IntakeError> {
+    let directory = &router.ports().directory;
+    let owner = match &details.account {
+        Some(account) => directory.find(&DirectoryKey::VirtualIban(tenant.clone(), account.clone()))?,
+        None => None,
+    };
+    let virtual_iban_owner = match owner {
+        Some(DirectoryValue::Customer(owner)) => Some(owner),
+        _ => None,
+    };
+    let mut hits: Vec<ReferenceHit> = Vec::new();
+    let mut add = |kind, reading, key| -> Result<(), IntakeError> {
+        if let Some(DirectoryValue::Request(request, customer)) = directory.find(&key)?
+            && !hits.iter().any(|hit| hit.request == request)
+        {
+            hits.push(ReferenceHit { kind, reading, request, customer });
+        }
+        Ok(())
+    };
+    let remittance = &details.remittance;
+    let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
+    let texts = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured(), end_to_end]);
+    for reference in texts().flat_map(CreditorReference::scan) {
+        let key = DirectoryKey::CreditorReference(tenant.clone(), reference.as_str().to_owned());
+        add(ReferenceKind::Creditor, Reading::Exact, key)?;
+    }
+    let reference_key = router.ports().tenants.reference_key(tenant);
+    for found in texts().flat_map(|text| ShortReference::scan(text, reference_key)) {
+        let key = DirectoryKey::ShortReference(tenant.clone(), found.reference);
+        add(ReferenceKind::Short, found.reading, key)?;
+    }
+    // A corrected reading is worth nothing beside an exact one.
+    if hits.iter().any(|hit| hit.reading == Reading::Exact) {
+        hits.retain(|hit| hit.reading == Reading::Exact);
+    }
+    Ok(Evidence { virtual_iban_owner, hits })
+}

@@ -1,0 +1,87 @@
+//! What a transfer decides.
+
+use super::apply::apply;
+use super::command::{Command, Evidence, Rejection};
+use super::event::Event;
+use super::matching::Placement;
+use super::state::{Details, Doubt, Transfer};
+use crate::customer::{self, PlaceTransfer};
+use crate::machine::{Context, Decision, Machine, Tell};
+use crate::values::CustomerId;
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+impl Machine for Transfer {
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: &Command, _context: &Context<'_>) -> Decided {
+        match command {
+            Command::Receive { details, evidence } => receive(self, details, evidence),
+            Command::RecordPlacement(placement) => record_placement(self, placement),
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        apply(self, event);
+    }
+}
+
+fn receive(state: &Transfer, details: &Details, evidence: &Evidence) -> Decided {
+    if let Some(recorded) = &state.details {
+        let same = [
+            ("amount", recorded.amount == details.amount),
+            ("booking date", recorded.booked_on == details.booked_on),
+        ];
+        return match same.iter().find(|(_, equal)| !equal) {
+            Some((field, _)) => Err(Rejection::AlreadyReceivedWith { field }),
+            None => Ok(Decision::default()), // The same entry in another file.
+        };
+    }
+    if !details.amount.is_positive() {
+        return Err(Rejection::AmountNotPositive);
+    }
+    let payer = payer(evidence);
+    let customer = payer.as_ref().ok().copied();
+    let mut decision = Decision::of(Event::Received { details: details.clone(), customer });
+    match payer {
+        Ok(customer) => {
+            let placing = PlaceTransfer {
+                transfer: details.id,
+                amount: details.amount,
+                hits: evidence.hits.clone(),
+                on_virtual_iban: evidence.virtual_iban_owner.is_some(),
+            };
+            decision.tell(Tell::Customer(customer, customer::Command::PlaceTransfer(placing)));
+        }
+        Err(doubt) => {
+            let candidates = evidence.hits.iter().map(|hit| hit.request).collect();
+            decision.push(Event::TaskOpened { doubt, candidates });
+        }
+    }
+    Ok(decision)
+}
+
+/// Who paid: the owner of the account number, or whom every reference names.
+pub(crate) fn payer(evidence: &Evidence) -> Result<CustomerId, Doubt> {
+    let mut named = evidence.virtual_iban_owner.into_iter().chain(evidence.hits.iter().map(|hit| hit.customer));
+    let first = named.next().ok_or(Doubt::UnknownPayer)?;
+    if named.all(|other| other == first) { Ok(first) } else { Err(Doubt::Contradiction) }
+}
+
+fn record_placement(state: &Transfer, placement: &Placement) -> Decided {
+    if state.details.is_none() {
+        return Err(Rejection::Unknown);
+    }
+    Ok(Decision::of(match placement {
+        Placement::Placed { allocations, credit, explanation } => Event::Matched {
+            allocations: allocations.clone(),
+            credit: *credit,
+            explanation: explanation.clone(),
+        },
+        Placement::Doubt { doubt, candidates } => {
+            Event::TaskOpened { doubt: *doubt, candidates: candidates.clone() }
+        }
+    }))
+}

@@ -1,0 +1,34 @@
+//! What happened to a transfer. Stored for ever: variants are only ever added at the end (N8).
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{Details, Doubt};
+use crate::values::{CustomerId, Money, PaymentRequestId};
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// Money came in.
+    Received {
+        /// What the bank said.
+        details: Details,
+        /// Who paid, if known.
+        customer: Option<CustomerId>,
+    },
+    /// Every cent found its place.
+    Matched {
+        /// What it paid.
+        allocations: Vec<(PaymentRequestId, Money)>,
+        /// What was kept as credit.
+        credit: Money,
+        /// Why, in words.
+        explanation: String,
+    },
+    /// A person must decide.
+    TaskOpened {
+        /// Why.
+        doubt: Doubt,
+        /// Requests to look at first.
+        candidates: Vec<PaymentRequestId>,
+    },
+}

@@ -1,0 +1,122 @@
+//! What a transfer is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{
+    CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId,
+};
+
+/// What the bank said. It never changes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Its id.
+    pub id: TransferId,
+    /// What makes it the same entry in another file: see the reader that built it.
+    pub entry_key: String,
+    /// The account credited: the virtual IBAN when the bank names it, else the master account.
+    pub account: Option<Iban>,
+    /// What was received.
+    pub amount: Money,
+    /// The day it was booked.
+    pub booked_on: Date,
+    /// The payer's name, hostile until escaped.
+    pub payer_name: Option<String>,
+    /// The payer's account.
+    pub payer_iban: Option<Iban>,
+    /// The originator's id.
+    pub end_to_end_id: Option<EndToEndId>,
+    /// What the payer wrote.
+    pub remittance: RemittanceInformation,
+}
+
+impl fmt::Debug for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Details")
+            .field("id", &self.id)
+            .field("amount", &self.amount)
+            .field("booked_on", &self.booked_on)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Just received.
+    #[default]
+    Received,
+    /// Every cent is placed: allocated or credited.
+    Matched,
+    /// A person must decide.
+    NeedsDecision,
+}
+
+/// Why a person must decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// Nothing says who paid.
+    UnknownPayer,
+    /// A reference belongs to another customer than the account number or another reference.
+    Contradiction,
+    /// What the reference names is already paid or cancelled.
+    NothingOpen,
+    /// Several payment requests could be meant.
+    Ambiguous,
+    /// The amount fits no open request.
+    AmountDiffers,
+    /// The request is in another currency.
+    CurrencyDiffers,
+    /// The only reference was read with a correction and nothing else agrees.
+    UncertainReference,
+}
+
+impl Doubt {
+    /// The doubt in words, for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            Doubt::UnknownPayer => "nothing says who paid",
+            Doubt::Contradiction => "the evidence points to different customers",
+            Doubt::NothingOpen => "what the reference names is already paid or cancelled",
+            Doubt::Ambiguous => "several payment requests could be meant",
+            Doubt::AmountDiffers => "the amount fits no open request",
+            Doubt::CurrencyDiffers => "the request is in another currency",
+            Doubt::UncertainReference => "the reference was read with a correction and nothing else agrees",
+        }
+    }
+}
+
+/// The state of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Transfer {
+    /// What the bank said; set when received.
+    pub details: Option<Details>,
+    /// Where it stands.
+    pub status: Status,
+    /// Who paid, if known.
+    pub customer: Option<CustomerId>,
+    /// What it paid.
+    pub allocations: BTreeMap<PaymentRequestId, Money>,
+    /// What was kept as the customer's credit, in minor units.
+    pub credited_minor: i64,
+    /// Why it was matched as it was, or why not, in words.
+    pub explanation: String,
+    /// Why a person must decide.
+    pub doubt: Option<Doubt>,
+    /// Requests a person should look at first.
+    pub candidates: Vec<PaymentRequestId>,
+}
+
+impl Transfer {
+    /// What is neither allocated nor credited.
+    pub fn unallocated(&self) -> Option<Money> {
+        let amount = self.details.as_ref()?.amount;
+        let allocated: i64 = self.allocations.values().map(|part| part.minor()).sum();
+        Some(Money::from_minor(amount.minor() - allocated - self.credited_minor, amount.currency()))
+    }
+}

@@ -1,0 +1,27 @@
+//! The shared words of the field: money, accounts, references, dates, contacts.
+//!
+//! Every value is built by a constructor that refuses bad input, so a value that exists is
+//! valid. `Debug` of personal data is masked (INV-12).
+
+mod calendar;
+mod contact;
+mod iban;
+mod ids;
+mod money;
+mod references;
+mod short_reference;
+mod time;
+
+pub use calendar::{Calendar, CalendarError, easter};
+pub use contact::{ContactError, EmailAddress, Language, PhoneNumber};
+pub use iban::{FrenchPool, Iban, IbanError, VirtualIban, french_iban, rib_key};
+pub use ids::{
+    AttemptId, CommandId, CustomerId, DeliveryId, EntityId, IdError, PARTITIONS, PaymentRequestId,
+    TenantId, TransferId,
+};
+pub use money::{Currency, DecimalMark, Money, MoneyError};
+pub use references::{
+    CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX,
+};
+pub use short_reference::{Found, Reading, ReferenceKey, ShortReference};
+pub use time::{Date, Timestamp, Zone, ZoneError};

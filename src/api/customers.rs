@@ -1,0 +1,148 @@
+//! Customers.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::customer::{Command, Kind, Profile};
+use quittance_actors::limits;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::{Entity, Origin};
+use quittance_actors::runtime::{CustomerRow, Priority, admit_customer};
+use quittance_actors::values::{
+    CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId,
+};
+use serde_json::{Value as Json, json};
+
+use super::body::Body;
+use super::{App, Problem, Shared, created, entity_id, page_query, tenant, views};
+use crate::store::List;
+
+pub(super) fn kind(text: &str) -> Result<Kind, &'static str> {
+    match text {
+        "consumer" => Ok(Kind::Consumer),
+        "business" => Ok(Kind::Business),
+        _ => Err("expected consumer or business"),
+    }
+}
+
+/// Reads who a customer is.
+pub(super) fn profile(body: &mut Body) -> Option<Profile> {
+    let external_ref = body.text("external_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
+    let name = body.text("name", limits::NAME_CHARACTERS_MAX);
+    let kind = body.optional("kind", kind).unwrap_or_default();
+    let email = body.optional("email", EmailAddress::parse);
+    let country = body.optional_text("country", 2);
+    let phone = body.optional("phone", |text| PhoneNumber::parse(text, country.as_deref()));
+    let language = body.optional("language", Language::parse).unwrap_or_default();
+    Some(Profile { external_ref: external_ref?, kind, name: name?, email, phone, language })
+}
+
+pub(super) async fn create(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let mut body = Body::parse(&bytes)?;
+    let profile = profile(&mut body);
+    body.finish()?;
+    let profile = profile.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let service = &app.service;
+    let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
+    let row = CustomerRow { profile };
+    let (id, _) = admit_customer(
+        &service.router, &tenant, &row, pool.as_ref(), held.command, Origin::Api, Priority::Interactive,
+    )
+    .await?;
+    let replayed = held.replayed;
+    held.done();
+    let view = view(&app, &tenant, id).await?;
+    Ok(created(&format!("/v1/customers/{id}"), replayed, &view))
+}
+
+async fn view(app: &App, tenant: &TenantId, id: CustomerId) -> Result<Json, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::Customer(id), 0).await?;
+    match entity {
+        Entity::Customer(state) if state.profile.is_some() && owned(app, tenant, EntityId::Customer(id)).await => {
+            Ok(views::customer(id, &state))
+        }
+        _ => Err(Problem::not_found(format!("customer {id} is not known"))),
+    }
+}
+
+/// Whether an entity belongs to the tenant: tenants are kept apart on every read.
+pub(super) async fn owned(app: &App, tenant: &TenantId, id: EntityId) -> bool {
+    // An id is 128 bits and never shown to another tenant, but a guess must not help.
+    let history = app.service.router.read(id, 1).await;
+    history.is_ok_and(|(_, _, events)| events.iter().all(|event| event.tenant == *tenant))
+}
+
+pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    match entity_id(&id)? {
+        EntityId::Customer(id) => Ok(HttpResponse::Ok().json(view(&app, &tenant, id).await?)),
+        _ => Err(Problem::not_found(format!("{id} is not a customer"))),
+    }
+}
+
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    page(&app, &tenant, List::Customers, &request).await
+}
+
+/// A page of a list, from the store: as of the last checkpoint.
+pub(super) async fn page(
+    app: &App, tenant: &TenantId, list: List, request: &HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (limit, after) = page_query(request)?;
+    let (store, tenant) = (app.service.store.clone(), tenant.clone());
+    let page = tokio::task::spawn_blocking(move || store.page(&tenant, list, after, limit)).await;
+    let page = page
+        .map_err(|_| Problem::overloaded("the service is stopping"))?
+        .map_err(|error| Problem::overloaded(error.to_string()))?;
+    let next = page.entities.last().filter(|_| page.has_more).map(|(id, _)| id.to_string());
+    let data: Vec<Json> = page
+        .entities
+        .iter()
+        .map(|(id, entity)| match (id, entity) {
+            (EntityId::Customer(id), Entity::Customer(state)) => views::customer(*id, state),
+            (EntityId::PaymentRequest(id), Entity::PaymentRequest(state)) => views::payment_request(*id, state),
+            (EntityId::Transfer(id), Entity::Transfer(state)) => views::transfer(*id, state),
+            _ => Json::Null,
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "next": next, "has_more": page.has_more })))
+}
+
+pub(super) async fn add_payment_method(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let EntityId::Customer(id) = entity_id(&id)? else {
+        return Err(Problem::not_found(format!("{id} is not a customer")));
+    };
+    let mut body = Body::parse(&bytes)?;
+    let token = body.text("token", 128);
+    let last4 = body.required("last4", |text| {
+        let four = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if four { Ok(text.to_owned()) } else { Err("expected four digits") }
+    });
+    let year = body.integer("expires_year", 2_000..=2_100);
+    let month = body.integer("expires_month", 1..=12);
+    let backs_recurring = body.flag("backs_recurring", false);
+    body.finish()?;
+    let expires = year.zip(month).and_then(|(year, month)| {
+        Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, 1).map(Date::month_end)
+    });
+    let (Some(token), Some(last4), Some(expires_on)) = (token, last4, expires) else {
+        return Err(Problem::bad_request("the body cannot be used"));
+    };
+    view(&app, &tenant, id).await?;
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let fingerprint = xxhash_rust::xxh3::xxh3_64(&bytes);
+    let command = Command::AddPaymentMethod { token, last4, expires_on, backs_recurring };
+    let tell = Tell::Customer(id, command);
+    app.service
+        .router
+        .submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive)
+        .await?;
+    let replayed = held.replayed;
+    held.done();
+    let view = view(&app, &tenant, id).await?;
+    Ok(created(&format!("/v1/customers/{id}"), replayed, &view))
+}

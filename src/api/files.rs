@@ -1,0 +1,66 @@
+//! Files: upload into a watched directory, and what became of them.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt as _;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Problem, Shared, tenant};
+use crate::{assemble, clock, digest};
+
+/// Bytes of one uploaded file.
+const FILE_BYTES_MAX: u64 = 2 << 30;
+
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let data = app.service.activity.latest(tenant.as_str(), 100);
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+pub(super) async fn read(app: Shared, request: HttpRequest, sha256: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    match app.service.activity.get(tenant.as_str(), &sha256) {
+        Some(status) => Ok(HttpResponse::Ok().json(status)),
+        None => Err(Problem::not_found("no file with this digest has been seen since the start")),
+    }
+}
+
+/// Takes a file for a feed: `?feed=NAME&name=FILE`, the bytes as the body. It goes the way of a
+/// file that was dropped: complete, claimed, read, reported.
+pub(super) async fn upload(
+    app: Shared, request: HttpRequest, query: web::Query<std::collections::BTreeMap<String, String>>,
+    mut body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let feed = query.get("feed").ok_or_else(|| Problem::bad_request("say feed=NAME in the query"))?;
+    let name = query.get("name").map_or("upload", String::as_str);
+    let plain = !name.is_empty() && name.len() <= 120 && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    if !plain {
+        return Err(Problem::bad_request("name is a file name of 1 to 120 bytes without separators"));
+    }
+    let watched = assemble::feeds(&app.service.config)
+        .into_iter()
+        .find(|watched| watched.feed.tenant == tenant && watched.feed.name == *feed)
+        .ok_or_else(|| Problem::not_found(format!("there is no feed \"{feed}\"")))?;
+    let random: [u8; 8] = clock::random_bytes();
+    let aside = watched.folder.join(format!(".upload-{}.part", digest::hex(&random)));
+    let disk = |error: std::io::Error| Problem::overloaded(format!("the directory cannot be written: {error}"));
+    let mut file = tokio::fs::File::create(&aside).await.map_err(disk)?;
+    let mut size = 0_u64;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| Problem::bad_request(format!("the upload broke off: {error}")))?;
+        size += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if size > FILE_BYTES_MAX {
+            let _ = tokio::fs::remove_file(&aside).await;
+            return Err(Problem::bad_request("the file is larger than 2 GiB"));
+        }
+        file.write_all(&chunk).await.map_err(disk)?;
+    }
+    file.sync_all().await.map_err(disk)?;
+    drop(file);
+    let path = aside.clone();
+    let sha256 = tokio::task::spawn_blocking(move || digest::sha256_of(std::fs::File::open(path)?)).await;
+    let sha256 = sha256.map_err(|_| Problem::overloaded("the service is stopping"))?.map_err(disk)?;
+    tokio::fs::rename(&aside, watched.folder.join(name)).await.map_err(disk)?;
+    Ok(HttpResponse::Accepted().json(json!({ "sha256": digest::hex(&sha256), "feed": feed, "bytes": size })))
+}

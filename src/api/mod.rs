@@ -1,0 +1,134 @@
+//! The HTTP API: REST under `/v1`, problem+json errors, idempotent writes.
+
+mod body;
+mod clock;
+mod customers;
+mod files;
+mod health;
+mod idempotency;
+mod payment_requests;
+mod problem;
+mod transfers;
+mod views;
+
+pub(crate) use clock::{advance_tenant, duration_ms};
+pub use idempotency::Keys;
+pub use problem::{Detail, Problem};
+
+use std::sync::Arc;
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, TransferId};
+use serde_json::Value as Json;
+use subtle::ConstantTimeEq as _;
+
+use crate::assemble::Service;
+use crate::digest;
+
+/// Bytes of a JSON body.
+const BODY_BYTES_MAX: usize = 256 << 10;
+
+/// What every handler needs.
+pub struct App {
+    /// The service.
+    pub service: Service,
+    /// Keys of writes under way and done.
+    pub keys: Keys,
+}
+
+/// The shared state of the server's workers.
+pub type Shared = web::Data<Arc<App>>;
+
+/// Registers the routes.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+        .route("/healthz", web::get().to(health::healthz))
+        .route("/readyz", web::get().to(health::readyz))
+        .route("/metrics", web::get().to(health::metrics))
+        .service(
+            web::scope("/v1")
+                .route("/customers", web::post().to(customers::create))
+                .route("/customers", web::get().to(customers::list))
+                .route("/customers/{id}", web::get().to(customers::read))
+                .route("/customers/{id}/payment-methods", web::post().to(customers::add_payment_method))
+                .route("/payment-requests", web::post().to(payment_requests::create))
+                .route("/payment-requests", web::get().to(payment_requests::list))
+                .route("/payment-requests/{id}", web::get().to(payment_requests::read))
+                .route("/payment-requests/{id}/timeline", web::get().to(payment_requests::timeline))
+                .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))
+                .route("/payment-requests/{id}/refunds", web::post().to(payment_requests::refund))
+                .route("/payment-requests/{id}/cancel", web::post().to(payment_requests::cancel))
+                .route("/transfers", web::post().to(transfers::create))
+                .route("/transfers", web::get().to(transfers::list))
+                .route("/transfers/{id}", web::get().to(transfers::read))
+                .route("/tasks", web::get().to(transfers::tasks))
+                .route("/files", web::get().to(files::list))
+                .route("/files", web::post().to(files::upload))
+                .route("/files/{sha256}", web::get().to(files::read))
+                .route("/clock", web::get().to(clock::read))
+                .route("/clock/advance", web::post().to(clock::advance))
+                .default_service(web::to(not_found)),
+        );
+}
+
+async fn not_found() -> Problem {
+    Problem::not_found("there is nothing at this address")
+}
+
+/// The tenant whose key the caller shows.
+fn tenant(app: &App, request: &HttpRequest) -> Result<TenantId, Problem> {
+    let shown = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .ok_or_else(|| Problem::unauthorized("send the header Authorization: Bearer and an API key"))?;
+    let hash = digest::hex(&digest::sha256(shown.trim().as_bytes()));
+    let mut found = None;
+    for tenant in &app.service.config.service.tenants {
+        for (_, known) in &tenant.api_keys {
+            // Every key is compared, each in constant time.
+            if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
+                found = Some(tenant.id.clone());
+            }
+        }
+    }
+    found.ok_or_else(|| Problem::unauthorized("the API key is not known"))
+}
+
+fn entity_id(text: &str) -> Result<EntityId, Problem> {
+    let parsed = match text.get(..4) {
+        Some("cus_") => CustomerId::parse(text).map(EntityId::Customer),
+        Some("prq_") => PaymentRequestId::parse(text).map(EntityId::PaymentRequest),
+        _ => TransferId::parse(text).map(EntityId::Transfer),
+    };
+    parsed.map_err(|error| Problem::not_found(error.to_string()))
+}
+
+/// A page of a list: `limit` and `after` of the query.
+fn page_query(request: &HttpRequest) -> Result<(usize, Option<EntityId>), Problem> {
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string())
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let limit = match query.get("limit") {
+        None => 50,
+        Some(text) => text
+            .parse::<usize>()
+            .ok()
+            .filter(|limit| (1..=500).contains(limit))
+            .ok_or_else(|| Problem::bad_request(format!("limit=\"{text}\": expected 1 to 500")))?,
+    };
+    let after = query.get("after").map(|text| entity_id(text)).transpose()?;
+    Ok((limit, after))
+}
+
+fn created(location: &str, replayed: bool, body: &Json) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    response.insert_header(("Location", location));
+    if replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    response.json(body)
+}

@@ -1,0 +1,178 @@
+//! Payment requests.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::limits;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::{Entity, Origin};
+use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command};
+use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
+use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
+use serde_json::{Value as Json, json};
+
+use super::body::Body;
+use super::customers::{owned, page, profile};
+use super::{App, Problem, Shared, created, entity_id, tenant, views};
+use crate::export;
+use crate::store::List;
+
+/// Events of one timeline.
+const TIMELINE_EVENTS_MAX: usize = 500;
+
+pub(super) async fn create(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let mut body = Body::parse(&bytes)?;
+    let external_ref = body.text("external_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
+    let amount = body.money("amount");
+    let issued_on = body.optional("issued_on", Date::parse);
+    let due_on = body.required("due_on", Date::parse);
+    let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
+    let scenario = body.optional_text("scenario", 64);
+    let customer_ref = body.optional_text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
+    let customer = body.object_at("customer", customer_ref.is_none());
+    let customer = customer.and_then(|mut inner| {
+        let profile = profile(&mut inner);
+        body.close(inner);
+        profile
+    });
+    body.finish()?;
+    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|profile| profile.external_ref.clone()));
+    let (Some(external_ref), Some(amount), Some(due_on), Some(customer_ref)) =
+        (external_ref, amount, due_on, customer_ref)
+    else {
+        return Err(Problem::bad_request("the body cannot be used"));
+    };
+    let row = InvoiceRow {
+        customer: customer.map(|profile| CustomerRow { profile }),
+        customer_ref,
+        external_ref,
+        amount,
+        issued_on,
+        due_on,
+        description: description.unwrap_or_default(),
+        scenario,
+    };
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let service = &app.service;
+    let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
+    let (id, _) = admit_invoice(
+        &service.router, &tenant, &row, pool.as_ref(), held.command, Origin::Api, Priority::Interactive,
+    )
+    .await?;
+    let replayed = held.replayed;
+    held.done();
+    let view = view(&app, &tenant, id).await?;
+    Ok(created(&format!("/v1/payment-requests/{id}"), replayed, &view))
+}
+
+async fn view(app: &App, tenant: &TenantId, id: PaymentRequestId) -> Result<Json, Problem> {
+    let entity_id = EntityId::PaymentRequest(id);
+    let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
+    match entity {
+        Entity::PaymentRequest(state) if state.terms.is_some() && owned(app, tenant, entity_id).await => {
+            Ok(views::payment_request(id, &state))
+        }
+        _ => Err(Problem::not_found(format!("payment request {id} is not known"))),
+    }
+}
+
+fn request_id(text: &str) -> Result<PaymentRequestId, Problem> {
+    match entity_id(text)? {
+        EntityId::PaymentRequest(id) => Ok(id),
+        _ => Err(Problem::not_found(format!("{text} is not a payment request"))),
+    }
+}
+
+pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    Ok(HttpResponse::Ok().json(view(&app, &tenant, request_id(&id)?).await?))
+}
+
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    page(&app, &tenant, List::PaymentRequests, &request).await
+}
+
+pub(super) async fn timeline(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    view(&app, &tenant, id).await?;
+    let (_, _, events) = app.service.router.read(EntityId::PaymentRequest(id), TIMELINE_EVENTS_MAX).await?;
+    let data: Vec<Json> = events.iter().map(export::event_json).collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+pub(super) async fn report_attempt(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    let mut body = Body::parse(&bytes)?;
+    let reference = body.text("attempt_ref", 128);
+    let amount = body.money("amount");
+    let succeeded = body.required("result", |text| match text {
+        "succeeded" => Ok(true),
+        "failed" => Ok(false),
+        _ => Err("expected succeeded or failed"),
+    });
+    let reason_code = if succeeded == Some(false) {
+        body.text("reason_code", 35)
+    } else {
+        body.optional_text("reason_code", 35)
+    };
+    body.finish()?;
+    let (Some(reference), Some(amount), Some(succeeded)) = (reference, amount, succeeded) else {
+        return Err(Problem::bad_request("the body cannot be used"));
+    };
+    let result = match reason_code {
+        Some(reason_code) if !succeeded => AttemptResult::Failed { reason_code },
+        _ => AttemptResult::Succeeded,
+    };
+    // The provider's own reference makes the attempt the same one on every report.
+    let number = xxhash_rust::xxh3::xxh3_64(format!("{id}\u{1f}{reference}").as_bytes());
+    let attempt = AttemptId::new(Timestamp::default(), number, id.partition());
+    let command = Command::ReportAttempt(AttemptReport { attempt, amount, result });
+    write(&app, &request, &tenant, id, &bytes, command).await
+}
+
+pub(super) async fn refund(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    let mut body = Body::parse(&bytes)?;
+    let key = body.text("refund_ref", 128);
+    let amount = body.money("amount");
+    body.finish()?;
+    let (Some(key), Some(amount)) = (key, amount) else {
+        return Err(Problem::bad_request("the body cannot be used"));
+    };
+    write(&app, &request, &tenant, id, &bytes, Command::InitiateRefund { key, amount }).await
+}
+
+pub(super) async fn cancel(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    let mut body = Body::parse(&bytes)?;
+    let reason = body.text("reason", 200);
+    body.finish()?;
+    let reason = reason.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    write(&app, &request, &tenant, id, &bytes, Command::Cancel { reason }).await
+}
+
+/// Submits a command of one request and answers with what it is now.
+async fn write(
+    app: &App, request: &HttpRequest, tenant: &TenantId, id: PaymentRequestId, bytes: &[u8], command: Command,
+) -> Result<HttpResponse, Problem> {
+    view(app, tenant, id).await?;
+    let held = app.keys.hold(request, tenant, bytes)?;
+    let fingerprint = xxhash_rust::xxh3::xxh3_64(bytes);
+    let tell = Tell::PaymentRequest(id, command);
+    let router = &app.service.router;
+    router.submit(tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
+    let replayed = held.replayed;
+    held.done();
+    let view = view(app, tenant, id).await?;
+    Ok(created(&format!("/v1/payment-requests/{id}"), replayed, &view))
+}

@@ -1,0 +1,144 @@
+//! Errors as RFC 9457 problem+json, with pointers into the body.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use quittance_actors::limits;
+use quittance_actors::runtime::{IntakeError, SubmitError};
+use serde::Serialize;
+
+/// One thing wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detail {
+    /// A JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong, and what was expected.
+    pub detail: String,
+}
+
+/// An error as callers see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Detail>,
+}
+
+impl Problem {
+    fn of(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind: "about:blank", title, status, code, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// 400: the request is not what the API understands.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::of(400, "bad_request", "The request is not understood", detail)
+    }
+
+    /// 401: no key, or an unknown one.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::of(401, "unauthorized", "A valid API key is needed", detail)
+    }
+
+    /// 404: nothing of this kind is known.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::of(404, "not_found", "Not found", detail)
+    }
+
+    /// 409: what is asked contradicts what is recorded.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::of(409, code, "This contradicts what is recorded", detail)
+    }
+
+    /// 422: fields of the body cannot be used.
+    pub fn invalid(errors: Vec<Detail>) -> Self {
+        let detail = format!("{} field{} cannot be used", errors.len(), if errors.len() == 1 { "" } else { "s" });
+        Self { errors, ..Self::of(422, "invalid", "The body cannot be used", detail) }
+    }
+
+    /// 422: the key was used before with another body.
+    pub fn key_reused() -> Self {
+        let detail = "this Idempotency-Key was already used with another content; use a new key";
+        Self::of(422, "idempotency_key_reused", "The Idempotency-Key belongs to another request", detail)
+    }
+
+    /// 503: too much is under way.
+    pub fn overloaded(detail: impl Into<String>) -> Self {
+        Self::of(503, "overloaded", "Try again in a moment", detail)
+    }
+
+    /// 500: a mistake of ours.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::of(500, "internal", "This is a mistake of the service", detail)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.status, self.title, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if self.status == 503 {
+            response.insert_header(("Retry-After", limits::RETRY_AFTER_SECONDS.to_string()));
+        }
+        if self.status == 401 {
+            response.insert_header(("WWW-Authenticate", "Bearer"));
+        }
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        response.content_type("application/problem+json").body(body)
+    }
+}
+
+impl actix_web::Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _: &actix_web::HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Rejected(rejection) if rejection.is_unknown() => {
+                Problem::not_found(rejection.to_string())
+            }
+            SubmitError::Rejected(rejection) => Problem::conflict("rejected", rejection.to_string()),
+            SubmitError::FingerprintDiffers => Problem::key_reused(),
+            SubmitError::UnknownTenant => Problem::not_found("unknown tenant"),
+            SubmitError::Overloaded | SubmitError::NotOwner | SubmitError::Stopping => {
+                Problem::overloaded(error.to_string())
+            }
+            SubmitError::Port(error) => Problem::overloaded(error.to_string()),
+            SubmitError::Quarantined(_) => Problem::internal("the command was put aside for a person"),
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Submit(error) => error.into(),
+            IntakeError::UnknownCustomer(_) => Problem::invalid(vec![Detail {
+                pointer: "/customer".to_owned(),
+                detail: error.to_string(),
+            }]),
+            IntakeError::OtherCustomer(_) => Problem::conflict("other_customer", error.to_string()),
+            IntakeError::Pool(_) => Problem::overloaded(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Transfers, and those that wait for a person.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::partition::{Entity, Origin};
+use quittance_actors::runtime::{Admit, BankEntry, Priority};
+use quittance_actors::transfer::Details;
+use quittance_actors::values::{
+    Date, EndToEndId, EntityId, Iban, RemittanceInformation, TenantId, Timestamp, TransferId,
+};
+use serde_json::Value as Json;
+
+use super::body::Body;
+use super::customers::{owned, page};
+use super::{App, Problem, Shared, created, entity_id, tenant, views};
+use crate::store::List;
+
+pub(super) async fn create(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let mut body = Body::parse(&bytes)?;
+    let entry_ref = body.text("entry_ref", 128);
+    let amount = body.money("amount");
+    let booked_on = body.required("booked_on", Date::parse);
+    let account = body.optional("account", Iban::parse);
+    let payer_name = body.optional_text("payer_name", 140);
+    let payer_iban = body.optional("payer_iban", Iban::parse);
+    let end_to_end_id = body.optional("end_to_end_id", EndToEndId::parse).flatten();
+    let structured = body.optional_text("creditor_reference", 35);
+    let text = body.optional_text("remittance", RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX);
+    body.finish()?;
+    let (Some(entry_ref), Some(amount), Some(booked_on)) = (entry_ref, amount, booked_on) else {
+        return Err(Problem::bad_request("the body cannot be used"));
+    };
+    let remittance = RemittanceInformation::new(structured.into_iter().collect(), &text.unwrap_or_default())
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let details = Details {
+        id: TransferId::new(Timestamp::default(), 0, 0),
+        entry_key: format!("api:{entry_ref}"),
+        account,
+        amount,
+        booked_on,
+        payer_name,
+        payer_iban,
+        end_to_end_id,
+        remittance,
+    };
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let admit = Admit {
+        tenant: tenant.clone(),
+        entry: BankEntry { details },
+        command: held.command,
+        origin: Origin::Api,
+        priority: Priority::Interactive,
+    };
+    let sent = app.service.reconciliation.send(admit).await;
+    let (id, _) = sent.map_err(|_| Problem::overloaded("the service is stopping"))??;
+    let replayed = held.replayed;
+    held.done();
+    let view = view(&app, &tenant, id).await?;
+    Ok(created(&format!("/v1/transfers/{id}"), replayed, &view))
+}
+
+async fn view(app: &App, tenant: &TenantId, id: TransferId) -> Result<Json, Problem> {
+    let entity_id = EntityId::Transfer(id);
+    let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
+    match entity {
+        Entity::Transfer(state) if state.details.is_some() && owned(app, tenant, entity_id).await => {
+            Ok(views::transfer(id, &state))
+        }
+        _ => Err(Problem::not_found(format!("transfer {id} is not known"))),
+    }
+}
+
+pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    match entity_id(&id)? {
+        EntityId::Transfer(id) => Ok(HttpResponse::Ok().json(view(&app, &tenant, id).await?)),
+        _ => Err(Problem::not_found(format!("{id} is not a transfer"))),
+    }
+}
+
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    page(&app, &tenant, List::Transfers, &request).await
+}
+
+pub(super) async fn tasks(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    page(&app, &tenant, List::Tasks, &request).await
+}

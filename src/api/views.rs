@@ -1,0 +1,115 @@
+//! Entities as JSON.
+
+use quittance_actors::customer::Customer;
+use quittance_actors::payment_request::{PaymentRequest, Source};
+use quittance_actors::transfer::Transfer;
+use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
+use serde_json::{Value as Json, json};
+
+pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
+    let Some(profile) = &state.profile else { return Json::Null };
+    let methods: Vec<Json> = state
+        .payment_methods
+        .values()
+        .map(|method| {
+            json!({
+                "token": method.token,
+                "last4": method.last4,
+                "expires_on": method.expires_on,
+                "backs_recurring": method.backs_recurring,
+            })
+        })
+        .collect();
+    let open: Vec<Json> = state
+        .open_requests
+        .iter()
+        .map(|(request, open)| {
+            json!({ "id": request, "outstanding": open.outstanding, "due_on": open.due_on })
+        })
+        .collect();
+    let money = |(currency, minor): (&Currency, &i64)| Money::from_minor(*minor, *currency);
+    json!({
+        "id": id,
+        "external_ref": profile.external_ref,
+        "kind": profile.kind,
+        "name": profile.name,
+        "email": profile.email,
+        "phone": profile.phone,
+        "language": profile.language,
+        "virtual_iban": state.virtual_iban.as_ref().map(|number| number.iban().electronic().to_owned()),
+        "payment_methods": methods,
+        "open_requests": open,
+        "credit": state.credit.iter().map(money).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> Json {
+    let Some(terms) = &state.terms else { return Json::Null };
+    let allocations: Vec<Json> = state
+        .allocations
+        .iter()
+        .map(|(source, amount)| match source {
+            Source::Transfer(transfer) => json!({ "transfer": transfer, "amount": amount }),
+            Source::Attempt(attempt) => json!({ "attempt": attempt, "amount": amount }),
+        })
+        .collect();
+    let attempts: Vec<Json> = state
+        .attempts
+        .iter()
+        .map(|(attempt, record)| {
+            let result = if record.succeeded { "succeeded" } else { "failed" };
+            json!({ "id": attempt, "amount": record.amount, "result": result, "reason_code": record.reason_code })
+        })
+        .collect();
+    json!({
+        "id": id,
+        "customer": terms.customer,
+        "external_ref": terms.external_ref,
+        "amount": terms.amount,
+        "paid": state.paid(),
+        "outstanding": state.outstanding(),
+        "refunded": Money::from_minor(state.refunded_minor, terms.amount.currency()),
+        "status": state.status,
+        "overdue": state.overdue,
+        "issued_on": terms.issued_on,
+        "due_on": terms.due_on,
+        "settled_at": state.settled_at,
+        "description": terms.description,
+        "short_reference": terms.short_reference.to_string(),
+        "creditor_reference": terms.creditor_reference,
+        "scenario": terms.scenario,
+        "next_reminder_at": state.reminders.next.map(|(_, due)| due),
+        "allocations": allocations,
+        "attempts": attempts,
+    })
+}
+
+pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
+    let Some(details) = &state.details else { return Json::Null };
+    let allocations: Vec<Json> = state
+        .allocations
+        .iter()
+        .map(|(request, amount)| json!({ "payment_request": request, "amount": amount }))
+        .collect();
+    json!({
+        "id": id,
+        "entry_key": details.entry_key,
+        "amount": details.amount,
+        "booked_on": details.booked_on,
+        "account": details.account,
+        "payer": { "name": details.payer_name, "iban": details.payer_iban.as_ref().map(|iban| iban.masked()) },
+        "end_to_end_id": details.end_to_end_id,
+        "remittance": {
+            "structured": details.remittance.structured(),
+            "unstructured": details.remittance.unstructured(),
+        },
+        "customer": state.customer,
+        "status": state.status,
+        "explanation": state.explanation,
+        "allocations": allocations,
+        "credited": Money::from_minor(state.credited_minor, details.amount.currency()),
+        "unallocated": state.unallocated(),
+        "doubt": state.doubt,
+        "candidates": state.candidates,
+    })
+}

@@ -1,0 +1,360 @@
+//! Wiring: opens the log and the store, recovers, and starts the actors.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Arbiter};
+use quittance_actors::delivery::Ladder;
+use quittance_actors::partition::{Lane, SystemFact, entries_of};
+use quittance_actors::policies::Policies;
+use quittance_actors::ports::{Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
+use quittance_actors::runtime::{
+    Checkpointer, DeliverySupervisor, Enqueue, FeedReader, IngestionSupervisor, Offer, Partition, Ports,
+    ReconciliationSupervisor, Release, Router, Timekeeper, Timers,
+};
+use quittance_actors::values::{PARTITIONS, ReferenceKey, TenantId};
+use tracing::{info, warn};
+
+use crate::channels::Policy;
+use crate::channels::catch::Catcher;
+use crate::channels::email::Email;
+use crate::channels::hook::{Hooks, SigningKey};
+use crate::channels::sms::SmsChannel;
+use crate::clock::Clocks;
+use crate::config::{Config, EmailTransport, FeedFormat, SmsProvider, Tenant};
+use crate::dispatch::Channels;
+use crate::journal::{self, Writer};
+use crate::observe::Live;
+use crate::render::Templates;
+use crate::store::{Restored, Store, StoreDirectory};
+use crate::watch::{self, Activity, Watched};
+
+/// Events of the past that the overview is folded from.
+const REMEMBERED_EVENTS: usize = 50_000;
+const REMEMBERED_DAYS: i64 = 62;
+
+/// Ends the process.
+pub type OnFatal = Arc<dyn Fn(String) + Send + Sync>;
+
+/// A running service.
+pub struct Service {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The way to the partitions.
+    pub router: Arc<Router>,
+    /// Armed timers.
+    pub timers: Arc<Timers>,
+    /// Lookups of transfers.
+    pub reconciliation: Addr<ReconciliationSupervisor>,
+    /// Checkpoints on demand.
+    pub checkpointer: Addr<Checkpointer>,
+    /// Lists for screens.
+    pub store: Arc<Store>,
+    /// The record log.
+    pub writer: Arc<Writer>,
+    /// What screens and machines see.
+    pub live: Arc<Live>,
+    /// Clocks.
+    pub clocks: Arc<Clocks>,
+    /// Caught messages.
+    pub catcher: Catcher,
+    /// Files being read.
+    pub activity: Arc<Activity>,
+    /// What a start found, for people.
+    pub recovery: Recovery,
+}
+
+/// What a start found.
+#[derive(Debug, Clone, Default)]
+pub struct Recovery {
+    /// Records replayed after the checkpoint.
+    pub replayed: u64,
+    /// Bytes of a torn last frame that were cut.
+    pub torn_bytes: u64,
+    /// How often this data directory was opened.
+    pub boots: u64,
+    /// Whether the store was rebuilt from the log.
+    pub rebuilt: bool,
+}
+
+struct Everything;
+
+impl Ownership for Everything {
+    fn owns(&self, _partition: u8) -> bool {
+        true
+    }
+}
+
+struct Configured {
+    policies: BTreeMap<TenantId, (Arc<Policies>, ReferenceKey)>,
+}
+
+impl Tenants for Configured {
+    fn policies(&self, tenant: &TenantId) -> Option<Arc<Policies>> {
+        self.policies.get(tenant).map(|(policies, _)| Arc::clone(policies))
+    }
+
+    fn reference_key(&self, tenant: &TenantId) -> ReferenceKey {
+        self.policies.get(tenant).map_or(ReferenceKey::from_seed(0), |(_, key)| *key)
+    }
+
+    fn all(&self) -> Vec<TenantId> {
+        self.policies.keys().cloned().collect()
+    }
+}
+
+/// The seed of a tenant's references: the configured one, mixed so that small numbers differ.
+fn reference_key(tenant: &Tenant) -> ReferenceKey {
+    let mixed = tenant.reference_seed.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    ReferenceKey::from_seed(mixed ^ (mixed >> 31))
+}
+
+/// Starts the service: within an actix system, and once per data directory.
+///
+/// `on_fatal` ends the process: the log cannot be written, or the store has failed.
+pub async fn assemble(config: Config, templates: Templates, on_fatal: OnFatal) -> Result<Service, String> {
+    assemble_with(config, templates, on_fatal, None).await
+}
+
+/// As [`assemble`], with other transports than the configured ones.
+pub async fn assemble_with(
+    config: Config, templates: Templates, on_fatal: OnFatal, dispatch: Option<Arc<dyn Dispatch>>,
+) -> Result<Service, String> {
+    // One provider of cryptography in the process; a second start keeps the first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = Arc::new(config);
+    let data = config.path(&config.service.data.dir);
+    let live = Arc::new(Live::new());
+    let tests = config.service.tenants.iter().filter_map(|t| Some((t.id.clone(), t.test_clock?)));
+    let clocks = Arc::new(Clocks::new(tests));
+    let timers = Arc::new(Timers::default());
+    let state = recover(&data, &live, &clocks, &timers)?;
+    let State { store, directory, lanes, writer, recovery } = state;
+    let fatal = Arc::clone(&on_fatal);
+    let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
+    let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
+    let catcher = Catcher::new(data.join("caught"));
+    let configured = config.service.tenants.iter().filter_map(|tenant| {
+        Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key(tenant))))
+    });
+    let ports = Ports {
+        journal: Arc::clone(&writer) as Arc<dyn Journal>,
+        ownership: Arc::new(Everything),
+        snapshots: Arc::clone(&store) as Arc<dyn Snapshots>,
+        directory: directory as Arc<dyn Directory>,
+        clock: Arc::clone(&clocks) as _,
+        tenants: Arc::new(Configured { policies: configured.collect() }),
+        dispatch: match dispatch {
+            Some(dispatch) => dispatch,
+            None => Arc::new(channels(&config, templates, catcher.clone())?),
+        },
+        observer: Arc::clone(&live) as _,
+    };
+    let release = Arc::new(Release::new(ports.clone(), Arc::clone(&timers)));
+    let outbox: Vec<_> = lanes.iter().flat_map(Lane::outbox).cloned().collect();
+    let router = Router::new(ports.clone(), host(lanes, &ports, &release));
+    let ladder = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
+    let deliveries = DeliverySupervisor::new(Arc::clone(&router), ladder).start();
+    release.open(deliveries.clone());
+    let pending = outbox.len();
+    deliveries.send(Enqueue(outbox)).await.map_err(|error| error.to_string())?;
+    let every = Duration::from_millis(config.service.data.checkpoint_every_ms);
+    let checkpointer = Checkpointer::new(Arc::clone(&router), Arc::clone(&release), every, on_fatal).start();
+    let reconciliation = ReconciliationSupervisor::new(Arc::clone(&router)).start();
+    let ingestion = IngestionSupervisor::new(Arc::clone(&router), reconciliation.clone()).start();
+    Timekeeper::new(Arc::clone(&router), Arc::clone(&timers)).start();
+    let activity = Arc::new(Activity::default());
+    for watched in feeds(&config) {
+        watched.prepare().map_err(|error| format!("{}: {error}", watched.folder.display()))?;
+        actix::spawn(watch::run(watched, ingestion.clone(), Arc::clone(&activity)));
+    }
+    if let Some(tenant) = config.service.tenants.first() {
+        let announced = SystemFact::Announced { boot: recovery.boots };
+        router.record_fact(0, &tenant.id, announced).await.map_err(|error| error.to_string())?;
+    }
+    let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
+    info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
+    Ok(Service {
+        config, router, timers, reconciliation, checkpointer, store, writer, live, clocks, catcher, activity, recovery,
+    })
+}
+
+impl Service {
+    /// Writes a last checkpoint and closes the log.
+    pub async fn stop(&self) {
+        let _ = self.checkpointer.send(Offer).await; // Without it the next start replays more.
+        let writer = Arc::clone(&self.writer);
+        let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+    }
+}
+
+/// Everything a start reads from disk.
+struct State {
+    store: Arc<Store>,
+    directory: Arc<StoreDirectory>,
+    lanes: Vec<Lane>,
+    writer: journal::Opened,
+    recovery: Recovery,
+}
+
+fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result<State, String> {
+    let folder = data.join("store");
+    std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
+    let mut rebuilt = false;
+    let (store, restored) = match open_store(&folder) {
+        Ok(opened) => opened,
+        Err(error) if error.contains("lock") => {
+            return Err(format!("{}: another process has this data directory open", data.display()));
+        }
+        Err(error) => {
+            // The store is derived: set it aside, and let the log tell everything again.
+            let aside = (1..).map(|n| data.join(format!("store.damaged-{n}"))).find(|path| !path.exists());
+            let aside = aside.unwrap_or_else(|| data.join("store.damaged"));
+            warn!(error, "the store cannot be opened, it is set aside and rebuilt from the log");
+            std::fs::rename(&folder, &aside).map_err(|error| format!("{}: {error}", folder.display()))?;
+            rebuilt = true;
+            open_store(&folder)?
+        }
+    };
+    let store = Arc::new(store);
+    let directory = Arc::new(StoreDirectory::new(Arc::clone(&store)));
+    let Restored { position, sequences, outbox, timers: armed, times, boots } = restored;
+    for (tenant, at) in &times {
+        clocks.restore(tenant, *at);
+    }
+    timers.arm(&armed);
+    remember(&store, live, &times)?;
+    let mut lanes: Vec<Lane> = Vec::with_capacity(PARTITIONS);
+    for ((partition, sequence), rows) in (0..=u8::MAX).zip(sequences).zip(outbox) {
+        let snapshots = Arc::clone(&store) as Arc<dyn Snapshots>;
+        let mut lane = Lane::new(partition, sequence, snapshots);
+        lane.restore(rows, times.clone());
+        lanes.push(lane);
+    }
+    let writer = journal::open(&data.join("log"), position, |_, commit| {
+        let commit = Arc::new(commit);
+        let lane = lanes.get_mut(usize::from(commit.partition)).ok_or("no such partition")?;
+        if commit.sequence > lane.sequence() {
+            lane.fold(&commit).map_err(|error| error.to_string())?;
+            directory.learn(&entries_of(&commit));
+            clocks.restore(&commit.tenant, commit.at);
+            for fact in &commit.facts {
+                if let SystemFact::ClockAdvanced { to } = fact {
+                    clocks.restore(&commit.tenant, *to);
+                }
+            }
+            timers.disarm(commit.fired.as_ref());
+            timers.arm(&commit.timers);
+            commit.published.iter().for_each(|event| live.remember(event));
+        }
+        Ok(())
+    })
+    .map_err(|error| format!("the record log: {error}"))?;
+    let recovery = Recovery { replayed: writer.replayed, torn_bytes: writer.torn_bytes, boots, rebuilt };
+    Ok(State { store, directory, lanes, writer, recovery })
+}
+
+fn open_store(folder: &Path) -> Result<(Store, Restored), String> {
+    let store = Store::open(folder).map_err(|error| error.to_string())?;
+    let restored = store.restore().map_err(|error| error.to_string())?;
+    Ok((store, restored))
+}
+
+fn remember(
+    store: &Store, live: &Live, times: &[(TenantId, quittance_actors::values::Timestamp)],
+) -> Result<(), String> {
+    for (tenant, at) in times {
+        let from = at.plus_days(-REMEMBERED_DAYS);
+        let events = store.events_since(tenant, from, REMEMBERED_EVENTS).map_err(|error| error.to_string())?;
+        events.iter().for_each(|event| live.remember(event));
+    }
+    Ok(())
+}
+
+/// Spreads the partitions over one arbiter per core.
+fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Partition>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arbiters: Vec<_> = (0..cores).map(|_| Arbiter::new().handle()).collect();
+    lanes
+        .into_iter()
+        .zip(arbiters.iter().cycle())
+        .map(|(lane, arbiter)| {
+            let (ports, release) = (ports.clone(), Arc::clone(release));
+            Partition::start_in_arbiter(arbiter, move |_| Partition::new(lane, ports, release))
+        })
+        .collect()
+}
+
+fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<Channels, String> {
+    let service = &config.service;
+    let email = match &service.email {
+        EmailTransport::Catch => None,
+        EmailTransport::Smtp(relay) => Some(Email::new(relay)?),
+    };
+    let sms = match &service.sms {
+        SmsProvider::Catch => None,
+        provider => Some(SmsChannel::new(provider.clone()).map_err(|error| error.to_string())?),
+    };
+    let policy = Policy::new(service.hooks.allow.clone());
+    let hooks = Hooks::new(policy, service.hooks.allow_http, service.hooks.timeout_ms);
+    let mut endpoints = BTreeMap::new();
+    for endpoint in &service.endpoints {
+        let key = SigningKey::parse(endpoint.secret.reveal())
+            .map_err(|error| format!("endpoint \"{}\": {error}", endpoint.name))?;
+        endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), (endpoint.url.clone(), key));
+    }
+    let outgoing = service.outgoing.iter();
+    let statuses = service.tenants.iter();
+    Ok(Channels {
+        templates,
+        tenants: service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.clone())).collect(),
+        email,
+        sms,
+        hooks: hooks.map_err(|error| error.to_string())?,
+        endpoints,
+        outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
+        statuses: statuses.filter_map(|t| Some((t.id.clone(), config.path(t.status_export.as_deref()?)))).collect(),
+        catcher,
+    })
+}
+
+/// The directories to be watched.
+pub fn feeds(config: &Config) -> Vec<Watched> {
+    let watched = config.service.feeds.iter().map(|feed| {
+        let mapping = match &feed.format {
+            FeedFormat::InvoicesCsv { mapping } => config.mappings.get(mapping).cloned(),
+            FeedFormat::Camt => None,
+        };
+        let pool = config.service.tenant(&feed.tenant).and_then(|tenant| tenant.virtual_ibans.clone());
+        let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone(), pool };
+        let folder: PathBuf = config.path(&feed.dir);
+        Watched { feed: feed.clone(), folder, mapping, reader }
+    });
+    watched.collect()
+}
+
+/// Loads the configuration and templates of a file; gives every finding.
+pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Findings) {
+    let (config, mut findings) = Config::load(path);
+    let folder = path.parent().unwrap_or(Path::new("")).join("templates");
+    let templates = Templates::load(&folder, &mut findings);
+    let Some(config) = config else { return (None, findings) };
+    templates.check_references(&config.automation, &mut findings);
+    for endpoint in &config.service.endpoints {
+        if let Err(error) = SigningKey::parse(endpoint.secret.reveal()) {
+            findings.push(crate::diagnostics::Finding {
+                code: "Q0108",
+                severity: crate::diagnostics::Severity::Error,
+                file: path.display().to_string(),
+                span: 0..0,
+                message: format!("endpoint \"{}\": {error}", endpoint.name),
+                label: String::new(),
+                help: Some("`quittance init` writes a fresh one".to_owned()),
+            });
+        }
+    }
+    let usable = !findings.has_errors();
+    (usable.then_some((config, templates)), findings)
+}

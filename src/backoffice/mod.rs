@@ -1,0 +1,159 @@
+//! The back office: pages rendered on the server, one file per screen.
+//!
+//! Strict content security policy, no inline script or style; everything works without
+//! JavaScript but the live figures. A page needs the session that the one-time link opens.
+
+mod assets;
+mod files;
+mod gate;
+mod live;
+mod messages;
+mod overview;
+mod requests;
+mod transfers;
+mod words;
+
+pub use gate::Gate;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use handlebars::{Handlebars, Helper, HelperResult, Output, RenderContext};
+use quittance_actors::values::TenantId;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::api::{Problem, Shared};
+use crate::store::List;
+
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
+/// The pages and who may see them.
+pub struct Pages {
+    engine: Handlebars<'static>,
+    /// The gate.
+    pub gate: Gate,
+}
+
+/// The shared pages of the server's workers.
+pub type SharedPages = web::Data<Pages>;
+
+impl Pages {
+    /// Compiles every page.
+    pub fn new(gate: Gate) -> Result<Self, String> {
+        let mut engine = Handlebars::new();
+        engine.set_strict_mode(true);
+        for (name, text) in assets::templates() {
+            engine.register_template_string(&name, text).map_err(|error| format!("{name}: {error}"))?;
+        }
+        engine.register_helper("icon", Box::new(icon));
+        Ok(Self { engine, gate })
+    }
+
+    fn render(&self, name: &str, data: &impl Serialize) -> Result<String, Problem> {
+        self.engine.render(name, data).map_err(|error| Problem::internal(format!("page {name}: {error}")))
+    }
+
+    fn page(&self, name: &str, data: &impl Serialize) -> Result<HttpResponse, Problem> {
+        let html = self.render(name, data)?;
+        Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
+    }
+}
+
+/// `{{icon "name" "class"}}`: a symbol of the sprite.
+fn icon(
+    helper: &Helper<'_>, _: &Handlebars<'_>, _: &handlebars::Context, _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let text = |at| helper.param(at).and_then(|param| param.value().as_str()).unwrap_or_default();
+    let name = handlebars::html_escape(text(0));
+    let class = handlebars::html_escape(text(1));
+    let svg = format!("<svg class=\"i {class}\" aria-hidden=\"true\"><use href=\"/assets/vendor/icons.svg#{name}\"/></svg>");
+    out.write(&svg)?;
+    Ok(())
+}
+
+/// Registers the routes.
+pub fn routes(config: &mut ServiceConfig) {
+    let headers = DefaultHeaders::new()
+        .add((HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY)))
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add(("Cache-Control", "no-store"));
+    config
+        .route("/", web::get().to(home))
+        .route("/assets/{path:.*}", web::get().to(assets::serve))
+        .service(
+            web::scope("/bo")
+                .wrap(headers)
+                .route("", web::get().to(overview::page))
+                .route("/requests", web::get().to(requests::list))
+                .route("/requests/{id}", web::get().to(requests::page))
+                .route("/reconciliation", web::get().to(transfers::page))
+                .route("/messages", web::get().to(messages::list))
+                .route("/messages/{id}", web::get().to(messages::page))
+                .route("/messages/{id}/html", web::get().to(messages::html))
+                .route("/files", web::get().to(files::page))
+                .route("/events", web::get().to(live::stream))
+                .route("/clock/advance", web::post().to(overview::advance)),
+        );
+}
+
+async fn home() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header(("Location", "/bo")).finish()
+}
+
+/// What a page shows around its content.
+struct Frame {
+    tenant: TenantId,
+    tenant_name: String,
+}
+
+/// Lets a session in; the answer to anybody else.
+fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Frame, HttpResponse> {
+    pages.gate.check(pages, request)?;
+    let Some(tenant) = app.service.config.service.tenants.first() else {
+        return Err(HttpResponse::NotFound().finish());
+    };
+    Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone() })
+}
+
+impl Frame {
+    /// The data of the layout, with the page's own.
+    fn data(&self, app: &Shared, title: &str, path: &str, own: Json) -> Json {
+        let tasks = app.service.store.page(&self.tenant, List::Tasks, None, 99);
+        let tasks = tasks.map_or(0, |page| page.entities.len());
+        let nav: Vec<Json> = [
+            ("", "overview", "/bo", "layout-dashboard", "Overview", 0),
+            ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
+            ("", "requests", "/bo/requests", "receipt", "Payment requests", 0),
+            ("", "messages", "/bo/messages", "inbox", "Messages", 0),
+            ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
+        ]
+        .into_iter()
+        .map(|(section, id, href, icon, label, count)| {
+            let current = path == href;
+            json!({ "section": section, "id": id, "href": href, "icon": icon, "label": label, "count": count, "current": current })
+        })
+        .collect();
+        let mut data = json!({
+            "title": title,
+            "nav": nav,
+            "tenant": self.tenant_name,
+            "clock": self.clock(app),
+        });
+        if let (Some(data), Json::Object(own)) = (data.as_object_mut(), own) {
+            data.extend(own);
+        }
+        data
+    }
+
+    /// The test clock in words, if the tenant has one.
+    fn clock(&self, app: &Shared) -> Option<String> {
+        let tenant = app.service.config.service.tenant(&self.tenant)?;
+        let now = app.service.clocks.test_clock(&self.tenant)?;
+        Some(words::instant(now, &tenant.zone))
+    }
+}

@@ -1,0 +1,109 @@
+//! The overview: what is owed, what came in, what needs a person.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::values::{Currency, Money, TenantId, Zone};
+use serde_json::{Value as Json, json};
+
+use super::{SharedPages, enter, transfers, words};
+use crate::api::{Problem, Shared};
+use crate::overview::Overview;
+use crate::store::List;
+
+/// Lines of the activity list.
+const FEED_LINES: usize = 14;
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let mut own = figures(&app, &frame.tenant);
+    let tasks = app.service.store.page(&frame.tenant, List::Tasks, None, 8);
+    let tasks = tasks.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let rows: Vec<Json> = tasks.entities.iter().filter_map(|(_, entity)| transfers::row(entity)).collect();
+    if let Some(own) = own.as_object_mut() {
+        let more = if tasks.has_more { "+" } else { "" };
+        own.insert("task_count".to_owned(), json!(format!("{}{more}", rows.len())));
+        own.insert("tasks".to_owned(), json!(rows));
+    }
+    pages.page("overview", &frame.data(&app, "Overview", "/bo", own))
+}
+
+/// The figures of a tenant, for the page and for its live updates.
+pub(super) fn figures(app: &Shared, tenant: &TenantId) -> Json {
+    let overview = app.service.live.overview(tenant);
+    let zone = app.service.config.service.tenant(tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let main = main_currency(&overview);
+    let outstanding = overview.outstanding.get(&main).copied().unwrap_or(0);
+    let received: i64 = overview.received.iter().filter(|((_, c), _)| *c == main).map(|(_, minor)| minor).sum();
+    let rate = overview.match_rate_per_mille().map_or("—".to_owned(), |rate| format!("{}.{} %", rate / 10, rate % 10));
+    let feed: Vec<Json> =
+        overview.activity.iter().take(FEED_LINES).map(|event| words::event(event, &zone, false)).collect();
+    json!({
+        "outstanding": words::money(Money::from_minor(outstanding, main)),
+        "received": words::money(Money::from_minor(received, main)),
+        "issued": overview.issued,
+        "settled": overview.settled,
+        "transfers": overview.transfers,
+        "matched": overview.matched,
+        "reminders": overview.reminders,
+        "attempts_failed": overview.attempts_failed,
+        "rate": rate,
+        "feed": feed,
+        "chart": chart(&overview, main),
+    })
+}
+
+/// The currency of most money, the euro when there is none.
+fn main_currency(overview: &Overview) -> Currency {
+    let most = overview.outstanding.iter().max_by_key(|(_, minor)| **minor);
+    most.map_or(Currency::EUR, |(currency, _)| *currency)
+}
+
+/// The curve of money received, in the coordinates of a 600 by 200 picture.
+fn chart(overview: &Overview, currency: Currency) -> Json {
+    let days: Vec<_> = overview.received.iter().filter(|((_, c), _)| *c == currency).collect();
+    let highest = days.iter().map(|(_, minor)| **minor).max().unwrap_or(0);
+    let (Some(((first, _), _)), Some(((last, _), _))) = (days.first(), days.last()) else {
+        return json!({ "area": "", "line": "", "days": [] });
+    };
+    let span = i64::from(last.days_since(*first)).max(1);
+    let points: Vec<String> = days
+        .iter()
+        .map(|((day, _), minor)| {
+            let x = if days.len() == 1 { 300 } else { i64::from(day.days_since(*first)) * 600 / span };
+            let y = 190 - 170 * **minor / highest.max(1);
+            format!("{x} {y}")
+        })
+        .collect();
+    let line = format!("M{}", points.join(" L"));
+    let (from, to) = (points.first(), points.last());
+    let x = |point: Option<&String>| point.and_then(|p| p.split(' ').next()).unwrap_or("0").to_owned();
+    let area = format!("{line} L{} 200 L{} 200 Z", x(to), x(from));
+    let table: Vec<Json> = days
+        .iter()
+        .map(|((day, _), minor)| json!({ "day": words::day(*day), "amount": words::money(Money::from_minor(**minor, currency)) }))
+        .collect();
+    json!({
+        "area": area,
+        "line": line,
+        "first": words::day(*first),
+        "last": words::day(*last),
+        "highest": words::money(Money::from_minor(highest, currency)),
+        "days": table,
+    })
+}
+
+/// Moves the test clock by the form in the header.
+pub(super) async fn advance(
+    app: Shared, pages: SharedPages, request: HttpRequest, form: web::Form<std::collections::BTreeMap<String, String>>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let by = form.get("by").map_or("1d", String::as_str);
+    let by_ms = crate::api::duration_ms(by).map_err(Problem::bad_request)?;
+    crate::api::advance_tenant(&app, &frame.tenant, Some(by_ms), None).await?;
+    Ok(HttpResponse::SeeOther().insert_header(("Location", "/bo")).finish())
+}

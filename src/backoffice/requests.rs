@@ -1,0 +1,156 @@
+//! Payment requests: the list, and one with its timeline.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::partition::Entity;
+use quittance_actors::payment_request::{PaymentRequest, Status};
+use quittance_actors::ports::Snapshots as _;
+use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
+use serde_json::{Value as Json, json};
+
+use super::{SharedPages, enter, words};
+use crate::api::{Problem, Shared};
+use crate::store::List;
+
+const ROWS: usize = 50;
+/// Requests looked at for one page of a filter.
+const SCANNED_MAX: usize = 2_000;
+const EVENTS: usize = 300;
+
+/// Status in words, with its tone and icon.
+fn status(state: &PaymentRequest) -> (&'static str, &'static str, &'static str) {
+    let partly = state.paid().is_some_and(Money::is_positive);
+    match (state.status, state.overdue, partly) {
+        (Status::Settled, ..) => ("Settled", "ok", "circle-check"),
+        (Status::Cancelled, ..) => ("Cancelled", "mute", "ban"),
+        (Status::Open, true, _) => ("Overdue", "bad", "clock"),
+        (Status::Open, false, true) => ("Partly paid", "warn", "coins"),
+        (Status::Open, false, false) => ("Open", "info", "file-text"),
+    }
+}
+
+fn customer(app: &Shared, id: CustomerId) -> Option<Box<quittance_actors::customer::Customer>> {
+    match app.service.store.load(EntityId::Customer(id)) {
+        Ok(Some((_, Entity::Customer(state)))) => Some(state),
+        _ => None,
+    }
+}
+
+fn customer_name(app: &Shared, id: CustomerId) -> String {
+    customer(app, id).and_then(|state| Some(state.profile?.name)).unwrap_or_else(|| "…".to_owned())
+}
+
+pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
+    let wanted = query.get("status").cloned().unwrap_or_default();
+    let mut before = query.get("after").and_then(|id| PaymentRequestId::parse(id).ok()).map(EntityId::PaymentRequest);
+    let (mut rows, mut scanned, mut next) = (Vec::new(), 0, None);
+    'pages: loop {
+        let page = app.service.store.page(&frame.tenant, List::PaymentRequests, before, ROWS);
+        let page = page.map_err(|error| Problem::overloaded(error.to_string()))?;
+        for (id, entity) in &page.entities {
+            before = Some(*id);
+            scanned += 1;
+            if let Entity::PaymentRequest(state) = entity
+                && let Some(row) = row(&app, state, &wanted)
+            {
+                rows.push(row);
+            }
+            if rows.len() == ROWS || scanned == SCANNED_MAX {
+                next = Some(format!("/bo/requests?status={wanted}&after={id}"));
+                break 'pages;
+            }
+        }
+        if !page.has_more {
+            break;
+        }
+    }
+    let filters: Vec<Json> = [("", "All"), ("open", "Open"), ("overdue", "Overdue"), ("settled", "Settled")]
+        .into_iter()
+        .map(|(value, label)| {
+            let href = if value.is_empty() { "/bo/requests".to_owned() } else { format!("/bo/requests?status={value}") };
+            json!({ "href": href, "label": label, "current": wanted == value })
+        })
+        .collect();
+    let own = json!({ "rows": rows, "next": next, "filters": filters, "filtered": !wanted.is_empty() });
+    pages.page("requests", &frame.data(&app, "Payment requests", "/bo/requests", own))
+}
+
+fn row(app: &Shared, state: &PaymentRequest, wanted: &str) -> Option<Json> {
+    let terms = state.terms.as_ref()?;
+    let (label, tone, icon) = status(state);
+    let fits = match wanted {
+        "open" => state.status == Status::Open,
+        "overdue" => state.overdue,
+        "settled" => state.status == Status::Settled,
+        _ => true,
+    };
+    fits.then(|| {
+        json!({
+            "id": terms.id,
+            "external_ref": terms.external_ref,
+            "customer": customer_name(app, terms.customer),
+            "status": label, "tone": tone, "status_icon": icon,
+            "due_on": words::day(terms.due_on),
+            "amount": words::money(terms.amount),
+            "outstanding": state.outstanding().map(words::money),
+            "short_reference": terms.short_reference.to_string(),
+        })
+    })
+}
+
+pub(super) async fn page(
+    app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let id = PaymentRequestId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    let (_, entity, events) = app.service.router.read(EntityId::PaymentRequest(id), EVENTS).await?;
+    let missing = || Problem::not_found(format!("payment request {id} is not known"));
+    let Entity::PaymentRequest(state) = entity else { return Err(missing()) };
+    let terms = state.terms.as_ref().ok_or_else(missing)?;
+    if events.iter().any(|event| event.tenant != frame.tenant) {
+        return Err(missing());
+    }
+    let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let timeline: Vec<Json> = events.iter().map(|event| words::event(event, &zone, true)).collect();
+    let (label, tone, icon) = status(&state);
+    let zero = Money::zero(terms.amount.currency());
+    let paid = state.paid().unwrap_or(zero);
+    let (_, who, _) = app.service.router.read(EntityId::Customer(terms.customer), 0).await?;
+    let (name, iban) = match who {
+        Entity::Customer(state) => {
+            let iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
+            (state.profile.map(|profile| profile.name), iban)
+        }
+        _ => (None, None),
+    };
+    let own = json!({
+        "id": id,
+        "external_ref": terms.external_ref,
+        "customer": name,
+        "amount": words::money(terms.amount),
+        "status": label, "tone": tone, "status_icon": icon,
+        "next_reminder": state.reminders.next.map(|(_, due)| words::instant(due, &zone)),
+        "timeline": timeline,
+        "event_count": events.len(),
+        "paid": words::money(paid),
+        "paid_percent": paid.minor() * 100 / terms.amount.minor().max(1),
+        "outstanding": words::money(state.outstanding().unwrap_or(zero)),
+        "issued_on": words::day(terms.issued_on),
+        "due_on": words::day(terms.due_on),
+        "description": terms.description,
+        "short_reference": terms.short_reference.to_string(),
+        "creditor_reference": terms.creditor_reference.printed(),
+        "virtual_iban": iban,
+        "scenario": terms.scenario.as_deref().unwrap_or("none"),
+    });
+    let title = terms.external_ref.clone();
+    pages.page("request", &frame.data(&app, &title, "/bo/requests", own))
+}

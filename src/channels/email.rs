@@ -1,0 +1,148 @@
+//! E-mail by SMTP. The Message-ID comes from the delivery, so a second try is recognised.
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mime, Tokio1Executor};
+use quittance_actors::delivery::Verdict;
+use quittance_actors::values::{EmailAddress, Timestamp};
+
+use super::{later, never};
+use crate::config::{Smtp, SmtpTls};
+use crate::render::Message;
+
+/// An e-mail about to leave.
+pub struct Mail<'a> {
+    /// The delivery's id.
+    pub id: String,
+    /// The sender's name.
+    pub from_name: &'a str,
+    /// The sender.
+    pub from: &'a EmailAddress,
+    /// The recipients.
+    pub to: Vec<EmailAddress>,
+    /// When the event happened: the date of the mail, so that every try has the same bytes.
+    pub at: Timestamp,
+    /// What it says.
+    pub message: &'a Message,
+}
+
+/// Sends by one relay.
+pub struct Email {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+}
+
+impl Email {
+    /// A sender over `relay`.
+    pub fn new(relay: &Smtp) -> Result<Self, String> {
+        let tls = || TlsParameters::new(relay.host.clone()).map_err(|error| error.to_string());
+        let tls = match relay.tls {
+            SmtpTls::Implicit => Tls::Wrapper(tls()?),
+            SmtpTls::StartTls => Tls::Required(tls()?),
+            SmtpTls::None => Tls::None,
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&relay.host)
+            .port(relay.port)
+            .tls(tls)
+            .timeout(Some(std::time::Duration::from_secs(30)));
+        if let (Some(user), Some(password)) = (&relay.user, &relay.password) {
+            builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
+        }
+        Ok(Self { transport: builder.build() })
+    }
+
+    /// Sends once.
+    pub async fn send(&self, mail: &Mail<'_>) -> Verdict {
+        let mime = match mime(mail) {
+            Ok(mime) => mime,
+            Err(error) => return never(error),
+        };
+        match self.transport.send(mime).await {
+            Ok(answer) => {
+                let detail = answer.first_line().unwrap_or_default().chars().take(200).collect();
+                Verdict::Accepted { detail }
+            }
+            Err(error) if error.is_permanent() => never(format!("refused by the relay: {error}")),
+            Err(error) => later(format!("relay: {error}")),
+        }
+    }
+}
+
+fn mailbox(name: Option<&str>, address: &EmailAddress) -> Result<Mailbox, String> {
+    let address = address.as_str().parse().map_err(|error| format!("address: {error}"))?;
+    // Control characters in a name would make a header of their own.
+    let name = name.map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect());
+    Ok(Mailbox::new(name, address))
+}
+
+/// The message as it goes over the wire.
+pub fn mime(mail: &Mail<'_>) -> Result<Mime, String> {
+    let from = mailbox(Some(mail.from_name), mail.from)?;
+    let domain = mail.from.as_str().rsplit('@').next().unwrap_or("localhost").to_owned();
+    let millis = u64::try_from(mail.at.unix_millis()).unwrap_or(0);
+    let mut builder = Mime::builder()
+        .from(from)
+        .subject(mail.message.subject.clone())
+        .message_id(Some(format!("<{}@{domain}>", mail.id)))
+        .date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis));
+    for to in &mail.to {
+        builder = builder.to(mailbox(None, to)?);
+    }
+    builder = builder
+        .raw_header(raw("Auto-Submitted", "auto-generated")?)
+        .raw_header(raw("X-Auto-Response-Suppress", "All")?);
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.message.text.clone());
+    let built = match &mail.message.html {
+        None => builder.singlepart(text),
+        Some(html) => {
+            let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(html.clone());
+            let parts = MultiPart::alternative().boundary(format!("part-{}", mail.id));
+            builder.multipart(parts.singlepart(text).singlepart(html))
+        }
+    };
+    built.map_err(|error| error.to_string())
+}
+
+fn raw(name: &'static str, value: &str) -> Result<HeaderValue, String> {
+    let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|error| error.to_string())?;
+    Ok(HeaderValue::new(name, value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(from_name: &str, subject: &str) -> String {
+        let from = EmailAddress::parse("no-reply@shop.example").unwrap();
+        let message = Message {
+            subject: subject.to_owned(),
+            text: "Bonjour é".to_owned(),
+            html: Some("<p>Bonjour é</p>".to_owned()),
+        };
+        let mail = Mail {
+            id: "dlv_1".to_owned(),
+            from_name,
+            from: &from,
+            to: vec![EmailAddress::parse("jean@example.org").unwrap()],
+            at: Timestamp::from_unix_millis(1_773_478_800_000),
+            message: &message,
+        };
+        String::from_utf8(mime(&mail).unwrap().formatted()).unwrap()
+    }
+
+    #[test]
+    fn every_try_has_the_same_bytes_and_a_stable_id() {
+        let first = rendered("Maison Dupré", "Échéance");
+        assert_eq!(first, rendered("Maison Dupré", "Échéance"));
+        assert!(first.contains("Message-ID: <dlv_1@shop.example>"), "{first}");
+        assert!(first.contains("multipart/alternative; boundary=\"part-dlv_1\""), "{first}");
+    }
+
+    #[test]
+    fn hostile_names_and_subjects_add_no_header() {
+        let mail = rendered("Bob\r\nBcc: x@y.example\0", "Hello\r\nBcc: x@y.example");
+        let headers = mail.split("\r\n\r\n").next().unwrap();
+        assert!(!headers.lines().any(|line| line.starts_with("Bcc")), "{headers}");
+    }
+}

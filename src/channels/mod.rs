@@ -1,0 +1,86 @@
+//! Channels: carry one rendered message out, and say what came of it. One file each.
+//!
+//! | File | Carries |
+//! |---|---|
+//! | `email` | e-mail by SMTP |
+//! | `sms` | SMS by an HTTP provider |
+//! | `hook` | events by signed HTTP call |
+//! | `file` | events as JSON files, statuses as CSV files |
+//! | `catch` | e-mail and SMS that are shown instead of sent |
+//!
+//! A new channel is a file here and a line in `assemble`'s dispatch. A channel never decides
+//! whether a message is wanted, and never tries twice: that is the delivery lane's.
+
+pub mod catch;
+pub mod email;
+pub mod file;
+pub mod hook;
+pub mod sms;
+mod vetting;
+
+pub use vetting::{Policy, Vetted};
+
+use quittance_actors::delivery::Verdict;
+
+/// A failure that may pass.
+fn later(error: impl Into<String>) -> Verdict {
+    Verdict::Later { error: error.into(), retry_after_ms: None }
+}
+
+/// A failure that stays.
+fn never(error: impl Into<String>) -> Verdict {
+    Verdict::Never { error: error.into() }
+}
+
+/// What an answer means, by its status alone. Source: Standard Webhooks 1.0.0, "Delivery".
+fn by_status(status: reqwest::StatusCode, retry_after: Option<&str>, now_unix_s: i64) -> Verdict {
+    let code = status.as_u16();
+    match code {
+        200..=299 => Verdict::Accepted { detail: code.to_string() },
+        410 => never("410: the receiver is gone for good"),
+        300..=399 => later(format!("{code}: redirects are not followed")),
+        _ => Verdict::Later {
+            error: code.to_string(),
+            retry_after_ms: retry_after.and_then(|text| retry_after_ms(text, now_unix_s)),
+        },
+    }
+}
+
+/// A `Retry-After` in milliseconds: whole seconds, or a date. Source: RFC 9110 §10.2.3.
+fn retry_after_ms(text: &str, now_unix_s: i64) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<i64>() {
+        return (seconds >= 0).then(|| seconds.saturating_mul(1_000));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some((date.timestamp().as_second() - now_unix_s).max(0).saturating_mul(1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        for (text, expected) in [
+            ("120", Some(120_000)),
+            (" 0 ", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("Thu, 01 Jan 1970 00:01:00 GMT", Some(50_000)),
+            ("Thu, 01 Jan 1970 00:00:01 GMT", Some(0)),
+        ] {
+            assert_eq!(retry_after_ms(text, 10), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_2xx_is_success_and_410_is_the_end() {
+        let verdict = |code| by_status(reqwest::StatusCode::from_u16(code).unwrap(), None, 0);
+        assert!(matches!(verdict(204), Verdict::Accepted { .. }));
+        assert!(matches!(verdict(302), Verdict::Later { .. }));
+        assert!(matches!(verdict(400), Verdict::Later { .. }));
+        assert!(matches!(verdict(410), Verdict::Never { .. }));
+        assert!(matches!(verdict(503), Verdict::Later { .. }));
+    }
+}

@@ -1,0 +1,97 @@
+//! SMS by an HTTP provider: Kannel's `sendsms`, or any that takes JSON by POST.
+//!
+//! No provider takes a key that makes a second try harmless: a call that may have been heard
+//! is not repeated, it ends as unknown for a person.
+
+use quittance_actors::delivery::Verdict;
+use quittance_actors::values::PhoneNumber;
+
+use super::{later, never};
+use crate::config::SmsProvider;
+
+/// An SMS about to leave.
+pub struct Sms<'a> {
+    /// The delivery's id, sent along where the provider has a field for it.
+    pub id: String,
+    /// The sender.
+    pub from: &'a str,
+    /// The recipient.
+    pub to: &'a PhoneNumber,
+    /// What it says.
+    pub text: &'a str,
+}
+
+/// Sends by one provider.
+pub struct SmsChannel {
+    client: reqwest::Client,
+    provider: SmsProvider,
+}
+
+impl SmsChannel {
+    /// A sender over `provider`.
+    pub fn new(provider: SmsProvider) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(15))
+            .build()?;
+        Ok(Self { client, provider })
+    }
+
+    /// Sends once.
+    pub async fn send(&self, sms: &Sms<'_>) -> Verdict {
+        let request = match &self.provider {
+            SmsProvider::Catch => return never("SMS are caught, not sent"),
+            SmsProvider::Kannel { url, user, password } => self.client.get(url).query(&[
+                ("username", user.as_str()),
+                ("password", password.reveal()),
+                ("from", sms.from),
+                ("to", sms.to.as_str()),
+                ("text", sms.text),
+                ("charset", "UTF-8"),
+                ("coding", if is_gsm(sms.text) { "0" } else { "2" }),
+            ]),
+            SmsProvider::Json { url, header, key, fields: [to, text, from, id] } => {
+                let body = serde_json::json!({
+                    to.as_str(): sms.to.as_str(),
+                    text.as_str(): sms.text,
+                    from.as_str(): sms.from,
+                    id.as_str(): sms.id,
+                });
+                self.client.post(url).header(header.as_str(), key.reveal()).json(&body)
+            }
+        };
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => {
+                Verdict::Accepted { detail: answer.status().as_u16().to_string() }
+            }
+            Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => {
+                never(format!("refused by the provider: {}", answer.status().as_u16()))
+            }
+            Ok(answer) => later(format!("provider: {}", answer.status().as_u16())),
+            Err(error) if error.is_connect() => later("provider: no connection"),
+            Err(_) => never("unknown: the provider may have taken it; not sent again"),
+        }
+    }
+}
+
+/// Whether a text fits the GSM alphabet, in which an SMS holds 160 characters instead of 70.
+/// Source: 3GPP TS 23.038 §6.2.1.
+pub fn is_gsm(text: &str) -> bool {
+    const OTHERS: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€";
+    text.chars().all(|c| c.is_ascii_alphanumeric() || OTHERS.contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn french_letters_outside_the_gsm_alphabet_are_known() {
+        assert!(is_gsm("Votre facture F-2026-001 de 120,00 EUR est due à réception"));
+        assert!(is_gsm("10 €"));
+        for text in ["reçu", "prêt", "n’a", "120\u{a0}€", "œuvre"] {
+            assert!(!is_gsm(text), "{text}");
+        }
+    }
+}

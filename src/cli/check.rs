@@ -1,0 +1,21 @@
+//! `quittance check`.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::Instant;
+
+use super::exit;
+use crate::assemble;
+
+pub(super) fn run(config: &Path) -> anyhow::Result<u8> {
+    let started = Instant::now();
+    let (loaded, findings) = assemble::load(config);
+    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    println!("{} ({} ms)", findings.render(colours), started.elapsed().as_millis());
+    if let Some((config, _)) = &loaded {
+        let (rules, scenarios) = (config.automation.rules.rules().len(), config.automation.scenarios.len());
+        let tenants = config.service.tenants.len();
+        println!("{tenants} tenants, {rules} rules, {scenarios} scenarios: ready to serve");
+    }
+    Ok(if loaded.is_some() { 0 } else { exit::FINDINGS })
+}

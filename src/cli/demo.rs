@@ -1,0 +1,125 @@
+//! `quittance demo`: one invoice's whole life on real files, narrated.
+//!
+//! The story goes through the doors that everybody uses: files into watched directories, calls
+//! to the API, a hook receiver that verifies signatures. Only the bank and the payers are
+//! played; the account numbers and references in their statement are filled in when it is dropped.
+
+mod receiver;
+mod story;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use quittance_actors::values::TenantId;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::client::{Client, Connection};
+use super::{samples, serve};
+use crate::{assemble, clock, digest, observe, server};
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// The port of the back office and the API; 0 for any that is free.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Keep everything in this folder instead of a temporary one.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// Stop when the story is told.
+    #[arg(long)]
+    once: bool,
+}
+
+/// What the story needs.
+pub(super) struct Stage {
+    pub client: Client,
+    pub tenant: TenantId,
+    pub folder: PathBuf,
+    pub app: Arc<crate::api::App>,
+}
+
+pub(super) fn run(options: Options) -> anyhow::Result<u8> {
+    observe::start_logs("warn");
+    let started = std::time::Instant::now();
+    let (folder, temporary) = match &options.keep {
+        Some(folder) => (folder.clone(), false),
+        None => {
+            let name = format!("quittance-demo-{}", digest::hex(&clock::random_bytes::<6>()));
+            (std::env::temp_dir().join(name), true)
+        }
+    };
+    std::fs::create_dir_all(&folder)?;
+    let told = actix_web::rt::System::new().block_on(play(&options, &folder, temporary, started));
+    if temporary {
+        let _ = std::fs::remove_dir_all(&folder); // What cannot be removed is in the temporary folder.
+    }
+    told.map(|()| 0)
+}
+
+async fn play(options: &Options, folder: &Path, temporary: bool, started: std::time::Instant) -> anyhow::Result<()> {
+    let receiver = receiver::Receiver::start()?;
+    let hooks = format!("http://{}/hooks/erp", receiver.address);
+    let fresh = samples::fresh(|text| text.replace("http://127.0.0.1:8089/hooks/erp", &hooks))?;
+    receiver.expect(&fresh.hook_secret)?;
+    let config_folder = folder.join("config");
+    samples::write(&config_folder, &fresh.files)?;
+    let (loaded, findings) = assemble::load(&config_folder.join("quittance.toml"));
+    let (config, templates) =
+        loaded.ok_or_else(|| anyhow::Error::msg(format!("the sample is wrong:\n{}", findings.render(false))))?;
+    let tenant = config.service.tenants.first().map(|tenant| tenant.id.clone());
+    let tenant = tenant.ok_or_else(|| anyhow::Error::msg("the sample has no tenant"))?;
+    let service = assemble::assemble(config, templates, serve::fatal()).await.map_err(anyhow::Error::msg)?;
+    let listen = SocketAddr::from(([127, 0, 0, 1], options.port));
+    let bound = server::bind(service, listen).map_err(|error| {
+        anyhow::Error::msg(format!("{error}; --port 0 takes any that is free"))
+    })?;
+    let base = format!("http://{}", bound.address);
+    let (handle, app) = (bound.server.handle(), Arc::clone(&bound.app));
+    actix::spawn(bound.server);
+    let kept = if temporary { "removed at the end" } else { "kept" };
+    println!("Quittance {} · demo · data in {} ({kept})", env!("CARGO_PKG_VERSION"), folder.display());
+    println!("  Back office    {base}/bo?login={}   (works once)", bound.login.unwrap_or_default());
+    println!("  Caught mail    {base}/bo/messages");
+    println!("  API            {base}/v1/   key {}", fresh.api_key);
+    println!("  Drop a file    {}", folder.join("data/erp/in").display());
+    println!();
+    let connection = Connection { url: base, key: fresh.api_key };
+    let stage = Stage { client: Client::new(connection)?, tenant, folder: folder.to_owned(), app: Arc::clone(&app) };
+    let narrator = actix::spawn(story::narrate(Arc::clone(&app), stage.tenant.clone(), started));
+    let ending = async {
+        story::play(&stage, started).await?;
+        if !options.once {
+            println!("\n  The story is told. Return: one day later · Ctrl-C: the end");
+            wait_for_days(&stage).await;
+        }
+        anyhow::Ok(())
+    };
+    let outcome = tokio::select! {
+        outcome = ending => outcome,
+        stopped = serve::stop_signal() => stopped.map_err(Into::into),
+    };
+    narrator.abort();
+    handle.stop(false).await;
+    app.service.stop().await;
+    println!("\nThe end{}.", if temporary { ", everything is removed" } else { "" });
+    outcome
+}
+
+/// Moves the clock a day for every line that is typed.
+async fn wait_for_days(stage: &Stage) {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    loop {
+        match lines.next_line().await {
+            Ok(Some(_)) => {
+                let day = serde_json::json!({ "by": "1d" });
+                if let Err(error) = stage.client.post("/v1/clock/advance", &day).await {
+                    println!("{error}");
+                }
+            }
+            // No terminal: the pages stay up until Ctrl-C.
+            _ => std::future::pending::<()>().await,
+        }
+    }
+}

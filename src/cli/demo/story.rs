@@ -1,0 +1,207 @@
+//! The story, and the voice that tells it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quittance_actors::rules::{EventType, Field, Published, Value};
+use quittance_actors::values::{Language, TenantId};
+use serde_json::{Value as Json, json};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::super::samples::Played;
+use super::Stage;
+use crate::api::App;
+use crate::render::money_in_words;
+
+/// How long a step of the story may take before it is told that it did not happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Plays the story from the first file to the last reminder.
+pub(super) async fn play(stage: &Stage, started: Instant) -> anyhow::Result<()> {
+    chapter("An ERP drops its invoices");
+    drop_file(stage, "invoices-0302.csv", "data/erp/in").await?;
+    cards(stage).await?;
+    chapter("Time passes: requests and reminders leave");
+    advance(stage, "1d").await?;
+    advance(stage, "3d").await?;
+    chapter("The bank sends a statement");
+    drop_file(stage, "statement-0306.xml", "data/bank/in").await?;
+    drop_file(stage, "invoices-0306.csv", "data/erp/in").await?;
+    println!("          (first mail, hook and match after {:.1} s)", started.elapsed().as_secs_f64());
+    chapter("A direct debit fails, a customer is refunded");
+    attempts(stage).await?;
+    chapter("More time passes, and another statement comes");
+    advance(stage, "5d").await?;
+    drop_file(stage, "statement-0311.xml", "data/bank/in").await?;
+    chapter("The same statement again: nothing happens twice");
+    drop_file(stage, "statement-0306.xml", "data/bank/in").await?;
+    chapter("Two weeks later");
+    advance(stage, "14d").await
+}
+
+fn chapter(title: &str) {
+    println!("\n── {title}");
+}
+
+/// Drops a file as an ERP or a bank would, and waits until it has been read.
+async fn drop_file(stage: &Stage, name: &str, folder: &str) -> anyhow::Result<()> {
+    let file = Played::get(name).ok_or_else(|| anyhow::Error::msg(format!("{name} is not there")))?;
+    let text = fill(stage, &String::from_utf8(file.data.into_owned())?).await?;
+    let folder = stage.folder.join(folder);
+    let aside = folder.join(format!("{name}.part"));
+    std::fs::write(&aside, &text)?;
+    std::fs::rename(aside, folder.join(name))?;
+    let sha256 = crate::digest::hex(&crate::digest::sha256(text.as_bytes()));
+    let before = finished_reports(&folder);
+    let waiting = Instant::now();
+    while finished_reports(&folder) == before {
+        if waiting.elapsed() > PATIENCE {
+            anyhow::bail!("{name} was not read in time");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    if let Ok(status) = stage.client.get(&format!("/v1/files/{sha256}")).await {
+        let report = status.get("report").cloned().unwrap_or_default();
+        let text = |key: &str| report.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+        println!("          file      {name}: {}", text("summary"));
+        for error in report.get("errors").and_then(Json::as_array).into_iter().flatten() {
+            println!("                    {}", error.get("message").and_then(Json::as_str).unwrap_or_default());
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    Ok(())
+}
+
+fn finished_reports(folder: &Path) -> usize {
+    let count = |name: &str| std::fs::read_dir(folder.join(name)).map_or(0, Iterator::count);
+    count("done") + count("rejected")
+}
+
+/// Fills in account numbers and references, which were given out when invoices came in:
+/// `{{viban:CUSTOMER}}`, `{{rf:INVOICE}}`, `{{short:INVOICE}}`.
+async fn fill(stage: &Stage, text: &str) -> anyhow::Result<String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        filled.push_str(before);
+        let value = match name.split_once(':') {
+            Some(("viban", customer)) => find(stage, "customers", customer, "virtual_iban").await?,
+            Some(("rf", invoice)) => find(stage, "payment-requests", invoice, "creditor_reference").await?,
+            Some(("short", invoice)) => find(stage, "payment-requests", invoice, "short_reference").await?,
+            _ => String::new(),
+        };
+        filled.push_str(&value);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// A field of the customer or request with an external reference, from the API's lists.
+async fn find(stage: &Stage, list: &str, external_ref: &str, field: &str) -> anyhow::Result<String> {
+    let waiting = Instant::now();
+    loop {
+        let page = stage.client.get(&format!("/v1/{list}?limit=500")).await?;
+        let items = page.get("data").and_then(Json::as_array).cloned().unwrap_or_default();
+        let is = |item: &&Json| item.get("external_ref").and_then(Json::as_str) == Some(external_ref);
+        if let Some(value) = items.iter().find(is).and_then(|item| item.get(field)).and_then(Json::as_str) {
+            return Ok(value.to_owned());
+        }
+        if waiting.elapsed() > PATIENCE {
+            anyhow::bail!("{external_ref} was not found in time");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn advance(stage: &Stage, by: &str) -> anyhow::Result<()> {
+    let clock = stage.client.post("/v1/clock/advance", &json!({ "by": by })).await?;
+    let now = clock.get("now").and_then(Json::as_str).unwrap_or_default();
+    let fired = clock.get("timers_fired").and_then(Json::as_u64).unwrap_or(0);
+    println!("          clock     {now}, {fired} timers fired");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    Ok(())
+}
+
+/// Two customers have a card: one pays a subscription with it, one does not.
+async fn cards(stage: &Stage) -> anyhow::Result<()> {
+    for (customer, last4, recurring) in [("411SAULE", "4242", true), ("411CEDRE", "1881", false)] {
+        let Ok(id) = find_now(stage, customer).await else { continue };
+        let card = json!({
+            "token": format!("tok_{last4}"), "last4": last4,
+            "expires_year": 2026, "expires_month": 3, "backs_recurring": recurring,
+        });
+        stage.client.post(&format!("/v1/customers/{id}/payment-methods"), &card).await?;
+    }
+    Ok(())
+}
+
+async fn find_now(stage: &Stage, external_ref: &str) -> anyhow::Result<String> {
+    tokio::time::sleep(Duration::from_millis(1_100)).await; // Lists are as of the last checkpoint.
+    let page = stage.client.get("/v1/customers?limit=500").await?;
+    let items = page.get("data").and_then(Json::as_array).cloned().unwrap_or_default();
+    let is = |item: &&Json| item.get("external_ref").and_then(Json::as_str) == Some(external_ref);
+    let id = items.iter().find(is).and_then(|item| item.get("id")).and_then(Json::as_str);
+    id.map(str::to_owned).ok_or_else(|| anyhow::Error::msg("not there"))
+}
+
+async fn attempts(stage: &Stage) -> anyhow::Result<()> {
+    let failing = find(stage, "payment-requests", "F-2026-2303", "id").await?;
+    let amount = json!({ "amount": 306_000, "currency": "EUR" });
+    let failed = json!({ "attempt_ref": "sdd-1", "amount": amount, "result": "failed", "reason_code": "MD01" });
+    stage.client.post(&format!("/v1/payment-requests/{failing}/attempts"), &failed).await?;
+    let refunded = find(stage, "payment-requests", "F-2026-2292", "id").await?;
+    let refund = json!({ "refund_ref": "avoir-17", "amount": { "amount": 4_275, "currency": "EUR" } });
+    stage.client.post(&format!("/v1/payment-requests/{refunded}/refunds"), &refund).await?;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    Ok(())
+}
+
+/// Tells what happens, as it becomes durable.
+pub(super) async fn narrate(app: Arc<App>, tenant: TenantId, started: Instant) {
+    let mut events = app.service.live.subscribe();
+    loop {
+        match events.recv().await {
+            Ok(event) if event.tenant == tenant => {
+                if let Some(line) = line(&event) {
+                    println!("{:>7.1} s  {line}", started.elapsed().as_secs_f64());
+                }
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn line(event: &Published) -> Option<String> {
+    let text = |field| match event.fact(field) {
+        Some(Value::Text(text)) => text.clone(),
+        Some(Value::Money(amount)) => money_in_words(*amount, Language::En),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let invoice = text(Field::RequestExternalRef);
+    Some(match event.event {
+        EventType::PaymentRequestIssued => format!("request   {invoice} {} asked for", text(Field::RequestAmount)),
+        EventType::ReminderSent => {
+            format!("reminder  {invoice} \"{}\" by {}", text(Field::ReminderStep), text(Field::ReminderChannel))
+        }
+        EventType::ReminderSuppressed => format!("reminder  {invoice} held back: {}", text(Field::Reason)),
+        EventType::TransferMatched => {
+            format!("transfer  {} matched by {}", text(Field::TransferAmount), text(Field::TransferExplanation))
+        }
+        EventType::TaskOpened => format!("task      {} for a person: {}", text(Field::TransferAmount), text(Field::Reason)),
+        EventType::PaymentRequestPartiallyPaid => format!("request   {invoice} partly paid, {} left", text(Field::RequestOutstanding)),
+        EventType::PaymentRequestSettled => format!("request   {invoice} settled, reminders stopped"),
+        EventType::PaymentRequestOverdue => format!("request   {invoice} is overdue, {} open", text(Field::RequestOutstanding)),
+        EventType::CustomerCreditChanged => format!("credit    {} kept for the customer", text(Field::TransferCredit)),
+        EventType::AttemptFailed => format!("attempt   {invoice} refused: {}", text(Field::AttemptReasonCode)),
+        EventType::RefundInitiated => format!("refund    {invoice} {} initiated", text(Field::RefundAmount)),
+        EventType::PaymentMethodExpiring => {
+            format!("card      ending {} expires in {} days", text(Field::MethodLast4), text(Field::MethodDaysToExpiry))
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,81 @@
+//! The command line: one file per command. Data goes to stdout, talk to stderr.
+
+mod bench;
+mod check;
+mod client;
+mod clock;
+mod demo;
+mod import;
+mod init;
+mod samples;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Exit codes, the same for every command.
+mod exit {
+    /// Findings, or a part failed.
+    pub const FINDINGS: u8 = 1;
+    /// The configuration cannot be used.
+    pub const CONFIGURATION: u8 = 3;
+    /// The service cannot be reached.
+    pub const UNREACHABLE: u8 = 4;
+    /// The log or the store failed while running.
+    pub const FATAL: i32 = 74;
+}
+
+/// Payment automation: requests, reminders, collections, reconciliation, hooks.
+#[derive(Parser)]
+#[command(name = "quittance", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Plays one invoice's whole life with sample files, in a temporary directory.
+    #[command(after_help = "Examples:\n  quittance demo\n  quittance demo --port 8080 --keep ./demo-data")]
+    Demo(demo::Options),
+    /// Runs the service.
+    #[command(after_help = "Examples:\n  quittance serve -c config/quittance.toml\n  QUITTANCE_LOG=debug quittance serve -c shop/quittance.toml")]
+    Serve {
+        /// The configuration file.
+        #[arg(short, long, default_value = "config/quittance.toml")]
+        config: PathBuf,
+    },
+    /// Writes a configuration with fresh secrets, ready to be served.
+    #[command(after_help = "Examples:\n  quittance init my-shop\n  quittance init my-shop --force")]
+    Init(init::Options),
+    /// Checks a configuration, its rules, scenarios and templates.
+    #[command(after_help = "Examples:\n  quittance check\n  quittance check shop/quittance.toml")]
+    Check {
+        /// The configuration file.
+        #[arg(default_value = "config/quittance.toml")]
+        config: PathBuf,
+    },
+    /// Hands a file to a running service and watches it being read.
+    #[command(after_help = "Examples:\n  quittance import --feed invoices invoices.csv\n  quittance import --feed bank statement.xml --json")]
+    Import(import::Options),
+    /// Shows or moves the test clock of a sandbox.
+    #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
+    Clock(clock::Options),
+    /// Measures the engine on this machine.
+    #[command(after_help = "Examples:\n  quittance bench ingest\n  quittance bench ingest --events 2000000")]
+    Bench(bench::Options),
+}
+
+/// Runs the command; gives the exit code.
+pub fn run() -> anyhow::Result<u8> {
+    match Arguments::parse().command {
+        Command::Demo(options) => demo::run(options),
+        Command::Serve { config } => serve::run(&config),
+        Command::Init(options) => init::run(&options),
+        Command::Check { config } => check::run(&config),
+        Command::Import(options) => import::run(&options),
+        Command::Clock(options) => clock::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    }
+}

@@ -1,0 +1,280 @@
+//! `rules.toml`, `scenarios.toml` and `calendars/`: what happens by itself.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use quittance_actors::delivery::{Channel, Recipient};
+use quittance_actors::payment_request::{Anchor, Scenario, Step};
+use quittance_actors::rules::{Action, Condition, EventType, Rule, RuleBook};
+use quittance_actors::values::{Calendar, Date};
+
+use super::reader::Section;
+use super::service::Service;
+use super::{expression, mapping, read_file};
+use crate::diagnostics::{Finding, Findings, Severity, nearest};
+
+/// What happens by itself.
+#[derive(Debug, Clone)]
+pub struct Automation {
+    /// Rules.
+    pub rules: RuleBook,
+    /// Scenarios by name.
+    pub scenarios: BTreeMap<String, Scenario>,
+    /// Calendars by name.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// Where templates and recipients are named: file, place, what.
+    pub references: Vec<Reference>,
+}
+
+/// A name used in a file, with its place.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// The file.
+    pub file: String,
+    /// The place.
+    pub span: Range<usize>,
+    /// What is named.
+    pub target: Target,
+}
+
+/// What can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A template for a channel.
+    Template(String, Channel),
+    /// A list of addresses.
+    List(String),
+    /// A hook endpoint.
+    Endpoint(String),
+    /// A directory written.
+    Feed(String),
+}
+
+impl Automation {
+    pub(super) fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
+        let mut references = Vec::new();
+        let rules_path = folder.join("rules.toml");
+        let rules = read_file(&rules_path, findings, |root| {
+            let file = rules_path.display().to_string();
+            let rules = root.each("rule", |section| read_rule(section, &file, &mut references));
+            RuleBook::new(rules)
+                .inspect_err(|error| root.file().report("Q0107", 0..0, error.to_string(), "", None))
+                .ok()
+        });
+        let scenarios_path = folder.join("scenarios.toml");
+        let scenarios = read_file(&scenarios_path, findings, |root| {
+            let file = scenarios_path.display().to_string();
+            let scenarios = root.each("scenario", |section| read_scenario(section, &file, &mut references));
+            Some(scenarios.into_iter().map(|scenario| (scenario.name().to_owned(), scenario)).collect())
+        });
+        let mut calendars = BTreeMap::new();
+        for path in mapping::toml_files(&folder.join("calendars")) {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            if let Some(calendar) = read_file(&path, findings, |root| read_calendar(&name, root)) {
+                calendars.insert(name, calendar);
+            }
+        }
+        Some(Self { rules: rules?, scenarios: scenarios?, calendars, references })
+    }
+
+    /// Reports recipients that no tenant defines.
+    pub(super) fn check_recipients(&self, service: &Service, findings: &mut Findings) {
+        for reference in &self.references {
+            let (what, name, known): (_, _, Vec<&str>) = match &reference.target {
+                Target::Template(..) => continue, // Templates are checked with their text.
+                Target::List(name) => {
+                    let lists = service.tenants.iter().flat_map(|tenant| tenant.lists.keys());
+                    ("list", name, lists.map(String::as_str).collect())
+                }
+                Target::Endpoint(name) => {
+                    let names = service.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+                    ("endpoint", name, names.collect())
+                }
+                Target::Feed(name) => {
+                    let names = service.outgoing.iter().map(|outgoing| outgoing.name.as_str());
+                    ("[[outgoing]]", name, names.collect())
+                }
+            };
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let label = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => "not defined".to_owned(),
+            };
+            findings.push(Finding {
+                code: "Q0106",
+                severity: Severity::Error,
+                file: reference.file.clone(),
+                span: reference.span.clone(),
+                message: format!("there is no {what} \"{name}\""),
+                label,
+                help: None,
+            });
+        }
+    }
+}
+
+const CHANNELS: [(&str, Channel); 4] = [
+    ("email", Channel::Email),
+    ("sms", Channel::Sms),
+    ("hook", Channel::Hook),
+    ("file", Channel::File),
+];
+
+fn channel(text: &str) -> Result<Channel, String> {
+    CHANNELS
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, channel)| *channel)
+        .ok_or_else(|| format!("\"{text}\" is not a channel: email, sms"))
+}
+
+fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Rule> {
+    let name = section.required("name")?.to_owned();
+    let mut on = Vec::new();
+    for (text, span) in section.texts("on") {
+        match EventType::parse(text) {
+            Some(event) => on.push(event),
+            None => {
+                let near = nearest(text, EventType::ALL.iter().map(|event| event.name()));
+                let help = near.map(|near| format!("did you mean \"{near}\"?"));
+                section.refuse("on", span, format!("there is no event type \"{text}\""), help);
+            }
+        }
+    }
+    if on.is_empty() {
+        section.refuse("on", section.span(), "a rule names at least one event type", None);
+    }
+    let when = match section.text_at("when") {
+        None => Some(Condition::Always(true)),
+        Some((text, span)) => match expression::compile(text) {
+            Ok(condition) => Some(condition),
+            Err(fault) => {
+                // The text starts after its quote; escapes inside would move it, and are rare.
+                let start = span.start + 1;
+                let span = start + fault.span.start..start + fault.span.end.max(fault.span.start + 1);
+                section.file().report("Q0110", span, fault.message, "in this condition", fault.help);
+                None
+            }
+        },
+    };
+    let mut then = Vec::new();
+    for action in section.each("then", |action| read_action(action, file, references)) {
+        then.push(action);
+    }
+    if then.is_empty() {
+        section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
+    }
+    Some(Rule { name, on, when: when?, then })
+}
+
+fn read_action(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Action> {
+    let mut refer = |span: Range<usize>, target| references.push(Reference { file: file.to_owned(), span, target });
+    if let Some((name, span)) = section.text_at("hook") {
+        refer(span, Target::Endpoint(name.to_owned()));
+        let recipient = Recipient::Endpoint(name.to_owned());
+        return Some(Action::Tell { channel: Channel::Hook, template: None, recipient });
+    }
+    if let Some((name, span)) = section.text_at("file") {
+        refer(span, Target::Feed(name.to_owned()));
+        let recipient = Recipient::Feed(name.to_owned());
+        return Some(Action::Tell { channel: Channel::File, template: None, recipient });
+    }
+    let Some((whom, span)) = section.text_at("notify") else {
+        section.refuse("then", section.span(), "an action is notify, hook or file", None);
+        return None;
+    };
+    let channel = section.parsed("channel", channel)?;
+    let (template, template_span) = section.text_at("template").or_else(|| {
+        section.refuse("template", section.span(), "a message needs a template", None);
+        None
+    })?;
+    if !channel.reaches_people() {
+        section.refuse("channel", span, "people are reached by email or sms", None);
+        return None;
+    }
+    refer(template_span, Target::Template(template.to_owned(), channel));
+    let template = template.to_owned();
+    match whom.split_once(':') {
+        None if whom == "customer" => Some(Action::NotifyCustomer { channel, template }),
+        Some(("list", list)) if channel == Channel::Email => {
+            refer(span, Target::List(list.to_owned()));
+            let recipient = Recipient::List(list.to_owned());
+            Some(Action::Tell { channel, template: Some(template), recipient })
+        }
+        _ => {
+            let why = format!("\"{whom}\" is nobody: expected customer, or list:NAME by email");
+            section.refuse("notify", span, why, None);
+            None
+        }
+    }
+}
+
+fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Scenario> {
+    let name = section.required("name")?.to_owned();
+    let late_hours = section.integer("late_within_hours", 0..=24 * 31).unwrap_or(24);
+    let steps = section.each("step", |step| {
+        let (template, span) = step.text_at("template").or_else(|| {
+            step.refuse("template", step.span(), "a step needs a template", None);
+            None
+        })?;
+        let mut channels = Vec::new();
+        for (text, at) in step.texts("channels") {
+            match channel(text) {
+                Ok(channel) => channels.push(channel),
+                Err(why) => step.refuse("channels", at, why, None),
+            }
+        }
+        for channel in &channels {
+            let target = Target::Template(template.to_owned(), *channel);
+            references.push(Reference { file: file.to_owned(), span: span.clone(), target });
+        }
+        Some(Step {
+            name: step.required("name")?.to_owned(),
+            anchor: step.choice("anchor", &[("due", Anchor::Due), ("issued", Anchor::Issued)])?,
+            offset_days: step.integer("offset_days", -365..=3_650).and_then(|d| i32::try_from(d).ok()).unwrap_or(0),
+            at: step.optional("at", local_time).unwrap_or((9, 0)),
+            channels,
+            template: template.to_owned(),
+        })
+    });
+    Scenario::new(&name, steps, late_hours * 3_600_000)
+        .inspect_err(|error| section.refuse("step", section.span(), error, None))
+        .ok()
+}
+
+/// Reads `09:30`.
+fn local_time(text: &str) -> Result<(i8, i8), &'static str> {
+    let wrong = "expected a local time, as in 09:30";
+    let (hour, minute) = text.split_once(':').ok_or(wrong)?;
+    let (hour, minute): (i8, i8) = (hour.parse().map_err(|_| wrong)?, minute.parse().map_err(|_| wrong)?);
+    if (0..24).contains(&hour) && (0..60).contains(&minute) { Ok((hour, minute)) } else { Err(wrong) }
+}
+
+fn read_calendar(name: &str, root: &Section<'_, '_>) -> Option<Calendar> {
+    let title = root.text("name").unwrap_or(name).to_owned();
+    let version = root.integer("version", 1..=9_999).and_then(|v| u32::try_from(v).ok()).unwrap_or(1);
+    let small = |(number, _): (i64, Range<usize>)| i8::try_from(number).ok();
+    let weekend = root.integers("weekend").into_iter().filter_map(small).collect();
+    let mut fixed = Vec::new();
+    for (text, span) in root.texts("fixed") {
+        let parts = text.split_once('-').and_then(|(m, d)| Some((m.parse().ok()?, d.parse().ok()?)));
+        match parts {
+            Some(day) => fixed.push(day),
+            None => root.refuse("fixed", span, "expected a month and a day, as in 12-25", None),
+        }
+    }
+    let easter = root.integers("easter").into_iter().filter_map(|(days, _)| i32::try_from(days).ok()).collect();
+    let mut dates = Vec::new();
+    for (text, span) in root.texts("dates") {
+        match Date::parse(text) {
+            Ok(date) => dates.push(date),
+            Err(error) => root.refuse("dates", span, error, None),
+        }
+    }
+    Calendar::new(&title, version, weekend, fixed, easter, dates)
+        .inspect_err(|error| root.refuse("fixed", 0..0, error, None))
+        .ok()
+}

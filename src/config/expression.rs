@@ -1,0 +1,251 @@
+//! Conditions in CEL syntax, checked against the field catalogue and compiled to our own.
+//!
+//! Understood: `&&`, `||`, `!`, `==`, `!=`, `<`, `<=`, `>`, `>=`, `in [..]`, `has(path)`, paths
+//! of the catalogue, texts, whole numbers, `true`, `false`. Money is written `"EUR 10.00"`, a
+//! date `"2026-03-14"`.
+
+use std::ops::Range;
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
+use quittance_actors::rules::{Condition, Field, Kind, Operator, Value};
+use quittance_actors::values::{Currency, Date, DecimalMark, Money};
+
+use crate::diagnostics::nearest;
+
+/// What is wrong with an expression, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The bytes of the expression concerned.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+type Compiled<T> = Result<T, Fault>;
+
+/// Compiles an expression.
+pub fn compile(text: &str) -> Compiled<Condition> {
+    let parser = cel::parser::Parser::new().max_recursion_depth(64);
+    let (expression, source) = parser.parse_with_source_info(text).map_err(|errors| {
+        let first = errors.errors.into_iter().next();
+        let (line, column) = first.as_ref().map_or((1, 0), |error| error.pos);
+        let at = offset(text, line, column);
+        let message = first.map_or_else(|| "not an expression".to_owned(), |error| error.msg);
+        let message = message.lines().next().unwrap_or("not an expression").to_owned();
+        Fault { span: at..(at + 1).min(text.len().max(at)), message, help: None }
+    })?;
+    let compiler = Compiler { text, source };
+    let condition = compiler.condition(&expression)?;
+    condition.check().map_err(|error| compiler.fault(&expression, error.to_string(), None))?;
+    Ok(condition)
+}
+
+fn offset(text: &str, line: isize, column: isize) -> usize {
+    let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
+    let before: usize = text.split_inclusive('\n').take(skipped).map(str::len).sum();
+    (before + usize::try_from(column.saturating_sub(1)).unwrap_or(0)).min(text.len())
+}
+
+struct Compiler<'a> {
+    text: &'a str,
+    source: SourceInfo,
+}
+
+impl Compiler<'_> {
+    fn span(&self, expression: &IdedExpr) -> Range<usize> {
+        let (start, stop) = self.source.offset_for(expression.id).unwrap_or_default();
+        let clamp = |at: u32| usize::try_from(at).unwrap_or(0).min(self.text.len());
+        let (start, stop) = (clamp(start), clamp(stop.saturating_add(1)));
+        start..stop.max(start)
+    }
+
+    fn fault(&self, at: &IdedExpr, message: impl Into<String>, help: Option<String>) -> Fault {
+        Fault { span: self.span(at), message: message.into(), help }
+    }
+
+    fn condition(&self, expression: &IdedExpr) -> Compiled<Condition> {
+        match &expression.expr {
+            Expr::Literal(LiteralValue::Boolean(truth)) => Ok(Condition::Always(*truth.inner())),
+            Expr::Call(call) => self.call(expression, call),
+            Expr::Select(SelectExpr { operand, field, test: true }) => {
+                let path = format!("{}.{field}", self.path(operand)?);
+                Ok(Condition::Known(self.field(expression, &path)?))
+            }
+            Expr::Select(_) | Expr::Ident(_) => {
+                let field = self.field(expression, &self.path(expression)?)?;
+                if field.kind() == Kind::Truth {
+                    Ok(Condition::Compare(field, Operator::Equal, Value::Truth(true)))
+                } else {
+                    let message = format!("`{}` is {}, not true or false", field.path(), field.kind().name());
+                    Err(self.fault(expression, message, Some("compare it, as in `field == \"…\"`".into())))
+                }
+            }
+            _ => Err(self.fault(expression, "not a condition", Some("see the condition language".into()))),
+        }
+    }
+
+    fn call(&self, expression: &IdedExpr, call: &CallExpr) -> Compiled<Condition> {
+        let operator = match (call.func_name.as_str(), call.args.as_slice()) {
+            (operators::LOGICAL_AND, parts) => return Ok(Condition::All(self.conditions(parts)?)),
+            (operators::LOGICAL_OR, parts) => return Ok(Condition::Any(self.conditions(parts)?)),
+            (operators::LOGICAL_NOT, [part]) => return Ok(Condition::Not(Box::new(self.condition(part)?))),
+            (operators::IN, [field, list]) => return self.one_of(field, list),
+            (operators::EQUALS, _) => Operator::Equal,
+            (operators::NOT_EQUALS, _) => Operator::NotEqual,
+            (operators::LESS, _) => Operator::Less,
+            (operators::LESS_EQUALS, _) => Operator::LessOrEqual,
+            (operators::GREATER, _) => Operator::Greater,
+            (operators::GREATER_EQUALS, _) => Operator::GreaterOrEqual,
+            (name, _) => {
+                let known = "&&, ||, !, ==, !=, <, <=, >, >=, in, has";
+                let message = format!("`{}` is not understood in a condition", name.trim_matches('_'));
+                return Err(self.fault(expression, message, Some(format!("use {known}"))));
+            }
+        };
+        let [field, literal] = call.args.as_slice() else {
+            return Err(self.fault(expression, "a comparison has two sides", None));
+        };
+        let path = self.path(field).map_err(|fault| Fault {
+            help: Some("the field stands on the left, the value on the right".into()),
+            ..fault
+        })?;
+        let field = self.field(field, &path)?;
+        let value = self.literal(literal, field.kind())?;
+        Ok(Condition::Compare(field, operator, value))
+    }
+
+    fn conditions(&self, parts: &[IdedExpr]) -> Compiled<Vec<Condition>> {
+        parts.iter().map(|part| self.condition(part)).collect()
+    }
+
+    fn one_of(&self, field: &IdedExpr, list: &IdedExpr) -> Compiled<Condition> {
+        let path = self.path(field)?;
+        let field = self.field(field, &path)?;
+        let Expr::List(list_expression) = &list.expr else {
+            return Err(self.fault(list, "`in` needs a list, as in `[\"a\", \"b\"]`", None));
+        };
+        let values = list_expression.elements.iter().map(|item| self.literal(item, field.kind()));
+        Ok(Condition::OneOf(field, values.collect::<Compiled<_>>()?))
+    }
+
+    fn path(&self, expression: &IdedExpr) -> Compiled<String> {
+        match &expression.expr {
+            Expr::Ident(name) => Ok(name.clone()),
+            Expr::Select(SelectExpr { operand, field, .. }) => {
+                Ok(format!("{}.{field}", self.path(operand)?))
+            }
+            _ => Err(self.fault(expression, "a field is expected here", None)),
+        }
+    }
+
+    fn field(&self, at: &IdedExpr, path: &str) -> Compiled<Field> {
+        Field::parse(path).ok_or_else(|| {
+            let near = nearest(path, Field::ALL.iter().map(|field| field.path()));
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            // A selection's own place is its dot; the whole path is more use to a reader.
+            let start = self.text.find(path).unwrap_or_else(|| self.span(at).start);
+            let span = start..(start + path.len()).min(self.text.len());
+            Fault { span, message: format!("unknown field `{path}`"), help }
+        })
+    }
+
+    fn literal(&self, expression: &IdedExpr, wanted: Kind) -> Compiled<Value> {
+        let refuse = |what: &str| {
+            let message = format!("{what} cannot be compared with {}", wanted.name());
+            Err(self.fault(expression, message, None))
+        };
+        match &expression.expr {
+            Expr::Literal(LiteralValue::String(text)) => self.text_literal(expression, text.inner(), wanted),
+            Expr::Literal(LiteralValue::Int(number)) if wanted == Kind::Number => {
+                Ok(Value::Number(*number.inner()))
+            }
+            Expr::Literal(LiteralValue::Boolean(truth)) if wanted == Kind::Truth => {
+                Ok(Value::Truth(*truth.inner()))
+            }
+            Expr::Literal(LiteralValue::Int(_)) => refuse("a number"),
+            Expr::Literal(LiteralValue::Boolean(_)) => refuse("true or false"),
+            Expr::Call(call) if call.func_name == operators::NEGATE && wanted == Kind::Number => {
+                match call.args.as_slice() {
+                    [IdedExpr { expr: Expr::Literal(LiteralValue::Int(number)), .. }] => {
+                        Ok(Value::Number(-number.inner()))
+                    }
+                    _ => refuse("this"),
+                }
+            }
+            _ => Err(self.fault(expression, "a text, a number, true or false is expected here", None)),
+        }
+    }
+
+    fn text_literal(&self, at: &IdedExpr, text: &str, wanted: Kind) -> Compiled<Value> {
+        let problem = match wanted {
+            Kind::Text => return Ok(Value::Text(text.to_owned())),
+            Kind::Money => match money(text) {
+                Ok(money) => return Ok(Value::Money(money)),
+                Err(problem) => problem,
+            },
+            Kind::Date => match Date::parse(text) {
+                Ok(date) => return Ok(Value::Date(date)),
+                Err(error) => error.to_string(),
+            },
+            Kind::Instant => match quittance_actors::values::Timestamp::parse(text) {
+                Ok(at) => return Ok(Value::Instant(at)),
+                Err(error) => error.to_string(),
+            },
+            Kind::Number | Kind::Truth => format!("a text cannot be compared with {}", wanted.name()),
+        };
+        Err(self.fault(at, problem, None))
+    }
+}
+
+/// Reads `EUR 10.00`.
+fn money(text: &str) -> Result<Money, String> {
+    let (code, amount) = text
+        .split_once(' ')
+        .ok_or_else(|| format!("not money '{text}': expected a currency and an amount, as in EUR 10.00"))?;
+    let currency = Currency::parse(code).map_err(|error| error.to_string())?;
+    Money::parse(amount, currency, DecimalMark::Point).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_compile_or_say_where_they_are_wrong() {
+        for (text, expected) in [
+            ("true", Ok(())),
+            ("customer.kind == \"business\" && transfer.amount >= \"EUR 1000.00\"", Ok(())),
+            ("!(method.days_to_expiry > 30) || method.backs_recurring", Ok(())),
+            ("attempt.reason_code in [\"AM04\", \"MS03\"]", Ok(())),
+            ("has(request.settled_at) && request.due_on < \"2026-03-01\"", Ok(())),
+            ("request.days_overdue > -3", Ok(())),
+            ("customer.kid == \"x\"", Err((0..12, "unknown field `customer.kid`"))),
+            ("transfer.amount > 5", Err((18..19, "a number cannot be compared with money"))),
+            ("transfer.amount > \"5\"", Err((18..21, "not money '5'"))),
+            ("customer.kind < \"b\"", Err((14..15, "which has no order"))),
+            ("customer.kind", Err((8..9, "is text, not true or false"))),
+            ("customer.kind == ", Err((0..0, ""))),
+            ("customer.kind.startsWith(\"b\")", Err((0..0, "not understood"))),
+        ] {
+            match (compile(text), expected) {
+                (Ok(_), Ok(())) => {}
+                (Err(fault), Err((span, part))) => {
+                    assert!(fault.message.contains(part), "{text}: {}", fault.message);
+                    if !span.is_empty() {
+                        assert_eq!(fault.span, span, "{text}: {}", fault.message);
+                    }
+                }
+                (got, wanted) => panic!("{text}: {got:?}, expected {wanted:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_near_field_is_suggested() {
+        let fault = compile("request.oustanding > \"EUR 1.00\"").unwrap_err();
+        assert_eq!(fault.help.as_deref(), Some("did you mean `request.outstanding`?"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Configuration: one TOML file for the service, and beside it rules, scenarios, calendars,
+//! mappings and templates. Findings name file, line and column; nothing half right is used.
+
+mod automation;
+mod expression;
+mod mapping;
+mod reader;
+mod service;
+
+pub use automation::{Automation, Reference, Target};
+pub use mapping::{Column, ConstantOrColumn, Mapping};
+pub use reader::{File, Section};
+pub use service::{
+    Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
+    Service, SmsProvider, Smtp, SmtpTls, Tenant,
+};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use quittance_actors::policies::Policies;
+
+use crate::diagnostics::{Finding, Findings, Severity};
+
+/// Everything that was configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder of the configuration; relative paths count from here.
+    pub folder: PathBuf,
+    /// The service.
+    pub service: Service,
+    /// Rules, scenarios and calendars.
+    pub automation: Automation,
+    /// Column mappings by name.
+    pub mappings: BTreeMap<String, Mapping>,
+}
+
+impl Config {
+    /// Reads the file at `path` and what stands beside it; gives the configuration unless
+    /// something is wrong, and every finding in any case.
+    pub fn load(path: &Path) -> (Option<Config>, Findings) {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut findings = Findings::default();
+        let service = read_file(path, &mut findings, Service::read);
+        let automation = Automation::load(&folder, &mut findings);
+        let mappings = mapping::load(&folder.join("mappings"), &mut findings);
+        let (Some(service), Some(automation)) = (service, automation) else { return (None, findings) };
+        let config = Config { folder, service, automation, mappings };
+        config.cross_check(path, &mut findings);
+        let usable = !findings.has_errors();
+        (usable.then_some(config), findings)
+    }
+
+    /// A path of the configuration, from its folder.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The policies of a tenant.
+    pub fn policies(&self, tenant: &Tenant) -> Option<Policies> {
+        let calendar = self.automation.calendars.get(&tenant.calendar)?.clone();
+        let mut policies = Policies::quiet(tenant.zone.clone(), calendar);
+        policies.scenarios.clone_from(&self.automation.scenarios);
+        policies.default_scenario.clone_from(&tenant.default_scenario);
+        policies.rules = self.automation.rules.clone();
+        policies.card_notices_days.clone_from(&tenant.card_notices_days);
+        policies.status_export = tenant.status_export.is_some();
+        Some(policies)
+    }
+
+    /// Names that one file uses and another must define.
+    fn cross_check(&self, path: &Path, findings: &mut Findings) {
+        let file = path.display().to_string();
+        let mut missing = |what: &str, name: &str, known: Vec<&str>| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let start = text.find(&format!("\"{name}\"")).unwrap_or(0);
+            let label = match crate::diagnostics::nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => "not defined".to_owned(),
+            };
+            findings.push(Finding {
+                code: "Q0106",
+                severity: Severity::Error,
+                file: file.clone(),
+                span: start..start + name.len() + 2,
+                message: format!("there is no {what} \"{name}\""),
+                label,
+                help: Some(format!("defined: {}", known.join(", "))),
+            });
+        };
+        for tenant in &self.service.tenants {
+            if !self.automation.calendars.contains_key(&tenant.calendar) {
+                let known = self.automation.calendars.keys().map(String::as_str).collect();
+                missing("calendar", &tenant.calendar, known);
+            }
+            if let Some(name) = &tenant.default_scenario
+                && !self.automation.scenarios.contains_key(name)
+            {
+                missing("scenario", name, self.automation.scenarios.keys().map(String::as_str).collect());
+            }
+        }
+        for feed in &self.service.feeds {
+            if let FeedFormat::InvoicesCsv { mapping } = &feed.format
+                && !self.mappings.contains_key(mapping)
+            {
+                missing("mapping", mapping, self.mappings.keys().map(String::as_str).collect());
+            }
+        }
+        self.automation.check_recipients(&self.service, findings);
+    }
+}
+
+/// Reads one file of the configuration.
+fn read_file<T>(
+    path: &Path, findings: &mut Findings, read: impl FnOnce(&Section<'_, '_>) -> Option<T>,
+) -> Option<T> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let (value, found) = File::read(&name, &text, read);
+            findings.append(found);
+            value
+        }
+        Err(error) => {
+            findings.push(Finding {
+                code: "Q0100",
+                severity: Severity::Error,
+                file: name,
+                span: 0..0,
+                message: format!("cannot be read: {error}"),
+                label: String::new(),
+                help: None,
+            });
+            None
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Findings about what a person wrote: file, line, column, a caret, and what was expected.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot be used.
+    Error,
+    /// It can, but is probably a mistake.
+    Warning,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// A stable code, such as `Q0104`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file, as the person named it.
+    pub file: String,
+    /// The bytes concerned.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What stands beside the caret.
+    pub label: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+/// Findings of several files, with their text.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    findings: Vec<Finding>,
+    sources: Vec<(String, String)>,
+}
+
+impl Findings {
+    /// Remembers the text of a file, so that findings can show it.
+    pub fn source(&mut self, file: &str, text: &str) {
+        if !self.sources.iter().any(|(known, _)| known == file) {
+            self.sources.push((file.to_owned(), text.to_owned()));
+        }
+    }
+
+    /// Adds a finding.
+    pub fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Takes over the findings of another.
+    pub fn append(&mut self, other: Findings) {
+        self.findings.extend(other.findings);
+        for (file, text) in other.sources {
+            self.source(&file, &text);
+        }
+    }
+
+    /// Every finding.
+    pub fn all(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Line and column of a finding, both from 1; the column counts characters.
+    pub fn place(&self, finding: &Finding) -> (usize, usize) {
+        let text = self.text(&finding.file);
+        let before = text.get(..finding.span.start.min(text.len())).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        (line, column)
+    }
+
+    fn text(&self, file: &str) -> &str {
+        self.sources.iter().find(|(known, _)| known == file).map_or("", |(_, text)| text)
+    }
+
+    /// Every finding drawn for a terminal, and a last line that counts them.
+    pub fn render(&self, colours: bool) -> String {
+        let mut drawn = String::new();
+        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        for finding in &self.findings {
+            let level = match finding.severity {
+                Severity::Error => Level::ERROR,
+                Severity::Warning => Level::WARNING,
+            };
+            let text = self.text(&finding.file);
+            let end = finding.span.end.min(text.len());
+            let span = finding.span.start.min(end)..end;
+            let mark = AnnotationKind::Primary.span(span).label(finding.label.as_str());
+            let snippet = Snippet::source(text).path(finding.file.as_str()).annotation(mark);
+            let mut group = level.primary_title(finding.message.as_str()).id(finding.code).element(snippet);
+            if let Some(help) = &finding.help {
+                group = group.element(Level::HELP.message(help.as_str()));
+            }
+            let _ = writeln!(drawn, "{}\n", renderer.render(&[group]));
+        }
+        let errors = self.findings.iter().filter(|f| f.severity == Severity::Error).count();
+        let warnings = self.findings.len() - errors;
+        let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let _ = write!(drawn, "{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+        drawn
+    }
+}
+
+/// The nearest of `known` to `word`, if one is near.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().max(word.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_drawn_with_place_caret_and_help() {
+        let mut findings = Findings::default();
+        let text = "[[rule]]\nname = \"late\"\ntemplte = \"x\"\n";
+        findings.source("rules.toml", text);
+        let start = text.find("templte").unwrap();
+        findings.push(Finding {
+            code: "Q0104",
+            severity: Severity::Error,
+            file: "rules.toml".into(),
+            span: start..start + 7,
+            message: "unknown key `templte`".into(),
+            label: "did you mean `template`?".into(),
+            help: Some("keys: name, template".into()),
+        });
+        let drawn = findings.render(false);
+        for part in ["error[Q0104]: unknown key `templte`", "rules.toml:3:1", "^^^^^^^ did you mean `template`?", "help: keys", "1 error, 0 warnings"] {
+            assert!(drawn.contains(part), "{part} in\n{drawn}");
+        }
+        assert_eq!(findings.place(&findings.all()[0]), (3, 1));
+    }
+
+    #[test]
+    fn only_near_words_are_suggested() {
+        assert_eq!(nearest("templte", ["name", "template"]), Some("template"));
+        assert_eq!(nearest("colour", ["name", "template"]), None);
+    }
+}

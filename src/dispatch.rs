@@ -1,0 +1,178 @@
+//! Dispatch: from a prepared delivery to the channel that carries it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
+use quittance_actors::ports::{BoxFuture, Dispatch, Prepared};
+use quittance_actors::values::{EmailAddress, Language, TenantId};
+
+use crate::channels::catch::{Caught, Catcher};
+use crate::channels::email::{Email, Mail};
+use crate::channels::hook::{Hooks, SigningKey};
+use crate::channels::sms::{Sms, SmsChannel};
+use crate::channels::file;
+use crate::clock;
+use crate::config::Tenant;
+use crate::export;
+use crate::render::{Message, Subject, Templates, context};
+
+/// The channels, and whom their recipients' names mean.
+pub struct Channels {
+    /// Templates.
+    pub templates: Templates,
+    /// Tenants by id.
+    pub tenants: BTreeMap<TenantId, Tenant>,
+    /// E-mail; `None` to catch it.
+    pub email: Option<Email>,
+    /// SMS; `None` to catch them.
+    pub sms: Option<SmsChannel>,
+    /// Hooks.
+    pub hooks: Hooks,
+    /// Endpoints: address and key.
+    pub endpoints: BTreeMap<(TenantId, String), (String, SigningKey)>,
+    /// Folders of outgoing feeds.
+    pub outgoing: BTreeMap<(TenantId, String), PathBuf>,
+    /// Folders of status files.
+    pub statuses: BTreeMap<TenantId, PathBuf>,
+    /// The catcher.
+    pub catcher: Catcher,
+}
+
+fn never(error: impl Into<String>) -> Verdict {
+    Verdict::Never { error: error.into() }
+}
+
+async fn blocking(work: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or(Verdict::Later { error: "stopping".to_owned(), retry_after_ms: None })
+}
+
+impl Dispatch for Channels {
+    fn send(&self, prepared: Prepared) -> BoxFuture<'_, Verdict> {
+        Box::pin(async move {
+            let Some(tenant) = self.tenants.get(&prepared.delivery.tenant) else {
+                return never("the tenant is not configured any more");
+            };
+            match prepared.delivery.channel {
+                Channel::Email => self.email(tenant, &prepared).await,
+                Channel::Sms => self.sms(tenant, &prepared).await,
+                Channel::Hook => self.hook(&prepared.delivery).await,
+                Channel::File => self.file(prepared.delivery).await,
+            }
+        })
+    }
+
+    fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
+        Box::pin(async move {
+            let Some(tenant) = rows.first().map(|row| row.tenant.clone()) else {
+                return never("there is nothing to write");
+            };
+            let Some(folder) = self.statuses.get(&tenant).cloned() else {
+                return never("the tenant has no status_export any more");
+            };
+            blocking(move || file::write_statuses(&folder, &tenant, &rows)).await
+        })
+    }
+}
+
+impl Channels {
+    fn message(&self, tenant: &Tenant, prepared: &Prepared, language: Language) -> Result<Message, Verdict> {
+        let delivery = &prepared.delivery;
+        let name = delivery.template.as_deref().ok_or_else(|| never("the delivery names no template"))?;
+        let subject = Subject {
+            event: &delivery.event,
+            customer: prepared.customer.as_ref(),
+            virtual_iban: prepared.virtual_iban.as_deref(),
+            merchant: &tenant.name,
+            zone: &tenant.zone,
+        };
+        let data = |language| context(&subject, language, delivery.channel);
+        self.templates.render(name, delivery.channel, language, data).map_err(|error| never(error.to_string()))
+    }
+
+    async fn email(&self, tenant: &Tenant, prepared: &Prepared) -> Verdict {
+        let delivery = &prepared.delivery;
+        let (to, language): (Vec<EmailAddress>, Language) = match &delivery.recipient {
+            Recipient::List(name) => match tenant.lists.get(name) {
+                Some(list) => (list.clone(), tenant.language),
+                None => return never(format!("there is no list \"{name}\" any more")),
+            },
+            _ => match prepared.customer.as_ref().and_then(|customer| Some((customer.email.clone()?, customer.language))) {
+                Some((address, language)) => (vec![address], language),
+                None => return never("the customer has no e-mail address"),
+            },
+        };
+        let message = match self.message(tenant, prepared, language) {
+            Ok(message) => message,
+            Err(verdict) => return verdict,
+        };
+        match &self.email {
+            Some(email) => {
+                let (id, at) = (delivery.id.to_string(), delivery.event.at);
+                let mail = Mail { id, from_name: &tenant.name, from: &tenant.email_from, to, at, message: &message };
+                email.send(&mail).await
+            }
+            None => {
+                let from = format!("{} <{}>", tenant.name, tenant.email_from.as_str());
+                let to = to.iter().map(|address| address.as_str().to_owned()).collect();
+                self.catch(delivery, from, to, message).await
+            }
+        }
+    }
+
+    async fn sms(&self, tenant: &Tenant, prepared: &Prepared) -> Verdict {
+        let Some(customer) = &prepared.customer else { return never("an SMS goes to a customer") };
+        let Some(phone) = &customer.phone else { return never("the customer has no phone number") };
+        let message = match self.message(tenant, prepared, customer.language) {
+            Ok(message) => message,
+            Err(verdict) => return verdict,
+        };
+        match &self.sms {
+            Some(provider) => {
+                let id = prepared.delivery.id.to_string();
+                provider.send(&Sms { id, from: &tenant.sms_from, to: phone, text: &message.text }).await
+            }
+            None => {
+                let to = vec![phone.as_str().to_owned()];
+                self.catch(&prepared.delivery, tenant.sms_from.clone(), to, message).await
+            }
+        }
+    }
+
+    async fn catch(&self, delivery: &Delivery, from: String, to: Vec<String>, message: Message) -> Verdict {
+        let caught = Caught {
+            id: delivery.id.to_string(),
+            tenant: delivery.tenant.to_string(),
+            channel: delivery.channel,
+            from,
+            to,
+            at: delivery.event.at,
+            template: delivery.template.clone().unwrap_or_default(),
+            cause: delivery.cause.clone(),
+            message,
+        };
+        let catcher = self.catcher.clone();
+        blocking(move || catcher.keep(&caught)).await
+    }
+
+    async fn hook(&self, delivery: &Delivery) -> Verdict {
+        let Recipient::Endpoint(name) = &delivery.recipient else { return never("a hook goes to an endpoint") };
+        let Some((url, key)) = self.endpoints.get(&(delivery.tenant.clone(), name.clone())) else {
+            return never(format!("there is no endpoint \"{name}\" any more"));
+        };
+        let body = match serde_json::to_vec(&export::event_json(&delivery.event)) {
+            Ok(body) => body,
+            Err(error) => return never(error.to_string()),
+        };
+        self.hooks.send(url, key, &delivery.id.to_string(), body, clock::system_now()).await
+    }
+
+    async fn file(&self, delivery: Delivery) -> Verdict {
+        let Recipient::Feed(name) = &delivery.recipient else { return never("a file goes to a feed") };
+        let Some(folder) = self.outgoing.get(&(delivery.tenant.clone(), name.clone())).cloned() else {
+            return never(format!("there is no outgoing feed \"{name}\" any more"));
+        };
+        blocking(move || file::write_event(&folder, &delivery)).await
+    }
+}

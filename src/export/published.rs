@@ -1,0 +1,39 @@
+//! A public event as JSON: the body of a hook, of a file, and of the API.
+
+use quittance_actors::rules::{Published, Value};
+use serde_json::{Map, Value as Json, json};
+
+/// The version of the published schemas.
+pub const API_VERSION: &str = "2026-11-01";
+
+/// The event as JSON: `type`, `timestamp`, `data` as Standard Webhooks asks, and our own keys.
+///
+/// Money is `{"amount": minor units, "currency": code}`, dates are `YYYY-MM-DD`. `ordering_key`
+/// names the customer: events of one key are to be read in the order of their `id`.
+pub fn event_json(event: &Published) -> Json {
+    let mut data = Map::new();
+    for (field, value) in &event.facts {
+        crate::render::insert(&mut data, field.path(), fact(value));
+    }
+    json!({
+        "type": event.event.name(),
+        "timestamp": event.at,
+        "data": data,
+        "id": event.id.to_string(),
+        "tenant": event.tenant.as_str(),
+        "ordering_key": event.customer.map(|customer| customer.to_string()),
+        "subject": event.entity.to_string(),
+        "api_version": API_VERSION,
+    })
+}
+
+fn fact(value: &Value) -> Json {
+    match value {
+        Value::Text(text) => json!(text),
+        Value::Number(number) => json!(number),
+        Value::Truth(truth) => json!(truth),
+        Value::Money(money) => json!(money),
+        Value::Date(date) => json!(date),
+        Value::Instant(at) => json!(at),
+    }
+}

@@ -1,0 +1,37 @@
+//! The service around the machines: what comes in, what goes out, what is kept.
+//!
+//! | Module | Is |
+//! |---|---|
+//! | `cli` | the command line |
+//! | `config`, `diagnostics` | configuration, and findings with file, line and column |
+//! | `journal` | the record log: the truth |
+//! | `store` | checkpoints of the log in an LSM store: derived, rebuildable |
+//! | `watch`, `formats` | directories and the files in them |
+//! | `channels`, `render`, `dispatch` | e-mail, SMS, hooks, files, and what they say |
+//! | `api`, `backoffice`, `server` | HTTP for machines and for people |
+//! | `export` | events as JSON, statuses as CSV |
+//! | `observe`, `overview` | logs, metrics, live figures |
+//! | `clock` | the only caller of the system clock and of randomness |
+//! | `assemble` | wiring: adapters meet here and through the log, never directly |
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod assemble;
+pub mod backoffice;
+pub mod channels;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod diagnostics;
+pub mod digest;
+pub mod dispatch;
+pub mod export;
+pub mod formats;
+pub mod journal;
+pub mod observe;
+pub mod overview;
+pub mod render;
+pub mod server;
+pub mod store;
+pub mod watch;

@@ -1,0 +1,109 @@
+//! What a template sees: the facts of the event as words, and who it is about.
+
+use quittance_actors::customer::Profile;
+use quittance_actors::delivery::Channel;
+use quittance_actors::rules::{Field, Kind, Published, Value};
+use quittance_actors::values::{Currency, Date, Language, Money, Timestamp, Zone};
+use serde_json::{Map, Value as Json};
+
+use super::words;
+
+/// Whom and what a message is about.
+pub struct Subject<'a> {
+    /// What happened.
+    pub event: &'a Published,
+    /// The customer, if one is concerned.
+    pub customer: Option<&'a Profile>,
+    /// The account number to pay to.
+    pub virtual_iban: Option<&'a str>,
+    /// The merchant's name.
+    pub merchant: &'a str,
+    /// The merchant's zone.
+    pub zone: &'a Zone,
+}
+
+/// The data of a template.
+pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> Json {
+    let mut data = Map::new();
+    for (field, value) in &subject.event.facts {
+        insert(&mut data, field.path(), in_words(value, language, channel, subject.zone));
+    }
+    insert(&mut data, "event.type", Json::String(subject.event.event.name().to_owned()));
+    insert(&mut data, "event.id", Json::String(subject.event.id.to_string()));
+    let on = subject.event.at.date_in(subject.zone);
+    insert(&mut data, "event.date", in_words(&Value::Date(on), language, channel, subject.zone));
+    insert(&mut data, "merchant.name", Json::String(subject.merchant.to_owned()));
+    if let Some(customer) = subject.customer {
+        insert(&mut data, "customer.name", Json::String(one_line(&customer.name)));
+    }
+    if let Some(iban) = subject.virtual_iban {
+        insert(&mut data, "payment.iban", Json::String(iban.to_owned()));
+    }
+    Json::Object(data)
+}
+
+/// An example of every fact, to try templates with.
+pub(super) fn example(language: Language, channel: Channel) -> Json {
+    let day = Date::new(2026, 3, 14).unwrap_or_else(|| Timestamp::default().date_in(&Zone::utc()));
+    let mut data = Map::new();
+    for field in Field::ALL {
+        let value = match field.kind() {
+            Kind::Text => Value::Text("example".to_owned()),
+            Kind::Number => Value::Number(30),
+            Kind::Truth => Value::Truth(true),
+            Kind::Money => Value::Money(Money::from_minor(312_050, Currency::EUR)),
+            Kind::Date => Value::Date(day),
+            Kind::Instant => Value::Instant(Timestamp::default()),
+        };
+        insert(&mut data, field.path(), in_words(&value, language, channel, &Zone::utc()));
+    }
+    for name in ["event.type", "event.id", "event.date", "merchant.name", "customer.name", "payment.iban"] {
+        insert(&mut data, name, Json::String("example".to_owned()));
+    }
+    Json::Object(data)
+}
+
+/// Every name a template can use.
+pub(super) fn names(example: &Json) -> Vec<String> {
+    let mut names = Vec::new();
+    for (group, value) in example.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(fields) => names.extend(fields.keys().map(|name| format!("{group}.{name}"))),
+            None => names.push(group.clone()),
+        }
+    }
+    names
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn in_words(value: &Value, language: Language, channel: Channel, zone: &Zone) -> Json {
+    let plain = channel == Channel::Sms;
+    match value {
+        Value::Text(text) => Json::String(one_line(text)),
+        Value::Number(number) => Json::from(*number),
+        Value::Truth(truth) => Json::Bool(*truth),
+        Value::Money(amount) if plain => Json::String(words::money_plain(*amount, language)),
+        Value::Money(amount) => Json::String(words::money(*amount, language)),
+        Value::Date(date) if plain => Json::String(words::date_plain(*date)),
+        Value::Date(date) => Json::String(words::date(*date, language)),
+        Value::Instant(at) => Json::String(words::date(at.date_in(zone), language)),
+    }
+}
+
+/// Puts a value at a dotted path.
+pub(crate) fn insert(data: &mut Map<String, Json>, path: &str, value: Json) {
+    match path.split_once('.') {
+        None => {
+            data.insert(path.to_owned(), value);
+        }
+        Some((group, rest)) => {
+            let group = data.entry(group).or_insert_with(|| Json::Object(Map::new()));
+            if let Some(group) = group.as_object_mut() {
+                insert(group, rest, value);
+            }
+        }
+    }
+}

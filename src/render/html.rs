@@ -1,0 +1,83 @@
+//! A plain text as an HTML mail: paragraphs, and a receipt box with what to pay and where.
+//!
+//! Everything is escaped; styles stand inline because mail readers drop the rest.
+
+use quittance_actors::values::Language;
+use serde_json::Value as Json;
+
+fn escape(text: &str) -> String {
+    handlebars::html_escape(text)
+}
+
+/// The value at a dotted path, as text.
+fn at<'a>(data: &'a Json, group: &str, name: &str) -> Option<&'a str> {
+    data.get(group)?.get(name)?.as_str()
+}
+
+/// Lines of the box: label and value.
+fn rows(data: &Json, language: Language) -> Vec<(&'static str, String)> {
+    let label = |fr, en| if language == Language::Fr { fr } else { en };
+    let row = |name, group, field| at(data, group, field).map(|value: &str| (name, value.to_owned()));
+    [
+        row(label("Montant dû", "Amount due"), "request", "outstanding"),
+        row(label("Facture", "Invoice"), "request", "external_ref"),
+        row(label("Échéance", "Due date"), "request", "due_on"),
+        row("IBAN", "payment", "iban"),
+        row(label("Référence", "Reference"), "request", "creditor_reference"),
+        row(label("Référence courte", "Short reference"), "request", "short_reference"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What to pay and where, as lines of plain text.
+pub(super) fn payment_lines(data: &Json, language: Language) -> String {
+    let lines: Vec<String> =
+        rows(data, language).into_iter().map(|(label, value)| format!("{label} : {value}")).collect();
+    lines.join("\n")
+}
+
+/// The whole page.
+pub(super) fn page(subject: &str, text: &str, data: &Json, language: Language, payment_box: bool) -> String {
+    let paragraphs: String = text
+        .split("\n\n")
+        .map(|paragraph| {
+            let lines: Vec<String> = paragraph.trim().lines().map(escape).collect();
+            format!("<p style=\"margin:0 0 16px\">{}</p>", lines.join("<br>"))
+        })
+        .collect();
+    let receipt = if payment_box { receipt(data, language) } else { String::new() };
+    let merchant = escape(at(data, "merchant", "name").unwrap_or_default());
+    let title = escape(subject);
+    let code = language.code();
+    format!(
+        "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title></head>\
+         <body style=\"margin:0;background:#f7f6f3;color:#1a1c23;font:16px/1.5 Helvetica,Arial,sans-serif\">\
+         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\"><tr><td align=\"center\" style=\"padding:32px 16px\">\
+         <table role=\"presentation\" width=\"560\" cellpadding=\"0\" cellspacing=\"0\" style=\"max-width:560px;width:100%;background:#ffffff;border:1px solid #e2dfd8;border-radius:12px\">\
+         <tr><td style=\"padding:20px 28px;border-bottom:1px dashed #e2dfd8;font-weight:bold\">{merchant}</td></tr>\
+         <tr><td style=\"padding:24px 28px 8px\">{paragraphs}</td></tr>{receipt}\
+         </table></td></tr></table></body></html>"
+    )
+}
+
+fn receipt(data: &Json, language: Language) -> String {
+    let rows: String = rows(data, language)
+        .into_iter()
+        .enumerate()
+        .map(|(at, (label, value))| {
+            let size = if at == 0 { "font-size:22px;font-weight:bold" } else { "font-weight:bold" };
+            format!(
+                "<tr><td style=\"padding:8px 16px;color:#50535e;border-bottom:1px dashed #e2dfd8\">{label}</td>\
+                 <td align=\"right\" style=\"padding:8px 16px;border-bottom:1px dashed #e2dfd8;{size}\">{}</td></tr>",
+                escape(&value)
+            )
+        })
+        .collect();
+    format!(
+        "<tr><td style=\"padding:0 28px 28px\"><table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
+         style=\"background:#f7f6f3;border:1px solid #e2dfd8;border-radius:8px\">{rows}</table></td></tr>"
+    )
+}

@@ -1,0 +1,285 @@
+//! Templates of messages: handlebars, strict, bounded, in the language of the reader.
+//!
+//! A template is a file `NAME.LANGUAGE.CHANNEL.hbs` with TOML between `+++` lines in front
+//! (`subject`, `payment_box`). It sees the facts of its event as words, the customer's and the
+//! merchant's name, and the account number to pay to. Partials and lookups that grow are not
+//! offered; what a payer wrote is escaped where it becomes HTML.
+
+mod context;
+mod html;
+mod words;
+
+pub use context::{Subject, context};
+pub(crate) use context::insert;
+pub use words::{date as date_in_words, money as money_in_words};
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use handlebars::Handlebars;
+use quittance_actors::delivery::Channel;
+use quittance_actors::values::Language;
+use serde_json::Value as Json;
+use thiserror::Error;
+
+use crate::config::{Automation, File};
+use crate::diagnostics::{Finding, Findings, Severity, nearest};
+
+/// Bytes of one rendered text.
+const RENDERED_BYTES_MAX: usize = 200 << 10;
+/// Bytes of one template.
+const TEMPLATE_BYTES_MAX: usize = 256 << 10;
+
+/// A message ready to leave.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Message {
+    /// The subject, for e-mail.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// The same as HTML, for e-mail.
+    pub html: Option<String>,
+}
+
+/// Why a message could not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Error {
+    #[error("there is no template '{0}' for {1}")]
+    Missing(String, &'static str),
+    #[error("template '{name}': {detail}")]
+    Render {
+        /// The template.
+        name: String,
+        /// What went wrong, with its place.
+        detail: String,
+    },
+}
+
+struct Template {
+    file: String,
+    language: Language,
+    channel: Channel,
+    payment_box: bool,
+    body_offset: usize,
+}
+
+/// Every template.
+#[derive(Default)]
+pub struct Templates {
+    engine: Handlebars<'static>,
+    known: BTreeMap<(String, &'static str, &'static str), Template>,
+}
+
+fn key(name: &str, language: Language, channel: Channel) -> (String, &'static str, &'static str) {
+    (name.to_owned(), language.code(), channel.name())
+}
+
+impl Templates {
+    /// Loads the templates of a folder, and renders each once with an example of every fact.
+    pub fn load(folder: &Path, findings: &mut Findings) -> Self {
+        let mut engine = Handlebars::new();
+        engine.set_strict_mode(true);
+        engine.register_escape_fn(handlebars::no_escape);
+        let mut templates = Self { engine, known: BTreeMap::new() };
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            if path.extension().is_some_and(|extension| extension == "hbs") {
+                templates.load_file(&path, findings);
+            }
+        }
+        templates
+    }
+
+    fn load_file(&mut self, path: &Path, findings: &mut Findings) {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        findings.source(&file, &text);
+        let mut report = |code, span: std::ops::Range<usize>, message: String, help: Option<String>| {
+            let (file, label) = (file.clone(), "here".to_owned());
+            findings.push(Finding { code, severity: Severity::Error, file, span, message, label, help });
+        };
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let parts: Vec<&str> = stem.split('.').collect();
+        let named = match parts.as_slice() {
+            [name, language, "email"] => Language::parse(language).ok().map(|l| (*name, l, Channel::Email)),
+            [name, language, "sms"] => Language::parse(language).ok().map(|l| (*name, l, Channel::Sms)),
+            _ => None,
+        };
+        let Some((name, language, channel)) = named else {
+            let message = format!("\"{stem}.hbs\" does not say what it is");
+            let help = "name it NAME.LANGUAGE.CHANNEL.hbs, as in reminder_1.fr.email.hbs";
+            return report("Q0200", 0..0, message, Some(help.to_owned()));
+        };
+        if text.len() > TEMPLATE_BYTES_MAX {
+            let message = format!("the template is larger than {} KiB", TEMPLATE_BYTES_MAX >> 10);
+            return report("Q0200", 0..0, message, None);
+        }
+        let (front, body) = match text.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n")) {
+            Some((front, body)) => (front, body),
+            None => ("", text.as_str()),
+        };
+        let body_offset = text.len() - body.len();
+        let (settings, found) = File::read(&file, front, |root| {
+            let subject = root.text("subject").unwrap_or_default().to_owned();
+            Some((subject, root.flag("payment_box", false)))
+        });
+        for finding in found.all() {
+            let span = finding.span.start + 4..finding.span.end + 4;
+            report(finding.code, span, finding.message.clone(), finding.help.clone());
+        }
+        let Some((subject, payment_box)) = settings else { return };
+        if channel == Channel::Email && subject.is_empty() {
+            let help = "put subject = \"…\" between +++ lines at the top";
+            return report("Q0203", 0..3.min(text.len()), "an e-mail needs a subject".into(), Some(help.into()));
+        }
+        let id = format!("{name}.{}.{}", language.code(), channel.name());
+        for (id, source, offset) in [(id.clone(), body, body_offset), (format!("{id}#subject"), subject.as_str(), 4)] {
+            if let Err(error) = self.engine.register_template_string(&id, source) {
+                let at = place(source, error.pos()) + offset;
+                return report("Q0201", at..at + 1, plain(&error.reason().to_string()), None);
+            }
+        }
+        let template = Template { file: file.clone(), language, channel, payment_box, body_offset };
+        self.known.insert(key(name, language, channel), template);
+        self.try_out(name, language, channel, body, findings);
+    }
+
+    /// Renders with an example of every fact; an unknown name is found here and not at night.
+    fn try_out(&self, name: &str, language: Language, channel: Channel, body: &str, findings: &mut Findings) {
+        let example = context::example(language, channel);
+        let id = format!("{name}.{}.{}", language.code(), channel.name());
+        let Some(template) = self.known.get(&key(name, language, channel)) else { return };
+        for (id, offset) in [(id.clone(), template.body_offset), (format!("{id}#subject"), 4)] {
+            let Err(error) = self.run(&id, &example) else { continue };
+            let unknown = unknown_name(&error);
+            let at = match (&unknown, error.line_no.zip(error.column_no)) {
+                (Some(unknown), _) if body.contains(unknown.as_str()) => {
+                    body.find(unknown.as_str()).unwrap_or(0)
+                }
+                (_, place_of) => place(body, place_of),
+            };
+            let at = at + offset;
+            let width = unknown.as_ref().map_or(1, String::len);
+            let known = context::names(&example);
+            let near = unknown.as_ref().and_then(|u| nearest(u, known.iter().map(String::as_str)));
+            findings.push(Finding {
+                code: "Q0202",
+                severity: Severity::Error,
+                file: template.file.clone(),
+                span: at..at + width,
+                message: match &unknown {
+                    Some(unknown) => format!("unknown variable `{unknown}`"),
+                    None => plain(&error.to_string()),
+                },
+                label: near.map_or("not known here".to_owned(), |near| format!("did you mean `{near}`?")),
+                help: None,
+            });
+        }
+    }
+
+    /// Reports templates that rules or scenarios name and that are not there in every language.
+    pub fn check_references(&self, automation: &Automation, findings: &mut Findings) {
+        for reference in &automation.references {
+            let crate::config::Target::Template(name, channel) = &reference.target else { continue };
+            for language in Language::ALL {
+                if self.known.contains_key(&key(name, language, *channel)) {
+                    continue;
+                }
+                let names = self.known.keys().map(|(name, ..)| name.as_str());
+                let near = nearest(name, names).filter(|near| near != name);
+                findings.push(Finding {
+                    code: "Q0204",
+                    severity: Severity::Error,
+                    file: reference.file.clone(),
+                    span: reference.span.clone(),
+                    message: format!("there is no template {name}.{}.{}.hbs", language.code(), channel.name()),
+                    label: near.map_or("not there".to_owned(), |near| format!("did you mean \"{near}\"?")),
+                    help: None,
+                });
+            }
+        }
+    }
+
+    /// Renders a message, in the reader's language or the nearest that is there.
+    pub fn render(
+        &self, name: &str, channel: Channel, language: Language, context: impl Fn(Language) -> Json,
+    ) -> Result<Message, Error> {
+        let order = [language].into_iter().chain(Language::ALL);
+        let found = order.into_iter().find_map(|language| {
+            self.known.get(&key(name, language, channel)).map(|template| (language, template))
+        });
+        let (language, template) = found.ok_or_else(|| Error::Missing(name.to_owned(), channel.name()))?;
+        let data = context(language);
+        let id = format!("{name}.{}.{}", template.language.code(), template.channel.name());
+        let failed = |error: handlebars::RenderError| Error::Render {
+            name: id.clone(),
+            detail: match unknown_name(&error) {
+                Some(unknown) => format!("variable `{unknown}` is missing in this event"),
+                None => plain(&error.to_string()),
+            },
+        };
+        let text = self.run(&id, &data).map_err(failed)?.trim().to_owned();
+        let subject = self.run(&format!("{id}#subject"), &data).map_err(failed)?;
+        let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let html = (channel == Channel::Email)
+            .then(|| html::page(&subject, &text, &data, language, template.payment_box));
+        let text = if template.payment_box && channel == Channel::Email {
+            format!("{text}\n\n{}", html::payment_lines(&data, language))
+        } else {
+            text
+        };
+        Ok(Message { subject, text, html })
+    }
+
+    fn run(&self, id: &str, data: &Json) -> Result<String, handlebars::RenderError> {
+        let mut bounded = Bounded(Vec::new());
+        self.engine.render_to_write(id, data, &mut bounded)?;
+        Ok(String::from_utf8_lossy(&bounded.0).into_owned())
+    }
+}
+
+/// A writer that refuses more than a message may hold.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > RENDERED_BYTES_MAX {
+            let text = format!("the message is larger than {} KiB", RENDERED_BYTES_MAX >> 10);
+            return Err(io::Error::other(text));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn unknown_name(error: &handlebars::RenderError) -> Option<String> {
+    match error.reason() {
+        handlebars::RenderErrorReason::MissingVariable(name) => name.clone(),
+        _ => None,
+    }
+}
+
+/// The byte of a line and column, both from 1.
+fn place(text: &str, at: Option<(usize, usize)>) -> usize {
+    let (line, column) = at.unwrap_or((1, 1));
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    (before + column.saturating_sub(1)).min(text.len())
+}
+
+/// The first line of an engine's message, in plain words where we know them.
+fn plain(message: &str) -> String {
+    let first = message.lines().map(str::trim).rfind(|line| line.starts_with('='));
+    match first {
+        Some(grammar) if grammar.contains("expected") => {
+            "the template ends or goes on where a closing }} or a name was expected".to_owned()
+        }
+        _ => message.lines().next().unwrap_or("not a template").to_owned(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Amounts and dates as people write them.
+
+use quittance_actors::values::{Date, Language, Money};
+
+const MONTHS_FR: [&str; 12] = [
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
+    "octobre", "novembre", "décembre",
+];
+const MONTHS_EN: [&str; 12] = [
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+];
+
+/// An amount: `3 120,50 €` (narrow no-break spaces) in French, `€3,120.50` in English.
+pub fn money(amount: Money, language: Language) -> String {
+    let text = amount.decimal();
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    let (units, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+    let symbol = amount.currency().symbol();
+    match language {
+        Language::Fr => {
+            let decimals = if decimals.is_empty() { String::new() } else { format!(",{decimals}") };
+            format!("{sign}{}{decimals}\u{a0}{symbol}", grouped(units, '\u{202f}'))
+        }
+        Language::En => {
+            let decimals = if decimals.is_empty() { String::new() } else { format!(".{decimals}") };
+            format!("{sign}{symbol}{}{decimals}", grouped(units, ','))
+        }
+    }
+}
+
+/// An amount for an SMS, in characters of the GSM alphabet: `3120,50 EUR`.
+pub fn money_plain(amount: Money, language: Language) -> String {
+    let text = amount.decimal();
+    let text = if language == Language::Fr { text.replace('.', ",") } else { text };
+    format!("{text} {}", amount.currency())
+}
+
+/// A date: `14 mars 2026`, `14 March 2026`.
+pub fn date(date: Date, language: Language) -> String {
+    let (year, month, day) = date.parts();
+    let months = match language {
+        Language::Fr => MONTHS_FR,
+        Language::En => MONTHS_EN,
+    };
+    let month = usize::try_from(month - 1).ok().and_then(|at| months.get(at)).copied().unwrap_or("");
+    let day = if language == Language::Fr && day == 1 { "1er".to_owned() } else { day.to_string() };
+    format!("{day} {month} {year}")
+}
+
+/// A date for an SMS: `14/03/2026`.
+pub fn date_plain(date: Date) -> String {
+    let (year, month, day) = date.parts();
+    format!("{day:02}/{month:02}/{year}")
+}
+
+fn grouped(digits: &str, separator: char) -> String {
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(separator);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quittance_actors::values::Currency;
+
+    #[test]
+    fn amounts_and_dates_are_written_as_readers_expect() {
+        let amount = Money::from_minor(312_050, Currency::EUR);
+        assert_eq!(money(amount, Language::Fr), "3\u{202f}120,50\u{a0}€");
+        assert_eq!(money(amount, Language::En), "€3,120.50");
+        assert_eq!(money_plain(amount, Language::Fr), "3120,50 EUR");
+        let million = Money::from_minor(-123_456_789, Currency::EUR);
+        assert_eq!(money(million, Language::En), "-€1,234,567.89");
+        let day = Date::parse("2026-08-01").unwrap();
+        assert_eq!(date(day, Language::Fr), "1er août 2026");
+        assert_eq!(date(day, Language::En), "1 August 2026");
+        assert_eq!(date_plain(day), "01/08/2026");
+    }
+}

@@ -1,0 +1,49 @@
+//! The HTTP server over a running service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+
+use crate::api::{self, Keys};
+use crate::assemble::Service;
+use crate::backoffice::{self, Gate, Pages};
+
+/// Workers of the server; a request costs microseconds and then waits for a sync.
+const WORKERS: usize = 2;
+
+/// A server that is bound and not yet run.
+pub struct Bound {
+    /// The server, to be awaited.
+    pub server: Server,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The shared state.
+    pub app: Arc<api::App>,
+    /// The one-time link's token.
+    pub login: Option<String>,
+}
+
+/// Binds `listen` and serves the API and the pages.
+pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
+    let app = Arc::new(api::App { service, keys: Keys::default() });
+    let pages = web::Data::new(Pages::new(Gate::default())?);
+    let login = pages.gate.login_token();
+    let shared = web::Data::new(Arc::clone(&app));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(shared.clone())
+            .app_data(pages.clone())
+            .app_data(web::JsonConfig::default())
+            .configure(api::routes)
+            .configure(backoffice::routes)
+    })
+    .workers(WORKERS)
+    .disable_signals()
+    .shutdown_timeout(5)
+    .bind(listen)
+    .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    Ok(Bound { server: server.run(), address, app, login })
+}

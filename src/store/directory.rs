@@ -1,0 +1,84 @@
+//! The directory: entries of the store, and above them what has been learned or reserved since.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use quittance_actors::partition::{DirectoryEntry, DirectoryKey, DirectoryValue};
+use quittance_actors::ports::{Directory, PortError};
+use quittance_actors::values::TenantId;
+
+use super::{Store, failed, keys};
+use crate::journal::codec;
+
+/// Lookups over every partition.
+pub struct StoreDirectory {
+    store: Arc<Store>,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Default)]
+struct Recent {
+    /// Learned or reserved in this process. An entry is small, and a start empties it.
+    entries: HashMap<DirectoryKey, DirectoryValue>,
+    pools: BTreeMap<TenantId, u64>,
+}
+
+impl StoreDirectory {
+    /// A directory over `store`.
+    pub fn new(store: Arc<Store>) -> Self {
+        Self { store, recent: Mutex::default() }
+    }
+
+    fn stored(&self, key: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError> {
+        let bytes = self.store.directory.get(keys::directory(key)).map_err(failed)?;
+        bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
+    }
+}
+
+impl Directory for StoreDirectory {
+    fn find(&self, key: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError> {
+        let recent = self.recent.lock().entries.get(key).copied();
+        match recent {
+            Some(value) => Ok(Some(value)),
+            None => self.stored(key),
+        }
+    }
+
+    fn find_or_reserve(
+        &self, key: &DirectoryKey, value: &DirectoryValue,
+    ) -> Result<DirectoryValue, PortError> {
+        if let Some(known) = self.stored(key)? {
+            return Ok(known);
+        }
+        Ok(*self.recent.lock().entries.entry(key.clone()).or_insert(*value))
+    }
+
+    fn learn(&self, entries: &[DirectoryEntry]) {
+        if entries.is_empty() {
+            return;
+        }
+        let mut recent = self.recent.lock();
+        for (key, value) in entries {
+            recent.entries.insert(key.clone(), *value);
+        }
+    }
+
+    fn next_pool_index(&self, tenant: &TenantId) -> u64 {
+        let mut recent = self.recent.lock();
+        if !recent.pools.contains_key(tenant) {
+            // Numbers assigned before are skipped one by one by the caller; the count is a start.
+            let stored = self.store.directory.prefix(keys::virtual_ibans(tenant)).count();
+            let stored = u64::try_from(stored).unwrap_or(0);
+            let learned = recent.entries.keys().filter(|key| {
+                matches!(key, DirectoryKey::VirtualIban(of, _) if of == tenant)
+            });
+            let start = stored.max(u64::try_from(learned.count()).unwrap_or(0));
+            recent.pools.insert(tenant.clone(), start);
+        }
+        let next = recent.pools.entry(tenant.clone()).or_default();
+        let index = *next;
+        *next += 1;
+        index
+    }
+}

@@ -1,0 +1,112 @@
+//! Keys of the store, big-endian, starting with a tenant or a partition.
+
+use quittance_actors::delivery::Delivery;
+use quittance_actors::machine::Purpose;
+use quittance_actors::partition::{ArmedTimer, DirectoryKey};
+use quittance_actors::rules::{EventId, Published};
+use quittance_actors::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
+
+use super::List;
+
+pub(super) const POSITION: &[u8] = b"position";
+pub(super) const BOOTS: &[u8] = b"boots";
+pub(super) const TIMES: &[u8] = b"time/";
+
+fn join(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
+/// A tenant's prefix: tenants are words without a zero byte.
+pub(super) fn tenant(tenant: &TenantId) -> Vec<u8> {
+    join(&[tenant.as_str().as_bytes(), &[0]])
+}
+
+fn millis(at: Timestamp) -> [u8; 8] {
+    // Shifted so that instants before 1970 sort first.
+    (at.unix_millis() as u64 ^ (1 << 63)).to_be_bytes()
+}
+
+pub(super) fn sequence(partition: u8) -> Vec<u8> {
+    join(&[b"sequence/", &[partition]])
+}
+
+pub(super) fn time(of: &TenantId) -> Vec<u8> {
+    join(&[TIMES, of.as_str().as_bytes()])
+}
+
+pub(super) fn snapshot(id: EntityId) -> Vec<u8> {
+    join(&[&[id.partition()], &id.to_key()])
+}
+
+pub(super) fn timer(timer: &ArmedTimer) -> Vec<u8> {
+    let purpose = match timer.purpose {
+        Purpose::Reminder => [1, 0, 0],
+        Purpose::Overdue => [2, 0, 0],
+        Purpose::CardExpiry(slot) => {
+            let [high, low] = slot.to_be_bytes();
+            [3, high, low]
+        }
+    };
+    join(&[&millis(timer.due), &timer.entity.to_key(), &purpose, &timer.generation.to_be_bytes()])
+}
+
+pub(super) fn outbox(id: DeliveryId) -> Vec<u8> {
+    join(&[&[id.partition()], &id.to_bytes()])
+}
+
+pub(super) fn dead(delivery: &Delivery) -> Vec<u8> {
+    join(&[&tenant(&delivery.tenant), &delivery.id.to_bytes()])
+}
+
+fn event_id(id: EventId) -> Vec<u8> {
+    join(&[&[id.partition], &id.sequence.to_be_bytes(), &id.index.to_be_bytes()])
+}
+
+pub(super) fn event(event: &Published) -> Vec<u8> {
+    join(&[&tenant(&event.tenant), &millis(event.at), &event_id(event.id)])
+}
+
+pub(super) fn events_from(of: &TenantId, at: Timestamp) -> Vec<u8> {
+    join(&[&tenant(of), &millis(at)])
+}
+
+pub(super) fn by_entity(entity: EntityId, event: &Published) -> Vec<u8> {
+    join(&[&entity.to_key(), &event_id(event.id)])
+}
+
+pub(super) fn seen(partition: u8, command: CommandId) -> Vec<u8> {
+    join(&[&[partition], &command.to_bytes()])
+}
+
+pub(super) fn list_prefix(of: &TenantId, list: List) -> Vec<u8> {
+    join(&[&tenant(of), &[list.number()]])
+}
+
+pub(super) fn list(of: &TenantId, list: List, id: EntityId) -> Vec<u8> {
+    join(&[&list_prefix(of, list), &id.to_key()])
+}
+
+pub(super) fn file(of: &TenantId, at: Timestamp, digest: &[u8; 32]) -> Vec<u8> {
+    join(&[&tenant(of), &millis(at), digest])
+}
+
+pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
+    match key {
+        DirectoryKey::CustomerExternalRef(of, text) => join(&[&[1], &tenant(of), text.as_bytes()]),
+        DirectoryKey::RequestExternalRef(of, text) => join(&[&[2], &tenant(of), text.as_bytes()]),
+        DirectoryKey::VirtualIban(of, iban) => {
+            join(&[&[3], &tenant(of), iban.electronic().as_bytes()])
+        }
+        DirectoryKey::CreditorReference(of, text) => join(&[&[4], &tenant(of), text.as_bytes()]),
+        DirectoryKey::ShortReference(of, short) => {
+            join(&[&[5], &tenant(of), short.compact().as_bytes()])
+        }
+        DirectoryKey::TransferEntry(of, text) => join(&[&[6], &tenant(of), text.as_bytes()]),
+        DirectoryKey::FileDigest(of, digest) => join(&[&[7], &tenant(of), digest]),
+    }
+}
+
+/// The prefix under which a tenant's virtual IBANs stand.
+pub(super) fn virtual_ibans(of: &TenantId) -> Vec<u8> {
+    join(&[&[3], &tenant(of)])
+}

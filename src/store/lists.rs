@@ -1,0 +1,125 @@
+//! What screens and exports list, newest first, by keyset pages.
+
+use fjall::Keyspace;
+use quittance_actors::delivery::Pending;
+use quittance_actors::partition::{Entity, FileRecord};
+use quittance_actors::ports::PortError;
+use quittance_actors::rules::Published;
+use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
+
+use super::checkpoint::Snapshot;
+use super::{Store, failed, keys};
+use crate::journal::codec;
+
+/// A list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// Customers.
+    Customers,
+    /// Payment requests.
+    PaymentRequests,
+    /// Transfers.
+    Transfers,
+    /// Transfers that wait for a person.
+    Tasks,
+}
+
+impl List {
+    pub(super) fn number(self) -> u8 {
+        match self {
+            List::Customers => 1,
+            List::PaymentRequests => 2,
+            List::Transfers => 3,
+            List::Tasks => 4,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// Entities, newest first.
+    pub entities: Vec<(EntityId, Entity)>,
+    /// Whether older ones follow.
+    pub has_more: bool,
+}
+
+impl Store {
+    /// A page of `list`: `limit` entities older than `before`, newest first.
+    pub fn page(
+        &self, tenant: &TenantId, list: List, before: Option<EntityId>, limit: usize,
+    ) -> Result<Page, PortError> {
+        let start = keys::list_prefix(tenant, list);
+        let end = match before {
+            Some(id) => keys::list(tenant, list, id),
+            None => after_prefix(start.clone()),
+        };
+        let mut entities = Vec::new();
+        let mut has_more = false;
+        for guard in self.lists.range(start..end).rev() {
+            if entities.len() == limit {
+                has_more = true;
+                break;
+            }
+            let key = guard.key().map_err(failed)?;
+            let Some(id) = entity_of(&key) else { continue };
+            if let Some(bytes) = self.snapshots.get(keys::snapshot(id)).map_err(failed)? {
+                let stored: Snapshot = codec::decode_value(&bytes).map_err(failed)?;
+                entities.push((id, stored.state));
+            }
+        }
+        Ok(Page { entities, has_more })
+    }
+
+    /// Public events of a tenant since `from`, oldest first, `limit` of the newest at most.
+    pub fn events_since(
+        &self, tenant: &TenantId, from: Timestamp, limit: usize,
+    ) -> Result<Vec<Published>, PortError> {
+        let range = keys::events_from(tenant, from)..after_prefix(keys::tenant(tenant));
+        let mut events: Vec<Published> = newest(&self.events, range, limit)?;
+        events.reverse();
+        Ok(events)
+    }
+
+    /// Files read, newest first.
+    pub fn files(&self, tenant: &TenantId, limit: usize) -> Result<Vec<FileRecord>, PortError> {
+        let prefix = keys::tenant(tenant);
+        newest(&self.files, prefix.clone()..after_prefix(prefix), limit)
+    }
+
+    /// Deliveries given up, newest first.
+    pub fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<Pending>, PortError> {
+        let prefix = keys::tenant(tenant);
+        newest(&self.dead, prefix.clone()..after_prefix(prefix), limit)
+    }
+}
+
+fn newest<T: serde::de::DeserializeOwned>(
+    keyspace: &Keyspace, range: std::ops::Range<Vec<u8>>, limit: usize,
+) -> Result<Vec<T>, PortError> {
+    let mut values = Vec::new();
+    for guard in keyspace.range(range).rev().take(limit) {
+        values.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
+    }
+    Ok(values)
+}
+
+/// The first key after every key that starts with `prefix`, which never ends in 0xff here.
+fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
+    if let Some(last) = prefix.last_mut() {
+        *last = last.saturating_add(1);
+    }
+    prefix
+}
+
+fn entity_of(key: &[u8]) -> Option<EntityId> {
+    let (_, id) = key.split_last_chunk::<17>()?;
+    let (kind, bytes) = id.split_first()?;
+    let bytes: [u8; 16] = bytes.try_into().ok()?;
+    match kind {
+        1 => Some(EntityId::Customer(CustomerId::from_bytes(bytes))),
+        2 => Some(EntityId::PaymentRequest(PaymentRequestId::from_bytes(bytes))),
+        3 => Some(EntityId::Transfer(TransferId::from_bytes(bytes))),
+        _ => None,
+    }
+}

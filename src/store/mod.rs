@@ -1,0 +1,139 @@
+//! The store: checkpoints of the log in fjall. Everything in it is derived from the log and can
+//! be rebuilt; it is the only folder that names fjall (N7).
+//!
+//! | Keyspace | Key | Value |
+//! |---|---|---|
+//! | `snapshots` | partition, kind, id | tenant, version, state |
+//! | `timers` | due, entity, purpose, generation | armed timer |
+//! | `outbox` | partition, delivery | row with its tries |
+//! | `dead` | tenant, delivery | row given up |
+//! | `events` | tenant, time, event | public event |
+//! | `by_entity` | kind, id, partition, sequence, index | key of the event |
+//! | `seen` | partition, command | receipt |
+//! | `directory` | kind, tenant, key | meaning |
+//! | `lists` | tenant, list, id | nothing: screens read the snapshots |
+//! | `files` | tenant, time, digest | file record |
+//! | `meta` | name | position of the checkpoint, sequence of each lane, clocks |
+
+mod checkpoint;
+mod directory;
+mod keys;
+mod lists;
+
+pub use directory::StoreDirectory;
+pub use lists::{List, Page};
+
+use std::path::Path;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use quittance_actors::delivery::Pending;
+use quittance_actors::partition::ArmedTimer;
+use quittance_actors::ports::PortError;
+use quittance_actors::values::{PARTITIONS, TenantId, Timestamp};
+
+use crate::journal::codec;
+
+const MEMTABLE_BYTES: u64 = 16 << 20;
+const CACHE_BYTES: u64 = 64 << 20;
+const JOURNALS_BYTES: u64 = 128 << 20;
+
+/// The store.
+pub struct Store {
+    database: Database,
+    snapshots: Keyspace,
+    timers: Keyspace,
+    outbox: Keyspace,
+    dead: Keyspace,
+    events: Keyspace,
+    by_entity: Keyspace,
+    seen: Keyspace,
+    directory: Keyspace,
+    lists: Keyspace,
+    files: Keyspace,
+    meta: Keyspace,
+}
+
+/// What a start reads of the store.
+pub struct Restored {
+    /// The position of the log that the store contains.
+    pub position: u64,
+    /// The last record of each lane.
+    pub sequences: Vec<u64>,
+    /// Rows that have not ended, by lane.
+    pub outbox: Vec<Vec<Pending>>,
+    /// Armed timers.
+    pub timers: Vec<ArmedTimer>,
+    /// The latest time of each tenant.
+    pub times: Vec<(TenantId, Timestamp)>,
+    /// How often this data directory was opened.
+    pub boots: u64,
+}
+
+fn failed(error: impl std::fmt::Display) -> PortError {
+    PortError { port: "store", detail: error.to_string() }
+}
+
+impl Store {
+    /// Opens the store in `folder`, made if missing.
+    pub fn open(folder: &Path) -> Result<Self, PortError> {
+        let database = Database::builder(folder)
+            .cache_size(CACHE_BYTES)
+            .max_journaling_size(JOURNALS_BYTES)
+            .worker_threads(2)
+            .open()
+            .map_err(failed)?;
+        let keyspace = |name: &str| {
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+            database.keyspace(name, options).map_err(failed)
+        };
+        Ok(Self {
+            snapshots: keyspace("snapshots")?,
+            timers: keyspace("timers")?,
+            outbox: keyspace("outbox")?,
+            dead: keyspace("dead")?,
+            events: keyspace("events")?,
+            by_entity: keyspace("by_entity")?,
+            seen: keyspace("seen")?,
+            directory: keyspace("directory")?,
+            lists: keyspace("lists")?,
+            files: keyspace("files")?,
+            meta: keyspace("meta")?,
+            database,
+        })
+    }
+
+    /// Reads what a start needs, and counts the start.
+    pub fn restore(&self) -> Result<Restored, PortError> {
+        let number = |key: &[u8]| -> Result<u64, PortError> {
+            let value = self.meta.get(key).map_err(failed)?;
+            Ok(value.and_then(|bytes| bytes.first_chunk().copied()).map_or(0, u64::from_be_bytes))
+        };
+        let mut sequences = Vec::with_capacity(PARTITIONS);
+        let mut outbox = Vec::with_capacity(PARTITIONS);
+        for partition in 0..=u8::MAX {
+            sequences.push(number(&keys::sequence(partition))?);
+            let mut rows = Vec::new();
+            for guard in self.outbox.prefix([partition]) {
+                rows.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
+            }
+            outbox.push(rows);
+        }
+        let mut timers = Vec::new();
+        for guard in self.timers.iter() {
+            timers.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
+        }
+        let mut times = Vec::new();
+        for guard in self.meta.prefix(keys::TIMES) {
+            times.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
+        }
+        let boots = number(keys::BOOTS)? + 1;
+        self.meta.insert(keys::BOOTS, boots.to_be_bytes()).map_err(failed)?;
+        let position = number(keys::POSITION)?;
+        Ok(Restored { position, sequences, outbox, timers, times, boots })
+    }
+
+    /// Bytes on disk.
+    pub fn disk_bytes(&self) -> u64 {
+        self.database.disk_space().unwrap_or(0)
+    }
+}

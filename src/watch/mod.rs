@@ -1,0 +1,133 @@
+//! Watched directories: a file that is complete is claimed, read, reported and archived.
+//!
+//! ```text
+//! in/name ─► complete (rests, or renamed) ─► .work/name ─► read ─► done/name │ rejected/name
+//!                                                            └─► name.report.json beside it
+//! ```
+//!
+//! File system events are a hint; a scan is the truth, at start and every second. A file left
+//! in `.work` by a process that died is read again: its rows are known by their keys.
+
+mod activity;
+mod claimed;
+mod report;
+mod scan;
+
+pub use activity::{Activity, FileState, FileStatus};
+pub use claimed::ClaimedFile;
+pub use report::{Report, ReportedError};
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use notify::{RecursiveMode, Watcher as _};
+use quittance_actors::runtime::{Arrived, FeedReader, IngestionSupervisor, SubmitError};
+use tokio::sync::{Notify, Semaphore};
+use tracing::{error, info, warn};
+
+use crate::config::{Feed, Mapping};
+
+/// How often a directory is scanned without an event.
+const SCAN_EVERY: Duration = Duration::from_millis(500);
+/// Files of one feed claimed at once; the others wait in the directory.
+const CLAIMED_MAX: usize = 4;
+/// How long to wait before a file is tried again after a failure on our side.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What a watched directory is and what its files need.
+#[derive(Clone)]
+pub struct Watched {
+    /// The feed.
+    pub feed: Feed,
+    /// Its directory.
+    pub folder: PathBuf,
+    /// The mapping of its columns, for CSV.
+    pub mapping: Option<Mapping>,
+    /// What the actors need of it.
+    pub reader: FeedReader,
+}
+
+impl Watched {
+    /// Makes the directories.
+    pub fn prepare(&self) -> std::io::Result<()> {
+        for folder in [self.work(), self.folder.join("done"), self.folder.join("rejected")] {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(())
+    }
+
+    fn work(&self) -> PathBuf {
+        self.folder.join(".work")
+    }
+}
+
+/// Watches one directory until the process ends.
+pub async fn run(watched: Watched, ingestion: Addr<IngestionSupervisor>, activity: Arc<Activity>) {
+    let wake = Arc::new(Notify::new());
+    let _watcher = events(&watched.folder, Arc::clone(&wake));
+    let places = Arc::new(Semaphore::new(CLAIMED_MAX));
+    let mut scanner = scan::Scanner::new(watched.clone());
+    for path in scanner.interrupted() {
+        info!(feed = watched.feed.name, "interrupted file is read again");
+        take(&watched, path, &ingestion, &activity, &places).await;
+    }
+    loop {
+        let scanned = tokio::task::spawn_blocking(move || {
+            let ready = scanner.scan();
+            (scanner, ready)
+        });
+        let Ok((returned, ready)) = scanned.await else { return };
+        scanner = returned;
+        for path in ready {
+            take(&watched, path, &ingestion, &activity, &places).await;
+        }
+        let _ = tokio::time::timeout(SCAN_EVERY, wake.notified()).await; // An event or the time.
+    }
+}
+
+/// Wakes the scan on events; without them (a network mount) the scan alone does it.
+fn events(folder: &Path, wake: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok() {
+            wake.notify_one();
+        }
+    });
+    let mut watcher = watcher.inspect_err(|error| warn!(%error, "no file system events, scanning only")).ok()?;
+    watcher.watch(folder, RecursiveMode::NonRecursive).inspect_err(|error| warn!(%error, "no file system events, scanning only")).ok()?;
+    Some(watcher)
+}
+
+/// Hands a claimed file over, and again after a failure on our side.
+async fn take(
+    watched: &Watched, path: PathBuf, ingestion: &Addr<IngestionSupervisor>, activity: &Arc<Activity>,
+    places: &Arc<Semaphore>,
+) {
+    let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+    let (watched, ingestion, activity) = (watched.clone(), ingestion.clone(), Arc::clone(activity));
+    actix::spawn(async move {
+        let _place = place;
+        loop {
+            let (opening, file, note) = (watched.clone(), path.clone(), Arc::clone(&activity));
+            let opened = tokio::task::spawn_blocking(move || ClaimedFile::open(&opening, file, note));
+            let claimed = match opened.await {
+                Ok(Ok(claimed)) => claimed,
+                Ok(Err(error)) => {
+                    error!(feed = watched.feed.name, %error, "claimed file cannot be opened");
+                    return;
+                }
+                Err(_) => return,
+            };
+            let arrived = Arrived { reader: watched.reader.clone(), file: Box::new(claimed) };
+            match ingestion.send(arrived).await {
+                Ok(Ok(_)) => return,
+                Ok(Err(SubmitError::Stopping)) | Err(_) => return, // It waits in .work for the next start.
+                Ok(Err(error)) => {
+                    warn!(feed = watched.feed.name, %error, "file not finished, read again");
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,118 @@
+//! Looking at a directory: which files are complete, and claiming them.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::warn;
+
+use super::{Watched, report};
+use crate::config::Ready;
+
+/// What was seen of a file, and since when it has not changed.
+struct Seen {
+    size: u64,
+    modified: Option<SystemTime>,
+    since: Instant,
+}
+
+/// Remembers what a directory looked like.
+pub(super) struct Scanner {
+    watched: Watched,
+    seen: HashMap<OsString, Seen>,
+}
+
+impl Scanner {
+    pub(super) fn new(watched: Watched) -> Self {
+        Self { watched, seen: HashMap::new() }
+    }
+
+    /// Files that a process left claimed.
+    pub(super) fn interrupted(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.watched.work()).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Claims every complete file, in the order of their names.
+    pub(super) fn scan(&mut self) -> Vec<PathBuf> {
+        let entries = match fs::read_dir(&self.watched.folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                warn!(feed = self.watched.feed.name, %error, "directory cannot be read");
+                return Vec::new();
+            }
+        };
+        let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        self.seen.retain(|name, _| names.contains(name));
+        names.into_iter().filter_map(|name| self.consider(name)).collect()
+    }
+
+    fn consider(&mut self, name: OsString) -> Option<PathBuf> {
+        let path = self.watched.folder.join(&name);
+        let shown = name.to_string_lossy().into_owned();
+        let unfinished = [".part", ".tmp", ".filepart", ".crdownload"];
+        if shown.starts_with('.') || unfinished.iter().any(|end| shown.ends_with(end)) {
+            return None;
+        }
+        // Not followed: a link could point anywhere.
+        let metadata = fs::symlink_metadata(&path).ok()?;
+        if metadata.is_dir() {
+            return None;
+        }
+        if !metadata.is_file() {
+            self.refuse(&path, &shown, "not a regular file: links and devices are not read");
+            return None;
+        }
+        if let Ready::Stable(rest_ms) = self.watched.feed.ready {
+            let (size, modified) = (metadata.len(), metadata.modified().ok());
+            let now = Instant::now();
+            let seen = self.seen.entry(name.clone()).or_insert(Seen { size, modified, since: now });
+            if seen.size != size || seen.modified != modified {
+                *seen = Seen { size, modified, since: now };
+            }
+            if now.duration_since(seen.since) < Duration::from_millis(rest_ms) {
+                return None;
+            }
+        }
+        self.seen.remove(&name);
+        self.claim(path, &shown)
+    }
+
+    /// Moves a file into `.work`, which only one process can do.
+    fn claim(&self, path: PathBuf, shown: &str) -> Option<PathBuf> {
+        let target = report::free_name(&self.watched.work(), &safe_name(shown));
+        match fs::rename(&path, &target) {
+            Ok(()) => Some(target),
+            // Gone again, or another process was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                warn!(feed = self.watched.feed.name, %error, "file cannot be claimed");
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, path: &std::path::Path, shown: &str, why: &str) {
+        let rejected = self.watched.folder.join("rejected");
+        let target = report::free_name(&rejected, &safe_name(shown));
+        if let Err(error) = fs::rename(path, &target) {
+            warn!(feed = self.watched.feed.name, %error, "file cannot be moved to rejected");
+            return;
+        }
+        let report = report::Report::of_refused(&self.watched, shown, why);
+        if let Err(error) = report.write_beside(&target) {
+            warn!(feed = self.watched.feed.name, %error, "report cannot be written");
+        }
+    }
+}
+
+/// A name without separators and control characters, and not too long for a suffix.
+pub(super) fn safe_name(shown: &str) -> String {
+    let plain = |c: char| if c.is_control() || c == '/' || c == '\\' { '_' } else { c };
+    shown.chars().take(150).map(plain).collect()
+}
