@@ -37,7 +37,6 @@ pub(super) struct Stage {
     pub client: Client,
     pub tenant: TenantId,
     pub folder: PathBuf,
-    pub app: Arc<crate::api::App>,
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<u8> {
@@ -86,7 +85,7 @@ async fn play(options: &Options, folder: &Path, temporary: bool, started: std::t
     println!("  Drop a file    {}", folder.join("data/erp/in").display());
     println!();
     let connection = Connection { url: base, key: fresh.api_key };
-    let stage = Stage { client: Client::new(connection)?, tenant, folder: folder.to_owned(), app: Arc::clone(&app) };
+    let stage = Stage { client: Client::new(connection)?, tenant, folder: folder.to_owned() };
     let narrator = actix::spawn(story::narrate(Arc::clone(&app), stage.tenant.clone(), started));
     let ending = async {
         story::play(&stage, started).await?;

@@ -233,7 +233,7 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
         }
         Some(Step {
             name: step.required("name")?.to_owned(),
-            anchor: step.choice("anchor", &[("due", Anchor::Due), ("issued", Anchor::Issued)])?,
+            anchor: step.choice("anchor", &[("due", Anchor::Due), ("created", Anchor::Created), ("issued", Anchor::Issued)])?,
             offset_days: step.integer("offset_days", -365..=3_650).and_then(|d| i32::try_from(d).ok()).unwrap_or(0),
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,

@@ -61,6 +61,11 @@ const FIELDS: [(&str, bool); 10] = [
 ];
 
 impl Mapping {
+    /// Whether a row cannot be used without `field`.
+    pub fn needs(field: &str) -> bool {
+        FIELDS.iter().any(|(known, needed)| *known == field && *needed)
+    }
+
     fn read(name: &str, root: &Section<'_, '_>) -> Option<Self> {
         let delimiter = root.choice("delimiter", &[
             (";", b';'),

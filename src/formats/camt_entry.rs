@@ -3,7 +3,7 @@
 use quittance_actors::runtime::BankEntry;
 use quittance_actors::transfer::Details;
 use quittance_actors::values::{
-    Currency, Date, DecimalMark, EndToEndId, Iban, Money, RemittanceInformation, Timestamp, TransferId,
+    Currency, Date, DecimalMark, EndToEndId, Iban, Money, MoneyError, RemittanceInformation, Timestamp, TransferId,
 };
 
 use super::FieldError;
@@ -71,10 +71,16 @@ type Expected = Result<(), String>;
 
 fn money(text: &str, currency: Option<&str>, fallback: Option<Currency>) -> Result<Money, String> {
     let currency = match currency {
-        Some(code) => Currency::parse(code).map_err(|error| error.to_string())?,
+        Some(code) => Currency::parse(code).map_err(|_| {
+            let code: String = code.chars().take(12).collect();
+            format!("an ISO 4217 currency in the attribute Ccy, not \"{code}\"")
+        })?,
         None => fallback.ok_or("a currency in the attribute Ccy")?,
     };
-    Money::parse(text, currency, DecimalMark::Point).map_err(|error| error.to_string())
+    Money::parse(text, currency, DecimalMark::Point).map_err(|error| match error {
+        MoneyError::NotAnAmount(_) => "an amount with a decimal point, as in 1250.00".to_owned(),
+        other => format!("an amount: {other}"),
+    })
 }
 
 fn date(text: &str) -> Result<Date, String> {
@@ -341,7 +347,6 @@ fn merged(details: &[Detail]) -> Detail {
     let mut one = parts.next().cloned().unwrap_or_default();
     for other in parts {
         one.structured.extend(other.structured.iter().cloned());
-        one.add_text(&other.end_to_end);
         one.add_text(&other.unstructured);
         one.uetr.clear();
     }

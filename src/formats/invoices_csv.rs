@@ -119,19 +119,35 @@ impl<R: Read> InvoicesCsv<R> {
                 self.pending.push(Ok(Item::Note(FieldError::wrong(line, column, name, what))));
             }
         }
-        let columns = self.mapping.columns.values();
-        let currency = match &self.mapping.currency {
-            ConstantOrColumn::Column(column) => Some(column),
-            ConstantOrColumn::Constant(_) => None,
-        };
-        for Column(column) in columns.chain(currency) {
-            if !self.header.iter().any(|name| name == column) {
-                let near = nearest(column, self.header.iter().map(String::as_str));
-                let near = near.map(|near| format!("; \"{near}\" is there")).unwrap_or_default();
-                let what = format!("column \"{column}\" of mapping \"{}\" is missing{near}", self.mapping.name);
-                self.pending.push(Err(FieldError::wrong(line, 0, column, what)));
-                self.ended = true;
-            }
+        self.check_columns(line);
+    }
+
+    /// Reports columns of the mapping that are not there; without a needed one nothing is read.
+    fn check_columns(&mut self, line: u64) {
+        let mut missing: Vec<(String, bool)> = Vec::new();
+        for (field, Column(column)) in &self.mapping.columns {
+            missing.push((column.clone(), Mapping::needs(field)));
+        }
+        if let ConstantOrColumn::Column(Column(column)) = &self.mapping.currency {
+            missing.push((column.clone(), true));
+        }
+        missing.retain(|(column, _)| !self.header.contains(column));
+        if let [only] = self.header.as_slice()
+            && missing.iter().any(|(_, needed)| *needed)
+        {
+            let separator = char::from(self.mapping.delimiter);
+            let what = format!("the header is one column: the separator of mapping \"{}\" is \"{separator}\"", self.mapping.name);
+            self.pending = vec![Err(FieldError::expected(line, 1, "", only, what))];
+            self.ended = true;
+            return;
+        }
+        for (column, needed) in missing {
+            let near = nearest(&column, self.header.iter().map(String::as_str));
+            let near = near.map(|near| format!("; \"{near}\" is there")).unwrap_or_default();
+            let what = format!("column \"{column}\" of mapping \"{}\" is missing{near}", self.mapping.name);
+            let error = FieldError::wrong(line, 0, &column, what);
+            self.ended |= needed;
+            self.pending.push(if needed { Err(error) } else { Ok(Item::Note(error)) });
         }
     }
 

@@ -60,6 +60,7 @@ fn issue(state: &PaymentRequest, terms: &Terms, context: &Context<'_>) -> Decide
     if let Some(name) = terms.scenario.as_ref().filter(unknown) {
         return Err(Rejection::UnknownScenario(name.clone()));
     }
+    let terms = &Terms { created_at: context.now, ..terms.clone() };
     let mut decision = Decision::of(Event::Issued { terms: terms.clone() });
     let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
     decision.effect(Effect::ArmTimer { purpose: Purpose::Overdue, due: overdue, generation: 0 });

@@ -26,6 +26,8 @@ pub enum ScenarioError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Anchor {
+    /// The day the request came in. A step whose time of that day has passed waits for the next.
+    Created,
     /// The date of issue.
     Issued,
     /// The payment deadline.
@@ -97,11 +99,16 @@ impl Scenario {
 impl Step {
     /// When the step is due for a request.
     pub fn due(&self, terms: &Terms, zone: &Zone) -> Timestamp {
+        let (hour, minute) = self.at;
         let anchor = match self.anchor {
+            Anchor::Created => {
+                let day = terms.created_at.date_in(zone);
+                let passed = day.at(hour, minute, zone) < terms.created_at;
+                day.plus_days(i32::from(passed))
+            }
             Anchor::Issued => terms.issued_on,
             Anchor::Due => terms.due_on,
         };
-        let (hour, minute) = self.at;
         anchor.plus_days(self.offset_days).at(hour, minute, zone)
     }
 }

@@ -22,6 +22,8 @@ pub struct Terms {
     pub amount: Money,
     /// The date of the invoice.
     pub issued_on: Date,
+    /// When it came in, in the tenant's clock; set when it is issued.
+    pub created_at: Timestamp,
     /// The payment deadline.
     pub due_on: Date,
     /// What it is for, as printed on messages.

@@ -179,6 +179,7 @@ pub async fn admit_invoice(
         external_ref: row.external_ref.clone(),
         amount: row.amount,
         issued_on: row.issued_on.unwrap_or_else(|| now.date_in(&policies.zone)),
+        created_at: now,
         due_on: row.due_on,
         description: row.description.clone(),
         short_reference,

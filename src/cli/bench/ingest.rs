@@ -190,6 +190,7 @@ impl World {
             external_ref: format!("F{number}"),
             amount: Money::from_minor(100_000, Currency::EUR),
             issued_on: day,
+            created_at: self.start,
             due_on: day.plus_days(30),
             description: String::new(),
             short_reference,

@@ -61,13 +61,17 @@ async fn drop_file(stage: &Stage, name: &str, folder: &str) -> anyhow::Result<()
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    if let Ok(status) = stage.client.get(&format!("/v1/files/{sha256}")).await {
-        let report = status.get("report").cloned().unwrap_or_default();
-        let text = |key: &str| report.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-        println!("          file      {name}: {}", text("summary"));
-        for error in report.get("errors").and_then(Json::as_array).into_iter().flatten() {
-            println!("                    {}", error.get("message").and_then(Json::as_str).unwrap_or_default());
+    let status = loop {
+        let status = stage.client.get(&format!("/v1/files/{sha256}")).await?;
+        if status.get("state").and_then(Json::as_str) == Some("finished") || waiting.elapsed() > PATIENCE {
+            break status;
         }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let report = status.get("report").cloned().unwrap_or_default();
+    println!("          file      {name}: {}", report.get("summary").and_then(Json::as_str).unwrap_or_default());
+    for error in report.get("errors").and_then(Json::as_array).into_iter().flatten() {
+        println!("                    {}", error.get("message").and_then(Json::as_str).unwrap_or_default());
     }
     tokio::time::sleep(Duration::from_millis(700)).await;
     Ok(())

@@ -1,0 +1,248 @@
+//! The real binary from end to end: files in, mail, SMS, hooks and files out.
+
+use serde_json::json;
+
+use crate::support::golden::project;
+use crate::support::peers::{HookReceiver, Kannel, mails, smtp_server};
+use crate::support::running::{Running, configure, drop_file, sample};
+use crate::support::scratch::{Scratch, wait_for};
+
+const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+    F-1;C-1;Jean Dupont;jean@example.org;06 12 34 56 78;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+    F-2;C-2;ACME Ltd;ap@acme.example;;en;80,50;02/03/2026;10/03/2026;Design\n\
+    F-3;C-3;Sans Adresse;;06 12 34 56 79;fr;50,00;02/03/2026;10/03/2026;Divers\n";
+
+/// A statement of credits: amount, account credited, structured reference, text.
+fn statement(id: &str, entries: &[(&str, &str, &str, &str)]) -> String {
+    let cents = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+    let total: i64 = entries.iter().map(|(amount, ..)| cents(amount)).sum();
+    let balance = |code: &str, minor: i64| {
+        format!(
+            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">{}.{:02}</Amt><CdtDbtInd>CRDT</CdtDbtInd></Bal>",
+            minor / 100,
+            minor % 100
+        )
+    };
+    let mut text = format!(
+        "<?xml version=\"1.0\"?><Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt><Stmt><Id>{id}</Id>\
+         <Acct><Id><IBAN>FR1420041010050500013M02606</IBAN></Id><Ccy>EUR</Ccy></Acct>{}{}",
+        balance("OPBD", 0),
+        balance("CLBD", total)
+    );
+    for (at, (amount, account, structured, free)) in entries.iter().enumerate() {
+        let account = if account.is_empty() { String::new() } else { format!("<CdtrAcct><Id><IBAN>{account}</IBAN></Id></CdtrAcct>") };
+        let structured = if structured.is_empty() { String::new() } else { format!("<Strd><CdtrRefInf><Ref>{structured}</Ref></CdtrRefInf></Strd>") };
+        text.push_str(&format!(
+            "<Ntry><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-03-05</Dt></BookgDt>\
+             <AcctSvcrRef>{id}-{at}</AcctSvcrRef><NtryDtls><TxDtls><Amt Ccy=\"EUR\">{amount}</Amt><RltdPties><Dbtr><Pty><Nm>Payer</Nm></Pty></Dbtr>{account}</RltdPties>\
+             <RmtInf>{structured}<Ustrd>{free}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+        ));
+    }
+    text + "</Stmt></BkToCstmrStmt></Document>"
+}
+
+#[test]
+fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_told() {
+    let scratch = Scratch::new("story");
+    let maildir = scratch.path().join("mail");
+    let (_smtp, smtp_port) = smtp_server(&maildir);
+    let kannel = Kannel::start(scratch.path());
+    let hooks = HookReceiver::start();
+    let config = configure(scratch.path(), |text| {
+        text.replace("transport = \"catch\"", &format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {smtp_port}\ntls = \"none\""))
+            .replace(
+                "provider = \"catch\"",
+                &format!("provider = \"kannel\"\nurl = \"http://127.0.0.1:{}/cgi-bin/sendsms\"\nuser = \"tester\"\npassword = {{ value = \"foobar\" }}", kannel.port),
+            )
+            .replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
+    });
+    let running = Running::start(&config);
+    let data = scratch.path().join("data");
+
+    // Files in.
+    let report = drop_file(&data.join("erp/in"), "invoices.csv", INVOICES.as_bytes());
+    assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64()), (Some("accepted"), Some(3)), "{report}");
+    let first = running.find("/v1/payment-requests", "F-1");
+    let customer = running.find("/v1/customers", "C-1");
+    let virtual_iban = customer["virtual_iban"].as_str().unwrap();
+    assert!(virtual_iban.starts_with("FR"), "{customer}");
+
+    // Reminders leave by mail, in the reader's language, with what to pay and where.
+    running.advance("1h");
+    let request = wait_for("the request mail", || mails(&maildir).into_iter().find(|mail| mail.contains("jean@example.org")));
+    for part in ["From: =?utf-8?", "To: jean@example.org", "Auto-Submitted: auto-generated", "Message-ID: <dlv_", "multipart/alternative"] {
+        assert!(request.contains(part), "{part} in\n{request}");
+    }
+    wait_for("the English mail", || mails(&maildir).into_iter().find(|mail| mail.contains("Your invoice F-2")));
+
+    // A transfer to the customer's own account settles it: the hook, the file, the mail to sales.
+    let second = running.find("/v1/payment-requests", "F-2");
+    let reference = second["creditor_reference"].as_str().unwrap();
+    let entries = [("120.00", virtual_iban, "", "merci"), ("30.50", "", reference, "")];
+    let report = drop_file(&data.join("bank/in"), "statement.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 2, "{report}");
+    let hook = wait_for("the hook", || hooks.received().into_iter().next());
+    let verifier = standardwebhooks::Webhook::new("whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==").unwrap();
+    let mut headers = http_headers(&hook.headers);
+    verifier.verify(&hook.body, &headers).expect("an independent verifier accepts the signature");
+    headers.insert("webhook-id", "dlv_other".parse().unwrap());
+    assert!(verifier.verify(&hook.body, &headers).is_err(), "another id is refused");
+    let event: serde_json::Value = serde_json::from_slice(&hook.body).unwrap();
+    assert_eq!((&event["type"], &event["data"]["request"]["external_ref"]), (&json!("payment_request.settled"), &json!("F-1")));
+    let written = wait_for("the JSON file", || std::fs::read_dir(data.join("erp/out")).ok()?.flatten().find(|e| e.file_name().to_string_lossy().ends_with(".json")));
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(written.path()).unwrap()).unwrap();
+    assert_eq!(written, event, "file and hook say the same");
+    wait_for("the mail to sales", || mails(&maildir).into_iter().find(|mail| mail.contains("ventes@maison-dupre.example")));
+
+    // The partly paid one is reminded of the rest, the one without a mail address by SMS, the settled one never.
+    assert_eq!(running.get(&format!("/v1/payment-requests/{}", second["id"].as_str().unwrap())).json()["outstanding"]["amount"], 5_000);
+    running.advance("20d");
+    let rest = wait_for("the late reminder", || mails(&maildir).into_iter().find(|mail| mail.contains("50.00") && mail.contains("ap@acme.example")));
+    assert!(rest.contains("F-2"), "{rest}");
+    let sms = wait_for("the SMS", || kannel.messages().into_iter().next());
+    assert!(sms.contains("+33612345679") && sms.contains("F-3"), "{sms}");
+    let late_for_settled = mails(&maildir).into_iter().filter(|mail| mail.contains("jean@example.org")).count();
+    assert_eq!(late_for_settled, 1, "the settled request has its first mail and no reminder");
+
+    // Its timeline tells it all, and the ERP has its status rows.
+    let timeline = running.get(&format!("/v1/payment-requests/{}/timeline", first["id"].as_str().unwrap())).json();
+    let types: Vec<&str> = timeline["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    for expected in ["payment_request.issued", "reminder.sent", "transfer.matched", "payment_request.settled", "reminder.stopped"] {
+        assert!(types.contains(&expected), "{expected} in {types:?}");
+    }
+    wait_for("the status file", || {
+        let files = std::fs::read_dir(data.join("erp/status")).ok()?.flatten();
+        files.filter(|file| file.file_name().to_string_lossy().ends_with(".csv")).find(|file| {
+            std::fs::read_to_string(file.path()).unwrap().lines().any(|line| line.contains("payment_request.settled") && line.contains("F-1"))
+        })
+    });
+    assert!(!running.log.lock().unwrap().contains("jean@"), "INV-12 no personal data in logs");
+}
+
+fn http_headers(headers: &[(String, String)]) -> http::HeaderMap {
+    headers
+        .iter()
+        .map(|(name, value)| (http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn hostile_and_broken_files_are_reported_and_harm_nothing_else() {
+    let (scratch, running) = sample("files", |text| text);
+    let inbox = scratch.path().join("data/erp/in");
+    let bank = scratch.path().join("data/bank/in");
+    let wrong = INVOICES.to_owned() + "F-4;C-4;X;;;fr;12.5x;02/03/2026;10/03/2026;x\n";
+    let report = drop_file(&inbox, "partly.csv", wrong.as_bytes());
+    assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64(), report["refused"].as_u64()), (Some("partly_accepted"), Some(3), Some(1)));
+    let error = &report["errors"][0];
+    assert_eq!((&error["line"], &error["field"], &error["value"]), (&json!(5), &json!("montant"), &json!("12.5x")), "{report}");
+    // The same bytes under another name: once.
+    let report = drop_file(&inbox, "again.csv", wrong.as_bytes());
+    assert_eq!(report["outcome"], "duplicate", "{report}");
+    // The same row in another file is known; the same number with another amount is refused by name.
+    let changed = INVOICES.replace("120,00", "121,00").replace("Design", "Design ");
+    let report = drop_file(&inbox, "changed.csv", changed.as_bytes());
+    assert_eq!(report["refused"], 1, "{report}");
+    assert!(report["errors"][0]["message"].as_str().unwrap().contains("already issued with another amount: 120.00 EUR recorded, 121.00 EUR received"), "{report}");
+    // Every broken bank file is refused as a whole, with its place, and leaves nothing behind.
+    for path in crate::support::golden::files("fixtures/bank/camt/refused", &["xml"]) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let report = drop_file(&bank, name, &std::fs::read(&path).unwrap());
+        assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64()), (Some("rejected"), Some(0)), "{name}: {report}");
+        assert!(!report["errors"].as_array().unwrap().is_empty(), "{name}: {report}");
+        assert!(bank.join("rejected").join(name).exists(), "{name} is kept");
+    }
+    assert_eq!(running.list("/v1/transfers").len(), 0);
+    // Path tricks and things that are no files.
+    std::os::unix::fs::symlink("/etc/hostname", bank.join("link.xml")).unwrap();
+    wait_for("the link to be refused", || bank.join("rejected/link.xml.report.json").exists().then_some(()));
+    std::fs::create_dir(bank.join("folder.xml")).unwrap();
+    std::fs::write(bank.join("growing.xml.part"), b"<Document>").unwrap();
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = std::ffi::OsStr::from_bytes(b"odd-\xff-\n-name.xml");
+    std::fs::write(bank.join(odd), b"no statement").unwrap();
+    wait_for("the odd name to be read", || {
+        std::fs::read_dir(bank.join("rejected")).unwrap().flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("odd-"))
+    });
+    // What is right goes on being right.
+    let good = std::fs::read(project().join("fixtures/bank/camt/statement_02.xml")).unwrap();
+    let report = drop_file(&bank, "good.xml", &good);
+    assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64(), report["passed"].as_u64()), (Some("accepted"), Some(2), Some(2)), "{report}");
+    assert!(bank.join("growing.xml.part").exists(), "a file that is being written is left alone");
+    // Money that nothing explains is a task.
+    wait_for("two tasks", || (running.list("/v1/tasks").len() == 2).then_some(()));
+}
+
+#[test]
+fn money_that_leaves_a_doubt_is_a_task_and_overlapping_files_count_once() {
+    let (scratch, running) = sample("doubt", |text| text);
+    let (inbox, bank) = (scratch.path().join("data/erp/in"), scratch.path().join("data/bank/in"));
+    drop_file(&inbox, "invoices.csv", INVOICES.as_bytes());
+    let second = running.find("/v1/payment-requests", "F-2");
+    let own = running.find("/v1/customers", "C-1")["virtual_iban"].as_str().unwrap().to_owned();
+    let reference = second["creditor_reference"].as_str().unwrap();
+    let unknown = "FR7620041010050420099999957";
+    let entries = [("80.50", own.as_str(), reference, "contradiction"), ("12.00", unknown, "", "unknown account")];
+    let text = statement("S1", &entries);
+    let report = drop_file(&bank, "day.xml", text.as_bytes());
+    assert_eq!(report["accepted"], 2, "{report}");
+    let reasons: Vec<String> = wait_for("two tasks", || {
+        let tasks = running.list("/v1/tasks");
+        (tasks.len() == 2).then(|| tasks.iter().map(|task| task["explanation"].as_str().unwrap().to_owned()).collect())
+    });
+    assert!(reasons.iter().any(|reason| reason.contains("different customers")), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.contains("nothing says who paid")), "{reasons:?}");
+    // An intraday notification with the same entries in another file.
+    let again = text.replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn").replace("Stmt>", "Ntfctn>").replace("camt.053", "camt.054");
+    let report = drop_file(&bank, "intraday.xml", again.as_bytes());
+    assert_eq!((report["accepted"].as_u64(), report["known"].as_u64()), (Some(0), Some(2)), "{report}");
+    assert_eq!(running.list("/v1/transfers").len(), 2);
+    // Another currency is a task too.
+    let dollars = statement("S2", &[("50.00", "", running.find("/v1/payment-requests", "F-3")["creditor_reference"].as_str().unwrap(), "")]).replace("EUR", "USD");
+    drop_file(&bank, "dollars.xml", dollars.as_bytes());
+    wait_for("the third task", || running.list("/v1/tasks").iter().find(|task| task["explanation"].as_str().unwrap().contains("another currency")).cloned());
+}
+
+#[test]
+fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
+    let hooks = HookReceiver::start();
+    let (scratch, running) = sample("hooks", |text| {
+        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url()).replace("timeout_ms = 15000", "timeout_ms = 2000\nretry_ms = [100, 100, 100, 100]")
+    });
+    hooks.answer(503);
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", INVOICES.as_bytes());
+    let id = running.find("/v1/payment-requests", "F-1")["id"].as_str().unwrap().to_owned();
+    let paid = |n: &str, minor: i64| json!({ "attempt_ref": n, "amount": { "amount": minor, "currency": "EUR" }, "result": "succeeded" });
+    assert_eq!(running.post(&format!("/v1/payment-requests/{id}/attempts"), &paid("a1", 12_000)).status, 201);
+    wait_for("two tries", || (hooks.received().len() >= 2).then_some(()));
+    hooks.answer(204);
+    let count = hooks.received().len();
+    wait_for("the successful try", || (hooks.received().len() > count).then_some(()));
+    let ids: std::collections::BTreeSet<String> = hooks.received().iter().map(|call| call.header("webhook-id").to_owned()).collect();
+    assert_eq!(ids.len(), 1, "every try carries the same id: {ids:?}");
+    // 410 ends it at once.
+    hooks.answer(410);
+    let id = running.find("/v1/payment-requests", "F-2")["id"].as_str().unwrap().to_owned();
+    running.post(&format!("/v1/payment-requests/{id}/attempts"), &paid("a2", 8_050));
+    let before = hooks.received().len();
+    wait_for("the log to say so", || running.log.lock().unwrap().contains("delivery given up").then_some(()));
+    assert!(hooks.received().len() <= before + 1);
+    let metrics = running.get("/metrics").text();
+    assert!(metrics.contains("quittance_deliveries_total{channel=\"hook\",outcome=\"dead\"} 1"), "{metrics}");
+}
+
+#[test]
+fn a_missing_variable_is_found_at_check_and_named_when_it_comes_at_night() {
+    // The template uses a fact that this event does not have: only sending can find it.
+    let scratch = Scratch::new("missing");
+    let config = configure(scratch.path(), |text| text);
+    let path = scratch.path().join("config/templates/transfer_received.fr.email.hbs");
+    let text = std::fs::read_to_string(&path).unwrap().replace("Virement {{transfer.id}}", "{{request.external_ref}}");
+    std::fs::write(path, text).unwrap();
+    let running = Running::start(&config);
+    let transfer = json!({ "entry_ref": "t1", "amount": { "amount": 100, "currency": "EUR" }, "booked_on": "2026-03-02" });
+    assert_eq!(running.post("/v1/transfers", &transfer).status, 201);
+    wait_for("the log to name it", || {
+        running.log.lock().unwrap().contains("variable `request.external_ref` is missing in this event").then_some(())
+    });
+}

@@ -1,0 +1,7 @@
+//! What the tests share: golden files, a running binary, real peers on loopback.
+
+pub mod golden;
+pub mod http;
+pub mod peers;
+pub mod running;
+pub mod scratch;

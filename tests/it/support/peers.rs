@@ -1,0 +1,188 @@
+//! Real peers on loopback: a hook receiver, an SMTP server, an SMS gateway.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use super::scratch::wait_for;
+
+/// A call that a hook receiver took.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Received {
+    /// A header.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+    }
+}
+
+/// A hook receiver whose answer the test chooses.
+pub struct HookReceiver {
+    /// Where it listens.
+    pub address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    status: Arc<Mutex<u16>>,
+}
+
+impl HookReceiver {
+    /// Starts one that answers 204.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (received, status) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(204)));
+        let (sink, answer) = (Arc::clone(&received), Arc::clone(&status));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (sink, answer) = (Arc::clone(&sink), Arc::clone(&answer));
+                std::thread::spawn(move || {
+                    while let Some(call) = read_call(&stream) {
+                        sink.lock().unwrap().push(call);
+                        let status = *answer.lock().unwrap();
+                        let text = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+                        if (&stream).write_all(text.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, received, status }
+    }
+
+    /// Chooses the answer from now on.
+    pub fn answer(&self, status: u16) {
+        *self.status.lock().unwrap() = status;
+    }
+
+    /// What has come so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// Its address in the sample configuration's place.
+    pub fn url(&self) -> String {
+        format!("http://{}/hooks/erp", self.address)
+    }
+}
+
+fn read_call(stream: &TcpStream) -> Option<Received> {
+    let mut reader = BufReader::new(stream);
+    let mut headers = Vec::new();
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        match line.trim().split_once(':') {
+            Some((name, value)) => headers.push((name.to_lowercase(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, v)| v.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some(Received { headers, body })
+}
+
+/// A port that nobody has now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A process that ends with the test.
+pub struct Peer(Child);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn spawn(command: &mut Command, package: &str) -> Peer {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Peer(child.unwrap_or_else(|error| panic!("{package} is missing ({error}): scripts/test installs it")))
+}
+
+fn listening(port: u16) -> Option<()> {
+    TcpStream::connect(("127.0.0.1", port)).ok().map(|_| ())
+}
+
+/// An SMTP server that keeps mail in a maildir: aiosmtpd.
+pub fn smtp_server(maildir: &Path) -> (Peer, u16) {
+    let port = free_port();
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}"), "-c", "aiosmtpd.handlers.Mailbox"]);
+    let peer = spawn(command.arg(maildir), "python3-aiosmtpd");
+    wait_for("the SMTP server (package python3-aiosmtpd)", || listening(port));
+    (peer, port)
+}
+
+/// The mails in a maildir.
+pub fn mails(maildir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(maildir.join("new")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect()
+}
+
+/// A Kannel gateway with its own SMS centre: bearerbox, smsbox, fakesmsc.
+pub struct Kannel {
+    _peers: Vec<Peer>,
+    /// The port of `sendsms`.
+    pub port: u16,
+    output: std::path::PathBuf,
+}
+
+impl Kannel {
+    /// Starts one in `folder`.
+    pub fn start(folder: &Path) -> Self {
+        let (admin, boxes, centre, port) = (free_port(), free_port(), free_port(), free_port());
+        let config = folder.join("kannel.conf");
+        let text = format!(
+            "group = core\nadmin-port = {admin}\nadmin-interface = 127.0.0.1\nadmin-password = bar\n\
+             status-password = foo\nadmin-allow-ip = \"127.0.0.1\"\nbox-allow-ip = \"127.0.0.1\"\n\
+             smsbox-port = {boxes}\nsmsbox-interface = 127.0.0.1\nstore-type = file\n\
+             store-location = \"{0}/kannel.store\"\ndlr-storage = internal\n\n\
+             group = smsc\nsmsc = fake\nsmsc-id = FAKE\nport = {centre}\nconnect-allow-ip = \"127.0.0.1\"\n\n\
+             group = smsbox\nbearerbox-host = 127.0.0.1\nsendsms-port = {port}\nsendsms-interface = 127.0.0.1\n\
+             global-sender = 13013\n\n\
+             group = sendsms-user\nusername = tester\npassword = foobar\nconcatenation = true\nmax-messages = 10\n\n\
+             group = sms-service\nkeyword = default\ntext = \"none\"\n",
+            folder.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut peers = vec![spawn(Command::new("/usr/sbin/bearerbox").arg(&config), "kannel")];
+        wait_for("bearerbox (package kannel)", || listening(boxes));
+        peers.push(spawn(Command::new("/usr/sbin/smsbox").arg(&config), "kannel"));
+        let output = folder.join("fakesmsc.out");
+        let file = std::fs::File::create(&output).unwrap();
+        // It ends when its input does, so the pipe is kept open.
+        let child = Command::new("/usr/lib/kannel/test/fakesmsc")
+            .args(["-H", "127.0.0.1", "-r", &centre.to_string(), "-m", "0"])
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn();
+        peers.push(Peer(child.unwrap_or_else(|error| panic!("kannel-extras is missing ({error})"))));
+        wait_for("smsbox", || listening(port));
+        wait_for("the SMS centre to be online", || {
+            let address = SocketAddr::from(([127, 0, 0, 1], admin));
+            let status = super::http::call(address, "GET", "/status.txt?password=foo", &[], b"")?;
+            status.text().contains("online").then_some(())
+        });
+        Self { _peers: peers, port, output }
+    }
+
+    /// The messages that the SMS centre took.
+    pub fn messages(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.output).unwrap_or_default();
+        text.lines().filter(|line| line.contains("Got message")).map(str::to_owned).collect()
+    }
+}
