@@ -1,6 +1,7 @@
 //! Wiring: opens the log and the store, recovers, and starts the actors.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub struct Service {
     pub activity: Arc<Activity>,
     /// What a start found, for people.
     pub recovery: Recovery,
+    /// The data directory belongs to this process as long as this is open.
+    _lock: File,
 }
 
 /// What a start found.
@@ -131,7 +134,7 @@ pub async fn assemble_with(
     let clocks = Arc::new(Clocks::new(tests));
     let timers = Arc::new(Timers::default());
     let state = recover(&data, &live, &clocks, &timers)?;
-    let State { store, directory, lanes, writer, recovery } = state;
+    let State { lock, store, directory, lanes, writer, recovery } = state;
     let fatal = Arc::clone(&on_fatal);
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
@@ -178,6 +181,7 @@ pub async fn assemble_with(
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
     Ok(Service {
         config, router, timers, reconciliation, checkpointer, store, writer, live, clocks, catcher, activity, recovery,
+        _lock: lock,
     })
 }
 
@@ -192,6 +196,7 @@ impl Service {
 
 /// Everything a start reads from disk.
 struct State {
+    lock: File,
     store: Arc<Store>,
     directory: Arc<StoreDirectory>,
     lanes: Vec<Lane>,
@@ -199,15 +204,23 @@ struct State {
     recovery: Recovery,
 }
 
+/// Takes the data directory for this process; nothing in it is touched before.
+fn lock(data: &Path) -> Result<File, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", data.display());
+    std::fs::create_dir_all(data).map_err(failed)?;
+    let lock = File::create(data.join("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(format!("{}: another process has this data directory open", data.display())),
+    }
+}
+
 fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result<State, String> {
+    let lock = lock(data)?;
     let folder = data.join("store");
-    std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
     let mut rebuilt = false;
     let (store, restored) = match open_store(&folder) {
         Ok(opened) => opened,
-        Err(error) if error.contains("lock") => {
-            return Err(format!("{}: another process has this data directory open", data.display()));
-        }
         Err(error) => {
             // The store is derived: set it aside, and let the log tell everything again.
             let aside = (1..).map(|n| data.join(format!("store.damaged-{n}"))).find(|path| !path.exists());
@@ -253,7 +266,7 @@ fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result
     })
     .map_err(|error| format!("the record log: {error}"))?;
     let recovery = Recovery { replayed: writer.replayed, torn_bytes: writer.torn_bytes, boots, rebuilt };
-    Ok(State { store, directory, lanes, writer, recovery })
+    Ok(State { lock, store, directory, lanes, writer, recovery })
 }
 
 fn open_store(folder: &Path) -> Result<(Store, Restored), String> {

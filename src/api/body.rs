@@ -7,6 +7,17 @@ use serde_json::{Map, Value as Json};
 use super::problem::{Detail, Problem};
 use crate::diagnostics::nearest;
 
+/// The bytes of a body, or why they did not come.
+pub type Received = Result<actix_web::web::Bytes, actix_web::Error>;
+
+/// The bytes, or a problem that says why they did not come.
+pub fn received(bytes: Received) -> Result<actix_web::web::Bytes, Problem> {
+    bytes.map_err(|error| match error.as_response_error().status_code().as_u16() {
+        413 => Problem::too_large(),
+        _ => Problem::bad_request(error.to_string()),
+    })
+}
+
 /// A JSON object being read.
 pub struct Body {
     at: String,

@@ -6,7 +6,7 @@ use quittance_actors::runtime::advance as advance_clock;
 use quittance_actors::values::{TenantId, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::body::Body;
+use super::body::{Body, Received, received};
 use super::{App, Problem, Shared, tenant};
 
 fn view(app: &App, tenant: &TenantId, fired: Option<usize>) -> Json {
@@ -23,7 +23,8 @@ pub(super) async fn read(app: Shared, request: HttpRequest) -> Result<HttpRespon
     Ok(HttpResponse::Ok().json(view(&app, &tenant, None)))
 }
 
-pub(super) async fn advance(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+pub(super) async fn advance(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let mut body = Body::parse(&bytes)?;
     let by = body.optional("by", duration_ms);

@@ -11,7 +11,7 @@ use quittance_actors::values::{
 };
 use serde_json::{Value as Json, json};
 
-use super::body::Body;
+use super::body::{Body, Received, received};
 use super::{App, Problem, Shared, created, entity_id, page_query, tenant, views};
 use crate::store::List;
 
@@ -35,7 +35,8 @@ pub(super) fn profile(body: &mut Body) -> Option<Profile> {
     Some(Profile { external_ref: external_ref?, kind, name: name?, email, phone, language })
 }
 
-pub(super) async fn create(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let mut body = Body::parse(&bytes)?;
     let profile = profile(&mut body);
@@ -110,8 +111,9 @@ pub(super) async fn page(
 }
 
 pub(super) async fn add_payment_method(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let EntityId::Customer(id) = entity_id(&id)? else {
         return Err(Problem::not_found(format!("{id} is not a customer")));

@@ -9,7 +9,7 @@ use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice
 use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::body::Body;
+use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::export;
@@ -18,7 +18,8 @@ use crate::store::List;
 /// Events of one timeline.
 const TIMELINE_EVENTS_MAX: usize = 500;
 
-pub(super) async fn create(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let mut body = Body::parse(&bytes)?;
     let external_ref = body.text("external_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
@@ -102,8 +103,9 @@ pub(super) async fn timeline(app: Shared, request: HttpRequest, id: web::Path<St
 }
 
 pub(super) async fn report_attempt(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let id = request_id(&id)?;
     let mut body = Body::parse(&bytes)?;
@@ -135,8 +137,9 @@ pub(super) async fn report_attempt(
 }
 
 pub(super) async fn refund(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let id = request_id(&id)?;
     let mut body = Body::parse(&bytes)?;
@@ -150,8 +153,9 @@ pub(super) async fn refund(
 }
 
 pub(super) async fn cancel(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: web::Bytes,
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let id = request_id(&id)?;
     let mut body = Body::parse(&bytes)?;

@@ -56,6 +56,11 @@ impl Problem {
         Self::of(409, code, "This contradicts what is recorded", detail)
     }
 
+    /// 413: the body is too large.
+    pub fn too_large() -> Self {
+        Self::of(413, "too_large", "The body is too large", "a JSON body has at most 256 KiB")
+    }
+
     /// 422: fields of the body cannot be used.
     pub fn invalid(errors: Vec<Detail>) -> Self {
         let detail = format!("{} field{} cannot be used", errors.len(), if errors.len() == 1 { "" } else { "s" });

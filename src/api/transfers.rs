@@ -9,12 +9,13 @@ use quittance_actors::values::{
 };
 use serde_json::Value as Json;
 
-use super::body::Body;
+use super::body::{Body, Received, received};
 use super::customers::{owned, page};
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::store::List;
 
-pub(super) async fn create(app: Shared, request: HttpRequest, bytes: web::Bytes) -> Result<HttpResponse, Problem> {
+pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let mut body = Body::parse(&bytes)?;
     let entry_ref = body.text("entry_ref", 128);

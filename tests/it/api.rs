@@ -1,1 +1,213 @@
+//! The API as a caller sees it.
 
+use serde_json::{Value as Json, json};
+
+use crate::support::http::call;
+use crate::support::running::{KEY, Running, configure, sample};
+use crate::support::scratch::{Scratch, wait_for};
+
+fn invoice(number: &str, minor: i64) -> Json {
+    json!({
+        "external_ref": number,
+        "amount": { "amount": minor, "currency": "EUR" },
+        "due_on": "2026-03-31",
+        "customer": { "external_ref": "C-1", "name": "Jean Dupont", "email": "jean@example.org" },
+    })
+}
+
+fn pointers(problem: &Json) -> Vec<(String, String)> {
+    let text = |value: &Json| value.as_str().unwrap().to_owned();
+    let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{problem}"));
+    errors.iter().map(|error| (text(&error["pointer"]), text(&error["detail"]))).collect()
+}
+
+#[test]
+fn requests_are_created_read_listed_paid_refunded_and_cancelled() {
+    let (_scratch, running) = sample("api", |text| text);
+    let created = running.post("/v1/payment-requests", &invoice("F-1", 12_000));
+    assert_eq!(created.status, 201, "{}", created.text());
+    let request = created.json();
+    let path = format!("/v1/payment-requests/{}", request["id"].as_str().unwrap());
+    assert_eq!(created.header("location"), Some(path.as_str()));
+    assert_eq!(running.get(&path).json(), request, "what was written can be read at once");
+    assert_eq!((&request["status"], &request["outstanding"]["amount"]), (&json!("open"), &json!(12_000)));
+    assert!(request["creditor_reference"].as_str().unwrap().starts_with("RF"));
+
+    let attempt = |reference: &str, result: &str, minor: i64, code: Option<&str>| {
+        json!({ "attempt_ref": reference, "result": result, "reason_code": code, "amount": { "amount": minor, "currency": "EUR" } })
+    };
+    let attempts = format!("{path}/attempts");
+    assert_eq!(running.post(&attempts, &attempt("a1", "failed", 12_000, Some("AM04"))).status, 201);
+    assert_eq!(running.post(&attempts, &attempt("a1", "failed", 12_000, Some("AM04"))).status, 201, "the same report again");
+    let contradiction = running.post(&attempts, &attempt("a1", "succeeded", 12_000, None));
+    assert_eq!((contradiction.status, contradiction.json()["code"].as_str()), (409, Some("rejected")));
+    let paid = running.post(&attempts, &attempt("a2", "succeeded", 12_500, None)).json();
+    assert_eq!((&paid["status"], &paid["outstanding"]["amount"]), (&json!("settled"), &json!(0)));
+    let customer = running.get(&format!("/v1/customers/{}", paid["customer"].as_str().unwrap())).json();
+    assert_eq!(customer["credit"][0]["amount"], 500, "the excess is the customer's credit: {customer}");
+
+    let refund = |reference: &str, minor: i64| json!({ "refund_ref": reference, "amount": { "amount": minor, "currency": "EUR" } });
+    assert_eq!(running.post(&format!("{path}/refunds"), &refund("r1", 2_000)).json()["refunded"]["amount"], 2_000);
+    assert_eq!(running.post(&format!("{path}/refunds"), &refund("r2", 11_000)).status, 409);
+    let settled = running.post(&format!("{path}/cancel"), &json!({ "reason": "mistake" }));
+    assert_eq!(settled.status, 409, "a settled request is not cancelled");
+
+    let timeline = running.get(&format!("{path}/timeline")).json();
+    let types: Vec<&str> = timeline["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    for expected in ["payment_request.issued", "attempt.failed", "attempt.succeeded", "payment_request.settled", "refund.initiated"] {
+        assert!(types.contains(&expected), "{expected} in {types:?}");
+    }
+    wait_for("the list", || running.list("/v1/payment-requests").into_iter().find(|item| item["status"] == "settled"));
+    for number in 0..12 {
+        running.post("/v1/payment-requests", &invoice(&format!("G-{number}"), 100));
+    }
+    let all = wait_for("the whole list", || Some(running.list("/v1/payment-requests")).filter(|list| list.len() == 13));
+    let mut paged = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = running.get(&format!("/v1/payment-requests?limit=5{after}")).json();
+        paged.extend(page["data"].as_array().unwrap().iter().cloned());
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(paged, all, "pages make up the list");
+}
+
+#[test]
+fn a_write_is_done_once_per_key_and_a_key_belongs_to_one_body() {
+    let (scratch, mut running) = sample("keys", |text| text);
+    let first = running.try_post("/v1/payment-requests", "k1", &invoice("F-1", 100)).unwrap();
+    let again = running.try_post("/v1/payment-requests", "k1", &invoice("F-1", 100)).unwrap();
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(first.json()["id"], again.json()["id"]);
+    let other = running.try_post("/v1/payment-requests", "k1", &invoice("F-2", 100)).unwrap();
+    assert_eq!((other.status, other.json()["code"].as_str()), (422, Some("idempotency_key_reused")));
+    // Another key with the same content is the same invoice; with another amount it is named.
+    assert_eq!(running.post("/v1/payment-requests", &invoice("F-1", 100)).json()["id"], first.json()["id"]);
+    let differs = running.post("/v1/payment-requests", &invoice("F-1", 200)).json();
+    assert!(differs["detail"].as_str().unwrap().contains("1.00 EUR recorded, 2.00 EUR received"), "{differs}");
+    let bearer = format!("Bearer {KEY}");
+    let without = call(running.address, "POST", "/v1/customers", &[("Authorization", &bearer)], b"{}").unwrap();
+    assert_eq!(without.status, 422, "the body is looked at first: {}", without.text());
+    let body = json!({ "external_ref": "C-9", "name": "X" }).to_string();
+    let without = call(running.address, "POST", "/v1/customers", &[("Authorization", &bearer)], body.as_bytes()).unwrap();
+    assert_eq!((without.status, without.json()["detail"].as_str().unwrap().contains("Idempotency-Key")), (400, true));
+    // The key is remembered over a restart.
+    running.stop();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    let attempt = json!({ "attempt_ref": "a", "result": "failed", "reason_code": "AM04", "amount": { "amount": 100, "currency": "EUR" } });
+    let path = format!("/v1/payment-requests/{id}/attempts");
+    assert_eq!(running.try_post(&path, "k2", &attempt).unwrap().status, 201);
+    assert_eq!(running.try_post("/v1/payment-requests", "k1", &invoice("F-1", 100)).unwrap().json()["id"], first.json()["id"]);
+}
+
+#[test]
+fn every_mistake_is_a_problem_that_says_where() {
+    let (_scratch, running) = sample("problems", |text| text);
+    let body = json!({ "external_ref": "", "amount": { "amount": -5, "currency": "EURO" }, "due_on": "31/03/2026", "customr": {} });
+    let answer = running.post("/v1/payment-requests", &body);
+    assert_eq!((answer.status, answer.header("content-type")), (422, Some("application/problem+json")));
+    let found = pointers(&answer.json());
+    for (pointer, part) in [
+        ("/external_ref", "1 to 64 characters"),
+        ("/amount/amount", "whole number"),
+        ("/amount/currency", "unknown currency"),
+        ("/due_on", "YYYY-MM-DD"),
+        ("/customer", "is missing"),
+        ("/customr", "did you mean \"customer\"?"),
+    ] {
+        assert!(found.iter().any(|(at, detail)| at == pointer && detail.contains(part)), "{pointer}: {found:?}");
+    }
+    let unknown = running.post("/v1/payment-requests", &json!({
+        "external_ref": "F-1", "amount": { "amount": 5, "currency": "EUR" }, "due_on": "2026-03-31", "customer_ref": "nobody",
+    }));
+    assert_eq!(pointers(&unknown.json())[0].0, "/customer");
+    let scenario = running.post("/v1/payment-requests", &json!({
+        "external_ref": "F-1", "amount": { "amount": 5, "currency": "EUR" }, "due_on": "2026-03-31", "scenario": "none",
+        "customer": { "external_ref": "C-1", "name": "X" },
+    }));
+    assert!(scenario.json()["detail"].as_str().unwrap().contains("unknown reminder scenario 'none'"), "{}", scenario.text());
+    let address = running.address;
+    let bearer = format!("Bearer {KEY}");
+    let with = |body: &[u8]| call(address, "POST", "/v1/customers", &[("Authorization", &bearer), ("Idempotency-Key", "x")], body).unwrap();
+    assert_eq!(with(b"{not json").status, 400);
+    assert_eq!(with(b"[]").status, 400);
+    let large = with(format!("{{\"name\": \"{}\"}}", "x".repeat(300 << 10)).as_bytes());
+    assert_eq!((large.status, large.header("content-type")), (413, Some("application/problem+json")), "{}", large.text());
+    for (path, status) in [
+        ("/v1/payment-requests/prq_01KJPRZB00E23T9EMW2BJDY00V", 404),
+        ("/v1/payment-requests/nonsense", 404),
+        ("/v1/payment-requests?limit=0", 400),
+        ("/v1/nothing", 404),
+        ("/v1/files/00", 404),
+    ] {
+        let answer = running.get(path);
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{path}");
+    }
+    for key in [None, Some("Bearer wrong"), Some("Basic abc")] {
+        let headers: Vec<(&str, &str)> = key.iter().map(|key| ("Authorization", *key)).collect();
+        assert_eq!(call(address, "GET", "/v1/customers", &headers, b"").unwrap().status, 401, "{key:?}");
+    }
+}
+
+#[test]
+fn tenants_are_kept_apart() {
+    let scratch = Scratch::new("tenants");
+    let other_key = "qk_other";
+    let hash = quittance::digest::hex(&quittance::digest::sha256(other_key.as_bytes()));
+    let config = configure(scratch.path(), |text| {
+        text + &format!(
+            "\n[[tenant]]\nid = \"other-shop\"\nname = \"Other\"\nzone = \"Europe/Berlin\"\nemail_from = \"a@other.example\"\n\
+             [[tenant.api_key]]\nid = \"other\"\nsha256 = \"{hash}\"\n"
+        )
+    });
+    let running = Running::start(&config);
+    let request = running.post("/v1/payment-requests", &invoice("F-1", 100)).json();
+    wait_for("the list", || (running.list("/v1/payment-requests").len() == 1).then_some(()));
+    let bearer = format!("Bearer {other_key}");
+    let ask = |path: &str| call(running.address, "GET", path, &[("Authorization", bearer.as_str())], b"").unwrap();
+    for path in [
+        format!("/v1/payment-requests/{}", request["id"].as_str().unwrap()),
+        format!("/v1/payment-requests/{}/timeline", request["id"].as_str().unwrap()),
+        format!("/v1/customers/{}", request["customer"].as_str().unwrap()),
+    ] {
+        assert_eq!(ask(&path).status, 404, "{path}");
+    }
+    assert_eq!(ask("/v1/payment-requests").json()["data"], json!([]));
+    let live = ask("/v1/clock").json();
+    assert_eq!(live["test_clock"], false);
+    let moved = call(running.address, "POST", "/v1/clock/advance", &[("Authorization", &bearer)], br#"{"by":"1d"}"#).unwrap();
+    assert_eq!(moved.status, 409, "real time is not moved: {}", moved.text());
+}
+
+#[test]
+fn health_metrics_and_pages_answer() {
+    let (_scratch, running) = sample("health", |text| text);
+    assert_eq!(running.get("/healthz").json()["status"], "ok");
+    let ready = running.get("/readyz").json();
+    assert_eq!((ready["status"].as_str(), ready["boots"].as_u64()), (Some("ready"), Some(1)));
+    running.post("/v1/payment-requests", &invoice("F-1", 100));
+    let metrics = running.get("/metrics").text();
+    for name in ["quittance_records_total", "quittance_events_total{type=\"payment_request.issued\"} 1", "quittance_log_syncs_total", "quittance_invariant_violations 0"] {
+        assert!(metrics.contains(name), "{name} in\n{metrics}");
+    }
+    let gate = call(running.address, "GET", "/bo", &[], b"").unwrap();
+    assert_eq!(gate.status, 401, "the back office needs a session");
+    let login = call(running.address, "GET", &running.login, &[], b"").unwrap();
+    let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert_eq!(login.status, 303);
+    assert_eq!(call(running.address, "GET", &running.login, &[], b"").unwrap().status, 401, "the link works once");
+    let page = |path: &str| call(running.address, "GET", path, &[("Cookie", &cookie)], b"").unwrap();
+    for path in ["/bo", "/bo/requests", "/bo/requests?status=open", "/bo/reconciliation", "/bo/messages", "/bo/files"] {
+        let answer = page(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert!(answer.header("content-security-policy").unwrap().contains("default-src 'self'"), "{path}");
+        assert!(!answer.text().contains("{{"), "{path}");
+    }
+    let foreign = call(running.address, "POST", "/bo/clock/advance", &[("Cookie", &cookie), ("Origin", "http://evil.example"), ("Content-Type", "application/x-www-form-urlencoded")], b"by=1d").unwrap();
+    assert_eq!(foreign.status, 403, "a form of another site");
+}

@@ -1,1 +1,218 @@
+//! Supervision: a panic stays at its entity, three on one command put it aside, and a damaged
+//! store is rebuilt from the log.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use actix::Actor as _;
+use quittance::clock::Clocks;
+use quittance_actors::customer::{Command, Kind, Profile};
+use quittance_actors::delivery::{Delivery, Verdict};
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::{
+    Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Entity, Lane, Origin, Receipt, SystemFact,
+};
+use quittance_actors::policies::Policies;
+use quittance_actors::ports::{
+    BoxFuture, Directory, Dispatch, Journal, Observer, OnDurable, Ownership, PortError, Prepared, Snapshots, Tenants,
+};
+use quittance_actors::rules::Published;
+use quittance_actors::runtime::{Partition, Ports, Priority, Release, Router, SubmitError, Timers};
+use quittance_actors::values::{
+    Calendar, CommandId, CustomerId, EntityId, Language, ReferenceKey, TenantId, Timestamp, Zone,
+};
+use serde_json::json;
+
+use crate::support::running::{Running, sample};
+use crate::support::scratch::wait_for;
+
+/// Every port at once: durable at once, and a store that panics when it is told to.
+#[derive(Default)]
+struct Fake {
+    panics_left: AtomicU32,
+    records: Mutex<Vec<Arc<Commit>>>,
+}
+
+impl Journal for Fake {
+    fn append(&self, commit: Arc<Commit>, on_durable: OnDurable) {
+        self.records.lock().unwrap().push(commit);
+        on_durable(Ok(()));
+    }
+    fn position(&self) -> u64 {
+        self.records.lock().unwrap().len() as u64
+    }
+    fn barrier(&self, on_durable: OnDurable) {
+        on_durable(Ok(()));
+    }
+}
+
+impl Snapshots for Fake {
+    fn load(&self, _: EntityId) -> Result<Option<(u64, Entity)>, PortError> {
+        let left = self.panics_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(left.is_err(), "the store panics on purpose");
+        Ok(None)
+    }
+    fn receipt(&self, _: u8, _: CommandId) -> Result<Option<Receipt>, PortError> {
+        Ok(None)
+    }
+    fn history(&self, _: EntityId, _: usize) -> Result<Vec<Published>, PortError> {
+        Ok(vec![])
+    }
+    fn write(&self, _: &[Checkpoint], _: u64) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+impl Directory for Fake {
+    fn find(&self, _: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError> {
+        Ok(None)
+    }
+    fn find_or_reserve(&self, _: &DirectoryKey, value: &DirectoryValue) -> Result<DirectoryValue, PortError> {
+        Ok(*value)
+    }
+    fn learn(&self, _: &[DirectoryEntry]) {}
+    fn next_pool_index(&self, _: &TenantId) -> u64 {
+        0
+    }
+}
+
+impl Ownership for Fake {
+    fn owns(&self, partition: u8) -> bool {
+        partition != 9
+    }
+}
+
+impl Tenants for Fake {
+    fn policies(&self, _: &TenantId) -> Option<Arc<Policies>> {
+        let calendar = Calendar::new("none", 1, vec![], vec![], vec![], vec![]).unwrap();
+        Some(Arc::new(Policies::quiet(Zone::utc(), calendar)))
+    }
+    fn reference_key(&self, _: &TenantId) -> ReferenceKey {
+        ReferenceKey::from_seed(1)
+    }
+    fn all(&self) -> Vec<TenantId> {
+        vec![]
+    }
+}
+
+impl Dispatch for Fake {
+    fn send(&self, _: Prepared) -> BoxFuture<'_, Verdict> {
+        Box::pin(async { Verdict::Accepted { detail: String::new() } })
+    }
+    fn export_statuses(&self, _: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
+        Box::pin(async { Verdict::Accepted { detail: String::new() } })
+    }
+}
+
+impl Observer for Fake {
+    fn committed(&self, _: &Commit) {}
+    fn count(&self, _: &'static str, _: BTreeMap<&'static str, String>) {}
+}
+
+fn register(number: u64, partition: u8) -> Tell {
+    let id = CustomerId::new(Timestamp::default(), number, partition);
+    let profile = Profile {
+        external_ref: format!("C{number}"),
+        kind: Kind::Business,
+        name: "X".to_owned(),
+        email: None,
+        phone: None,
+        language: Language::Fr,
+    };
+    Tell::Customer(id, Command::Register { id, profile, virtual_iban: None })
+}
+
+#[test]
+fn a_panic_stays_at_its_entity_and_three_put_the_command_aside() {
+    let fake = Arc::new(Fake::default());
+    let ports = Ports {
+        journal: Arc::clone(&fake) as _,
+        ownership: Arc::clone(&fake) as _,
+        snapshots: Arc::clone(&fake) as _,
+        directory: Arc::clone(&fake) as _,
+        clock: Arc::new(Clocks::default()),
+        tenants: Arc::clone(&fake) as _,
+        dispatch: Arc::clone(&fake) as _,
+        observer: Arc::clone(&fake) as _,
+    };
+    actix::System::new().block_on(async {
+        let release = Arc::new(Release::new(ports.clone(), Arc::new(Timers::default())));
+        let start = |partition| {
+            let lane = Lane::new(partition, 0, Arc::clone(&fake) as _);
+            Partition::new(lane, ports.clone(), Arc::clone(&release)).start()
+        };
+        let router = Router::new(ports.clone(), (0..=255).map(start).collect());
+        let tenant = TenantId::parse("shop").unwrap();
+        let submit = |number: u64, partition: u8| {
+            let command = CommandId::new(Timestamp::default(), number, partition);
+            router.submit(&tenant, register(number, partition), command, 0, Origin::Api, Priority::Interactive)
+        };
+        // Two panics: the entity is opened again and the command goes through.
+        fake.panics_left.store(2, Ordering::SeqCst);
+        assert_eq!(submit(1, 3).await.unwrap().sequence, 1);
+        // Three panics: the command is put aside, with a record that says so.
+        fake.panics_left.store(3, Ordering::SeqCst);
+        let error = submit(2, 3).await.unwrap_err();
+        assert!(matches!(&error, SubmitError::Quarantined(why) if why.contains("on purpose")), "{error}");
+        let last = fake.records.lock().unwrap().last().cloned().unwrap();
+        assert!(matches!(&last.facts[0], SystemFact::Quarantined { command, .. } if command == "register_customer"));
+        // The lane and its neighbours go on.
+        assert_eq!(submit(4, 3).await.unwrap().sequence, 3);
+        assert_eq!(submit(5, 4).await.unwrap().sequence, 1);
+        // A partition that is not ours is not written.
+        assert_eq!(submit(6, 9).await.unwrap_err(), SubmitError::NotOwner);
+    });
+}
+
+#[test]
+fn a_store_that_is_lost_or_damaged_is_rebuilt_from_the_log() {
+    let (scratch, mut running) = sample("rebuild", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    let body = json!({
+        "external_ref": "F-1", "amount": { "amount": 500, "currency": "EUR" }, "due_on": "2026-03-31",
+        "customer": { "external_ref": "C-1", "name": "Jean", "email": "jean@example.org" },
+    });
+    let created = running.post("/v1/payment-requests", &body).json();
+    let path = format!("/v1/payment-requests/{}", created["id"].as_str().unwrap());
+    running.advance("1d");
+    running.stop();
+    let store = scratch.path().join("data/store");
+    // Lost.
+    std::fs::remove_dir_all(&store).unwrap();
+    let mut running = Running::start(&config);
+    let expected = running.get(&path).json();
+    assert_eq!(expected["external_ref"], "F-1");
+    assert_eq!(running.get("/v1/clock").json()["now"], "2026-03-03T08:00:00Z", "the test clock is where it was");
+    wait_for("the list", || (running.list("/v1/payment-requests").len() == 1).then_some(()));
+    running.stop();
+    // Damaged.
+    for entry in std::fs::read_dir(&store).unwrap().flatten() {
+        if entry.path().is_file() {
+            std::fs::write(entry.path(), b"not a store").unwrap();
+        }
+    }
+    let running = Running::start(&config);
+    assert_eq!(running.get(&path).json(), expected);
+    assert_eq!(running.get("/readyz").json()["store"]["rebuilt_at_start"], true);
+}
+
+#[test]
+fn one_data_directory_has_one_process_and_a_corrupt_log_stops_the_start() {
+    let (scratch, mut running) = sample("lock", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    let second = Running::try_start(&config).err().expect("a second process does not start");
+    assert!(second.contains("another process has this data directory open"), "{second}");
+    for number in 0..5 {
+        let body = json!({ "external_ref": format!("C-{number}"), "name": "X" });
+        assert_eq!(running.post("/v1/customers", &body).status, 201);
+    }
+    running.kill();
+    std::fs::remove_dir_all(scratch.path().join("data/store")).unwrap();
+    let log = scratch.path().join("data/log").join(format!("{:016x}.qlog", 1));
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[120] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let said = Running::try_start(&config).err().expect("a corrupt log stops the start");
+    assert!(said.contains("offset 32") && said.contains("corrupt, not torn"), "{said}");
+}
