@@ -139,9 +139,10 @@ pub async fn assemble_with(
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
     let catcher = Catcher::new(data.join("caught"));
-    let configured = config.service.tenants.iter().filter_map(|tenant| {
-        Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key(tenant))))
-    });
+    let configured =
+        config.service.tenants.iter().filter_map(|tenant| {
+            Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key(tenant))))
+        });
     let ports = Ports {
         journal: Arc::clone(&writer) as Arc<dyn Journal>,
         ownership: Arc::new(Everything),
@@ -180,7 +181,18 @@ pub async fn assemble_with(
     let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
     Ok(Service {
-        config, router, timers, reconciliation, checkpointer, store, writer, live, clocks, catcher, activity, recovery,
+        config,
+        router,
+        timers,
+        reconciliation,
+        checkpointer,
+        store,
+        writer,
+        live,
+        clocks,
+        catcher,
+        activity,
+        recovery,
         _lock: lock,
     })
 }

@@ -144,7 +144,13 @@ mod tests {
             help: Some("keys: name, template".into()),
         });
         let drawn = findings.render(false);
-        for part in ["error[Q0104]: unknown key `templte`", "rules.toml:3:1", "^^^^^^^ did you mean `template`?", "help: keys", "1 error, 0 warnings"] {
+        for part in [
+            "error[Q0104]: unknown key `templte`",
+            "rules.toml:3:1",
+            "^^^^^^^ did you mean `template`?",
+            "help: keys",
+            "1 error, 0 warnings",
+        ] {
             assert!(drawn.contains(part), "{part} in\n{drawn}");
         }
         assert_eq!(findings.place(&findings.all()[0]), (3, 1));

@@ -7,11 +7,11 @@ use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, Dispatch, Prepared};
 use quittance_actors::values::{EmailAddress, Language, TenantId};
 
-use crate::channels::catch::{Caught, Catcher};
+use crate::channels::catch::{Catcher, Caught};
 use crate::channels::email::{Email, Mail};
+use crate::channels::file;
 use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::{Sms, SmsChannel};
-use crate::channels::file;
 use crate::clock;
 use crate::config::Tenant;
 use crate::export;
@@ -98,7 +98,11 @@ impl Channels {
                 Some(list) => (list.clone(), tenant.language),
                 None => return never(format!("there is no list \"{name}\" any more")),
             },
-            _ => match prepared.customer.as_ref().and_then(|customer| Some((customer.email.clone()?, customer.language))) {
+            _ => match prepared
+                .customer
+                .as_ref()
+                .and_then(|customer| Some((customer.email.clone()?, customer.language)))
+            {
                 Some((address, language)) => (vec![address], language),
                 None => return never("the customer has no e-mail address"),
             },

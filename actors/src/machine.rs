@@ -143,9 +143,7 @@ pub enum Effect {
 }
 
 /// What a timer is for.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Purpose {
     /// A reminder step is due.
     Reminder,

@@ -73,9 +73,7 @@ pub trait Directory: Send + Sync {
     fn find(&self, key: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError>;
 
     /// Finds what a key means, or reserves `value` for it. Two callers at once get the same.
-    fn find_or_reserve(
-        &self, key: &DirectoryKey, value: &DirectoryValue,
-    ) -> Result<DirectoryValue, PortError>;
+    fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<DirectoryValue, PortError>;
 
     /// Takes entries of records that have been appended.
     fn learn(&self, entries: &[DirectoryEntry]);

@@ -1,6 +1,6 @@
 //! The test clock of a sandbox tenant.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::advance as advance_clock;
 use quittance_actors::values::{TenantId, Timestamp};

@@ -6,9 +6,7 @@ use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::runtime::{CustomerRow, Priority, admit_customer};
-use quittance_actors::values::{
-    CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId,
-};
+use quittance_actors::values::{CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
@@ -47,7 +45,13 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
     let row = CustomerRow { profile };
     let (id, _) = admit_customer(
-        &service.router, &tenant, &row, pool.as_ref(), held.command, Origin::Api, Priority::Interactive,
+        &service.router,
+        &tenant,
+        &row,
+        pool.as_ref(),
+        held.command,
+        Origin::Api,
+        Priority::Interactive,
     )
     .await?;
     let replayed = held.replayed;
@@ -139,10 +143,7 @@ pub(super) async fn add_payment_method(
     let fingerprint = xxhash_rust::xxh3::xxh3_64(&bytes);
     let command = Command::AddPaymentMethod { token, last4, expires_on, backs_recurring };
     let tell = Tell::Customer(id, command);
-    app.service
-        .router
-        .submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive)
-        .await?;
+    app.service.router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;
     held.done();
     let view = view(&app, &tenant, id).await?;

@@ -17,7 +17,9 @@ pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpRespon
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 
-pub(super) async fn read(app: Shared, request: HttpRequest, sha256: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn read(
+    app: Shared, request: HttpRequest, sha256: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     match app.service.activity.get(tenant.as_str(), &sha256) {
         Some(status) => Ok(HttpResponse::Ok().json(status)),

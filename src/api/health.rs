@@ -37,6 +37,6 @@ pub(super) async fn metrics(app: Shared) -> HttpResponse {
     metrics::counter!("quittance_log_bytes_total").absolute(statistics.bytes.load(Ordering::Relaxed));
     metrics::counter!("quittance_log_syncs_total").absolute(statistics.syncs.load(Ordering::Relaxed));
     metrics::counter!("quittance_log_sync_microseconds_total").absolute(statistics.sync_us.load(Ordering::Relaxed));
-    metrics::gauge!("quittance_timers_armed").set(app.service.timers.len() as f64);
+    metrics::gauge!("quittance_timers_armed").set(u32::try_from(app.service.timers.len()).unwrap_or(u32::MAX));
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(app.service.live.metrics())
 }

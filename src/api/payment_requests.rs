@@ -56,7 +56,13 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let service = &app.service;
     let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
     let (id, _) = admit_invoice(
-        &service.router, &tenant, &row, pool.as_ref(), held.command, Origin::Api, Priority::Interactive,
+        &service.router,
+        &tenant,
+        &row,
+        pool.as_ref(),
+        held.command,
+        Origin::Api,
+        Priority::Interactive,
     )
     .await?;
     let replayed = held.replayed;
@@ -93,7 +99,9 @@ pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpRespon
     page(&app, &tenant, List::PaymentRequests, &request).await
 }
 
-pub(super) async fn timeline(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn timeline(
+    app: Shared, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let id = request_id(&id)?;
     view(&app, &tenant, id).await?;
@@ -116,11 +124,8 @@ pub(super) async fn report_attempt(
         "failed" => Ok(false),
         _ => Err("expected succeeded or failed"),
     });
-    let reason_code = if succeeded == Some(false) {
-        body.text("reason_code", 35)
-    } else {
-        body.optional_text("reason_code", 35)
-    };
+    let reason_code =
+        if succeeded == Some(false) { body.text("reason_code", 35) } else { body.optional_text("reason_code", 35) };
     body.finish()?;
     let (Some(reference), Some(amount), Some(succeeded)) = (reference, amount, succeeded) else {
         return Err(Problem::bad_request("the body cannot be used"));

@@ -119,9 +119,7 @@ impl actix_web::Responder for Problem {
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
-            SubmitError::Rejected(rejection) if rejection.is_unknown() => {
-                Problem::not_found(rejection.to_string())
-            }
+            SubmitError::Rejected(rejection) if rejection.is_unknown() => Problem::not_found(rejection.to_string()),
             SubmitError::Rejected(rejection) => Problem::conflict("rejected", rejection.to_string()),
             SubmitError::FingerprintDiffers => Problem::key_reused(),
             SubmitError::UnknownTenant => Problem::not_found("unknown tenant"),
@@ -138,10 +136,9 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Submit(error) => error.into(),
-            IntakeError::UnknownCustomer(_) => Problem::invalid(vec![Detail {
-                pointer: "/customer".to_owned(),
-                detail: error.to_string(),
-            }]),
+            IntakeError::UnknownCustomer(_) => {
+                Problem::invalid(vec![Detail { pointer: "/customer".to_owned(), detail: error.to_string() }])
+            }
             IntakeError::OtherCustomer(_) => Problem::conflict("other_customer", error.to_string()),
             IntakeError::Pool(_) => Problem::overloaded(error.to_string()),
         }

@@ -31,7 +31,8 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let (Some(entry_ref), Some(amount), Some(booked_on)) = (entry_ref, amount, booked_on) else {
         return Err(Problem::bad_request("the body cannot be used"));
     };
-    let remittance = RemittanceInformation::new(structured.into_iter().collect(), &text.unwrap_or_default())
+    let structured: Vec<String> = structured.into_iter().collect();
+    let remittance = RemittanceInformation::new(&structured, &text.unwrap_or_default())
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     let details = Details {
         id: TransferId::new(Timestamp::default(), 0, 0),

@@ -23,9 +23,7 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
     let open: Vec<Json> = state
         .open_requests
         .iter()
-        .map(|(request, open)| {
-            json!({ "id": request, "outstanding": open.outstanding, "due_on": open.due_on })
-        })
+        .map(|(request, open)| json!({ "id": request, "outstanding": open.outstanding, "due_on": open.due_on }))
         .collect();
     let money = |(currency, minor): (&Currency, &i64)| Money::from_minor(*minor, *currency);
     json!({

@@ -37,6 +37,7 @@ impl Gate {
         self.login.lock().clone()
     }
 
+    #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
     /// Lets a session in, turns the one-time link into a session, and answers anybody else.
     pub(super) fn check(&self, pages: &Pages, request: &HttpRequest) -> Result<(), HttpResponse> {
         if request.cookie(COOKIE).is_some_and(|cookie| same(cookie.value(), &self.session)) {
@@ -56,12 +57,14 @@ impl Gate {
             let to = request.path().to_owned();
             return Err(HttpResponse::SeeOther().cookie(cookie).insert_header(("Location", to)).finish());
         }
-        let text = "Open the link that the service printed when it started. It works once; start again for a new one.";
+        let text =
+            "Open the link that the service printed when it started. It works once; start again for a new one.";
         let page = pages.render("gate", &json!({ "title": "This page needs a session", "text": text }));
         let html = page.unwrap_or_default();
         Err(HttpResponse::Unauthorized().content_type("text/html; charset=utf-8").body(html))
     }
 
+    #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
     /// A form must come from our own pages.
     fn same_origin(&self, request: &HttpRequest) -> Result<(), HttpResponse> {
         if request.method() != actix_web::http::Method::POST {

@@ -21,7 +21,9 @@ pub(super) async fn page(
     show(app, pages, request, Some(id.into_inner())).await
 }
 
-async fn show(app: Shared, pages: SharedPages, request: HttpRequest, id: Option<String>) -> Result<HttpResponse, Problem> {
+async fn show(
+    app: Shared, pages: SharedPages, request: HttpRequest, id: Option<String>,
+) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),

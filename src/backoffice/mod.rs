@@ -70,7 +70,9 @@ fn icon(
     let text = |at| helper.param(at).and_then(|param| param.value().as_str()).unwrap_or_default();
     let name = handlebars::html_escape(text(0));
     let class = handlebars::html_escape(text(1));
-    let svg = format!("<svg class=\"i {class}\" aria-hidden=\"true\"><use href=\"/assets/vendor/icons.svg#{name}\"/></svg>");
+    let svg = format!(
+        "<svg class=\"i {class}\" aria-hidden=\"true\"><use href=\"/assets/vendor/icons.svg#{name}\"/></svg>"
+    );
     out.write(&svg)?;
     Ok(())
 }
@@ -82,23 +84,20 @@ pub fn routes(config: &mut ServiceConfig) {
         .add(("X-Content-Type-Options", "nosniff"))
         .add(("Referrer-Policy", "no-referrer"))
         .add(("Cache-Control", "no-store"));
-    config
-        .route("/", web::get().to(home))
-        .route("/assets/{path:.*}", web::get().to(assets::serve))
-        .service(
-            web::scope("/bo")
-                .wrap(headers)
-                .route("", web::get().to(overview::page))
-                .route("/requests", web::get().to(requests::list))
-                .route("/requests/{id}", web::get().to(requests::page))
-                .route("/reconciliation", web::get().to(transfers::page))
-                .route("/messages", web::get().to(messages::list))
-                .route("/messages/{id}", web::get().to(messages::page))
-                .route("/messages/{id}/html", web::get().to(messages::html))
-                .route("/files", web::get().to(files::page))
-                .route("/events", web::get().to(live::stream))
-                .route("/clock/advance", web::post().to(overview::advance)),
-        );
+    config.route("/", web::get().to(home)).route("/assets/{path:.*}", web::get().to(assets::serve)).service(
+        web::scope("/bo")
+            .wrap(headers)
+            .route("", web::get().to(overview::page))
+            .route("/requests", web::get().to(requests::list))
+            .route("/requests/{id}", web::get().to(requests::page))
+            .route("/reconciliation", web::get().to(transfers::page))
+            .route("/messages", web::get().to(messages::list))
+            .route("/messages/{id}", web::get().to(messages::page))
+            .route("/messages/{id}/html", web::get().to(messages::html))
+            .route("/files", web::get().to(files::page))
+            .route("/events", web::get().to(live::stream))
+            .route("/clock/advance", web::post().to(overview::advance)),
+    );
 }
 
 async fn home() -> HttpResponse {
@@ -112,6 +111,7 @@ struct Frame {
 }
 
 /// Lets a session in; the answer to anybody else.
+#[expect(clippy::result_large_err, reason = "the answer is sent at once")]
 fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Frame, HttpResponse> {
     pages.gate.check(pages, request)?;
     let Some(tenant) = app.service.config.service.tenants.first() else {

@@ -36,7 +36,8 @@ pub(super) fn figures(app: &Shared, tenant: &TenantId) -> Json {
     let main = main_currency(&overview);
     let outstanding = overview.outstanding.get(&main).copied().unwrap_or(0);
     let received: i64 = overview.received.iter().filter(|((_, c), _)| *c == main).map(|(_, minor)| minor).sum();
-    let rate = overview.match_rate_per_mille().map_or("—".to_owned(), |rate| format!("{}.{} %", rate / 10, rate % 10));
+    let rate =
+        overview.match_rate_per_mille().map_or("—".to_owned(), |rate| format!("{}.{} %", rate / 10, rate % 10));
     let feed: Vec<Json> =
         overview.activity.iter().take(FEED_LINES).map(|event| words::event(event, &zone, false)).collect();
     json!({
@@ -96,7 +97,8 @@ fn chart(overview: &Overview, currency: Currency) -> Json {
 
 /// Moves the test clock by the form in the header.
 pub(super) async fn advance(
-    app: Shared, pages: SharedPages, request: HttpRequest, form: web::Form<std::collections::BTreeMap<String, String>>,
+    app: Shared, pages: SharedPages, request: HttpRequest,
+    form: web::Form<std::collections::BTreeMap<String, String>>,
 ) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
         Ok(frame) => frame,

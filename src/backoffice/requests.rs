@@ -72,7 +72,8 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
     let filters: Vec<Json> = [("", "All"), ("open", "Open"), ("overdue", "Overdue"), ("settled", "Settled")]
         .into_iter()
         .map(|(value, label)| {
-            let href = if value.is_empty() { "/bo/requests".to_owned() } else { format!("/bo/requests?status={value}") };
+            let href =
+                if value.is_empty() { "/bo/requests".to_owned() } else { format!("/bo/requests?status={value}") };
             json!({ "href": href, "label": label, "current": wanted == value })
         })
         .collect();

@@ -45,11 +45,14 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let list = if only_tasks { List::Tasks } else { List::Transfers };
     let before = query.get("after").and_then(|id| TransferId::parse(id).ok()).map(EntityId::Transfer);
     let store = &app.service.store;
-    let page = store.page(&frame.tenant, list, before, ROWS).map_err(|error| Problem::overloaded(error.to_string()))?;
-    let tasks = store.page(&frame.tenant, List::Tasks, None, 100).map_err(|error| Problem::overloaded(error.to_string()))?;
+    let page =
+        store.page(&frame.tenant, list, before, ROWS).map_err(|error| Problem::overloaded(error.to_string()))?;
+    let tasks =
+        store.page(&frame.tenant, List::Tasks, None, 100).map_err(|error| Problem::overloaded(error.to_string()))?;
     let rows: Vec<Json> = page.entities.iter().filter_map(|(_, entity)| row(entity)).collect();
     let show = if only_tasks { "show=tasks&" } else { "" };
-    let next = page.entities.last().filter(|_| page.has_more).map(|(id, _)| format!("/bo/reconciliation?{show}after={id}"));
+    let next =
+        page.entities.last().filter(|_| page.has_more).map(|(id, _)| format!("/bo/reconciliation?{show}after={id}"));
     let more = if tasks.has_more { "+" } else { "" };
     let own = json!({
         "rows": rows,

@@ -39,10 +39,15 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::CustomerCreated => ("user", "info-i", "New customer", text(Field::CustomerExternalRef)),
         EventType::CustomerUpdated => ("user", "info-i", "Customer changed", text(Field::CustomerExternalRef)),
         EventType::CustomerCreditChanged => ("coins", "ok-i", "Credit kept", text(Field::TransferCredit)),
-        EventType::VirtualIbanAssigned => ("link-2", "info-i", "Virtual IBAN assigned", text(Field::CustomerExternalRef)),
-        EventType::PaymentMethodAdded => ("receipt", "info-i", "Card added", format!("ending {}", text(Field::MethodLast4))),
+        EventType::VirtualIbanAssigned => {
+            ("link-2", "info-i", "Virtual IBAN assigned", text(Field::CustomerExternalRef))
+        }
+        EventType::PaymentMethodAdded => {
+            ("receipt", "info-i", "Card added", format!("ending {}", text(Field::MethodLast4)))
+        }
         EventType::PaymentMethodExpiring => {
-            let detail = format!("ending {}, {} days left", text(Field::MethodLast4), text(Field::MethodDaysToExpiry));
+            let detail =
+                format!("ending {}, {} days left", text(Field::MethodLast4), text(Field::MethodDaysToExpiry));
             ("triangle-alert", "warn-i", "Card expiring", detail)
         }
         EventType::PaymentRequestIssued => {
@@ -52,10 +57,18 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let detail = format!("{invoice}, {} left", text(Field::RequestOutstanding));
             ("coins", "warn-i", "Partly paid", detail)
         }
-        EventType::PaymentRequestPaid => ("coins", "ok-i", "Paid", format!("{invoice}, {}", text(Field::AllocationAmount))),
-        EventType::PaymentRequestSettled => ("circle-check", "ok-i", "Settled", format!("{invoice}, {}", text(Field::RequestAmount))),
-        EventType::PaymentRequestOverdue => ("clock", "bad-i", "Overdue", format!("{invoice}, {} open", text(Field::RequestOutstanding))),
-        EventType::PaymentRequestCancelled => ("ban", "bad-i", "Cancelled", format!("{invoice}: {}", text(Field::Reason))),
+        EventType::PaymentRequestPaid => {
+            ("coins", "ok-i", "Paid", format!("{invoice}, {}", text(Field::AllocationAmount)))
+        }
+        EventType::PaymentRequestSettled => {
+            ("circle-check", "ok-i", "Settled", format!("{invoice}, {}", text(Field::RequestAmount)))
+        }
+        EventType::PaymentRequestOverdue => {
+            ("clock", "bad-i", "Overdue", format!("{invoice}, {} open", text(Field::RequestOutstanding)))
+        }
+        EventType::PaymentRequestCancelled => {
+            ("ban", "bad-i", "Cancelled", format!("{invoice}: {}", text(Field::Reason)))
+        }
         EventType::ReminderPlanned => ("calendar", "retry-i", "Reminder planned", planned(event, zone)),
         EventType::ReminderSent => {
             let detail = format!("{invoice}, {} by {}", text(Field::ReminderStep), text(Field::ReminderChannel));
@@ -65,21 +78,32 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let detail = format!("{invoice}, {}: {}", text(Field::ReminderStep), text(Field::Reason));
             ("ban", "warn-i", "Reminder not sent", detail)
         }
-        EventType::ReminderStopped => ("circle-check", "info-i", "Reminders stopped", format!("{invoice}: {}", text(Field::Reason))),
-        EventType::AttemptSucceeded => ("circle-check", "ok-i", "Attempt succeeded", format!("{invoice}, {}", text(Field::AttemptAmount))),
+        EventType::ReminderStopped => {
+            ("circle-check", "info-i", "Reminders stopped", format!("{invoice}: {}", text(Field::Reason)))
+        }
+        EventType::AttemptSucceeded => {
+            ("circle-check", "ok-i", "Attempt succeeded", format!("{invoice}, {}", text(Field::AttemptAmount)))
+        }
         EventType::AttemptFailed => {
             let detail = format!("{invoice}, {} ({})", text(Field::AttemptAmount), text(Field::AttemptReasonCode));
             ("circle-x", "bad-i", "Attempt failed", detail)
         }
-        EventType::RefundInitiated => ("undo-2", "warn-i", "Refund initiated", format!("{invoice}, {}", text(Field::RefundAmount))),
-        EventType::TransferReceived => ("arrow-left-right", "info-i", "Transfer received", text(Field::TransferAmount)),
+        EventType::RefundInitiated => {
+            ("undo-2", "warn-i", "Refund initiated", format!("{invoice}, {}", text(Field::RefundAmount)))
+        }
+        EventType::TransferReceived => {
+            ("arrow-left-right", "info-i", "Transfer received", text(Field::TransferAmount))
+        }
         EventType::TransferMatched => {
             let detail = format!("{}: {}", text(Field::TransferAmount), text(Field::TransferExplanation));
             ("link-2", "ok-i", "Transfer matched", detail)
         }
-        EventType::TaskOpened => {
-            ("triangle-alert", "warn-i", "Needs a decision", format!("{}: {}", text(Field::TransferAmount), text(Field::Reason)))
-        }
+        EventType::TaskOpened => (
+            "triangle-alert",
+            "warn-i",
+            "Needs a decision",
+            format!("{}: {}", text(Field::TransferAmount), text(Field::Reason)),
+        ),
     };
     let (hour, minute) = event.at.local_time(zone);
     let at = if with_date { instant(event.at, zone) } else { format!("{hour:02}:{minute:02}") };

@@ -46,9 +46,10 @@ pub fn write_statuses(folder: &Path, tenant: &TenantId, rows: &[Delivery]) -> Ve
     for row in rows {
         written = written.and_then(|()| writer.write_record(export::status_row(&row.event)));
     }
-    let bytes = match written.map_err(|error| error.to_string()).and_then(|()| {
-        writer.into_inner().map_err(|error| error.to_string())
-    }) {
+    let bytes = match written
+        .map_err(|error| error.to_string())
+        .and_then(|()| writer.into_inner().map_err(|error| error.to_string()))
+    {
         Ok(bytes) => bytes,
         Err(error) => return never(error),
     };

@@ -15,6 +15,7 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// Why a signing secret was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum SecretError {
     #[error("a signing secret starts with whsec_")]
     Prefix,

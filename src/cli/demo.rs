@@ -39,7 +39,7 @@ pub(super) struct Stage {
     pub folder: PathBuf,
 }
 
-pub(super) fn run(options: Options) -> anyhow::Result<u8> {
+pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     observe::start_logs("warn");
     let started = std::time::Instant::now();
     let (folder, temporary) = match &options.keep {
@@ -50,7 +50,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<u8> {
         }
     };
     std::fs::create_dir_all(&folder)?;
-    let told = actix_web::rt::System::new().block_on(play(&options, &folder, temporary, started));
+    let told = actix_web::rt::System::new().block_on(play(options, &folder, temporary, started));
     if temporary {
         let _ = std::fs::remove_dir_all(&folder); // What cannot be removed is in the temporary folder.
     }
@@ -71,9 +71,8 @@ async fn play(options: &Options, folder: &Path, temporary: bool, started: std::t
     let tenant = tenant.ok_or_else(|| anyhow::Error::msg("the sample has no tenant"))?;
     let service = assemble::assemble(config, templates, serve::fatal()).await.map_err(anyhow::Error::msg)?;
     let listen = SocketAddr::from(([127, 0, 0, 1], options.port));
-    let bound = server::bind(service, listen).map_err(|error| {
-        anyhow::Error::msg(format!("{error}; --port 0 takes any that is free"))
-    })?;
+    let bound = server::bind(service, listen)
+        .map_err(|error| anyhow::Error::msg(format!("{error}; --port 0 takes any that is free")))?;
     let base = format!("http://{}", bound.address);
     let (handle, app) = (bound.server.handle(), Arc::clone(&bound.app));
     actix::spawn(bound.server);

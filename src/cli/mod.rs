@@ -40,7 +40,9 @@ enum Command {
     #[command(after_help = "Examples:\n  quittance demo\n  quittance demo --port 8080 --keep ./demo-data")]
     Demo(demo::Options),
     /// Runs the service.
-    #[command(after_help = "Examples:\n  quittance serve -c config/quittance.toml\n  QUITTANCE_LOG=debug quittance serve -c shop/quittance.toml")]
+    #[command(
+        after_help = "Examples:\n  quittance serve -c config/quittance.toml\n  QUITTANCE_LOG=debug quittance serve -c shop/quittance.toml"
+    )]
     Serve {
         /// The configuration file.
         #[arg(short, long, default_value = "config/quittance.toml")]
@@ -57,7 +59,9 @@ enum Command {
         config: PathBuf,
     },
     /// Hands a file to a running service and watches it being read.
-    #[command(after_help = "Examples:\n  quittance import --feed invoices invoices.csv\n  quittance import --feed bank statement.xml --json")]
+    #[command(
+        after_help = "Examples:\n  quittance import --feed invoices invoices.csv\n  quittance import --feed bank statement.xml --json"
+    )]
     Import(import::Options),
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
@@ -70,7 +74,7 @@ enum Command {
 /// Runs the command; gives the exit code.
 pub fn run() -> anyhow::Result<u8> {
     match Arguments::parse().command {
-        Command::Demo(options) => demo::run(options),
+        Command::Demo(options) => demo::run(&options),
         Command::Serve { config } => serve::run(&config),
         Command::Init(options) => init::run(&options),
         Command::Check { config } => check::run(&config),

@@ -37,7 +37,8 @@ pub(super) fn fresh(edit: impl Fn(&str) -> String) -> anyhow::Result<Fresh> {
         let mut text = String::from_utf8(file.data.into_owned())?;
         if path == "quittance.toml" {
             let sample = digest::hex(&digest::sha256(b"qk_sample_only_for_this_sandbox"));
-            let note = "# The key of this sample is qk_sample_only_for_this_sandbox; `quittance init` makes one of yours.\n";
+            let note =
+                "# The key of this sample is qk_sample_only_for_this_sandbox; `quittance init` makes one of yours.\n";
             text = text
                 .replace(note, "# SHA-256 of the key that was shown once.\n")
                 .replace(&sample, &hash)

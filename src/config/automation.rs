@@ -80,6 +80,9 @@ impl Automation {
 
     /// Reports recipients that no tenant defines.
     pub(super) fn check_recipients(&self, service: &Service, findings: &mut Findings) {
+        if service.incomplete {
+            return; // What is missing may be in what could not be read.
+        }
         for reference in &self.references {
             let (what, name, known): (_, _, Vec<&str>) = match &reference.target {
                 Target::Template(..) => continue, // Templates are checked with their text.
@@ -116,12 +119,8 @@ impl Automation {
     }
 }
 
-const CHANNELS: [(&str, Channel); 4] = [
-    ("email", Channel::Email),
-    ("sms", Channel::Sms),
-    ("hook", Channel::Hook),
-    ("file", Channel::File),
-];
+const CHANNELS: [(&str, Channel); 4] =
+    [("email", Channel::Email), ("sms", Channel::Sms), ("hook", Channel::Hook), ("file", Channel::File)];
 
 fn channel(text: &str) -> Result<Channel, String> {
     CHANNELS
@@ -233,7 +232,10 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
         }
         Some(Step {
             name: step.required("name")?.to_owned(),
-            anchor: step.choice("anchor", &[("due", Anchor::Due), ("created", Anchor::Created), ("issued", Anchor::Issued)])?,
+            anchor: step.choice(
+                "anchor",
+                &[("due", Anchor::Due), ("created", Anchor::Created), ("issued", Anchor::Issued)],
+            )?,
             offset_days: step.integer("offset_days", -365..=3_650).and_then(|d| i32::try_from(d).ok()).unwrap_or(0),
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,

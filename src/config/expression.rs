@@ -134,9 +134,7 @@ impl Compiler<'_> {
     fn path(&self, expression: &IdedExpr) -> Compiled<String> {
         match &expression.expr {
             Expr::Ident(name) => Ok(name.clone()),
-            Expr::Select(SelectExpr { operand, field, .. }) => {
-                Ok(format!("{}.{field}", self.path(operand)?))
-            }
+            Expr::Select(SelectExpr { operand, field, .. }) => Ok(format!("{}.{field}", self.path(operand)?)),
             _ => Err(self.fault(expression, "a field is expected here", None)),
         }
     }
@@ -159,12 +157,8 @@ impl Compiler<'_> {
         };
         match &expression.expr {
             Expr::Literal(LiteralValue::String(text)) => self.text_literal(expression, text.inner(), wanted),
-            Expr::Literal(LiteralValue::Int(number)) if wanted == Kind::Number => {
-                Ok(Value::Number(*number.inner()))
-            }
-            Expr::Literal(LiteralValue::Boolean(truth)) if wanted == Kind::Truth => {
-                Ok(Value::Truth(*truth.inner()))
-            }
+            Expr::Literal(LiteralValue::Int(number)) if wanted == Kind::Number => Ok(Value::Number(*number.inner())),
+            Expr::Literal(LiteralValue::Boolean(truth)) if wanted == Kind::Truth => Ok(Value::Truth(*truth.inner())),
             Expr::Literal(LiteralValue::Int(_)) => refuse("a number"),
             Expr::Literal(LiteralValue::Boolean(_)) => refuse("true or false"),
             Expr::Call(call) if call.func_name == operators::NEGATE && wanted == Kind::Number => {

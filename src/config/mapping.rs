@@ -67,12 +67,7 @@ impl Mapping {
     }
 
     fn read(name: &str, root: &Section<'_, '_>) -> Option<Self> {
-        let delimiter = root.choice("delimiter", &[
-            (";", b';'),
-            (",", b','),
-            ("tab", b'\t'),
-            ("|", b'|'),
-        ])?;
+        let delimiter = root.choice("delimiter", &[(";", b';'), (",", b','), ("tab", b'\t'), ("|", b'|')])?;
         let encoding = root.optional("encoding", |label| {
             encoding_rs::Encoding::for_label(label.as_bytes())
                 .ok_or("expected a name such as utf-8, windows-1252 or iso-8859-15")

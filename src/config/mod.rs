@@ -6,13 +6,14 @@ mod expression;
 mod mapping;
 mod reader;
 mod service;
+mod service_reading;
 
 pub use automation::{Automation, Reference, Target};
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub use service::{
-    Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
-    Service, SmsProvider, Smtp, SmtpTls, Tenant,
+    Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server, Service, SmsProvider,
+    Smtp, SmtpTls, Tenant,
 };
 
 use std::collections::BTreeMap;
@@ -111,9 +112,7 @@ impl Config {
 }
 
 /// Reads one file of the configuration.
-fn read_file<T>(
-    path: &Path, findings: &mut Findings, read: impl FnOnce(&Section<'_, '_>) -> Option<T>,
-) -> Option<T> {
+fn read_file<T>(path: &Path, findings: &mut Findings, read: impl FnOnce(&Section<'_, '_>) -> Option<T>) -> Option<T> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => {

@@ -51,8 +51,8 @@ impl<'a> File<'a> {
 
     /// Reports something wrong at `span`.
     pub fn report(
-        &self, code: &'static str, span: Range<usize>, message: impl Into<String>,
-        label: impl Into<String>, help: Option<String>,
+        &self, code: &'static str, span: Range<usize>, message: impl Into<String>, label: impl Into<String>,
+        help: Option<String>,
     ) {
         self.findings.borrow_mut().push(Finding {
             code,
@@ -193,6 +193,12 @@ impl<'a, 'f> Section<'a, 'f> {
         found
     }
 
+    /// How many `[[key]]` there are.
+    pub fn count(&self, key: &str) -> usize {
+        let value = self.table.iter().find(|(name, _)| name.get_ref().as_ref() == key);
+        value.and_then(|(_, value)| value.get_ref().as_array()).map_or(0, |array| array.iter().count())
+    }
+
     /// Whether a key is there.
     pub fn has(&self, key: &str) -> bool {
         self.table.keys().any(|name| name.get_ref().as_ref() == key)
@@ -201,9 +207,10 @@ impl<'a, 'f> Section<'a, 'f> {
     /// A whole number within `range`, if it is there.
     pub fn integer(&self, key: &'static str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         let value = self.value(key)?;
-        let read = value.get_ref().as_integer().and_then(|integer| {
-            i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-        });
+        let read = value
+            .get_ref()
+            .as_integer()
+            .and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
         match read {
             None => {
                 self.wrong_type(key, value, "a whole number");
@@ -275,9 +282,7 @@ impl<'a, 'f> Section<'a, 'f> {
     }
 
     /// Reads every `[[key]]`.
-    pub fn each<T>(
-        &self, key: &'static str, mut read: impl FnMut(&Section<'a, 'f>) -> Option<T>,
-    ) -> Vec<T> {
+    pub fn each<T>(&self, key: &'static str, mut read: impl FnMut(&Section<'a, 'f>) -> Option<T>) -> Vec<T> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, value, &format!("a list of tables, written [[{key}]]"));

@@ -4,9 +4,8 @@
 use quittance_actors::rules::{Field, Published, Value};
 
 /// The columns.
-pub const HEADER: [&str; 9] = [
-    "event_id", "event", "at", "invoice", "customer", "amount", "paid", "outstanding", "currency",
-];
+pub const HEADER: [&str; 9] =
+    ["event_id", "event", "at", "invoice", "customer", "amount", "paid", "outstanding", "currency"];
 
 /// The row of an event.
 pub fn row(event: &Published) -> [String; 9] {

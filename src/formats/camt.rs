@@ -119,9 +119,7 @@ impl<R: BufRead> Camt<R> {
             Event::Text(text) => self.append(&text),
             Event::CData(data) => self.append(&data),
             Event::GeneralRef(reference) => self.reference(&reference),
-            Event::DocType(_) => {
-                Err(self.wrong("a document type declaration is not accepted: bank files have none"))
-            }
+            Event::DocType(_) => Err(self.wrong("a document type declaration is not accepted: bank files have none")),
             Event::Eof => self.finish(),
             Event::Decl(_) | Event::Comment(_) | Event::PI(_) => Ok(()),
         };
@@ -221,9 +219,9 @@ impl<R: BufRead> Camt<R> {
                 }
             }
             ([_, rest @ ..], Some(statement)) => {
-                statement.value(rest, text, currency.as_deref()).map_err(|expected| {
-                    FieldError::expected(place.line, 0, &field, text, expected)
-                })?;
+                statement
+                    .value(rest, text, currency.as_deref())
+                    .map_err(|expected| FieldError::expected(place.line, 0, &field, text, expected))?;
             }
             _ => {}
         }

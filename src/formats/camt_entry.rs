@@ -221,12 +221,11 @@ impl Statement {
         &self, entry: &Entry, index: usize, detail: Detail, amount: Money, booked_on: Date,
     ) -> Result<BankEntry, FieldError> {
         let key = self.key(entry, index, &detail, amount, booked_on);
-        let refused = |field: &str, value: &str, error: String| {
-            FieldError::expected(entry.line, 0, field, value, error)
-        };
+        let refused =
+            |field: &str, value: &str, error: String| FieldError::expected(entry.line, 0, field, value, error);
         let end_to_end_id = EndToEndId::parse(&detail.end_to_end)
             .map_err(|error| refused("TxDtls/Refs/EndToEndId", &detail.end_to_end, error.to_string()))?;
-        let remittance = RemittanceInformation::new(detail.structured, &detail.unstructured)
+        let remittance = RemittanceInformation::new(&detail.structured, &detail.unstructured)
             .map_err(|error| refused("TxDtls/RmtInf/Ustrd", &detail.unstructured, error.to_string()))?;
         let name = detail.payer_name.trim().to_owned();
         Ok(BankEntry {
@@ -278,7 +277,11 @@ impl Statement {
         let show = |minor| Money::from_minor(minor, currency).to_string();
         let what = format!(
             "statement {number} does not close: opening {} and entries {} make {}, the closing balance is {}, the difference {}",
-            show(opening), show(self.booked), show(found), show(closing), show(closing - found),
+            show(opening),
+            show(self.booked),
+            show(found),
+            show(closing),
+            show(closing - found),
         );
         Err(FieldError::wrong(line, 0, "Stmt/Bal", what))
     }
@@ -331,12 +334,12 @@ impl Detail {
 
     /// Joins pieces of free text: one that fills its 140 characters was cut and goes on.
     fn add_text(&mut self, text: &str) {
-        let full = self.unstructured.chars().count() % 140 == 0;
+        let full = self.unstructured.chars().count().is_multiple_of(140);
         if !self.unstructured.is_empty() && !full {
             self.unstructured.push(' ');
         }
-        let room = RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX
-            .saturating_sub(self.unstructured.chars().count());
+        let room =
+            RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX.saturating_sub(self.unstructured.chars().count());
         self.unstructured.extend(text.chars().take(room));
     }
 }

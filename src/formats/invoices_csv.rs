@@ -8,9 +8,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 use quittance_actors::customer::{Kind, Profile};
 use quittance_actors::limits;
 use quittance_actors::runtime::{CustomerRow, Intake, InvoiceRow};
-use quittance_actors::values::{
-    Currency, Date, EmailAddress, Language, Money, PhoneNumber,
-};
+use quittance_actors::values::{Currency, Date, EmailAddress, Language, Money, PhoneNumber};
 
 use super::{FieldError, Item, Located, Reader};
 use crate::config::{Column, ConstantOrColumn, Mapping};
@@ -29,10 +27,7 @@ pub struct InvoicesCsv<R: Read> {
 /// A reader of `source` by `mapping`.
 pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> InvoicesCsv<impl Read + Send + use<S>> {
     let located = Located::new(source, b'\n');
-    let decoded = DecodeReaderBytesBuilder::new()
-        .encoding(Some(mapping.encoding))
-        .bom_override(true)
-        .build(located);
+    let decoded = DecodeReaderBytesBuilder::new().encoding(Some(mapping.encoding)).bom_override(true).build(located);
     let records = csv::ReaderBuilder::new()
         .delimiter(mapping.delimiter)
         .has_headers(false)
@@ -136,7 +131,10 @@ impl<R: Read> InvoicesCsv<R> {
             && missing.iter().any(|(_, needed)| *needed)
         {
             let separator = char::from(self.mapping.delimiter);
-            let what = format!("the header is one column: the separator of mapping \"{}\" is \"{separator}\"", self.mapping.name);
+            let what = format!(
+                "the header is one column: the separator of mapping \"{}\" is \"{separator}\"",
+                self.mapping.name
+            );
             self.pending = vec![Err(FieldError::expected(line, 1, "", only, what))];
             self.ended = true;
             return;
@@ -271,9 +269,8 @@ impl<R: Read> Fields<'_, R> {
         })?;
         let email = self.optional("email", "an e-mail address, name@domain", |value| EmailAddress::parse(value).ok());
         let country = self.csv.mapping.phone_country.clone();
-        let phone = self.optional("phone", "a phone number", |value| {
-            PhoneNumber::parse(value, country.as_deref()).ok()
-        });
+        let phone =
+            self.optional("phone", "a phone number", |value| PhoneNumber::parse(value, country.as_deref()).ok());
         let language = self.optional("language", "fr or en", |value| Language::parse(value).ok());
         Some(CustomerRow {
             profile: Profile {

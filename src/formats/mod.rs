@@ -14,7 +14,7 @@ mod fault;
 mod guard;
 pub mod invoices_csv;
 
-pub use fault::{FieldError, Fault};
+pub use fault::{Fault, FieldError};
 pub use guard::{Located, Place};
 
 use quittance_actors::runtime::Intake;

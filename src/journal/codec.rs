@@ -15,6 +15,7 @@ use super::kinds::Kind;
 
 /// Why stored bytes could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum CodecError {
     #[error("record is cut short")]
     Short,
@@ -88,8 +89,8 @@ pub fn encode_body<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 
 /// Reads a body; refuses bytes left over.
 pub fn decode_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let (value, read) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|error| CodecError::Body(error.to_string()))?;
+    let (value, read) =
+        bincode::serde::decode_from_slice(bytes, config()).map_err(|error| CodecError::Body(error.to_string()))?;
     if read == bytes.len() {
         Ok(value)
     } else {

@@ -64,7 +64,10 @@ impl fmt::Display for Damage {
                 write!(f, "a segment is missing: position {expected} expected, {found} found")
             }
             Damage::BrokenFrame { later } => {
-                write!(f, "a frame is broken, and a whole one follows at offset {later}: the log is corrupt, not torn")
+                write!(
+                    f,
+                    "a frame is broken, and a whole one follows at offset {later}: the log is corrupt, not torn"
+                )
             }
             Damage::BrokenChain { expected, found } => {
                 write!(f, "a frame does not follow the one before it: position {expected} expected, {found} found")
@@ -121,7 +124,7 @@ pub fn open(
             return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage });
         }
         let (file, place) = segment::create(folder, 1, 0).map_err(Error::io(folder))?;
-        places.push(place.clone());
+        places.push(place);
         drop(file);
     }
     // Start with the last segment that can hold the first record wanted.
@@ -228,8 +231,7 @@ impl Walk {
     }
 
     fn records(
-        &mut self, mut body: &[u8], records: u32,
-        visit: &mut impl FnMut(u64, Commit) -> Result<(), String>,
+        &mut self, mut body: &[u8], records: u32, visit: &mut impl FnMut(u64, Commit) -> Result<(), String>,
     ) -> Result<(), (u64, String)> {
         for _ in 0..records {
             let position = self.position + 1;
@@ -237,8 +239,7 @@ impl Walk {
             let (record, rest) = body.split_at_checked(length).unwrap_or((body, &[]));
             body = rest;
             if position > self.after {
-                let (commit, _) =
-                    codec::decode_record(record).map_err(|error| (position, error.to_string()))?;
+                let (commit, _) = codec::decode_record(record).map_err(|error| (position, error.to_string()))?;
                 visit(position, commit).map_err(|error| (position, error))?;
                 self.replayed += 1;
             }

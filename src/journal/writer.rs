@@ -58,15 +58,13 @@ impl Writer {
         let statistics = Arc::new(Statistics::default());
         let appended = AtomicU64::new(opened.position);
         let mut tail = Tail::new(opened, Arc::clone(&statistics))?;
-        let thread = std::thread::Builder::new()
-            .name("quittance-log".to_owned())
-            .spawn(move || {
-                if let Err(error) = tail.run(&jobs) {
-                    let path = tail.path.display();
-                    on_fatal(format!("the record log cannot be written: {path}: {error}"));
-                    refuse_the_rest(&jobs);
-                }
-            })?;
+        let thread = std::thread::Builder::new().name("quittance-log".to_owned()).spawn(move || {
+            if let Err(error) = tail.run(&jobs) {
+                let path = tail.path.display();
+                on_fatal(format!("the record log cannot be written: {path}: {error}"));
+                refuse_the_rest(&jobs);
+            }
+        })?;
         let (queue, thread) = (Mutex::new(queue), Mutex::new(Some(thread)));
         Ok(Self { queue, appended, statistics, thread })
     }

@@ -9,8 +9,8 @@ mod context;
 mod html;
 mod words;
 
-pub use context::{Subject, context};
 pub(crate) use context::insert;
+pub use context::{Subject, context};
 pub use words::{date as date_in_words, money as money_in_words};
 
 use std::collections::BTreeMap;
@@ -44,6 +44,7 @@ pub struct Message {
 
 /// Why a message could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Error {
     #[error("there is no template '{0}' for {1}")]
     Missing(String, &'static str),
@@ -136,7 +137,8 @@ impl Templates {
             return report("Q0203", 0..3.min(text.len()), "an e-mail needs a subject".into(), Some(help.into()));
         }
         let id = format!("{name}.{}.{}", language.code(), channel.name());
-        for (id, source, offset) in [(id.clone(), body, body_offset), (format!("{id}#subject"), subject.as_str(), 4)] {
+        for (id, source, offset) in [(id.clone(), body, body_offset), (format!("{id}#subject"), subject.as_str(), 4)]
+        {
             if let Err(error) = self.engine.register_template_string(&id, source) {
                 let at = place(source, error.pos()) + offset;
                 return report("Q0201", at..at + 1, plain(&error.reason().to_string()), None);
@@ -156,9 +158,7 @@ impl Templates {
             let Err(error) = self.run(&id, &example) else { continue };
             let unknown = unknown_name(&error);
             let at = match (&unknown, error.line_no.zip(error.column_no)) {
-                (Some(unknown), _) if body.contains(unknown.as_str()) => {
-                    body.find(unknown.as_str()).unwrap_or(0)
-                }
+                (Some(unknown), _) if body.contains(unknown.as_str()) => body.find(unknown.as_str()).unwrap_or(0),
                 (_, place_of) => place(body, place_of),
             };
             let at = at + offset;
@@ -208,9 +208,9 @@ impl Templates {
         &self, name: &str, channel: Channel, language: Language, context: impl Fn(Language) -> Json,
     ) -> Result<Message, Error> {
         let order = [language].into_iter().chain(Language::ALL);
-        let found = order.into_iter().find_map(|language| {
-            self.known.get(&key(name, language, channel)).map(|template| (language, template))
-        });
+        let found = order
+            .into_iter()
+            .find_map(|language| self.known.get(&key(name, language, channel)).map(|template| (language, template)));
         let (language, template) = found.ok_or_else(|| Error::Missing(name.to_owned(), channel.name()))?;
         let data = context(language);
         let id = format!("{name}.{}.{}", template.language.code(), template.channel.name());
@@ -224,8 +224,8 @@ impl Templates {
         let text = self.run(&id, &data).map_err(failed)?.trim().to_owned();
         let subject = self.run(&format!("{id}#subject"), &data).map_err(failed)?;
         let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let html = (channel == Channel::Email)
-            .then(|| html::page(&subject, &text, &data, language, template.payment_box));
+        let html =
+            (channel == Channel::Email).then(|| html::page(&subject, &text, &data, language, template.payment_box));
         let text = if template.payment_box && channel == Channel::Email {
             format!("{text}\n\n{}", html::payment_lines(&data, language))
         } else {

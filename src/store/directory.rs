@@ -45,9 +45,7 @@ impl Directory for StoreDirectory {
         }
     }
 
-    fn find_or_reserve(
-        &self, key: &DirectoryKey, value: &DirectoryValue,
-    ) -> Result<DirectoryValue, PortError> {
+    fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<DirectoryValue, PortError> {
         if let Some(known) = self.stored(key)? {
             return Ok(known);
         }
@@ -70,9 +68,8 @@ impl Directory for StoreDirectory {
             // Numbers assigned before are skipped one by one by the caller; the count is a start.
             let stored = self.store.directory.prefix(keys::virtual_ibans(tenant)).count();
             let stored = u64::try_from(stored).unwrap_or(0);
-            let learned = recent.entries.keys().filter(|key| {
-                matches!(key, DirectoryKey::VirtualIban(of, _) if of == tenant)
-            });
+            let learned =
+                recent.entries.keys().filter(|key| matches!(key, DirectoryKey::VirtualIban(of, _) if of == tenant));
             let start = stored.max(u64::try_from(learned.count()).unwrap_or(0));
             recent.pools.insert(tenant.clone(), start);
         }

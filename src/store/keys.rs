@@ -23,7 +23,7 @@ pub(super) fn tenant(tenant: &TenantId) -> Vec<u8> {
 
 fn millis(at: Timestamp) -> [u8; 8] {
     // Shifted so that instants before 1970 sort first.
-    (at.unix_millis() as u64 ^ (1 << 63)).to_be_bytes()
+    (at.unix_millis() ^ i64::MIN).to_be_bytes()
 }
 
 pub(super) fn sequence(partition: u8) -> Vec<u8> {
@@ -94,13 +94,9 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
     match key {
         DirectoryKey::CustomerExternalRef(of, text) => join(&[&[1], &tenant(of), text.as_bytes()]),
         DirectoryKey::RequestExternalRef(of, text) => join(&[&[2], &tenant(of), text.as_bytes()]),
-        DirectoryKey::VirtualIban(of, iban) => {
-            join(&[&[3], &tenant(of), iban.electronic().as_bytes()])
-        }
+        DirectoryKey::VirtualIban(of, iban) => join(&[&[3], &tenant(of), iban.electronic().as_bytes()]),
         DirectoryKey::CreditorReference(of, text) => join(&[&[4], &tenant(of), text.as_bytes()]),
-        DirectoryKey::ShortReference(of, short) => {
-            join(&[&[5], &tenant(of), short.compact().as_bytes()])
-        }
+        DirectoryKey::ShortReference(of, short) => join(&[&[5], &tenant(of), short.compact().as_bytes()]),
         DirectoryKey::TransferEntry(of, text) => join(&[&[6], &tenant(of), text.as_bytes()]),
         DirectoryKey::FileDigest(of, digest) => join(&[&[7], &tenant(of), digest]),
     }

@@ -67,12 +67,7 @@ impl Activity {
     fn set(&self, tenant: &str, feed: &str, name: &str, sha256: &str, state: FileState) {
         let mut files = self.files.lock();
         let next = files.values().map(|(order, _)| *order).max().unwrap_or(0) + 1;
-        let status = FileStatus {
-            sha256: sha256.to_owned(),
-            feed: feed.to_owned(),
-            name: name.to_owned(),
-            state,
-        };
+        let status = FileStatus { sha256: sha256.to_owned(), feed: feed.to_owned(), name: name.to_owned(), state };
         files.insert((tenant.to_owned(), sha256.to_owned()), (next, status));
         if files.len() > FINISHED_MAX {
             let oldest = files.iter().min_by_key(|(_, (order, _))| *order).map(|(key, _)| key.clone());

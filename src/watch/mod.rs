@@ -95,7 +95,10 @@ fn events(folder: &Path, wake: Arc<Notify>) -> Option<notify::RecommendedWatcher
         }
     });
     let mut watcher = watcher.inspect_err(|error| warn!(%error, "no file system events, scanning only")).ok()?;
-    watcher.watch(folder, RecursiveMode::NonRecursive).inspect_err(|error| warn!(%error, "no file system events, scanning only")).ok()?;
+    watcher
+        .watch(folder, RecursiveMode::NonRecursive)
+        .inspect_err(|error| warn!(%error, "no file system events, scanning only"))
+        .ok()?;
     Some(watcher)
 }
 

@@ -124,7 +124,8 @@ impl Report {
     pub(super) fn finish(&mut self, rejected: bool) {
         self.finished_at = crate::clock::system_now();
         let Self { rows, accepted, known, refused, passed, .. } = self;
-        let counts = format!("{rows} read: {accepted} new, {known} already known, {passed} passed over, {refused} refused");
+        let counts =
+            format!("{rows} read: {accepted} new, {known} already known, {passed} passed over, {refused} refused");
         (self.outcome, self.summary) = if rejected {
             ("rejected".to_owned(), format!("the file was rejected; {counts}"))
         } else if self.refused > 0 {

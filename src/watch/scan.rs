@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::warn;
@@ -49,11 +49,11 @@ impl Scanner {
         let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort();
         self.seen.retain(|name, _| names.contains(name));
-        names.into_iter().filter_map(|name| self.consider(name)).collect()
+        names.into_iter().filter_map(|name| self.consider(&name)).collect()
     }
 
-    fn consider(&mut self, name: OsString) -> Option<PathBuf> {
-        let path = self.watched.folder.join(&name);
+    fn consider(&mut self, name: &OsString) -> Option<PathBuf> {
+        let path = self.watched.folder.join(name);
         let shown = name.to_string_lossy().into_owned();
         let unfinished = [".part", ".tmp", ".filepart", ".crdownload"];
         if shown.starts_with('.') || unfinished.iter().any(|end| shown.ends_with(end)) {
@@ -79,14 +79,14 @@ impl Scanner {
                 return None;
             }
         }
-        self.seen.remove(&name);
-        self.claim(path, &shown)
+        self.seen.remove(name);
+        self.claim(&path, &shown)
     }
 
     /// Moves a file into `.work`, which only one process can do.
-    fn claim(&self, path: PathBuf, shown: &str) -> Option<PathBuf> {
+    fn claim(&self, path: &Path, shown: &str) -> Option<PathBuf> {
         let target = report::free_name(&self.watched.work(), &safe_name(shown));
-        match fs::rename(&path, &target) {
+        match fs::rename(path, &target) {
             Ok(()) => Some(target),
             // Gone again, or another process was faster.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -97,7 +97,7 @@ impl Scanner {
         }
     }
 
-    fn refuse(&self, path: &std::path::Path, shown: &str, why: &str) {
+    fn refuse(&self, path: &Path, shown: &str, why: &str) {
         let rejected = self.watched.folder.join("rejected");
         let target = report::free_name(&rejected, &safe_name(shown));
         if let Err(error) = fs::rename(path, &target) {

@@ -33,12 +33,14 @@ fn requests_are_created_read_listed_paid_refunded_and_cancelled() {
     assert_eq!((&request["status"], &request["outstanding"]["amount"]), (&json!("open"), &json!(12_000)));
     assert!(request["creditor_reference"].as_str().unwrap().starts_with("RF"));
 
-    let attempt = |reference: &str, result: &str, minor: i64, code: Option<&str>| {
-        json!({ "attempt_ref": reference, "result": result, "reason_code": code, "amount": { "amount": minor, "currency": "EUR" } })
-    };
+    let attempt = |reference: &str, result: &str, minor: i64, code: Option<&str>| json!({ "attempt_ref": reference, "result": result, "reason_code": code, "amount": { "amount": minor, "currency": "EUR" } });
     let attempts = format!("{path}/attempts");
     assert_eq!(running.post(&attempts, &attempt("a1", "failed", 12_000, Some("AM04"))).status, 201);
-    assert_eq!(running.post(&attempts, &attempt("a1", "failed", 12_000, Some("AM04"))).status, 201, "the same report again");
+    assert_eq!(
+        running.post(&attempts, &attempt("a1", "failed", 12_000, Some("AM04"))).status,
+        201,
+        "the same report again"
+    );
     let contradiction = running.post(&attempts, &attempt("a1", "succeeded", 12_000, None));
     assert_eq!((contradiction.status, contradiction.json()["code"].as_str()), (409, Some("rejected")));
     let paid = running.post(&attempts, &attempt("a2", "succeeded", 12_500, None)).json();
@@ -53,15 +55,25 @@ fn requests_are_created_read_listed_paid_refunded_and_cancelled() {
     assert_eq!(settled.status, 409, "a settled request is not cancelled");
 
     let timeline = running.get(&format!("{path}/timeline")).json();
-    let types: Vec<&str> = timeline["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
-    for expected in ["payment_request.issued", "attempt.failed", "attempt.succeeded", "payment_request.settled", "refund.initiated"] {
+    let types: Vec<&str> =
+        timeline["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    for expected in [
+        "payment_request.issued",
+        "attempt.failed",
+        "attempt.succeeded",
+        "payment_request.settled",
+        "refund.initiated",
+    ] {
         assert!(types.contains(&expected), "{expected} in {types:?}");
     }
-    wait_for("the list", || running.list("/v1/payment-requests").into_iter().find(|item| item["status"] == "settled"));
+    wait_for("the list", || {
+        running.list("/v1/payment-requests").into_iter().find(|item| item["status"] == "settled")
+    });
     for number in 0..12 {
         running.post("/v1/payment-requests", &invoice(&format!("G-{number}"), 100));
     }
-    let all = wait_for("the whole list", || Some(running.list("/v1/payment-requests")).filter(|list| list.len() == 13));
+    let all =
+        wait_for("the whole list", || Some(running.list("/v1/payment-requests")).filter(|list| list.len() == 13));
     let mut paged = Vec::new();
     let mut after = String::new();
     loop {
@@ -93,7 +105,8 @@ fn a_write_is_done_once_per_key_and_a_key_belongs_to_one_body() {
     let without = call(running.address, "POST", "/v1/customers", &[("Authorization", &bearer)], b"{}").unwrap();
     assert_eq!(without.status, 422, "the body is looked at first: {}", without.text());
     let body = json!({ "external_ref": "C-9", "name": "X" }).to_string();
-    let without = call(running.address, "POST", "/v1/customers", &[("Authorization", &bearer)], body.as_bytes()).unwrap();
+    let without =
+        call(running.address, "POST", "/v1/customers", &[("Authorization", &bearer)], body.as_bytes()).unwrap();
     assert_eq!((without.status, without.json()["detail"].as_str().unwrap().contains("Idempotency-Key")), (400, true));
     // The key is remembered over a restart.
     running.stop();
@@ -102,7 +115,10 @@ fn a_write_is_done_once_per_key_and_a_key_belongs_to_one_body() {
     let attempt = json!({ "attempt_ref": "a", "result": "failed", "reason_code": "AM04", "amount": { "amount": 100, "currency": "EUR" } });
     let path = format!("/v1/payment-requests/{id}/attempts");
     assert_eq!(running.try_post(&path, "k2", &attempt).unwrap().status, 201);
-    assert_eq!(running.try_post("/v1/payment-requests", "k1", &invoice("F-1", 100)).unwrap().json()["id"], first.json()["id"]);
+    assert_eq!(
+        running.try_post("/v1/payment-requests", "k1", &invoice("F-1", 100)).unwrap().json()["id"],
+        first.json()["id"]
+    );
 }
 
 #[test]
@@ -130,14 +146,25 @@ fn every_mistake_is_a_problem_that_says_where() {
         "external_ref": "F-1", "amount": { "amount": 5, "currency": "EUR" }, "due_on": "2026-03-31", "scenario": "none",
         "customer": { "external_ref": "C-1", "name": "X" },
     }));
-    assert!(scenario.json()["detail"].as_str().unwrap().contains("unknown reminder scenario 'none'"), "{}", scenario.text());
+    assert!(
+        scenario.json()["detail"].as_str().unwrap().contains("unknown reminder scenario 'none'"),
+        "{}",
+        scenario.text()
+    );
     let address = running.address;
     let bearer = format!("Bearer {KEY}");
-    let with = |body: &[u8]| call(address, "POST", "/v1/customers", &[("Authorization", &bearer), ("Idempotency-Key", "x")], body).unwrap();
+    let with = |body: &[u8]| {
+        call(address, "POST", "/v1/customers", &[("Authorization", &bearer), ("Idempotency-Key", "x")], body).unwrap()
+    };
     assert_eq!(with(b"{not json").status, 400);
     assert_eq!(with(b"[]").status, 400);
     let large = with(format!("{{\"name\": \"{}\"}}", "x".repeat(300 << 10)).as_bytes());
-    assert_eq!((large.status, large.header("content-type")), (413, Some("application/problem+json")), "{}", large.text());
+    assert_eq!(
+        (large.status, large.header("content-type")),
+        (413, Some("application/problem+json")),
+        "{}",
+        large.text()
+    );
     for (path, status) in [
         ("/v1/payment-requests/prq_01KJPRZB00E23T9EMW2BJDY00V", 404),
         ("/v1/payment-requests/nonsense", 404),
@@ -146,7 +173,11 @@ fn every_mistake_is_a_problem_that_says_where() {
         ("/v1/files/00", 404),
     ] {
         let answer = running.get(path);
-        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, Some("application/problem+json")),
+            "{path}"
+        );
     }
     for key in [None, Some("Bearer wrong"), Some("Basic abc")] {
         let headers: Vec<(&str, &str)> = key.iter().map(|key| ("Authorization", *key)).collect();
@@ -180,7 +211,8 @@ fn tenants_are_kept_apart() {
     assert_eq!(ask("/v1/payment-requests").json()["data"], json!([]));
     let live = ask("/v1/clock").json();
     assert_eq!(live["test_clock"], false);
-    let moved = call(running.address, "POST", "/v1/clock/advance", &[("Authorization", &bearer)], br#"{"by":"1d"}"#).unwrap();
+    let moved =
+        call(running.address, "POST", "/v1/clock/advance", &[("Authorization", &bearer)], br#"{"by":"1d"}"#).unwrap();
     assert_eq!(moved.status, 409, "real time is not moved: {}", moved.text());
 }
 
@@ -192,7 +224,12 @@ fn health_metrics_and_pages_answer() {
     assert_eq!((ready["status"].as_str(), ready["boots"].as_u64()), (Some("ready"), Some(1)));
     running.post("/v1/payment-requests", &invoice("F-1", 100));
     let metrics = running.get("/metrics").text();
-    for name in ["quittance_records_total", "quittance_events_total{type=\"payment_request.issued\"} 1", "quittance_log_syncs_total", "quittance_invariant_violations 0"] {
+    for name in [
+        "quittance_records_total",
+        "quittance_events_total{type=\"payment_request.issued\"} 1",
+        "quittance_log_syncs_total",
+        "quittance_invariant_violations 0",
+    ] {
         assert!(metrics.contains(name), "{name} in\n{metrics}");
     }
     let gate = call(running.address, "GET", "/bo", &[], b"").unwrap();
@@ -202,12 +239,24 @@ fn health_metrics_and_pages_answer() {
     assert_eq!(login.status, 303);
     assert_eq!(call(running.address, "GET", &running.login, &[], b"").unwrap().status, 401, "the link works once");
     let page = |path: &str| call(running.address, "GET", path, &[("Cookie", &cookie)], b"").unwrap();
-    for path in ["/bo", "/bo/requests", "/bo/requests?status=open", "/bo/reconciliation", "/bo/messages", "/bo/files"] {
+    for path in ["/bo", "/bo/requests", "/bo/requests?status=open", "/bo/reconciliation", "/bo/messages", "/bo/files"]
+    {
         let answer = page(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         assert!(answer.header("content-security-policy").unwrap().contains("default-src 'self'"), "{path}");
         assert!(!answer.text().contains("{{"), "{path}");
     }
-    let foreign = call(running.address, "POST", "/bo/clock/advance", &[("Cookie", &cookie), ("Origin", "http://evil.example"), ("Content-Type", "application/x-www-form-urlencoded")], b"by=1d").unwrap();
+    let foreign = call(
+        running.address,
+        "POST",
+        "/bo/clock/advance",
+        &[
+            ("Cookie", &cookie),
+            ("Origin", "http://evil.example"),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ],
+        b"by=1d",
+    )
+    .unwrap();
     assert_eq!(foreign.status, 403, "a form of another site");
 }

@@ -1,1 +1,213 @@
+//! Configuration: the sample is right, and every mistake is found with its place.
 
+use std::path::Path;
+use std::process::Command;
+
+use quittance::assemble;
+
+use crate::support::golden::project;
+use crate::support::running::{BINARY, configure};
+use crate::support::scratch::Scratch;
+
+#[test]
+fn the_sample_has_no_finding() {
+    let (loaded, findings) = assemble::load(&project().join("config/quittance.toml"));
+    assert!(findings.all().is_empty(), "{}", findings.render(false));
+    assert!(loaded.is_some());
+}
+
+/// Changes one text of one file of the sample; gives `code file:line:column message | label`.
+fn found(file: &str, from: &str, to: &str) -> Vec<String> {
+    let scratch = Scratch::new("config");
+    let config = configure(scratch.path(), |text| text);
+    let path = scratch.path().join("config").join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} holds {from:?}");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    let (loaded, findings) = assemble::load(&config);
+    assert_eq!(loaded.is_none(), findings.has_errors());
+    findings
+        .all()
+        .iter()
+        .map(|finding| {
+            let (line, column) = findings.place(finding);
+            let name = Path::new(&finding.file).file_name().unwrap().to_str().unwrap();
+            let help = finding.help.as_deref().unwrap_or_default();
+            format!("{} {name}:{line}:{column} {} | {} {help}", finding.code, finding.message, finding.label)
+        })
+        .collect()
+}
+
+#[test]
+fn every_mistake_is_found_with_line_column_and_a_way_out() {
+    for (file, from, to, expected) in [
+        (
+            "quittance.toml",
+            "listen =",
+            "lisen =",
+            "Q0104 quittance.toml:6:1 unknown key `lisen` in [server] | did you mean `listen`?",
+        ),
+        ("quittance.toml", "[data]", "[data", "Q0101 quittance.toml:8:"),
+        (
+            "quittance.toml",
+            "checkpoint_every_ms = 1000",
+            "checkpoint_every_ms = \"often\"",
+            "Q0102 quittance.toml:10:23 `checkpoint_every_ms` must be a whole number",
+        ),
+        (
+            "quittance.toml",
+            "checkpoint_every_ms = 1000",
+            "checkpoint_every_ms = 1",
+            "Q0103 quittance.toml:10:23 `checkpoint_every_ms`: 1 is not between 50 and 60000",
+        ),
+        (
+            "quittance.toml",
+            "transport = \"catch\"",
+            "transport = \"cach\"",
+            "Q0103 quittance.toml:13:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
+        ),
+        ("quittance.toml", "zone = \"Europe/Paris\"", "zone = \"Europe/Pari\"", "unknown time zone 'Europe/Pari'"),
+        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:23:"),
+        (
+            "quittance.toml",
+            "email_from = \"comptabilite@maison-dupre.example\"",
+            "email_from = \"comptabilite\"",
+            "`email_from`: not an e-mail address",
+        ),
+        (
+            "quittance.toml",
+            "width = 6",
+            "width = 7",
+            "a pool needs a prefix of digits and a width that fill 11 places",
+        ),
+        (
+            "quittance.toml",
+            "default_scenario = \"standard\"",
+            "default_scenario = \"standrad\"",
+            "there is no scenario \"standrad\" | did you mean \"standard\"?",
+        ),
+        (
+            "quittance.toml",
+            "calendar = \"target\"",
+            "calendar = \"targt\"",
+            "there is no calendar \"targt\" | did you mean \"target\"?",
+        ),
+        (
+            "quittance.toml",
+            "mapping = \"erp\"",
+            "mapping = \"epr\"",
+            "there is no mapping \"epr\" | did you mean \"erp\"?",
+        ),
+        (
+            "quittance.toml",
+            "listen = \"127.0.0.1:0\"",
+            "listen = \"0.0.0.0:8080\"",
+            "it would be reachable without TLS",
+        ),
+        (
+            "quittance.toml",
+            "secret = { value = \"whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==\" }",
+            "secret = { value = \"hunter2\" }",
+            "a signing secret starts with whsec_",
+        ),
+        ("quittance.toml", "secret = { value", "secret = { env = \"X\", value", "exactly one of file, env and value"),
+        (
+            "quittance.toml",
+            "tenant = \"maison-dupre\"\nname = \"erp\"",
+            "tenant = \"maison-dupe\"\nname = \"erp\"",
+            "there is no tenant \"maison-dupe\", did you mean \"maison-dupre\"?",
+        ),
+        (
+            "rules.toml",
+            "notify = \"list:sales\"",
+            "notfy = \"list:sales\"",
+            "Q0104 rules.toml:10:1 unknown key `notfy` in [[then]] | did you mean `notify`?",
+        ),
+        (
+            "rules.toml",
+            "on = [\"transfer.received\"]",
+            "on = [\"transfer.recieved\"]",
+            "there is no event type \"transfer.recieved\"",
+        ),
+        (
+            "rules.toml",
+            "transfer.amount >",
+            "transfer.amont >",
+            "Q0110 rules.toml:7:9 unknown field `transfer.amont` | in this condition did you mean `transfer.amount`?",
+        ),
+        ("rules.toml", "\"EUR 0.00\"'", "5'", "Q0110 rules.toml:7:27 a number cannot be compared with money"),
+        ("rules.toml", "list:sales", "list:sails", "there is no list \"sails\" | did you mean \"sales\"?"),
+        ("rules.toml", "hook = \"erp\"", "hook = \"ERP\"", "there is no endpoint \"ERP\""),
+        (
+            "rules.toml",
+            "template = \"transfer_received\"",
+            "template = \"transfer_recieved\"",
+            "there is no template transfer_recieved.en.email.hbs | did you mean \"transfer_received\"?",
+        ),
+        (
+            "rules.toml",
+            "name = \"refund initiated\"",
+            "name = \"transfer received\"",
+            "rule 'transfer received' stands twice",
+        ),
+        ("scenarios.toml", "at = \"09:30\"", "at = \"9h30\"", "`at`: expected a local time, as in 09:30"),
+        (
+            "scenarios.toml",
+            "anchor = \"due\"",
+            "anchor = \"deu\"",
+            "`anchor` must be one of due, created, issued | did you mean \"due\"?",
+        ),
+        ("scenarios.toml", "channels = [\"email\"]", "channels = [\"hook\"]", "reached by email or sms only"),
+        ("scenarios.toml", "name = \"before\"", "name = \"request\"", "step 'request' stands twice"),
+        ("calendars/target.toml", "\"12-25\"", "\"2-30\"", "02-30 is not a day of the year"),
+        ("mappings/erp.toml", "encoding = \"utf-8\"", "encoding = \"utf-88\"", "expected a name such as utf-8"),
+        ("mappings/erp.toml", "amount = \"montant\"\n", "", "`amount` is missing in [columns]"),
+        (
+            "templates/reminder_before.fr.email.hbs",
+            "{{customer.name}}",
+            "{{customer.nom}}",
+            "Q0202 reminder_before.fr.email.hbs:5:11 unknown variable `customer.nom` | did you mean `customer.name`?",
+        ),
+        (
+            "templates/reminder_before.fr.email.hbs",
+            "{{customer.name}}",
+            "{{customer.name}",
+            "Q0201 reminder_before.fr.email.hbs:5:",
+        ),
+        ("templates/reminder_before.fr.email.hbs", "subject = ", "sujet = ", "unknown key `sujet`"),
+    ] {
+        let all = found(file, from, to);
+        assert!(
+            all.iter().any(|line| line.contains(expected)),
+            "{file}: {from:?} → {to:?}\nexpected {expected}\nfound {all:#?}"
+        );
+    }
+}
+
+#[test]
+fn check_shows_findings_and_init_writes_a_service_that_starts() {
+    let scratch = Scratch::new("init");
+    let shop = scratch.path().join("shop");
+    let init = Command::new(BINARY).args(["init", shop.to_str().unwrap()]).output().unwrap();
+    assert!(init.status.success());
+    let key = String::from_utf8(init.stdout).unwrap().trim().to_owned();
+    let text = std::fs::read_to_string(shop.join("quittance.toml")).unwrap();
+    assert!(key.starts_with("qk_test_") && !text.contains(&key), "the key is shown and only its hash is kept");
+    assert!(!text.contains("whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA=="), "the sample's secret is not reused");
+    let again = Command::new(BINARY).args(["init", shop.to_str().unwrap()]).output().unwrap();
+    assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
+    let config = shop.join("quittance.toml");
+    let check = Command::new(BINARY).args(["check", config.to_str().unwrap()]).output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+    std::fs::write(&config, text.replace("zone =", "zoen =")).unwrap();
+    let check = Command::new(BINARY).args(["check", config.to_str().unwrap()]).output().unwrap();
+    let drawn = String::from_utf8(check.stdout).unwrap();
+    assert_eq!(check.status.code(), Some(1));
+    for part in
+        ["error[Q0104]: unknown key `zoen`", "quittance.toml:26:1", "^^^^", "did you mean `zone`?", "2 errors"]
+    {
+        assert!(drawn.contains(part), "{part} in\n{drawn}");
+    }
+    let serve = Command::new(BINARY).args(["serve", "-c", config.to_str().unwrap()]).output().unwrap();
+    assert_eq!(serve.status.code(), Some(3), "a wrong configuration is not served");
+}

@@ -31,10 +31,10 @@ struct Acknowledged {
 impl Acknowledged {
     /// Creates and pays one request; `false` when the process is gone.
     fn one(&mut self, running: &Running, number: usize) -> bool {
-        if !self.ids.contains_key(&number) {
+        if let std::collections::btree_map::Entry::Vacant(unknown) = self.ids.entry(number) {
             match running.try_post("/v1/payment-requests", &format!("create-{number}"), &request(number)) {
                 Some(answer) if answer.status == 201 => {
-                    self.ids.insert(number, answer.json()["id"].as_str().unwrap().to_owned());
+                    unknown.insert(answer.json()["id"].as_str().unwrap().to_owned());
                 }
                 _ => return false,
             }
@@ -66,7 +66,8 @@ fn killed_at_ten_points_nothing_acknowledged_is_lost_and_no_effect_is_missing() 
     let hooks = HookReceiver::start();
     let scratch = Scratch::new("crash");
     let config = configure(scratch.path(), |text| {
-        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url()).replace("timeout_ms = 15000", "timeout_ms = 2000\nretry_ms = [50, 50, 100, 200, 500, 1000, 2000]")
+        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
+            .replace("timeout_ms = 15000", "timeout_ms = 2000\nretry_ms = [50, 50, 100, 200, 500, 1000, 2000]")
     });
     let mut known = Acknowledged::default();
     let mut next = 0;
@@ -149,8 +150,10 @@ fn killed_at_ten_points_nothing_acknowledged_is_lost_and_no_effect_is_missing() 
     known.check(&running);
     wait_for("every row of the file", || {
         let many = running.list("/v1/payment-requests");
-        let rows: BTreeSet<&str> = many.iter().filter_map(|item| item["external_ref"].as_str()).filter(|r| r.starts_with("M-")).collect();
-        let twice = many.iter().filter(|item| item["external_ref"].as_str().is_some_and(|r| r.starts_with("M-"))).count();
+        let rows: BTreeSet<&str> =
+            many.iter().filter_map(|item| item["external_ref"].as_str()).filter(|r| r.starts_with("M-")).collect();
+        let twice =
+            many.iter().filter(|item| item["external_ref"].as_str().is_some_and(|r| r.starts_with("M-"))).count();
         (rows.len() == 3_000 && twice == 3_000).then_some(())
     });
     // Every settlement is told: at least once, and always under one id.
@@ -172,7 +175,9 @@ fn killed_at_ten_points_nothing_acknowledged_is_lost_and_no_effect_is_missing() 
             .filter_map(|entry| serde_json::from_slice::<Json>(&std::fs::read(entry.path()).ok()?).ok())
             .map(|message| message["message"]["subject"].as_str().unwrap().to_owned())
             .collect();
-        (0..5).all(|number| subjects.iter().any(|subject| subject.contains(&format!("U-{number} ")))).then_some(subjects)
+        (0..5)
+            .all(|number| subjects.iter().any(|subject| subject.contains(&format!("U-{number} "))))
+            .then_some(subjects)
     });
     for number in 0..5 {
         let same = mails.iter().filter(|subject| subject.contains(&format!("U-{number} "))).count();

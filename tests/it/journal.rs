@@ -1,8 +1,8 @@
 //! The record log, broken on purpose.
 
 use std::path::Path;
-use std::sync::mpsc::channel;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use quittance::journal::{self, Damage, Error, Writer};
 use quittance_actors::partition::{Commit, Origin, SystemFact};
@@ -29,7 +29,9 @@ fn commit(sequence: u64, padding: usize) -> Arc<Commit> {
         timers: vec![],
         fired: None,
         facts: vec![SystemFact::Quarantined {
-            entity: quittance_actors::values::EntityId::Customer(quittance_actors::values::CustomerId::new(at, sequence, 3)),
+            entity: quittance_actors::values::EntityId::Customer(quittance_actors::values::CustomerId::new(
+                at, sequence, 3,
+            )),
             command: "x".repeat(padding),
             error: String::new(),
         }],
@@ -146,7 +148,7 @@ fn a_flipped_byte_in_the_middle_is_corruption_and_named() {
         assert_eq!(found, Damage::BrokenFrame { later: starts[5] as u64 }, "byte {at}");
     }
     // A frame that is taken out breaks the chain.
-    let mut hurt = whole.clone();
+    let mut hurt = whole;
     hurt.drain(starts[4]..starts[5]);
     std::fs::write(segment(scratch.path()), &hurt).unwrap();
     let (_, found) = damage(read(scratch.path(), 0));
@@ -157,12 +159,20 @@ fn a_flipped_byte_in_the_middle_is_corruption_and_named() {
 fn a_missing_segment_is_named() {
     let scratch = Scratch::new("segments");
     write(scratch.path(), 1, 220, 400_000);
-    let mut names: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "qlog")).collect();
+    let mut names: Vec<_> = std::fs::read_dir(scratch.path())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "qlog"))
+        .collect();
     names.sort();
     assert_eq!(names.len(), 2, "{names:?}");
     assert_eq!(read(scratch.path(), 0).unwrap().0.len(), 220);
     write(scratch.path(), 221, 360, 400_000);
-    names = std::fs::read_dir(scratch.path()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "qlog")).collect();
+    names = std::fs::read_dir(scratch.path())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "qlog"))
+        .collect();
     names.sort();
     assert_eq!(names.len(), 3);
     std::fs::remove_file(&names[1]).unwrap();

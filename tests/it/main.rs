@@ -1,5 +1,7 @@
 //! Tests of the service, in one binary so that everything links once.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
 mod api;
 mod config;
 mod crash;

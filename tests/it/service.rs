@@ -30,8 +30,16 @@ fn statement(id: &str, entries: &[(&str, &str, &str, &str)]) -> String {
         balance("CLBD", total)
     );
     for (at, (amount, account, structured, free)) in entries.iter().enumerate() {
-        let account = if account.is_empty() { String::new() } else { format!("<CdtrAcct><Id><IBAN>{account}</IBAN></Id></CdtrAcct>") };
-        let structured = if structured.is_empty() { String::new() } else { format!("<Strd><CdtrRefInf><Ref>{structured}</Ref></CdtrRefInf></Strd>") };
+        let account = if account.is_empty() {
+            String::new()
+        } else {
+            format!("<CdtrAcct><Id><IBAN>{account}</IBAN></Id></CdtrAcct>")
+        };
+        let structured = if structured.is_empty() {
+            String::new()
+        } else {
+            format!("<Strd><CdtrRefInf><Ref>{structured}</Ref></CdtrRefInf></Strd>")
+        };
         text.push_str(&format!(
             "<Ntry><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-03-05</Dt></BookgDt>\
              <AcctSvcrRef>{id}-{at}</AcctSvcrRef><NtryDtls><TxDtls><Amt Ccy=\"EUR\">{amount}</Amt><RltdPties><Dbtr><Pty><Nm>Payer</Nm></Pty></Dbtr>{account}</RltdPties>\
@@ -69,8 +77,15 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
 
     // Reminders leave by mail, in the reader's language, with what to pay and where.
     running.advance("1h");
-    let request = wait_for("the request mail", || mails(&maildir).into_iter().find(|mail| mail.contains("jean@example.org")));
-    for part in ["From: =?utf-8?", "To: jean@example.org", "Auto-Submitted: auto-generated", "Message-ID: <dlv_", "multipart/alternative"] {
+    let request =
+        wait_for("the request mail", || mails(&maildir).into_iter().find(|mail| mail.contains("jean@example.org")));
+    for part in [
+        "From: =?utf-8?",
+        "To: jean@example.org",
+        "Auto-Submitted: auto-generated",
+        "Message-ID: <dlv_",
+        "multipart/alternative",
+    ] {
         assert!(request.contains(part), "{part} in\n{request}");
     }
     wait_for("the English mail", || mails(&maildir).into_iter().find(|mail| mail.contains("Your invoice F-2")));
@@ -88,16 +103,31 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
     headers.insert("webhook-id", "dlv_other".parse().unwrap());
     assert!(verifier.verify(&hook.body, &headers).is_err(), "another id is refused");
     let event: serde_json::Value = serde_json::from_slice(&hook.body).unwrap();
-    assert_eq!((&event["type"], &event["data"]["request"]["external_ref"]), (&json!("payment_request.settled"), &json!("F-1")));
-    let written = wait_for("the JSON file", || std::fs::read_dir(data.join("erp/out")).ok()?.flatten().find(|e| e.file_name().to_string_lossy().ends_with(".json")));
+    assert_eq!(
+        (&event["type"], &event["data"]["request"]["external_ref"]),
+        (&json!("payment_request.settled"), &json!("F-1"))
+    );
+    let written = wait_for("the JSON file", || {
+        std::fs::read_dir(data.join("erp/out"))
+            .ok()?
+            .flatten()
+            .find(|e| e.file_name().to_string_lossy().ends_with(".json"))
+    });
     let written: serde_json::Value = serde_json::from_slice(&std::fs::read(written.path()).unwrap()).unwrap();
     assert_eq!(written, event, "file and hook say the same");
-    wait_for("the mail to sales", || mails(&maildir).into_iter().find(|mail| mail.contains("ventes@maison-dupre.example")));
+    wait_for("the mail to sales", || {
+        mails(&maildir).into_iter().find(|mail| mail.contains("ventes@maison-dupre.example"))
+    });
 
     // The partly paid one is reminded of the rest, the one without a mail address by SMS, the settled one never.
-    assert_eq!(running.get(&format!("/v1/payment-requests/{}", second["id"].as_str().unwrap())).json()["outstanding"]["amount"], 5_000);
+    assert_eq!(
+        running.get(&format!("/v1/payment-requests/{}", second["id"].as_str().unwrap())).json()["outstanding"]["amount"],
+        5_000
+    );
     running.advance("20d");
-    let rest = wait_for("the late reminder", || mails(&maildir).into_iter().find(|mail| mail.contains("50.00") && mail.contains("ap@acme.example")));
+    let rest = wait_for("the late reminder", || {
+        mails(&maildir).into_iter().find(|mail| mail.contains("50.00") && mail.contains("ap@acme.example"))
+    });
     assert!(rest.contains("F-2"), "{rest}");
     let sms = wait_for("the SMS", || kannel.messages().into_iter().next());
     assert!(sms.contains("+33612345679") && sms.contains("F-3"), "{sms}");
@@ -106,14 +136,20 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
 
     // Its timeline tells it all, and the ERP has its status rows.
     let timeline = running.get(&format!("/v1/payment-requests/{}/timeline", first["id"].as_str().unwrap())).json();
-    let types: Vec<&str> = timeline["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
-    for expected in ["payment_request.issued", "reminder.sent", "transfer.matched", "payment_request.settled", "reminder.stopped"] {
+    let types: Vec<&str> =
+        timeline["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    for expected in
+        ["payment_request.issued", "reminder.sent", "transfer.matched", "payment_request.settled", "reminder.stopped"]
+    {
         assert!(types.contains(&expected), "{expected} in {types:?}");
     }
     wait_for("the status file", || {
         let files = std::fs::read_dir(data.join("erp/status")).ok()?.flatten();
         files.filter(|file| file.file_name().to_string_lossy().ends_with(".csv")).find(|file| {
-            std::fs::read_to_string(file.path()).unwrap().lines().any(|line| line.contains("payment_request.settled") && line.contains("F-1"))
+            std::fs::read_to_string(file.path())
+                .unwrap()
+                .lines()
+                .any(|line| line.contains("payment_request.settled") && line.contains("F-1"))
         })
     });
     assert!(!running.log.lock().unwrap().contains("jean@"), "INV-12 no personal data in logs");
@@ -133,9 +169,16 @@ fn hostile_and_broken_files_are_reported_and_harm_nothing_else() {
     let bank = scratch.path().join("data/bank/in");
     let wrong = INVOICES.to_owned() + "F-4;C-4;X;;;fr;12.5x;02/03/2026;10/03/2026;x\n";
     let report = drop_file(&inbox, "partly.csv", wrong.as_bytes());
-    assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64(), report["refused"].as_u64()), (Some("partly_accepted"), Some(3), Some(1)));
+    assert_eq!(
+        (report["outcome"].as_str(), report["accepted"].as_u64(), report["refused"].as_u64()),
+        (Some("partly_accepted"), Some(3), Some(1))
+    );
     let error = &report["errors"][0];
-    assert_eq!((&error["line"], &error["field"], &error["value"]), (&json!(5), &json!("montant"), &json!("12.5x")), "{report}");
+    assert_eq!(
+        (&error["line"], &error["field"], &error["value"]),
+        (&json!(5), &json!("montant"), &json!("12.5x")),
+        "{report}"
+    );
     // The same bytes under another name: once.
     let report = drop_file(&inbox, "again.csv", wrong.as_bytes());
     assert_eq!(report["outcome"], "duplicate", "{report}");
@@ -143,12 +186,22 @@ fn hostile_and_broken_files_are_reported_and_harm_nothing_else() {
     let changed = INVOICES.replace("120,00", "121,00").replace("Design", "Design ");
     let report = drop_file(&inbox, "changed.csv", changed.as_bytes());
     assert_eq!(report["refused"], 1, "{report}");
-    assert!(report["errors"][0]["message"].as_str().unwrap().contains("already issued with another amount: 120.00 EUR recorded, 121.00 EUR received"), "{report}");
+    assert!(
+        report["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("already issued with another amount: 120.00 EUR recorded, 121.00 EUR received"),
+        "{report}"
+    );
     // Every broken bank file is refused as a whole, with its place, and leaves nothing behind.
     for path in crate::support::golden::files("fixtures/bank/camt/refused", &["xml"]) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let report = drop_file(&bank, name, &std::fs::read(&path).unwrap());
-        assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64()), (Some("rejected"), Some(0)), "{name}: {report}");
+        assert_eq!(
+            (report["outcome"].as_str(), report["accepted"].as_u64()),
+            (Some("rejected"), Some(0)),
+            "{name}: {report}"
+        );
         assert!(!report["errors"].as_array().unwrap().is_empty(), "{name}: {report}");
         assert!(bank.join("rejected").join(name).exists(), "{name} is kept");
     }
@@ -162,12 +215,19 @@ fn hostile_and_broken_files_are_reported_and_harm_nothing_else() {
     let odd = std::ffi::OsStr::from_bytes(b"odd-\xff-\n-name.xml");
     std::fs::write(bank.join(odd), b"no statement").unwrap();
     wait_for("the odd name to be read", || {
-        std::fs::read_dir(bank.join("rejected")).unwrap().flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("odd-"))
+        std::fs::read_dir(bank.join("rejected"))
+            .unwrap()
+            .flatten()
+            .find(|entry| entry.file_name().to_string_lossy().starts_with("odd-"))
     });
     // What is right goes on being right.
     let good = std::fs::read(project().join("fixtures/bank/camt/statement_02.xml")).unwrap();
     let report = drop_file(&bank, "good.xml", &good);
-    assert_eq!((report["outcome"].as_str(), report["accepted"].as_u64(), report["passed"].as_u64()), (Some("accepted"), Some(2), Some(2)), "{report}");
+    assert_eq!(
+        (report["outcome"].as_str(), report["accepted"].as_u64(), report["passed"].as_u64()),
+        (Some("accepted"), Some(2), Some(2)),
+        "{report}"
+    );
     assert!(bank.join("growing.xml.part").exists(), "a file that is being written is left alone");
     // Money that nothing explains is a task.
     wait_for("two tasks", || (running.list("/v1/tasks").len() == 2).then_some(()));
@@ -188,26 +248,41 @@ fn money_that_leaves_a_doubt_is_a_task_and_overlapping_files_count_once() {
     assert_eq!(report["accepted"], 2, "{report}");
     let reasons: Vec<String> = wait_for("two tasks", || {
         let tasks = running.list("/v1/tasks");
-        (tasks.len() == 2).then(|| tasks.iter().map(|task| task["explanation"].as_str().unwrap().to_owned()).collect())
+        (tasks.len() == 2)
+            .then(|| tasks.iter().map(|task| task["explanation"].as_str().unwrap().to_owned()).collect())
     });
     assert!(reasons.iter().any(|reason| reason.contains("different customers")), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason.contains("nothing says who paid")), "{reasons:?}");
     // An intraday notification with the same entries in another file.
-    let again = text.replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn").replace("Stmt>", "Ntfctn>").replace("camt.053", "camt.054");
+    let again = text
+        .replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn")
+        .replace("Stmt>", "Ntfctn>")
+        .replace("camt.053", "camt.054");
     let report = drop_file(&bank, "intraday.xml", again.as_bytes());
     assert_eq!((report["accepted"].as_u64(), report["known"].as_u64()), (Some(0), Some(2)), "{report}");
     assert_eq!(running.list("/v1/transfers").len(), 2);
     // Another currency is a task too.
-    let dollars = statement("S2", &[("50.00", "", running.find("/v1/payment-requests", "F-3")["creditor_reference"].as_str().unwrap(), "")]).replace("EUR", "USD");
+    let dollars = statement(
+        "S2",
+        &[("50.00", "", running.find("/v1/payment-requests", "F-3")["creditor_reference"].as_str().unwrap(), "")],
+    )
+    .replace("EUR", "USD");
     drop_file(&bank, "dollars.xml", dollars.as_bytes());
-    wait_for("the third task", || running.list("/v1/tasks").iter().find(|task| task["explanation"].as_str().unwrap().contains("another currency")).cloned());
+    wait_for("the third task", || {
+        running
+            .list("/v1/tasks")
+            .iter()
+            .find(|task| task["explanation"].as_str().unwrap().contains("another currency"))
+            .cloned()
+    });
 }
 
 #[test]
 fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
     let hooks = HookReceiver::start();
     let (scratch, running) = sample("hooks", |text| {
-        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url()).replace("timeout_ms = 15000", "timeout_ms = 2000\nretry_ms = [100, 100, 100, 100]")
+        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
+            .replace("timeout_ms = 15000", "timeout_ms = 2000\nretry_ms = [100, 100, 100, 100]")
     });
     hooks.answer(503);
     drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", INVOICES.as_bytes());
@@ -218,7 +293,8 @@ fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
     hooks.answer(204);
     let count = hooks.received().len();
     wait_for("the successful try", || (hooks.received().len() > count).then_some(()));
-    let ids: std::collections::BTreeSet<String> = hooks.received().iter().map(|call| call.header("webhook-id").to_owned()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        hooks.received().iter().map(|call| call.header("webhook-id").to_owned()).collect();
     assert_eq!(ids.len(), 1, "every try carries the same id: {ids:?}");
     // 410 ends it at once.
     hooks.answer(410);
@@ -237,10 +313,12 @@ fn a_missing_variable_is_found_at_check_and_named_when_it_comes_at_night() {
     let scratch = Scratch::new("missing");
     let config = configure(scratch.path(), |text| text);
     let path = scratch.path().join("config/templates/transfer_received.fr.email.hbs");
-    let text = std::fs::read_to_string(&path).unwrap().replace("Virement {{transfer.id}}", "{{request.external_ref}}");
+    let text =
+        std::fs::read_to_string(&path).unwrap().replace("Virement {{transfer.id}}", "{{request.external_ref}}");
     std::fs::write(path, text).unwrap();
     let running = Running::start(&config);
-    let transfer = json!({ "entry_ref": "t1", "amount": { "amount": 100, "currency": "EUR" }, "booked_on": "2026-03-02" });
+    let transfer =
+        json!({ "entry_ref": "t1", "amount": { "amount": 100, "currency": "EUR" }, "booked_on": "2026-03-02" });
     assert_eq!(running.post("/v1/transfers", &transfer).status, 201);
     wait_for("the log to name it", || {
         running.log.lock().unwrap().contains("variable `request.external_ref` is missing in this event").then_some(())

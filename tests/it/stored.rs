@@ -1,1 +1,354 @@
+//! Stored bytes have a fixture each, written once and never edited: what an older version wrote
+//! is read for ever (N8). `UPDATE_EXPECT=1` writes those that are missing, and no other.
 
+use std::collections::BTreeSet;
+
+use quittance::journal::codec::{decode_body, decode_record, encode_body, encode_record};
+use quittance_actors::customer::{self, Kind, PaymentMethod, Profile};
+use quittance_actors::delivery::{Channel, Delivery, Guard, Outcome, Recipient};
+use quittance_actors::machine::Purpose;
+use quittance_actors::partition::{
+    ArmedTimer, Commit, Event, FileRecord, Origin, StoredChange, SystemFact, TriedDelivery,
+};
+use quittance_actors::payment_request::{self, Source, Terms};
+use quittance_actors::rules::{EventId, EventType, Field, Published, Value};
+use quittance_actors::transfer::{self, Details, Doubt};
+use quittance_actors::values::{
+    AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DeliveryId, EmailAddress, EndToEndId,
+    EntityId, Iban, Language, Money, PaymentRequestId, PhoneNumber, RemittanceInformation, ShortReference, TenantId,
+    Timestamp, TransferId, VirtualIban,
+};
+
+use crate::support::golden::project;
+
+const AT: Timestamp = Timestamp::from_unix_millis(1_772_438_400_123);
+
+fn euros(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::EUR)
+}
+
+fn day(text: &str) -> Date {
+    Date::parse(text).unwrap()
+}
+
+fn customer_id() -> CustomerId {
+    CustomerId::new(AT, 0x0123_4567_89ab_cdef, 42)
+}
+
+fn request_id() -> PaymentRequestId {
+    PaymentRequestId::new(AT, 0x1122_3344_5566_7788, 42)
+}
+
+fn transfer_id() -> TransferId {
+    TransferId::new(AT, 0x99aa_bbcc_ddee_ff00, 42)
+}
+
+fn attempt_id() -> AttemptId {
+    AttemptId::new(AT, 5, 42)
+}
+
+fn profile() -> Profile {
+    Profile {
+        external_ref: "411DUPONT".to_owned(),
+        kind: Kind::Consumer,
+        name: "Jean Dupont".to_owned(),
+        email: Some(EmailAddress::parse("jean@example.org").unwrap()),
+        phone: Some(PhoneNumber::parse("+33612345678", None).unwrap()),
+        language: Language::En,
+    }
+}
+
+fn iban() -> Iban {
+    Iban::parse("FR1420041010050500013M02606").unwrap()
+}
+
+fn method() -> PaymentMethod {
+    PaymentMethod {
+        token: "tok_1".to_owned(),
+        last4: "4242".to_owned(),
+        expires_on: day("2026-03-31"),
+        backs_recurring: true,
+        notices: 1,
+        generation: 2,
+    }
+}
+
+fn terms() -> Terms {
+    Terms {
+        id: request_id(),
+        customer: customer_id(),
+        external_ref: "F-2026-1".to_owned(),
+        amount: euros(12_000),
+        issued_on: day("2026-03-01"),
+        created_at: AT,
+        due_on: day("2026-03-31"),
+        description: "Conseil".to_owned(),
+        short_reference: ShortReference::try_from("QT7-AC3-4KM".to_owned()).unwrap(),
+        creditor_reference: CreditorReference::parse("RF18539007547034").unwrap(),
+        scenario: Some("standard".to_owned()),
+    }
+}
+
+fn details() -> Details {
+    Details {
+        id: transfer_id(),
+        entry_key: "key".to_owned(),
+        account: Some(iban()),
+        amount: euros(12_000),
+        booked_on: day("2026-03-05"),
+        payer_name: Some("J DUPONT".to_owned()),
+        payer_iban: Some(Iban::parse("DE89370400440532013000").unwrap()),
+        end_to_end_id: EndToEndId::parse("E2E-1").unwrap(),
+        remittance: RemittanceInformation::new(&["RF18539007547034".to_owned()], "facture 1").unwrap(),
+    }
+}
+
+/// One of every event. The names' match below fails to compile when one is added.
+fn events() -> Vec<Event> {
+    use customer::Event as C;
+    use payment_request::Event as P;
+    use transfer::Event as T;
+    let (request, step) = (request_id(), "before".to_owned());
+    let customers = [
+        C::Registered { id: customer_id(), profile: profile() },
+        C::ProfileChanged { profile: profile() },
+        C::VirtualIbanAssigned { virtual_iban: VirtualIban::new(iban()) },
+        C::PaymentMethodAdded { slot: 1, method: method() },
+        C::PaymentMethodExpiring { slot: 1, days_to_expiry: -3, notices: 2, generation: 7 },
+        C::RequestOpened { request, outstanding: euros(12_000), due_on: day("2026-03-31") },
+        C::OutstandingChanged { request, outstanding: euros(5_000) },
+        C::RequestClosed { request },
+        C::CreditAdded { amount: euros(500) },
+        C::TransferPlaced { transfer: transfer_id(), amount: euros(12_000) },
+        C::ReminderSent { request, step: step.clone(), channel: Channel::Sms, at: AT },
+        C::ReminderSuppressed { request, step, reason: "paid".to_owned() },
+    ];
+    let requests = [
+        P::Issued { terms: terms() },
+        P::ReminderPlanned { step: 2, due: AT, generation: 3 },
+        P::ReminderReached { step: 2, due: AT },
+        P::ReminderSkipped { step: 2, name: "late".to_owned(), reason: "late".to_owned() },
+        P::RemindersStopped { reason: "paid".to_owned(), generation: 4 },
+        P::AmountAllocated { source: Source::Transfer(transfer_id()), amount: euros(1), outstanding: euros(2) },
+        P::Settled { at: AT },
+        P::BecameOverdue { at: AT },
+        P::AttemptSucceeded { attempt: attempt_id(), amount: euros(1) },
+        P::AttemptFailed { attempt: attempt_id(), amount: euros(1), reason_code: "AM04".to_owned(), failures: 2 },
+        P::RefundInitiated { key: "r1".to_owned(), amount: euros(1) },
+        P::Cancelled { reason: "mistake".to_owned(), at: AT },
+    ];
+    let transfers = [
+        T::Received { details: details(), customer: Some(customer_id()) },
+        T::Matched { allocations: vec![(request_id(), euros(1))], credit: euros(2), explanation: "exact".to_owned() },
+        T::TaskOpened { doubt: Doubt::Ambiguous, candidates: vec![request_id()] },
+    ];
+    let customers = customers.into_iter().map(Event::Customer);
+    let requests = requests.into_iter().map(Event::PaymentRequest);
+    customers.chain(requests).chain(transfers.into_iter().map(Event::Transfer)).collect()
+}
+
+/// The name of an event's fixture.
+fn name(event: &Event) -> &'static str {
+    use customer::Event as C;
+    use payment_request::Event as P;
+    use transfer::Event as T;
+    match event {
+        Event::Customer(event) => match event {
+            C::Registered { .. } => "customer.registered",
+            C::ProfileChanged { .. } => "customer.profile_changed",
+            C::VirtualIbanAssigned { .. } => "customer.virtual_iban_assigned",
+            C::PaymentMethodAdded { .. } => "customer.payment_method_added",
+            C::PaymentMethodExpiring { .. } => "customer.payment_method_expiring",
+            C::RequestOpened { .. } => "customer.request_opened",
+            C::OutstandingChanged { .. } => "customer.outstanding_changed",
+            C::RequestClosed { .. } => "customer.request_closed",
+            C::CreditAdded { .. } => "customer.credit_added",
+            C::TransferPlaced { .. } => "customer.transfer_placed",
+            C::ReminderSent { .. } => "customer.reminder_sent",
+            C::ReminderSuppressed { .. } => "customer.reminder_suppressed",
+        },
+        Event::PaymentRequest(event) => match event {
+            P::Issued { .. } => "payment_request.issued",
+            P::ReminderPlanned { .. } => "payment_request.reminder_planned",
+            P::ReminderReached { .. } => "payment_request.reminder_reached",
+            P::ReminderSkipped { .. } => "payment_request.reminder_skipped",
+            P::RemindersStopped { .. } => "payment_request.reminders_stopped",
+            P::AmountAllocated { .. } => "payment_request.amount_allocated",
+            P::Settled { .. } => "payment_request.settled",
+            P::BecameOverdue { .. } => "payment_request.became_overdue",
+            P::AttemptSucceeded { .. } => "payment_request.attempt_succeeded",
+            P::AttemptFailed { .. } => "payment_request.attempt_failed",
+            P::RefundInitiated { .. } => "payment_request.refund_initiated",
+            P::Cancelled { .. } => "payment_request.cancelled",
+        },
+        Event::Transfer(event) => match event {
+            T::Received { .. } => "transfer.received",
+            T::Matched { .. } => "transfer.matched",
+            T::TaskOpened { .. } => "transfer.task_opened",
+        },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = quittance::digest::hex(bytes);
+    let lines: Vec<&str> = digits.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join("\n") + "\n"
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    let digits: String = text.split_whitespace().collect();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+/// The fixture of a name; written if it is missing and that was asked for.
+fn fixture(name: &str, now: &[u8]) -> Vec<u8> {
+    let path = project().join("fixtures/stored/v1").join(format!("{name}.hex"));
+    if !path.exists() && std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, hex(now)).unwrap();
+    }
+    let text =
+        std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{name} has no fixture: UPDATE_EXPECT=1 writes it"));
+    bytes(&text)
+}
+
+#[test]
+fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
+    let mut seen = BTreeSet::new();
+    for event in events() {
+        assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
+        let now = encode_body(&event).unwrap();
+        let stored = fixture(name(&event), &now);
+        assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
+        assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
+    }
+    assert_eq!(seen.len(), 27);
+}
+
+fn published() -> Published {
+    Published {
+        id: EventId { partition: 42, sequence: 7, index: 1 },
+        tenant: TenantId::parse("shop").unwrap(),
+        event: EventType::PaymentRequestSettled,
+        at: AT,
+        entity: EntityId::PaymentRequest(request_id()),
+        customer: Some(customer_id()),
+        request: Some(request_id()),
+        facts: vec![
+            (Field::RequestAmount, Value::Money(euros(12_000))),
+            (Field::RequestExternalRef, Value::Text("F-2026-1".to_owned())),
+            (Field::RequestDaysOverdue, Value::Number(-2)),
+            (Field::RequestDueOn, Value::Date(day("2026-03-31"))),
+            (Field::RequestSettledAt, Value::Instant(AT)),
+            (Field::MethodBacksRecurring, Value::Truth(true)),
+        ],
+    }
+}
+
+#[test]
+fn a_whole_record_reads_from_and_writes_the_bytes_of_version_1() {
+    let timer = ArmedTimer {
+        due: AT,
+        tenant: TenantId::parse("shop").unwrap(),
+        entity: EntityId::Customer(customer_id()),
+        purpose: Purpose::CardExpiry(1),
+        generation: 3,
+    };
+    let delivery = |channel, recipient, guard| Delivery {
+        id: DeliveryId::new(AT, 1, 42),
+        tenant: TenantId::parse("shop").unwrap(),
+        channel,
+        template: Some("t".to_owned()),
+        recipient,
+        guard,
+        event: published(),
+        cause: "rule x".to_owned(),
+    };
+    let tried = |outcome| TriedDelivery { id: DeliveryId::new(AT, 1, 42), outcome };
+    let commit = Commit {
+        partition: 42,
+        sequence: 7,
+        at: AT,
+        tenant: TenantId::parse("shop").unwrap(),
+        command_id: CommandId::new(AT, 9, 42),
+        fingerprint: u64::MAX,
+        origin: Origin::File { digest: 1, row: 2 },
+        entity: Some(EntityId::Transfer(transfer_id())),
+        changes: events()
+            .into_iter()
+            .map(|event| StoredChange { entity: EntityId::Customer(customer_id()), version: 3, event })
+            .collect(),
+        published: vec![published()],
+        deliveries: vec![
+            delivery(Channel::Email, Recipient::Customer(customer_id()), Guard::StillOpen(request_id())),
+            delivery(Channel::Email, Recipient::List("sales".to_owned()), Guard::None),
+            delivery(Channel::Hook, Recipient::Endpoint("erp".to_owned()), Guard::None),
+            delivery(Channel::File, Recipient::Feed("out".to_owned()), Guard::None),
+            delivery(Channel::File, Recipient::StatusExport, Guard::None),
+        ],
+        outcomes: vec![
+            tried(Outcome::Delivered { detail: "250 ok".to_owned() }),
+            tried(Outcome::RetryAt { at: AT, error: "503".to_owned() }),
+            tried(Outcome::Dead { error: "410".to_owned() }),
+            tried(Outcome::Suppressed { reason: "paid".to_owned() }),
+        ],
+        timers: vec![timer.clone()],
+        fired: Some(timer),
+        facts: vec![
+            SystemFact::Announced { boot: 3 },
+            SystemFact::ClockAdvanced { to: AT },
+            SystemFact::FileFinished(FileRecord {
+                digest: [7; 32],
+                name: "f.csv".to_owned(),
+                feed: "invoices".to_owned(),
+                rows: 4,
+                accepted: 1,
+                known: 2,
+                refused: 1,
+                rejected: false,
+            }),
+            SystemFact::Quarantined {
+                entity: EntityId::Customer(customer_id()),
+                command: "x".to_owned(),
+                error: "y".to_owned(),
+            },
+        ],
+    };
+    let mut now = Vec::new();
+    encode_record(&commit, &mut now).unwrap();
+    let stored = fixture("record.commit", &now);
+    assert_eq!(decode_record(&stored).unwrap(), (commit, stored.len()));
+    assert_eq!(hex(&now), hex(&stored));
+    // A record of a newer program is refused and never guessed.
+    let mut newer = stored;
+    newer[2] = 2;
+    assert!(decode_record(&newer).unwrap_err().to_string().contains("has version 2, newest known is 1"));
+    newer[0] = 9;
+    assert!(decode_record(&newer).unwrap_err().to_string().contains("kind 9 is not known"));
+}
+
+#[test]
+fn names_of_public_events_and_fields_keep_their_place() {
+    let now = EventType::ALL.iter().map(|event| event.name()).chain(Field::ALL.iter().map(|field| field.path()));
+    let now: Vec<&str> = now.collect();
+    let path = project().join("fixtures/stored/v1/names.txt");
+    if !path.exists() && std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(
+            &path,
+            EventType::ALL.iter().map(|e| e.name()).collect::<Vec<_>>().join("\n")
+                + "\n--\n"
+                + &Field::ALL.iter().map(|f| f.path()).collect::<Vec<_>>().join("\n")
+                + "\n",
+        )
+        .unwrap();
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    let (events, fields) = text.split_once("--\n").unwrap();
+    for (at, name) in events.lines().enumerate() {
+        assert_eq!(EventType::ALL[at].name(), name, "an event type was moved, renamed or removed");
+    }
+    for (at, path) in fields.lines().enumerate() {
+        assert_eq!(Field::ALL[at].path(), path, "a field was moved, renamed or removed");
+    }
+    assert!(!now.is_empty());
+}

@@ -5,9 +5,7 @@ use thiserror::Error;
 use super::state::Profile;
 use crate::delivery::Channel;
 use crate::transfer::ReferenceHit;
-use crate::values::{
-    CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban,
-};
+use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +107,7 @@ impl Command {
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Rejection {
     #[error("the customer is not known")]
     Unknown,

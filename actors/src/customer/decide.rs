@@ -9,9 +9,7 @@ use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::payment_request;
 use crate::transfer::{self, Placement, place};
-use crate::values::{
-    CustomerId, Date, Money, PaymentRequestId, Timestamp, VirtualIban,
-};
+use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, VirtualIban};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -44,12 +42,8 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::CardExpiryDue { slot, generation, due } => {
             Ok(card_expiry_due(state, *slot, *generation, *due, context))
         }
-        Command::OpenRequest { request, outstanding, due_on } => {
-            open_request(state, *request, *outstanding, *due_on)
-        }
-        Command::ChangeOutstanding { request, outstanding } => {
-            Ok(change_outstanding(state, *request, *outstanding))
-        }
+        Command::OpenRequest { request, outstanding, due_on } => open_request(state, *request, *outstanding, *due_on),
+        Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
         Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
         Command::PlaceTransfer(received) => Ok(place_transfer(state, received)),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
@@ -83,10 +77,7 @@ fn add_payment_method(state: &Customer, new: &NewMethod<'_>, context: &Context<'
         Some((_, method)) if method.last4 != new.last4 => {
             return Err(Rejection::MethodDiffers { token: new.token.to_owned(), field: "last4" });
         }
-        Some((_, method))
-            if method.expires_on == new.expires_on
-                && method.backs_recurring == new.backs_recurring =>
-        {
+        Some((_, method)) if method.expires_on == new.expires_on && method.backs_recurring == new.backs_recurring => {
             return Ok(Decision::default());
         }
         Some((slot, _)) => *slot,
@@ -145,9 +136,7 @@ fn card_expiry_due(
     decision
 }
 
-fn open_request(
-    state: &Customer, request: PaymentRequestId, outstanding: Money, due_on: Date,
-) -> Decided {
+fn open_request(state: &Customer, request: PaymentRequestId, outstanding: Money, due_on: Date) -> Decided {
     if state.open_requests.contains_key(&request) {
         return Ok(Decision::default());
     }
@@ -157,9 +146,7 @@ fn open_request(
     Ok(Decision::of(Event::RequestOpened { request, outstanding, due_on }))
 }
 
-fn change_outstanding(
-    state: &Customer, request: PaymentRequestId, outstanding: Option<Money>,
-) -> Decision<Event> {
+fn change_outstanding(state: &Customer, request: PaymentRequestId, outstanding: Option<Money>) -> Decision<Event> {
     if !state.open_requests.contains_key(&request) {
         return Decision::default();
     }
@@ -196,9 +183,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer) -> Decision<Event>
     decision
 }
 
-fn remind(
-    state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>,
-) -> Decision<Event> {
+fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
     let Reminder { request, step, channels, template } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{PaymentMethod, Profile};
 use crate::delivery::Channel;
-use crate::values::{
-    CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban,
-};
+use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{
-    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber,
-    Timestamp, TransferId, VirtualIban,
+    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, Timestamp, TransferId,
+    VirtualIban,
 };
 
 /// A consumer or a business: legal guards depend on it (N14).

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, SystemFact, TriedDelivery,
-};
+use super::commit::{ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, SystemFact, TriedDelivery};
 use super::directory::entries_of;
 use super::entity::Entity;
 use super::step::{Step, StepError};
@@ -137,7 +135,9 @@ impl Lane {
     }
 
     /// Records how tries of deliveries ended.
-    pub fn record_outcomes(&mut self, tenant: &TenantId, at: Timestamp, tries: Vec<TriedDelivery>) -> Option<Stepped> {
+    pub fn record_outcomes(
+        &mut self, tenant: &TenantId, at: Timestamp, tries: Vec<TriedDelivery>,
+    ) -> Option<Stepped> {
         let known: Vec<_> = tries.into_iter().filter(|tried| self.outbox.contains_key(&tried.id)).collect();
         if known.is_empty() {
             return None;
@@ -366,8 +366,7 @@ impl Lane {
     }
 
     fn is_dirty(&self, id: &EntityId) -> bool {
-        self.changed.contains(id)
-            || self.handed_over.as_ref().is_some_and(|(_, changed)| changed.contains(id))
+        self.changed.contains(id) || self.handed_over.as_ref().is_some_and(|(_, changed)| changed.contains(id))
     }
 
     /// Lets the least recently used checkpointed entities leave memory, down to three quarters

@@ -18,8 +18,7 @@ mod publish;
 mod step;
 
 pub use commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Receipt, StoredChange, SystemFact,
-    TriedDelivery,
+    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Receipt, StoredChange, SystemFact, TriedDelivery,
 };
 pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};
 pub use entity::{Entity, Event, Rejection};

@@ -19,17 +19,15 @@ pub(super) struct Draft {
 /// What is published of `event`, if anything.
 pub(super) fn draft(id: EntityId, state: &Entity, event: &Event) -> Option<Draft> {
     match (id, state, event) {
-        (EntityId::Customer(id), Entity::Customer(state), Event::Customer(event)) => {
-            of_customer(id, state, event)
-        }
+        (EntityId::Customer(id), Entity::Customer(state), Event::Customer(event)) => of_customer(id, state, event),
         (_, Entity::PaymentRequest(state), Event::PaymentRequest(event)) => of_request(state, event),
         (_, Entity::Transfer(state), Event::Transfer(event)) => Some(of_transfer(state, event)),
         _ => None,
     }
 }
 
-fn text(value: impl ToString) -> Value {
-    Value::Text(value.to_string())
+fn text(value: impl std::fmt::Display) -> Value {
+    Value::Text(format!("{value}"))
 }
 
 fn of_customer(id: CustomerId, state: &Customer, event: &customer::Event) -> Option<Draft> {
@@ -39,9 +37,7 @@ fn of_customer(id: CustomerId, state: &Customer, event: &customer::Event) -> Opt
         E::Registered { .. } => draft(EventType::CustomerCreated, None, vec![]),
         E::ProfileChanged { .. } => draft(EventType::CustomerUpdated, None, vec![]),
         E::VirtualIbanAssigned { .. } => draft(EventType::VirtualIbanAssigned, None, vec![]),
-        E::PaymentMethodAdded { method, .. } => {
-            draft(EventType::PaymentMethodAdded, None, method_facts(method))
-        }
+        E::PaymentMethodAdded { method, .. } => draft(EventType::PaymentMethodAdded, None, method_facts(method)),
         E::PaymentMethodExpiring { slot, days_to_expiry, .. } => {
             let mut own = method_facts(state.payment_methods.get(slot)?);
             own.push((Field::MethodDaysToExpiry, Value::Number(i64::from(*days_to_expiry))));
@@ -52,10 +48,7 @@ fn of_customer(id: CustomerId, state: &Customer, event: &customer::Event) -> Opt
             draft(EventType::CustomerCreditChanged, None, own)
         }
         E::ReminderSent { request, step, channel, .. } => {
-            let own = vec![
-                (Field::ReminderStep, text(step)),
-                (Field::ReminderChannel, text(channel.name())),
-            ];
+            let own = vec![(Field::ReminderStep, text(step)), (Field::ReminderChannel, text(channel.name()))];
             draft(EventType::ReminderSent, Some(*request), own)
         }
         E::ReminderSuppressed { request, step, reason } => {
@@ -84,9 +77,7 @@ fn of_request(state: &PaymentRequest, event: &payment_request::Event) -> Option<
     let reason = |reason: &String| vec![(Field::Reason, text(reason))];
     match event {
         E::Issued { .. } => draft(EventType::PaymentRequestIssued, vec![]),
-        E::ReminderPlanned { due, .. } => {
-            draft(EventType::ReminderPlanned, vec![(Field::Reason, text(due))])
-        }
+        E::ReminderPlanned { due, .. } => draft(EventType::ReminderPlanned, vec![(Field::Reason, text(due))]),
         E::ReminderReached { .. } => None,
         E::ReminderSkipped { name, reason, .. } => {
             let own = vec![(Field::ReminderStep, text(name)), (Field::Reason, text(reason))];
@@ -98,10 +89,7 @@ fn of_request(state: &PaymentRequest, event: &payment_request::Event) -> Option<
                 Source::Transfer(_) => "transfer",
                 Source::Attempt(_) => "attempt",
             };
-            let own = vec![
-                (Field::AllocationAmount, Value::Money(*amount)),
-                (Field::AllocationSource, text(source)),
-            ];
+            let own = vec![(Field::AllocationAmount, Value::Money(*amount)), (Field::AllocationSource, text(source))];
             let partly = outstanding.is_positive();
             let paid = EventType::PaymentRequestPaid;
             draft(if partly { EventType::PaymentRequestPartiallyPaid } else { paid }, own)
@@ -141,9 +129,7 @@ fn of_transfer(state: &Transfer, event: &transfer::Event) -> Draft {
             let own = vec![(Field::TransferCredit, Value::Money(*credit))];
             (EventType::TransferMatched, request, own)
         }
-        E::TaskOpened { doubt, .. } => {
-            (EventType::TaskOpened, None, vec![(Field::Reason, text(doubt.text()))])
-        }
+        E::TaskOpened { doubt, .. } => (EventType::TaskOpened, None, vec![(Field::Reason, text(doubt.text()))]),
     };
     let mut facts = transfer_facts(state);
     facts.extend(own);

@@ -33,11 +33,14 @@ pub enum StepError {
     Bug(String),
 }
 
+/// New states by entity, with their versions.
+pub(super) type States = BTreeMap<EntityId, (u64, Entity)>;
+
 /// The working copies of a step.
 pub(super) struct Step<'a> {
     lane: &'a Lane,
     context: Context<'a>,
-    touched: BTreeMap<EntityId, (u64, Entity)>,
+    touched: States,
     commit: Commit,
     told: usize,
 }
@@ -49,9 +52,7 @@ impl<'a> Step<'a> {
     }
 
     /// Runs the command and gives the record and the new states.
-    pub(super) fn run(
-        mut self, tell: &Tell,
-    ) -> Result<(Commit, BTreeMap<EntityId, (u64, Entity)>), StepError> {
+    pub(super) fn run(mut self, tell: &Tell) -> Result<(Commit, States), StepError> {
         self.handle(tell).map_err(|error| match error {
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
@@ -101,10 +102,8 @@ impl<'a> Step<'a> {
 
     /// Applies and stores an event, and publishes it if it is public.
     fn record(&mut self, id: EntityId, event: Event) -> Result<Option<Published>, StepError> {
-        let (version, entity) = self
-            .touched
-            .get_mut(&id)
-            .ok_or_else(|| StepError::Bug(format!("{id} decided without being there")))?;
+        let (version, entity) =
+            self.touched.get_mut(&id).ok_or_else(|| StepError::Bug(format!("{id} decided without being there")))?;
         *version += 1;
         entity.apply(&event);
         let draft = publish::draft(id, entity, &event);
@@ -160,9 +159,7 @@ impl<'a> Step<'a> {
                         }
                         (*channel, Some(template.clone()), Recipient::Customer(customer))
                     }
-                    Action::Tell { channel, template, recipient } => {
-                        (*channel, template.clone(), recipient.clone())
-                    }
+                    Action::Tell { channel, template, recipient } => (*channel, template.clone(), recipient.clone()),
                 };
                 self.deliver(channel, template, recipient, Guard::None, event, &cause)?;
             }
@@ -184,8 +181,8 @@ impl<'a> Step<'a> {
     }
 
     fn deliver(
-        &mut self, channel: Channel, template: Option<String>, recipient: Recipient, guard: Guard,
-        event: &Published, cause: &str,
+        &mut self, channel: Channel, template: Option<String>, recipient: Recipient, guard: Guard, event: &Published,
+        cause: &str,
     ) -> Result<(), StepError> {
         let place = self.commit.deliveries.len();
         if place >= limits::STEP_DELIVERIES_MAX {
@@ -207,9 +204,7 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    fn carry(
-        &mut self, entity: EntityId, effect: Effect, event: Option<&Published>,
-    ) -> Result<(), StepError> {
+    fn carry(&mut self, entity: EntityId, effect: Effect, event: Option<&Published>) -> Result<(), StepError> {
         match effect {
             Effect::ArmTimer { purpose, due, generation } => {
                 let tenant = self.context.tenant.clone();
@@ -217,8 +212,7 @@ impl<'a> Step<'a> {
                 Ok(())
             }
             Effect::Send { channel, template, recipient, guard } => {
-                let event = event
-                    .ok_or_else(|| StepError::Bug(format!("{entity} sends without a public event")))?;
+                let event = event.ok_or_else(|| StepError::Bug(format!("{entity} sends without a public event")))?;
                 let event = event.clone();
                 self.deliver(channel, Some(template), recipient, guard, &event, "scenario")
             }

@@ -85,6 +85,7 @@ impl Command {
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Rejection {
     #[error("the payment request is not known")]
     Unknown,

@@ -25,9 +25,7 @@ impl Machine for PaymentRequest {
         match command {
             Command::Issue(_) => Ok(Decision::default()), // Handled above.
             Command::Allocate { source, amount } => allocate(self, terms, *source, *amount, context),
-            Command::ReminderDue { generation, due } => {
-                Ok(reminders::due(self, terms, *generation, *due, context))
-            }
+            Command::ReminderDue { generation, due } => Ok(reminders::due(self, terms, *generation, *due, context)),
             Command::OverdueDue { due } => Ok(overdue_due(self, *due, context)),
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
@@ -44,9 +42,7 @@ fn issue(state: &PaymentRequest, terms: &Terms, context: &Context<'_>) -> Decide
     if let Some(recorded) = &state.terms {
         return match difference(recorded, terms) {
             None => Ok(Decision::default()), // The same file again.
-            Some((field, recorded, received)) => {
-                Err(Rejection::AlreadyIssuedWith { field, recorded, received })
-            }
+            Some((field, recorded, received)) => Err(Rejection::AlreadyIssuedWith { field, recorded, received }),
         };
     }
     if !terms.amount.is_positive() {
@@ -81,9 +77,7 @@ fn difference(recorded: &Terms, received: &Terms) -> Option<(&'static str, Strin
         .or_else(|| compare("description", recorded.description.clone(), received.description.clone()))
 }
 
-fn allocate(
-    state: &PaymentRequest, terms: &Terms, source: Source, amount: Money, context: &Context<'_>,
-) -> Decided {
+fn allocate(state: &PaymentRequest, terms: &Terms, source: Source, amount: Money, context: &Context<'_>) -> Decided {
     match state.allocations.get(&source) {
         Some(recorded) if *recorded == amount => return Ok(Decision::default()), // The same again.
         Some(recorded) => return Err(Rejection::AllocationDiffers { recorded: *recorded }),
@@ -129,9 +123,7 @@ fn overdue_due(state: &PaymentRequest, due: Timestamp, context: &Context<'_>) ->
     }
 }
 
-fn report_attempt(
-    state: &PaymentRequest, terms: &Terms, report: &AttemptReport, context: &Context<'_>,
-) -> Decided {
+fn report_attempt(state: &PaymentRequest, terms: &Terms, report: &AttemptReport, context: &Context<'_>) -> Decided {
     let AttemptReport { attempt, amount, result } = report;
     same_currency(terms, *amount)?;
     let (succeeded, reason_code) = match result {

@@ -12,8 +12,7 @@ use crate::values::Timestamp;
 
 /// Arms the first step from `from` on, and passes over those that are too late.
 pub(super) fn plan(
-    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, from: u16,
-    context: &Context<'_>,
+    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, from: u16, context: &Context<'_>,
 ) {
     let Some(scenario) = scenario(terms, context) else { return };
     let generation = state.reminders.generation.wrapping_add(1);
@@ -90,8 +89,6 @@ fn passed_over(
         return Some(format!("{} hours late", late_ms / 3_600_000));
     }
     let later = scenario.steps().iter().skip(usize::from(step) + 1);
-    let collapsed = later
-        .take_while(|other| other.due(terms, &context.policies.zone) <= context.now)
-        .last()?;
+    let collapsed = later.take_while(|other| other.due(terms, &context.policies.zone) <= context.now).last()?;
     Some(format!("collapsed into step {}", collapsed.name))
 }

@@ -11,6 +11,7 @@ use crate::values::{Timestamp, Zone};
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ScenarioError {
     #[error("a scenario has 1 to {0} steps")]
     StepCount(usize),

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{
-    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference,
-    Timestamp, TransferId,
+    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId,
 };
 
 /// What was agreed when it was issued. It never changes.

@@ -11,6 +11,7 @@ use crate::limits;
 
 /// Why a rule book was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum RuleError {
     #[error("rule '{0}' stands twice")]
     Duplicate(String),

@@ -71,6 +71,7 @@ pub enum Condition {
 
 /// Why a condition was refused when it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ConditionError {
     #[error("'{path}' is {field}, compared with {literal}")]
     TypeDiffers {
@@ -190,9 +191,9 @@ impl Condition {
                 Truth::False => Truth::True,
                 Truth::Unknown => Truth::Unknown,
             },
-            Condition::Compare(field, operator, literal) => leaf(*field, event, trace, |value| {
-                compare(value, literal).map(|ordering| operator.holds(ordering))
-            }),
+            Condition::Compare(field, operator, literal) => {
+                leaf(*field, event, trace, |value| compare(value, literal).map(|ordering| operator.holds(ordering)))
+            }
             Condition::OneOf(field, literals) => leaf(*field, event, trace, |value| {
                 Some(literals.iter().any(|literal| compare(value, literal) == Some(Ordering::Equal)))
             }),
@@ -213,10 +214,7 @@ fn same_kind(field: Field, value: &Value) -> Result<(), ConditionError> {
     Err(ConditionError::TypeDiffers { path, field: kind, literal })
 }
 
-fn leaf(
-    field: Field, event: &Published, trace: &mut Vec<Leaf>,
-    holds: impl Fn(&Value) -> Option<bool>,
-) -> Truth {
+fn leaf(field: Field, event: &Published, trace: &mut Vec<Leaf>, holds: impl Fn(&Value) -> Option<bool>) -> Truth {
     let value = event.fact(field);
     let truth = value.and_then(holds).map_or(Truth::Unknown, Truth::of);
     trace.push(Leaf { field, value: value.cloned(), truth });
@@ -229,9 +227,7 @@ fn compare(value: &Value, literal: &Value) -> Option<Ordering> {
         (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
         (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
         (Value::Truth(a), Value::Truth(b)) => Some(a.cmp(b)),
-        (Value::Money(a), Value::Money(b)) => {
-            (a.currency() == b.currency()).then(|| a.minor().cmp(&b.minor()))
-        }
+        (Value::Money(a), Value::Money(b)) => (a.currency() == b.currency()).then(|| a.minor().cmp(&b.minor())),
         (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
         (Value::Instant(a), Value::Instant(b)) => Some(a.cmp(b)),
         _ => None,

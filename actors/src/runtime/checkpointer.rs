@@ -23,8 +23,7 @@ impl Checkpointer {
     /// A checkpointer that works `every` so often. A store that fails is fatal: `on_failure`
     /// ends the process, and the next start replays the log.
     pub fn new(
-        router: Arc<Router>, release: Arc<Release>, every: Duration,
-        on_failure: Arc<dyn Fn(String) + Send + Sync>,
+        router: Arc<Router>, release: Arc<Release>, every: Duration, on_failure: Arc<dyn Fn(String) + Send + Sync>,
     ) -> Self {
         Self { router, release, every, on_failure }
     }

@@ -56,10 +56,8 @@ impl Handler<Enqueue> for DeliverySupervisor {
         }
         for (name, rows) in by_lane {
             let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
-            let lane = self
-                .lanes
-                .entry(name.clone())
-                .or_insert_with(|| DeliveryLane::new(name, router, ladder).start());
+            let lane =
+                self.lanes.entry(name.clone()).or_insert_with(|| DeliveryLane::new(name, router, ladder).start());
             #[expect(clippy::disallowed_methods, reason = "rows of the outbox: the queue is on disk")]
             lane.do_send(Enqueue(rows));
         }
@@ -124,8 +122,7 @@ impl DeliveryLane {
             return;
         }
         let mut rows = Vec::new();
-        while rows.len() < STATUS_ROWS_MAX
-            && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now)
+        while rows.len() < STATUS_ROWS_MAX && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now)
         {
             rows.extend(self.waiting.pop_first().map(|(_, row)| row));
         }

@@ -160,16 +160,8 @@ async fn read_file(
     let digest = file.digest();
     let key = DirectoryKey::FileDigest(reader.tenant.clone(), digest);
     let duplicate = router.ports().directory.find(&key)?.is_some();
-    while !duplicate {
-        let (returned, rows) = blocking(file, |file| file.next_rows(limits::ROWS_IN_FLIGHT_MAX)).await?;
-        file = returned;
-        let rows = rows?;
-        if rows.is_empty() {
-            break;
-        }
-        for (row, outcome) in admit_rows(&router, &reconciliation, &reader, digest, rows).await? {
-            file.note(row, &outcome);
-        }
+    if !duplicate {
+        file = read_rows(&router, &reconciliation, &reader, digest, file).await?;
     }
     let (returned, record) = blocking(file, move |file| file.conclude(duplicate)).await?;
     let record = record?;
@@ -184,6 +176,24 @@ async fn read_file(
     Ok(record)
 }
 
+/// Reads and admits a file to its end.
+async fn read_rows(
+    router: &Arc<Router>, reconciliation: &Addr<ReconciliationSupervisor>, reader: &FeedReader, digest: [u8; 32],
+    mut file: Box<dyn IncomingFile>,
+) -> Result<Box<dyn IncomingFile>, SubmitError> {
+    loop {
+        let (returned, rows) = blocking(file, |file| file.next_rows(limits::ROWS_IN_FLIGHT_MAX)).await?;
+        file = returned;
+        let rows = rows?;
+        if rows.is_empty() {
+            return Ok(file);
+        }
+        for (row, outcome) in admit_rows(router, reconciliation, reader, digest, rows).await? {
+            file.note(row, &outcome);
+        }
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     mut file: Box<dyn IncomingFile>, work: impl FnOnce(&mut dyn IncomingFile) -> T + Send + 'static,
 ) -> Result<(Box<dyn IncomingFile>, T), SubmitError> {
@@ -196,8 +206,8 @@ async fn blocking<T: Send + 'static>(
 }
 
 async fn admit_rows(
-    router: &Arc<Router>, reconciliation: &Addr<ReconciliationSupervisor>, reader: &FeedReader,
-    digest: [u8; 32], rows: Vec<ReadRow>,
+    router: &Arc<Router>, reconciliation: &Addr<ReconciliationSupervisor>, reader: &FeedReader, digest: [u8; 32],
+    rows: Vec<ReadRow>,
 ) -> Result<Vec<(u64, RowOutcome)>, SubmitError> {
     let [d0, d1, d2, d3, d4, d5, d6, d7, ..] = digest;
     let short = u64::from_be_bytes([d0, d1, d2, d3, d4, d5, d6, d7]);
@@ -205,9 +215,7 @@ async fn admit_rows(
     for ReadRow { row, intake } in rows {
         let (router, reconciliation, reader) = (Arc::clone(router), reconciliation.clone(), reader.clone());
         let origin = Origin::File { digest: short, row };
-        let task = actix::spawn(async move {
-            admit_row(&router, &reconciliation, &reader, intake, origin).await
-        });
+        let task = actix::spawn(async move { admit_row(&router, &reconciliation, &reader, intake, origin).await });
         admitting.push((row, task));
     }
     let mut outcomes = Vec::with_capacity(admitting.len());
@@ -229,8 +237,8 @@ async fn admit_rows(
 
 /// Admits one row; gives the record's sequence, 0 when nothing had to be recorded.
 async fn admit_row(
-    router: &Arc<Router>, reconciliation: &Addr<ReconciliationSupervisor>, reader: &FeedReader,
-    intake: Intake, origin: Origin,
+    router: &Arc<Router>, reconciliation: &Addr<ReconciliationSupervisor>, reader: &FeedReader, intake: Intake,
+    origin: Origin,
 ) -> Result<u64, IntakeError> {
     let clock = &router.ports().clock;
     let command = CommandId::new(clock.now(&reader.tenant), clock.random(), 0);

@@ -13,8 +13,8 @@ use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::payment_request::{self, Terms};
 use crate::ports::PortError;
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, Date, EntityId, FrenchPool, IbanError, Money,
-    PaymentRequestId, ShortReference, TenantId, Timestamp, VirtualIban,
+    CommandId, CreditorReference, CustomerId, Date, EntityId, FrenchPool, IbanError, Money, PaymentRequestId,
+    ShortReference, TenantId, Timestamp, VirtualIban,
 };
 
 /// What a file or a call brings.
@@ -114,8 +114,8 @@ fn hash(parts: &[&str]) -> u64 {
 
 /// Makes a customer known, or brings it up to date; gives its id.
 pub async fn admit_customer(
-    router: &Arc<Router>, tenant: &TenantId, row: &CustomerRow, pool: Option<&FrenchPool>,
-    command: CommandId, origin: Origin, priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &CustomerRow, pool: Option<&FrenchPool>, command: CommandId,
+    origin: Origin, priority: Priority,
 ) -> Result<(CustomerId, Receipt), IntakeError> {
     let ports = router.ports();
     let profile = &row.profile;
@@ -143,9 +143,7 @@ pub async fn admit_customer(
     Ok((id, receipt))
 }
 
-fn next_virtual_iban(
-    router: &Arc<Router>, tenant: &TenantId, pool: &FrenchPool,
-) -> Result<VirtualIban, IntakeError> {
+fn next_virtual_iban(router: &Arc<Router>, tenant: &TenantId, pool: &FrenchPool) -> Result<VirtualIban, IntakeError> {
     let directory = &router.ports().directory;
     loop {
         let number = pool.at(directory.next_pool_index(tenant))?;
@@ -164,8 +162,8 @@ fn fingerprint_of_profile(profile: &Profile) -> u64 {
 
 /// Issues a payment request for an invoice; gives its id.
 pub async fn admit_invoice(
-    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>,
-    command: CommandId, origin: Origin, priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, command: CommandId,
+    origin: Origin, priority: Priority,
 ) -> Result<(PaymentRequestId, Receipt), IntakeError> {
     let customer = customer_of(router, tenant, row, pool, &origin, priority).await?;
     let ports = router.ports();
@@ -200,8 +198,8 @@ pub async fn admit_invoice(
 }
 
 async fn customer_of(
-    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>,
-    origin: &Origin, priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, origin: &Origin,
+    priority: Priority,
 ) -> Result<CustomerId, IntakeError> {
     if let Some(customer) = &row.customer {
         // The row's own command is the request; the customer's is derived from the row as well.
@@ -251,9 +249,8 @@ fn references(
             None => ports.directory.find_or_reserve(&key, &fresh)?,
         };
         if matches!(owner, DirectoryValue::Request(owner, _) if owner == id) {
-            let creditor = CreditorReference::of(&short.compact()).map_err(|error| {
-                SubmitError::Quarantined(format!("creditor reference of {short}: {error}"))
-            })?;
+            let creditor = CreditorReference::of(&short.compact())
+                .map_err(|error| SubmitError::Quarantined(format!("creditor reference of {short}: {error}")))?;
             return Ok((short, creditor));
         }
         index = index.wrapping_add(1);

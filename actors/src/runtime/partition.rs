@@ -11,8 +11,8 @@ use super::{Ports, SubmitError};
 use crate::delivery::Delivery;
 use crate::limits;
 use crate::partition::{
-    ArmedTimer, Checkpoint, Entity, Envelope, Lane, Preparation, Receipt, StepError, Stepped,
-    SystemFact, TriedDelivery,
+    ArmedTimer, Checkpoint, Entity, Envelope, Lane, Preparation, Receipt, StepError, Stepped, SystemFact,
+    TriedDelivery,
 };
 use crate::ports::PortError;
 use crate::rules::Published;
@@ -34,7 +34,7 @@ impl Partition {
     }
 
     /// Decides; a panic is caught, the entity reopened, and after three the command put aside.
-    fn decide(&mut self, envelope: &Envelope, fired: Option<ArmedTimer>) -> Result<Stepped, SubmitError> {
+    fn decide(&mut self, envelope: &Envelope, fired: Option<&ArmedTimer>) -> Result<Stepped, SubmitError> {
         if !self.ports.ownership.owns(self.lane.partition()) {
             return Err(SubmitError::NotOwner);
         }
@@ -42,7 +42,7 @@ impl Partition {
         let mut last = String::new();
         for _ in 0..limits::COMMAND_PANICS_MAX {
             let lane = &mut self.lane;
-            let fired = fired.clone();
+            let fired = fired.cloned();
             let attempt = AssertUnwindSafe(|| lane.step_fired(envelope, &policies, fired));
             match catch_unwind(attempt) {
                 Ok(Err(StepError::Bug(bug))) => last = bug,
@@ -106,7 +106,7 @@ impl Handler<Submit> for Partition {
     type Result = Answer;
 
     fn handle(&mut self, Submit(envelope, fired): Submit, _: &mut Self::Context) -> Answer {
-        let stepped = self.decide(&envelope, fired);
+        let stepped = self.decide(&envelope, fired.as_ref());
         self.answer(stepped)
     }
 }

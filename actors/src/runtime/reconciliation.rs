@@ -10,9 +10,7 @@ use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
-use crate::values::{
-    CommandId, CreditorReference, EntityId, Reading, ShortReference, TenantId, TransferId,
-};
+use crate::values::{CommandId, CreditorReference, EntityId, Reading, ShortReference, TenantId, TransferId};
 
 /// Routes transfers to their payer.
 pub struct ReconciliationSupervisor {

@@ -12,8 +12,7 @@ use crate::delivery::Delivery;
 use crate::limits;
 use crate::machine::{Purpose, Tell};
 use crate::partition::{
-    ArmedTimer, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact,
-    TriedDelivery,
+    ArmedTimer, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact, TriedDelivery,
 };
 use crate::ports::PortError;
 use crate::rules::Published;
@@ -125,9 +124,7 @@ impl Router {
     }
 
     /// Reads an entity, with `limit` of its newest public events.
-    pub async fn read(
-        &self, entity: EntityId, limit: usize,
-    ) -> Result<(u64, Entity, Vec<Published>), SubmitError> {
+    pub async fn read(&self, entity: EntityId, limit: usize) -> Result<(u64, Entity, Vec<Published>), SubmitError> {
         let (address, _) = self.place(entity.partition())?;
         address.send(Read(entity, limit)).await.map_err(|_| SubmitError::Stopping)?
     }
@@ -149,9 +146,7 @@ impl Router {
     }
 
     /// Records a fact of the service itself in `partition`.
-    pub async fn record_fact(
-        &self, partition: u8, tenant: &TenantId, fact: SystemFact,
-    ) -> Result<(), SubmitError> {
+    pub async fn record_fact(&self, partition: u8, tenant: &TenantId, fact: SystemFact) -> Result<(), SubmitError> {
         let (address, _) = self.place(partition)?;
         let at = self.ports.clock.now(tenant);
         address.send(RecordFact(tenant.clone(), at, fact)).await.map_err(|_| SubmitError::Stopping)?

@@ -75,13 +75,9 @@ fn record_placement(state: &Transfer, placement: &Placement) -> Decided {
         return Err(Rejection::Unknown);
     }
     Ok(Decision::of(match placement {
-        Placement::Placed { allocations, credit, explanation } => Event::Matched {
-            allocations: allocations.clone(),
-            credit: *credit,
-            explanation: explanation.clone(),
-        },
-        Placement::Doubt { doubt, candidates } => {
-            Event::TaskOpened { doubt: *doubt, candidates: candidates.clone() }
+        Placement::Placed { allocations, credit, explanation } => {
+            Event::Matched { allocations: allocations.clone(), credit: *credit, explanation: explanation.clone() }
         }
+        Placement::Doubt { doubt, candidates } => Event::TaskOpened { doubt: *doubt, candidates: candidates.clone() },
     }))
 }

@@ -36,8 +36,7 @@ type Open = BTreeMap<PaymentRequestId, OpenRequest>;
 
 /// Places a transfer of one customer on its open requests.
 pub fn place(received: &PlaceTransfer, open: &Open) -> Placement {
-    let certain: Vec<&ReferenceHit> =
-        received.hits.iter().filter(|hit| hit.reading == Reading::Exact).collect();
+    let certain: Vec<&ReferenceHit> = received.hits.iter().filter(|hit| hit.reading == Reading::Exact).collect();
     if !certain.is_empty() {
         return by_reference(received.amount, &certain, open);
     }
@@ -46,9 +45,8 @@ pub fn place(received: &PlaceTransfer, open: &Open) -> Placement {
         return by_amount(received.amount, open);
     }
     // A corrected reading needs something independent to agree: the account number or the amount.
-    let exact = |hit: &&ReferenceHit| {
-        open.get(&hit.request).is_some_and(|request| request.outstanding == received.amount)
-    };
+    let exact =
+        |hit: &&ReferenceHit| open.get(&hit.request).is_some_and(|request| request.outstanding == received.amount);
     if received.on_virtual_iban || corrected.iter().all(exact) {
         return by_reference(received.amount, &corrected, open);
     }
@@ -110,8 +108,7 @@ fn by_amount(amount: Money, open: &Open) -> Placement {
         return doubt(found, open.keys().copied());
     }
     let none = Money::zero(amount.currency());
-    let exact: Vec<(PaymentRequestId, Money)> =
-        payable.iter().filter(|(_, left)| *left == amount).copied().collect();
+    let exact: Vec<(PaymentRequestId, Money)> = payable.iter().filter(|(_, left)| *left == amount).copied().collect();
     match exact.as_slice() {
         [one] => return placed(vec![*one], none, "virtual IBAN, exact amount".into()),
         [] => {}
@@ -133,8 +130,6 @@ fn by_amount(amount: Money, open: &Open) -> Placement {
     doubt(Doubt::AmountDiffers, everyone())
 }
 
-fn placed(
-    allocations: Vec<(PaymentRequestId, Money)>, credit: Money, explanation: String,
-) -> Placement {
+fn placed(allocations: Vec<(PaymentRequestId, Money)>, credit: Money, explanation: String) -> Placement {
     Placement::Placed { allocations, credit, explanation }
 }

@@ -5,9 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{
-    CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId,
-};
+use crate::values::{CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId};
 
 /// What the bank said. It never changes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

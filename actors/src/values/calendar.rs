@@ -7,6 +7,7 @@ use super::time::Date;
 
 /// Why a calendar was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum CalendarError {
     #[error("calendar '{0}' leaves no business day in a week")]
     NoBusinessDay(String),
@@ -29,8 +30,7 @@ impl Calendar {
     /// A calendar closed on the weekdays `weekend` (1 Monday to 7 Sunday), every year on the
     /// days `fixed` (month, day), on days counted from Easter Sunday, and on single `dates`.
     pub fn new(
-        name: &str, version: u32, weekend: Vec<i8>, fixed: Vec<(i8, i8)>, easter_offsets: Vec<i32>,
-        dates: Vec<Date>,
+        name: &str, version: u32, weekend: Vec<i8>, fixed: Vec<(i8, i8)>, easter_offsets: Vec<i32>, dates: Vec<Date>,
     ) -> Result<Self, CalendarError> {
         if (1..=7).all(|day| weekend.contains(&day)) {
             return Err(CalendarError::NoBusinessDay(name.to_owned()));
@@ -95,15 +95,34 @@ pub(crate) mod tests {
     #[test]
     fn target_closes_on_the_days_the_ecb_publishes() {
         let closed: Vec<String> = (2025..=2028)
-            .flat_map(|year| (0..366).map(move |day| Date::new(year, 1, 1).unwrap().plus_days(day)).filter(move |d| d.parts().0 == year))
+            .flat_map(|year| {
+                (0..366)
+                    .map(move |day| Date::new(year, 1, 1).unwrap().plus_days(day))
+                    .filter(move |d| d.parts().0 == year)
+            })
             .filter(|date| date.weekday() < 6 && !target().is_business_day(*date))
             .map(|date| date.to_string())
             .collect();
         let expected = [
-            "2025-01-01", "2025-04-18", "2025-04-21", "2025-05-01", "2025-12-25", "2025-12-26",
-            "2026-01-01", "2026-04-03", "2026-04-06", "2026-05-01", "2026-12-25",
-            "2027-01-01", "2027-03-26", "2027-03-29",
-            "2028-04-14", "2028-04-17", "2028-05-01", "2028-12-25", "2028-12-26",
+            "2025-01-01",
+            "2025-04-18",
+            "2025-04-21",
+            "2025-05-01",
+            "2025-12-25",
+            "2025-12-26",
+            "2026-01-01",
+            "2026-04-03",
+            "2026-04-06",
+            "2026-05-01",
+            "2026-12-25",
+            "2027-01-01",
+            "2027-03-26",
+            "2027-03-29",
+            "2028-04-14",
+            "2028-04-17",
+            "2028-05-01",
+            "2028-12-25",
+            "2028-12-26",
         ];
         assert_eq!(closed, expected);
     }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// Why a contact was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ContactError {
     #[error("not an e-mail address: expected name@domain")]
     Email,
@@ -114,7 +115,8 @@ impl TryFrom<String> for PhoneNumber {
     fn try_from(text: String) -> Result<Self, ContactError> {
         // A stored number was checked when it came in; a new edition of the number plans must
         // not make it unreadable.
-        if text.starts_with('+') && text.bytes().skip(1).all(|b| b.is_ascii_digit()) && (8..=16).contains(&text.len()) {
+        if text.starts_with('+') && text.bytes().skip(1).all(|b| b.is_ascii_digit()) && (8..=16).contains(&text.len())
+        {
             Ok(Self(text))
         } else {
             Err(ContactError::Phone)
@@ -171,9 +173,18 @@ mod tests {
             assert!(EmailAddress::parse(valid).is_ok(), "{valid}");
         }
         for wrong in [
-            "", "jean", "jean@", "@example.org", "jean@localhost", "a b@example.org",
-            "a@example.org\r\nBcc: x@y.z", "\"a b\"@example.org", "a..b@example.org", "a@-x.org",
-            "Jean <a@example.org>", "a@exa_mple.org",
+            "",
+            "jean",
+            "jean@",
+            "@example.org",
+            "jean@localhost",
+            "a b@example.org",
+            "a@example.org\r\nBcc: x@y.z",
+            "\"a b\"@example.org",
+            "a..b@example.org",
+            "a@-x.org",
+            "Jean <a@example.org>",
+            "a@exa_mple.org",
         ] {
             assert!(EmailAddress::parse(wrong).is_err(), "{wrong:?}");
         }

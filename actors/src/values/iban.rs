@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// Why an account number was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IbanError {
     #[error("not an IBAN: wrong country, length or character")]
     Structure,
@@ -31,19 +32,16 @@ impl Iban {
     /// Refuses a structure that the country does not have, wrong check digits, and the check
     /// digits 00, 01 and 99, which no issuer computes although the sum agrees.
     pub fn parse(text: &str) -> Result<Self, IbanError> {
-        let compact: String = text
-            .chars()
-            .filter(|c| !c.is_whitespace() && *c != '-')
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
+        let compact: String =
+            text.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
         if matches!(compact.get(2..4), Some("00" | "01" | "99")) {
             return Err(IbanError::CheckDigits);
         }
         match compact.parse::<iban::Iban>() {
             Ok(_) => Ok(Self(compact)),
-            Err(iban::ParseIbanError::InvalidBaseIban {
-                source: iban::ParseBaseIbanError::InvalidChecksum,
-            }) => Err(IbanError::CheckDigits),
+            Err(iban::ParseIbanError::InvalidBaseIban { source: iban::ParseBaseIbanError::InvalidChecksum }) => {
+                Err(IbanError::CheckDigits)
+            }
             Err(_) => Err(IbanError::Structure),
         }
     }
@@ -136,9 +134,9 @@ pub fn french_iban(bank: &str, branch: &str, account: &str) -> Result<Iban, Iban
 
 /// The remainder by 97 of a text with letters read as 10 to 35. Source: ISO 7064.
 pub(crate) fn mod_97(text: &str) -> u32 {
-    text.chars().filter_map(|c| c.to_digit(36)).fold(0, |rest, value| {
-        if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 }
-    })
+    text.chars()
+        .filter_map(|c| c.to_digit(36))
+        .fold(0, |rest, value| if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 })
 }
 
 /// A range of French account numbers that the payment provider granted:
@@ -227,9 +225,9 @@ mod tests {
             (0..1_000).map(|at| pool.at(at).unwrap().iban().electronic().to_owned()).collect();
         assert_eq!(numbers.len(), 1_000);
         assert_eq!(pool.at(1_000), Err(IbanError::PoolEmpty(1_000)));
-        for width in 3..=10 {
-            let prefix = "0".repeat(11 - width);
-            let pool = FrenchPool::new("20041", "01005", &prefix, width as u32).unwrap();
+        for width in 3_u32..=10 {
+            let prefix = "0".repeat(11 - usize::try_from(width).unwrap());
+            let pool = FrenchPool::new("20041", "01005", &prefix, width).unwrap();
             assert_ne!(pool.at(0).unwrap(), pool.at(1).unwrap());
         }
         assert!(FrenchPool::new("20041", "01005", "42", 3).is_err());

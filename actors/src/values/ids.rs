@@ -16,6 +16,7 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Why an id was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IdError {
     #[error("not an id '{text}': expected {prefix}_ and 26 letters or digits")]
     Form { prefix: &'static str, text: String },
@@ -162,11 +163,7 @@ impl TenantId {
         let fits = (1..=32).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && text.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
-        if fits {
-            Ok(Self(text.into()))
-        } else {
-            Err(IdError::Tenant(text.chars().take(40).collect()))
-        }
+        if fits { Ok(Self(text.into())) } else { Err(IdError::Tenant(text.chars().take(40).collect())) }
     }
 
     /// The text.

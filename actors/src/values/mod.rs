@@ -16,12 +16,10 @@ pub use calendar::{Calendar, CalendarError, easter};
 pub use contact::{ContactError, EmailAddress, Language, PhoneNumber};
 pub use iban::{FrenchPool, Iban, IbanError, VirtualIban, french_iban, rib_key};
 pub use ids::{
-    AttemptId, CommandId, CustomerId, DeliveryId, EntityId, IdError, PARTITIONS, PaymentRequestId,
-    TenantId, TransferId,
+    AttemptId, CommandId, CustomerId, DeliveryId, EntityId, IdError, PARTITIONS, PaymentRequestId, TenantId,
+    TransferId,
 };
 pub use money::{Currency, DecimalMark, Money, MoneyError};
-pub use references::{
-    CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX,
-};
+pub use references::{CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX};
 pub use short_reference::{Found, Reading, ReferenceKey, ShortReference};
 pub use time::{Date, Timestamp, Zone, ZoneError};

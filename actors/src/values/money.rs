@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// Why an amount or a currency was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum MoneyError {
     #[error("unknown currency '{0}': expected an ISO 4217 code such as EUR")]
     UnknownCurrency(String),
@@ -136,10 +137,7 @@ impl Money {
             DecimalMark::Point => '.',
             DecimalMark::Comma => ',',
         };
-        let compact: String = text
-            .chars()
-            .filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}'))
-            .collect();
+        let compact: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}')).collect();
         let (negative, digits) = match compact.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, compact.strip_prefix('+').unwrap_or(&compact)),
@@ -186,9 +184,7 @@ impl Money {
         self.combine(other, i64::checked_sub)
     }
 
-    fn combine(
-        self, other: Money, operation: fn(i64, i64) -> Option<i64>,
-    ) -> Result<Money, MoneyError> {
+    fn combine(self, other: Money, operation: fn(i64, i64) -> Option<i64>) -> Result<Money, MoneyError> {
         if self.currency != other.currency {
             return Err(MoneyError::CurrencyDiffers(self.currency, other.currency));
         }

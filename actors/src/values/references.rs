@@ -13,6 +13,7 @@ pub const SYMBOLS_ISO_11649_MAX: usize = 25;
 
 /// Why a reference was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ReferenceError {
     #[error("not a creditor reference '{0}': expected RF, two check digits and up to 21 letters or digits")]
     Form(String),
@@ -33,8 +34,7 @@ impl CreditorReference {
     /// Reads any case, with or without blanks; refuses wrong check digits.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let shown = || text.chars().take(40).collect::<String>();
-        let compact: String =
-            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
+        let compact: String = text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
         let body = compact.strip_prefix("RF").ok_or_else(|| ReferenceError::Form(shown()))?;
         let fits = (3..=SYMBOLS_ISO_11649_MAX - 2).contains(&body.len())
             && body.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -75,11 +75,8 @@ impl CreditorReference {
 
     /// Every valid reference written in a text, printed in groups or not, in order.
     pub fn scan(text: &str) -> Vec<Self> {
-        let symbols: Vec<char> = text
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
+        let symbols: Vec<char> =
+            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
         let mut found = Vec::new();
         let mut at = 0;
         while let Some(window) = symbols.get(at..) {
@@ -87,11 +84,9 @@ impl CreditorReference {
                 break;
             }
             let run: String = match window {
-                ['R', 'F', a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => window
-                    .iter()
-                    .take(SYMBOLS_ISO_11649_MAX)
-                    .take_while(|c| c.is_ascii_alphanumeric())
-                    .collect(),
+                ['R', 'F', a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => {
+                    window.iter().take(SYMBOLS_ISO_11649_MAX).take_while(|c| c.is_ascii_alphanumeric()).collect()
+                }
                 _ => String::new(),
             };
             // The longest valid prefix wins: what follows may be glued to it.
@@ -178,7 +173,7 @@ impl RemittanceInformation {
     pub const STRUCTURED_MAX: usize = 20;
 
     /// Takes what a bank sent: control characters become blanks, runs of blanks become one.
-    pub fn new(structured: Vec<String>, unstructured: &str) -> Result<Self, ReferenceError> {
+    pub fn new(structured: &[String], unstructured: &str) -> Result<Self, ReferenceError> {
         if unstructured.chars().count() > Self::UNSTRUCTURED_CHARACTERS_MAX {
             return Err(ReferenceError::TooLong(Self::UNSTRUCTURED_CHARACTERS_MAX));
         }
@@ -210,7 +205,12 @@ impl RemittanceInformation {
 
 impl fmt::Debug for RemittanceInformation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RemittanceInformation({} structured, {} characters)", self.structured.len(), self.unstructured.chars().count())
+        write!(
+            f,
+            "RemittanceInformation({} structured, {} characters)",
+            self.structured.len(),
+            self.unstructured.chars().count()
+        )
     }
 }
 
@@ -220,11 +220,9 @@ mod tests {
 
     #[test]
     fn creditor_references_agree_with_the_vectors() {
-        for (body, reference) in [
-            ("539007547034", "RF18539007547034"),
-            ("INV20260042", "RF73INV20260042"),
-            ("123456", "RF97123456"),
-        ] {
+        for (body, reference) in
+            [("539007547034", "RF18539007547034"), ("INV20260042", "RF73INV20260042"), ("123456", "RF97123456")]
+        {
             assert_eq!(CreditorReference::of(body).unwrap().as_str(), reference);
             assert_eq!(CreditorReference::parse(&reference.to_lowercase()).unwrap().body(), body);
         }
@@ -257,8 +255,8 @@ mod tests {
 
     #[test]
     fn remittance_text_is_flattened_and_bounded() {
-        let text = RemittanceInformation::new(vec![" RF18 ".into(), String::new()], "a\r\n\tb  c").unwrap();
+        let text = RemittanceInformation::new(&[" RF18 ".into(), String::new()], "a\r\n\tb  c").unwrap();
         assert_eq!((text.structured(), text.unstructured()), (&["RF18".to_owned()][..], "a b c"));
-        assert!(RemittanceInformation::new(vec![], &"x".repeat(1_001)).is_err());
+        assert!(RemittanceInformation::new(&[], &"x".repeat(1_001)).is_err());
     }
 }

@@ -185,13 +185,8 @@ impl TryFrom<String> for ShortReference {
     fn try_from(text: String) -> Result<Self, ReferenceError> {
         let compact: Vec<u8> =
             text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
-        let symbols: [u8; SYMBOLS] =
-            compact.try_into().map_err(|_| ReferenceError::Form(text.clone()))?;
-        if symbols.iter().all(|s| value(*s).is_some()) {
-            Ok(Self(symbols))
-        } else {
-            Err(ReferenceError::Form(text))
-        }
+        let symbols: [u8; SYMBOLS] = compact.try_into().map_err(|_| ReferenceError::Form(text.clone()))?;
+        if symbols.iter().all(|s| value(*s).is_some()) { Ok(Self(symbols)) } else { Err(ReferenceError::Form(text)) }
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 /// Why a zone or a date was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ZoneError {
     #[error("unknown time zone '{0}': expected a name such as Europe/Paris")]
     Unknown(String),
@@ -213,9 +214,7 @@ pub struct Zone {
 impl Zone {
     /// Finds a zone by its name.
     pub fn parse(name: &str) -> Result<Self, ZoneError> {
-        let zone = jiff::tz::db()
-            .get(name)
-            .map_err(|_| ZoneError::Unknown(name.chars().take(40).collect()))?;
+        let zone = jiff::tz::db().get(name).map_err(|_| ZoneError::Unknown(name.chars().take(40).collect()))?;
         Ok(Self { name: name.to_owned(), zone })
     }
 

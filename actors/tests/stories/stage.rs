@@ -7,22 +7,17 @@ use quittance_actors::customer::{self, Kind, Profile};
 use quittance_actors::delivery::{Channel, Delivery, Outcome, Recipient};
 use quittance_actors::machine::{Purpose, Tell};
 use quittance_actors::partition::{
-    ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Stepped,
-    TriedDelivery,
+    ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Stepped, TriedDelivery,
 };
-use quittance_actors::payment_request::{
-    self, Anchor, AttemptReport, AttemptResult, Scenario, Status, Step, Terms,
-};
+use quittance_actors::payment_request::{self, Anchor, AttemptReport, AttemptResult, Scenario, Status, Step, Terms};
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{PortError, Snapshots};
-use quittance_actors::rules::{
-    Action, Condition, EventType, Field, Operator, Published, Rule, RuleBook, Value,
-};
+use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Published, Rule, RuleBook, Value};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
-    AttemptId, Calendar, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark,
-    EmailAddress, EntityId, Language, Money, PaymentRequestId, PhoneNumber, Reading, ReferenceKey,
-    RemittanceInformation, ShortReference, TenantId, Timestamp, TransferId, Zone, french_iban,
+    AttemptId, Calendar, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress,
+    EntityId, Language, Money, PaymentRequestId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation,
+    ShortReference, TenantId, Timestamp, TransferId, Zone, french_iban,
 };
 
 use crate::script::Line;
@@ -99,14 +94,27 @@ fn policies() -> Policies {
     policies.card_notices_days = vec![60, 30, 7];
     policies.rules = RuleBook::new(vec![
         rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
-        rule("refund", EventType::RefundInitiated, Condition::Always(true), mail_to("accounting", "refund_initiated")),
+        rule(
+            "refund",
+            EventType::RefundInitiated,
+            Condition::Always(true),
+            mail_to("accounting", "refund_initiated"),
+        ),
         Rule {
             name: "settled".to_owned(),
             on: vec![EventType::PaymentRequestSettled],
             when: Condition::Always(true),
             then: vec![
-                Action::Tell { channel: Channel::Hook, template: None, recipient: Recipient::Endpoint("erp".to_owned()) },
-                Action::Tell { channel: Channel::File, template: None, recipient: Recipient::Feed("erp_out".to_owned()) },
+                Action::Tell {
+                    channel: Channel::Hook,
+                    template: None,
+                    recipient: Recipient::Endpoint("erp".to_owned()),
+                },
+                Action::Tell {
+                    channel: Channel::File,
+                    template: None,
+                    recipient: Recipient::Feed("erp_out".to_owned()),
+                },
             ],
         },
         rule(
@@ -267,7 +275,8 @@ impl Stage {
         let customer = self.customer(line.word(1)?, None)?;
         let id = PaymentRequestId::new(Timestamp::default(), number(&name), LANE);
         let today = self.now.date_in(&self.policies.zone);
-        let due_on = Date::parse(line.after("due").ok_or("issue needs due and a date")?).map_err(|e| e.to_string())?;
+        let due_on =
+            Date::parse(line.after("due").ok_or("issue needs due and a date")?).map_err(|e| e.to_string())?;
         let short_reference = self.short(&name);
         let terms = Terms {
             id,
@@ -344,7 +353,10 @@ impl Stage {
         let expires = line.after("expires").ok_or("card needs expires and a month")?;
         let expires_on = Date::parse(&format!("{expires}-01")).map_err(|error| error.to_string())?.month_end();
         let (token, backs_recurring) = (format!("tok_{last4}"), line.has("recurring"));
-        self.ask(Tell::Customer(id, customer::Command::AddPaymentMethod { token, last4, expires_on, backs_recurring }))
+        self.ask(Tell::Customer(
+            id,
+            customer::Command::AddPaymentMethod { token, last4, expires_on, backs_recurring },
+        ))
     }
 
     /// Moves the clock to noon of a day, firing timers at their time, or all late after an outage.
@@ -470,7 +482,9 @@ impl Stage {
                 Channel::File => "file",
             };
             let to = match &delivery.recipient {
-                Recipient::Customer(id) => self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone()),
+                Recipient::Customer(id) => {
+                    self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone())
+                }
                 Recipient::List(name) | Recipient::Endpoint(name) | Recipient::Feed(name) => Some(name.clone()),
                 Recipient::StatusExport => None,
             };

@@ -3,6 +3,8 @@
 //!
 //! The lower bound writes and syncs the same bytes in as many syncs, in the same run.
 
+#![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -105,11 +107,17 @@ async fn measure(folder: &std::path::Path, events: u64, in_flight: usize) -> any
     let count = waits_us.len();
     let rate = per_second(count, seconds);
     let bare_rate = per_second(usize::try_from(records).unwrap_or(usize::MAX), bound);
-    println!("W1 ingest: {count} commands, {} customers, {} requests, {in_flight} under way", world.customers, world.requests);
+    println!(
+        "W1 ingest: {count} commands, {} customers, {} requests, {in_flight} under way",
+        world.customers, world.requests
+    );
     println!("  events/s        {rate:>12.0}");
     println!("  ack p50 / p99   {:>9.2} / {:.2} ms", ms(at(500)), ms(at(990)));
     println!("  CPU per event   {:>12.2} µs", per_event(cpu, count));
-    println!("  log per record  {:>12.0} bytes ({records} records, {syncs} syncs)", per_event(bytes, usize::try_from(records).unwrap_or(1)));
+    println!(
+        "  log per record  {:>12.0} bytes ({records} records, {syncs} syncs)",
+        per_event(bytes, usize::try_from(records).unwrap_or(1))
+    );
     println!("  delivered       {:>12}", sink.delivered.load(Ordering::Relaxed));
     println!("  peak memory     {:>12} kB", peak_kb());
     println!("  bare append+sync of the same bytes: {bare_rate:.0} records/s; ratio {:.3}", rate / bare_rate);
@@ -124,17 +132,14 @@ struct World {
     start: Timestamp,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn per_second(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds.max(1e-9)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn per_event(total: u64, count: usize) -> f64 {
     total as f64 / count.max(1) as f64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn ms(us: u64) -> f64 {
     us as f64 / 1_000.0
 }

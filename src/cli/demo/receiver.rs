@@ -22,9 +22,8 @@ impl Receiver {
     pub(super) fn start() -> anyhow::Result<Self> {
         let key: Key = Arc::default();
         let shared = web::Data::new(Arc::clone(&key));
-        let server = HttpServer::new(move || {
-            App::new().app_data(shared.clone()).route("/hooks/erp", web::post().to(receive))
-        });
+        let server =
+            HttpServer::new(move || App::new().app_data(shared.clone()).route("/hooks/erp", web::post().to(receive)));
         let server = server.workers(1).disable_signals().bind(("127.0.0.1", 0))?;
         let address = server.addrs().first().copied();
         actix::spawn(server.run());
@@ -43,9 +42,8 @@ async fn receive(key: web::Data<Key>, request: HttpRequest, body: web::Bytes) ->
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (id, shown) = (header("webhook-id"), header("webhook-signature"));
     let timestamp_s: i64 = header("webhook-timestamp").parse().unwrap_or(0);
-    let verified = key.get().is_some_and(|key| {
-        bool::from(key.sign(id, timestamp_s, &body).as_bytes().ct_eq(shown.as_bytes()))
-    });
+    let verified =
+        key.get().is_some_and(|key| bool::from(key.sign(id, timestamp_s, &body).as_bytes().ct_eq(shown.as_bytes())));
     let event: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     let kind = event.get("type").and_then(|kind| kind.as_str()).unwrap_or("?");
     let invoice = event.pointer("/data/request/external_ref").and_then(|text| text.as_str()).unwrap_or("");

@@ -196,15 +196,27 @@ fn line(event: &Published) -> Option<String> {
         EventType::TransferMatched => {
             format!("transfer  {} matched by {}", text(Field::TransferAmount), text(Field::TransferExplanation))
         }
-        EventType::TaskOpened => format!("task      {} for a person: {}", text(Field::TransferAmount), text(Field::Reason)),
-        EventType::PaymentRequestPartiallyPaid => format!("request   {invoice} partly paid, {} left", text(Field::RequestOutstanding)),
+        EventType::TaskOpened => {
+            format!("task      {} for a person: {}", text(Field::TransferAmount), text(Field::Reason))
+        }
+        EventType::PaymentRequestPartiallyPaid => {
+            format!("request   {invoice} partly paid, {} left", text(Field::RequestOutstanding))
+        }
         EventType::PaymentRequestSettled => format!("request   {invoice} settled, reminders stopped"),
-        EventType::PaymentRequestOverdue => format!("request   {invoice} is overdue, {} open", text(Field::RequestOutstanding)),
-        EventType::CustomerCreditChanged => format!("credit    {} kept for the customer", text(Field::TransferCredit)),
+        EventType::PaymentRequestOverdue => {
+            format!("request   {invoice} is overdue, {} open", text(Field::RequestOutstanding))
+        }
+        EventType::CustomerCreditChanged => {
+            format!("credit    {} kept for the customer", text(Field::TransferCredit))
+        }
         EventType::AttemptFailed => format!("attempt   {invoice} refused: {}", text(Field::AttemptReasonCode)),
         EventType::RefundInitiated => format!("refund    {invoice} {} initiated", text(Field::RefundAmount)),
         EventType::PaymentMethodExpiring => {
-            format!("card      ending {} expires in {} days", text(Field::MethodLast4), text(Field::MethodDaysToExpiry))
+            format!(
+                "card      ending {} expires in {} days",
+                text(Field::MethodLast4),
+                text(Field::MethodDaysToExpiry)
+            )
         }
         _ => return None,
     })

@@ -25,7 +25,9 @@ pub fn configure(folder: &Path, edit: impl Fn(String) -> String) -> PathBuf {
     copy(&project().join("config"), &folder.join("config"));
     let path = folder.join("config/quittance.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let text = text.replace("listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:0\"").replace("stable_ms = 400", "stable_ms = 60");
+    let text = text
+        .replace("listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:0\"")
+        .replace("stable_ms = 400", "stable_ms = 60");
     std::fs::write(&path, edit(text)).unwrap();
     path
 }
@@ -122,7 +124,8 @@ impl Running {
     /// Writes with a given idempotency key; `None` when the process dies in the middle.
     pub fn try_post(&self, path: &str, key: &str, body: &Json) -> Option<Answer> {
         let bearer = format!("Bearer {KEY}");
-        let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", key), ("Content-Type", "application/json")];
+        let headers =
+            [("Authorization", bearer.as_str()), ("Idempotency-Key", key), ("Content-Type", "application/json")];
         call(self.address, "POST", path, &headers, body.to_string().as_bytes())
     }
 

@@ -1,0 +1,309 @@
+//! Reading `quittance.toml`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
+
+use super::reader::Section;
+use super::service::{
+    Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server, Service, SmsProvider,
+    Smtp, SmtpTls, Tenant,
+};
+
+impl Service {
+    pub(super) fn read(root: &Section<'_, '_>) -> Option<Self> {
+        let server = read_server(root)?;
+        let data = root.section("data").map(|section| {
+            let data = Data {
+                dir: section.text("dir").unwrap_or("data").to_owned(),
+                checkpoint_every_ms: milliseconds(&section, "checkpoint_every_ms", 50, 60_000, 1_000),
+            };
+            section.close();
+            data
+        });
+        let data = data.unwrap_or(Data { dir: "data".to_owned(), checkpoint_every_ms: 1_000 });
+        let email = root.section("email").map_or(Some(EmailTransport::Catch), |section| {
+            let email = read_email(&section);
+            section.close();
+            email
+        });
+        let sms = root.section("sms").map_or(Some(SmsProvider::Catch), |section| {
+            let sms = read_sms(&section);
+            section.close();
+            sms
+        });
+        let hooks = read_hooks(root);
+        let tenants = root.each("tenant", read_tenant);
+        // A tenant that could not be read must not make everything that names it wrong as well.
+        let known = Known { tenants: &tenants, complete: root.count("tenant") == tenants.len() };
+        if !root.has("tenant") {
+            let help = "a tenant is a merchant: id, name, zone, email_from".to_owned();
+            root.file().report("Q0105", 0..0, "there is no [[tenant]]", "add one", Some(help));
+        }
+        let endpoints = root.each("endpoint", |section| {
+            let (tenant, name) = (known.tenant(section), section.required("name").map(str::to_owned));
+            let url = section.parsed("url", url::Url::parse).map(|url| url.to_string());
+            let secret = read_secret(section, "secret");
+            Some(Endpoint { tenant: tenant?, name: name?, url: url?, secret: secret? })
+        });
+        let feeds = root.each("feed", |section| read_feed(section, &known));
+        let outgoing = root.each("outgoing", |section| {
+            let (tenant, name) = (known.tenant(section), section.required("name").map(str::to_owned));
+            let dir = section.required("dir").map(str::to_owned);
+            Some(Outgoing { tenant: tenant?, name: name?, dir: dir? })
+        });
+        Some(Self {
+            server,
+            data,
+            email: email?,
+            sms: sms?,
+            hooks,
+            endpoints,
+            feeds,
+            outgoing,
+            incomplete: !known.complete,
+            tenants,
+        })
+    }
+}
+
+fn milliseconds(section: &Section<'_, '_>, key: &'static str, least: i64, most: i64, default: u64) -> u64 {
+    section.integer(key, least..=most).and_then(|value| u64::try_from(value).ok()).unwrap_or(default)
+}
+
+fn read_server(root: &Section<'_, '_>) -> Option<Server> {
+    let default = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let Some(section) = root.section("server") else {
+        return Some(Server { listen: default, public_url: None });
+    };
+    let listen = section.optional("listen", |text| {
+        text.parse::<SocketAddr>().map_err(|_| "expected an address and a port, as in 127.0.0.1:8080")
+    });
+    let behind_tls_proxy = section.flag("behind_tls_proxy", false);
+    let public_url = section.optional("public_url", url::Url::parse).map(|url| url.to_string());
+    let listen = listen.unwrap_or(default);
+    if !listen.ip().is_loopback() && !behind_tls_proxy {
+        let help = "listen on 127.0.0.1, or set behind_tls_proxy = true when a proxy with TLS stands in front";
+        let why = "it would be reachable without TLS";
+        section.refuse("listen", section.span(), why, Some(help.to_owned()));
+    }
+    section.close();
+    Some(Server { listen, public_url })
+}
+
+fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
+    if !section.choice("transport", &[("catch", false), ("smtp", true)])? {
+        return Some(EmailTransport::Catch);
+    }
+    let host = section.required("host")?.to_owned();
+    let tls = section.choice(
+        "tls",
+        &[("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::None)],
+    )?;
+    let default = match tls {
+        SmtpTls::Implicit => 465,
+        SmtpTls::StartTls => 587,
+        SmtpTls::None => 25,
+    };
+    let port = section.integer("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
+    let user = section.text("user").map(str::to_owned);
+    let password = section.has("password").then(|| read_secret(section, "password")).flatten();
+    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password }))
+}
+
+fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
+    match section.choice("provider", &[("catch", 0), ("kannel", 1), ("json", 2)])? {
+        0 => Some(SmsProvider::Catch),
+        1 => Some(SmsProvider::Kannel {
+            url: section.parsed("url", url::Url::parse)?.to_string(),
+            user: section.required("user")?.to_owned(),
+            password: read_secret(section, "password")?,
+        }),
+        _ => {
+            let field = |key, default: &str| section.text(key).unwrap_or(default).to_owned();
+            Some(SmsProvider::Json {
+                url: section.parsed("url", url::Url::parse)?.to_string(),
+                header: section.text("header").unwrap_or("authorization").to_owned(),
+                key: read_secret(section, "key")?,
+                fields: [
+                    field("recipient_field", "recipient"),
+                    field("text_field", "content"),
+                    field("sender_field", "sender"),
+                    field("id_field", "tag"),
+                ],
+            })
+        }
+    }
+}
+
+fn read_hooks(root: &Section<'_, '_>) -> Hooks {
+    let mut hooks = Hooks { allow: Vec::new(), allow_http: false, timeout_ms: 15_000, retry_ms: None };
+    let Some(section) = root.section("hooks") else { return hooks };
+    for (text, span) in section.texts("allow") {
+        match text.parse() {
+            Ok(net) => hooks.allow.push(net),
+            Err(_) => section.refuse("allow", span, "expected a network such as 10.1.0.0/16", None),
+        }
+    }
+    hooks.allow_http = section.flag("allow_http", false);
+    hooks.timeout_ms = milliseconds(&section, "timeout_ms", 100, 60_000, 15_000);
+    if section.has("retry_ms") {
+        hooks.retry_ms = Some(section.integers("retry_ms").into_iter().map(|(wait, _)| wait.max(1)).collect());
+    }
+    section.close();
+    hooks
+}
+
+fn read_secret(section: &Section<'_, '_>, key: &'static str) -> Option<Secret> {
+    let table = match section.section(key) {
+        Some(table) => table,
+        None if section.has(key) => return None,
+        None => {
+            let help = format!("{key} = {{ file = \"…\" }}, {{ env = \"…\" }} or {{ value = \"…\" }}");
+            section.refuse(key, section.span(), "is missing", Some(help));
+            return None;
+        }
+    };
+    let secret = match (table.text_at("file"), table.text_at("env"), table.text_at("value")) {
+        (Some((path, span)), None, None) => match std::fs::read_to_string(path) {
+            Ok(text) => Some(Secret::new(text.trim_end())),
+            Err(error) => {
+                table.refuse("file", span, error, None);
+                None
+            }
+        },
+        (None, Some((name, span)), None) => {
+            let value = std::env::var(name).ok();
+            if value.is_none() {
+                table.refuse("env", span, format!("the variable {name} is not set"), None);
+            }
+            value.map(Secret::new)
+        }
+        (None, None, Some((value, _))) => Some(Secret::new(value)),
+        _ => {
+            let why = "exactly one of file, env and value is expected";
+            table.refuse(key, table.span(), why, None);
+            None
+        }
+    };
+    table.close();
+    secret
+}
+
+fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
+    let id = section.parsed("id", TenantId::parse);
+    let name = section.required("name").map(str::to_owned);
+    let zone = section.parsed("zone", Zone::parse);
+    let email_from = section.parsed("email_from", EmailAddress::parse);
+    let test_clock = section.optional("test_clock", Timestamp::parse);
+    let language = section.optional("language", Language::parse).unwrap_or_default();
+    let mut card_notices_days: Vec<i32> =
+        section.integers("card_notices_days").into_iter().filter_map(|(days, _)| i32::try_from(days).ok()).collect();
+    card_notices_days.sort_unstable_by(|a, b| b.cmp(a));
+    let reference_seed = section.integer("reference_seed", 0..=i64::MAX);
+    let virtual_ibans = section.section("virtual_ibans").and_then(|pool| {
+        let pool_read = read_pool(&pool);
+        pool.close();
+        pool_read
+    });
+    let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
+    let api_keys =
+        section.each("api_key", |key| Some((key.required("id")?.to_owned(), key.required("sha256")?.to_owned())));
+    Some(Tenant {
+        calendar: section.text("calendar").unwrap_or("target").to_owned(),
+        sms_from: section.text("sms_from").unwrap_or("QUITTANCE").to_owned(),
+        default_scenario: section.text("default_scenario").map(str::to_owned),
+        status_export: section.text("status_export").map(str::to_owned),
+        id: id?,
+        name: name?,
+        zone: zone?,
+        language,
+        test_clock,
+        email_from: email_from?,
+        card_notices_days,
+        reference_seed: reference_seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0),
+        virtual_ibans,
+        lists,
+        api_keys,
+    })
+}
+
+fn read_pool(section: &Section<'_, '_>) -> Option<FrenchPool> {
+    let (bank, branch) = (section.required("bank")?, section.required("branch")?);
+    let prefix = section.required("prefix")?;
+    let width = section.integer("width", 3..=10).and_then(|width| u32::try_from(width).ok())?;
+    match FrenchPool::new(bank, branch, prefix, width) {
+        Ok(pool) => Some(pool),
+        Err(error) => {
+            section.refuse("virtual_ibans", section.span(), error, None);
+            None
+        }
+    }
+}
+
+fn read_lists(section: &Section<'_, '_>) -> BTreeMap<String, Vec<EmailAddress>> {
+    let mut lists = BTreeMap::new();
+    for (name, value) in section.entries() {
+        let mut addresses = Vec::new();
+        for item in value.get_ref().as_array().into_iter().flat_map(|array| array.iter()) {
+            match item.get_ref().as_str().map(EmailAddress::parse) {
+                Some(Ok(address)) => addresses.push(address),
+                _ => section.refuse(name, item.span(), "not an e-mail address: expected name@domain", None),
+            }
+        }
+        if addresses.is_empty() {
+            section.refuse(name, value.span(), "a list has at least one e-mail address", None);
+        }
+        lists.insert(name.to_owned(), addresses);
+    }
+    lists
+}
+
+/// The tenants read so far.
+struct Known<'a> {
+    tenants: &'a [Tenant],
+    complete: bool,
+}
+
+impl Known<'_> {
+    /// The tenant that a section names.
+    fn tenant(&self, section: &Section<'_, '_>) -> Option<TenantId> {
+        if !self.complete {
+            let named = TenantId::parse(section.text("tenant")?).ok();
+            return named.filter(|id| self.tenants.iter().any(|tenant| tenant.id == *id));
+        }
+        section.parsed("tenant", |text| {
+            let found = self.tenants.iter().find(|tenant| tenant.id.as_str() == text);
+            found.map(|tenant| tenant.id.clone()).ok_or_else(|| {
+                let names = self.tenants.iter().map(|tenant| tenant.id.as_str());
+                let near = crate::diagnostics::nearest(text, names);
+                let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+                format!("there is no tenant \"{text}\"{near}")
+            })
+        })
+    }
+}
+
+fn read_feed(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Feed> {
+    let tenant = known.tenant(section);
+    let name = section.required("name").map(str::to_owned);
+    let dir = section.required("dir").map(str::to_owned);
+    let is_csv = section.choice("format", &[("camt", false), ("invoices_csv", true)])?;
+    let format = if is_csv {
+        FeedFormat::InvoicesCsv { mapping: section.required("mapping")?.to_owned() }
+    } else {
+        FeedFormat::Camt
+    };
+    let stable = section.choice("ready", &[("stable", true), ("rename", false)])?;
+    let stable_ms = milliseconds(section, "stable_ms", 10, 600_000, 2_000);
+    let ready = if stable { Ready::Stable(stable_ms) } else { Ready::Rename };
+    // A statement that does not close is refused as a whole; an invoice file row by row.
+    let default = if is_csv { "row_by_row" } else { "all_or_nothing" };
+    let words = [("row_by_row", false), ("all_or_nothing", true)];
+    let all_or_nothing = match section.has("atomicity") {
+        true => section.choice("atomicity", &words)?,
+        false => default == "all_or_nothing",
+    };
+    Some(Feed { tenant: tenant?, name: name?, dir: dir?, format, ready, all_or_nothing })
+}
