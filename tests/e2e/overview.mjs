@@ -1,0 +1,123 @@
+// Watches the demo's overview in a real browser: figures move by themselves, every page is
+// accessible in light and dark and on a narrow screen, and nothing breaks the content policy.
+//
+//   node tests/e2e/overview.mjs target/debug/quittance [folder for pictures]
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const [binary, pictures] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const failures = [];
+let checks = 0;
+function check(what, holds, detail = '') {
+  checks += 1;
+  console.log(`${holds ? 'ok' : 'FAILED'}  ${what}${holds ? '' : `  ${detail}`}`);
+  if (!holds) failures.push(what);
+}
+
+const demo = spawn(binary, ['demo', '--port', '0'], { stdio: ['pipe', 'pipe', 'inherit'] });
+let said = '';
+const link = new Promise((resolve, reject) => {
+  demo.stdout.on('data', (chunk) => {
+    said += chunk;
+    const found = said.match(/http:\S+login=\w+/);
+    if (found) resolve(found[0]);
+  });
+  demo.on('exit', () => reject(new Error(`the demo ended:\n${said}`)));
+});
+const profile = mkdtempSync(join(tmpdir(), 'quittance-browser-'));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath,
+  headless: true,
+  viewport: { width: 1360, height: 900 },
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const page = await context.newPage();
+const broken = [];
+page.on('console', (message) => message.type() === 'error' && broken.push(message.text()));
+page.on('pageerror', (error) => broken.push(error.message));
+page.on('request', (request) => {
+  if (!/^(http:\/\/127\.0\.0\.1|data:|blob:)/.test(request.url())) broken.push(`left the machine: ${request.url()}`);
+});
+
+// axe runs in a world of its own, so that the content policy stays in force.
+async function accessible(name) {
+  const session = await context.newCDPSession(page);
+  const { frameTree } = await session.send('Page.getFrameTree');
+  const { executionContextId } = await session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id, worldName: 'axe' });
+  const run = `${axe}; axe.run(document, { iframes: false }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ')).join(', ')).join('; '))`;
+  const { result } = await session.send('Runtime.evaluate', { expression: run, contextId: executionContextId, awaitPromise: true });
+  check(`${name} is accessible`, result.value === '', result.value ?? JSON.stringify(result));
+  await session.detach();
+}
+async function picture(name) {
+  if (!pictures) return;
+  mkdirSync(pictures, { recursive: true });
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+try {
+  const url = await link;
+  const origin = new URL(url).origin;
+  await page.goto(url);
+  check('the one-time link opens the overview', (await page.textContent('h1')) === 'Collections overview');
+  const before = { received: await page.textContent('#k-received'), reminders: await page.textContent('#k-reminders') };
+  // Nothing is loaded again: the figures come by the live stream.
+  await page.evaluate(() => { window.stayed = true; });
+  await page.waitForFunction((old) => document.querySelector('#k-received').textContent !== old.received, before, { timeout: 40000 });
+  await page.waitForFunction((old) => document.querySelector('#k-reminders').textContent !== old.reminders, before, { timeout: 40000 });
+  check('money received and reminders move without loading the page again', await page.evaluate(() => window.stayed === true));
+  await page.waitForFunction(() => document.querySelectorAll('#feed li').length >= 5, null, { timeout: 40000 });
+  check('the activity list fills', true);
+  check('the live pill says so', (await page.textContent('[data-live]')).trim() === 'Live');
+  await page.waitForFunction(() => /6 of 8/.test(document.querySelector('#kpis').textContent), null, { timeout: 40000 });
+  check('six of eight transfers are matched, two wait for a person', true);
+  const deadline = Date.now() + 40000;
+  while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
+  check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
+
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/reconciliation', '/bo/messages', '/bo/files'];
+  for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 900 });
+    for (const path of paths) {
+      await page.goto(origin + path);
+      const name = `${path} ${theme} ${width}`;
+      await accessible(name);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      check(`${name} does not scroll sideways`, !wide);
+      await picture(name.replace(/\W+/g, '-'));
+    }
+  }
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto(`${origin}/bo/requests`);
+  await page.click('a.row-link >> nth=0');
+  await page.waitForSelector('.timeline li');
+  await accessible('a timeline');
+  await picture('timeline');
+  await page.goto(`${origin}/bo/messages`);
+  const mail = page.frameLocator('iframe.mail');
+  check('a caught mail shows as its reader sees it', (await mail.locator('body').textContent()).includes('Maison Dupré'));
+  await page.goto(`${origin}/bo`);
+  const clock = await page.textContent('#clock');
+  await page.click('text=+1 day');
+  await page.waitForSelector('h1');
+  check('the test clock moves by a day from the page', (await page.textContent('#clock')) !== clock);
+  check('no error in the console and nothing loaded from elsewhere', broken.length === 0, broken.join('\n'));
+} catch (error) {
+  check('the browser test ran to its end', false, `${error.stack}\n${said.slice(-1500)}`);
+} finally {
+  await context.close();
+  demo.kill('SIGINT');
+  await new Promise((resolve) => (demo.exitCode === null ? demo.once('exit', resolve) : resolve()));
+  rmSync(profile, { recursive: true, force: true });
+}
+check('the demo ends on Ctrl-C and removes its folder', /everything is removed/.test(said), said.slice(-300));
+console.log(`${checks - failures.length} passed, ${failures.length} failed`);
+process.exit(failures.length === 0 ? 0 : 1);
