@@ -82,7 +82,7 @@ pub fn routes(config: &mut ServiceConfig) {
     let headers = DefaultHeaders::new()
         .add((HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY)))
         .add(("X-Content-Type-Options", "nosniff"))
-        .add(("Referrer-Policy", "no-referrer"))
+        .add(("Referrer-Policy", "same-origin"))
         .add(("Cache-Control", "no-store"));
     config.route("/", web::get().to(home)).route("/assets/{path:.*}", web::get().to(assets::serve)).service(
         web::scope("/bo")

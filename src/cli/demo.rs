@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use quittance_actors::values::TenantId;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::client::{Client, Connection};
 use super::{samples, serve};
@@ -107,17 +106,22 @@ async fn play(options: &Options, folder: &Path, temporary: bool, started: std::t
 
 /// Moves the clock a day for every line that is typed.
 async fn wait_for_days(stage: &Stage) {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    loop {
-        match lines.next_line().await {
-            Ok(Some(_)) => {
-                let day = serde_json::json!({ "by": "1d" });
-                if let Err(error) = stage.client.post("/v1/clock/advance", &day).await {
-                    println!("{error}");
-                }
+    let (typed, mut lines) = tokio::sync::mpsc::channel(1);
+    // A thread of its own, because a read of the terminal cannot be broken off: it must not
+    // keep the end of the demo waiting.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if typed.blocking_send(line).is_err() {
+                return;
             }
-            // No terminal: the pages stay up until Ctrl-C.
-            _ => std::future::pending::<()>().await,
+        }
+    });
+    while lines.recv().await.is_some() {
+        let day = serde_json::json!({ "by": "1d" });
+        if let Err(error) = stage.client.post("/v1/clock/advance", &day).await {
+            println!("{error}");
         }
     }
+    // No terminal: the pages stay up until Ctrl-C.
+    std::future::pending::<()>().await;
 }

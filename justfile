@@ -1,0 +1,29 @@
+# Shortcuts; each is one plain command.
+
+# Everything, as the continuous check runs it.
+test:
+    scripts/test
+
+# The fast loop: the machines and their stories.
+machines:
+    cargo test -p quittance-actors
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# Lints, as the check has them.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Rewrites expectations; then read the diff.
+update-expect:
+    UPDATE_EXPECT=1 cargo test --test it
+
+# The demo.
+demo:
+    cargo run --release -- demo
+
+# The engine's figures.
+bench:
+    cargo run --release -- bench ingest
