@@ -78,6 +78,9 @@ pub trait Directory: Send + Sync {
     /// Takes entries of records that have been appended.
     fn learn(&self, entries: &[DirectoryEntry]);
 
+    /// Lets go of entries that a checkpoint has stored.
+    fn checkpointed(&self, entries: &[DirectoryEntry]);
+
     /// The next number of a tenant's pool of virtual IBANs.
     fn next_pool_index(&self, tenant: &TenantId) -> u64;
 }

@@ -7,17 +7,18 @@ use serde_json::Value as Json;
 #[derive(Args, Clone)]
 pub(super) struct Connection {
     /// Where the service is.
-    #[arg(long, env = "QUITTANCE_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, global = true, env = "QUITTANCE_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
     /// The API key.
-    #[arg(long, env = "QUITTANCE_API_KEY", hide_env_values = true)]
-    pub key: String,
+    #[arg(long, global = true, env = "QUITTANCE_API_KEY", hide_env_values = true)]
+    pub key: Option<String>,
 }
 
 /// A client of one service.
 pub(super) struct Client {
     http: reqwest::Client,
-    connection: Connection,
+    url: String,
+    key: String,
 }
 
 /// The service could not be reached.
@@ -32,13 +33,14 @@ impl Client {
         // One provider of cryptography in the process; a second start keeps the first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { http, connection })
+        let key = connection.key.ok_or_else(|| anyhow::Error::msg("say --key or set QUITTANCE_API_KEY"))?;
+        Ok(Self { http, url: connection.url, key })
     }
 
     fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}{path}", self.connection.url.trim_end_matches('/'));
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let random = crate::digest::hex(&crate::clock::random_bytes::<16>());
-        self.http.request(method, url).bearer_auth(&self.connection.key).header("Idempotency-Key", random)
+        self.http.request(method, url).bearer_auth(&self.key).header("Idempotency-Key", random)
     }
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Json> {
@@ -56,7 +58,7 @@ impl Client {
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Json> {
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(_) => return Err(Unreachable { url: self.connection.url.clone() }.into()),
+            Err(_) => return Err(Unreachable { url: self.url.clone() }.into()),
         };
         let status = answer.status();
         let json: Json = answer.json().await.unwrap_or_default();

@@ -82,7 +82,7 @@ async fn play(options: &Options, folder: &Path, temporary: bool, started: std::t
     println!("  API            {base}/v1/   key {}", fresh.api_key);
     println!("  Drop a file    {}", folder.join("data/erp/in").display());
     println!();
-    let connection = Connection { url: base, key: fresh.api_key };
+    let connection = Connection { url: base, key: Some(fresh.api_key) };
     let stage = Stage { client: Client::new(connection)?, tenant, folder: folder.to_owned() };
     let narrator = actix::spawn(story::narrate(Arc::clone(&app), stage.tenant.clone(), started));
     let ending = async {

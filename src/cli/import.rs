@@ -38,8 +38,9 @@ async fn import(options: &Options) -> anyhow::Result<u8> {
         .append_pair("feed", &options.feed)
         .append_pair("name", name)
         .finish();
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+    let bar = ProgressBar::new(u64::try_from(bytes.len())?);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:32} {percent:>3} %  {msg}  {elapsed}, {eta} left")
+    {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -53,7 +54,9 @@ async fn import(options: &Options) -> anyhow::Result<u8> {
         match state.get("state").and_then(Json::as_str) {
             Some("finished") => break state.get("report").cloned().unwrap_or_default(),
             Some("reading") => {
-                let rows = state.get("rows").and_then(Json::as_u64).unwrap_or(0);
+                let count = |key: &str| state.get(key).and_then(Json::as_u64).unwrap_or(0);
+                let rows = count("rows");
+                bar.set_position(count("bytes"));
                 bar.set_message(format!("{name}: {rows} rows read"));
             }
             _ => bar.set_message(format!("{name}: waiting until it rests")),

@@ -81,6 +81,10 @@ impl<R: BufRead + Send> Reader for Camt<R> {
             }
         }
     }
+
+    fn bytes_read(&self) -> u64 {
+        self.xml.get_ref().place().bytes
+    }
 }
 
 impl<R: BufRead> Camt<R> {

@@ -63,6 +63,10 @@ impl<R: Read + Send> Reader for InvoicesCsv<R> {
             }
         }
     }
+
+    fn bytes_read(&self) -> u64 {
+        self.records.position().byte()
+    }
 }
 
 impl<R: Read> InvoicesCsv<R> {

@@ -36,4 +36,7 @@ pub enum Item {
 pub trait Reader: Send {
     /// The next item; `None` at the end. An error ends the file: nothing after it can be read.
     fn next(&mut self) -> Option<Result<Item, FieldError>>;
+
+    /// Bytes read so far, after decoding.
+    fn bytes_read(&self) -> u64;
 }

@@ -19,7 +19,7 @@ pub struct StoreDirectory {
 
 #[derive(Default)]
 struct Recent {
-    /// Learned or reserved in this process. An entry is small, and a start empties it.
+    /// Learned or reserved since the last checkpoint.
     entries: HashMap<DirectoryKey, DirectoryValue>,
     pools: BTreeMap<TenantId, u64>,
 }
@@ -46,10 +46,17 @@ impl Directory for StoreDirectory {
     }
 
     fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<DirectoryValue, PortError> {
+        // Under the lock from the first look to the last: an entry that moves into the store in
+        // between must not be reserved a second time.
+        let mut recent = self.recent.lock();
+        if let Some(known) = recent.entries.get(key) {
+            return Ok(*known);
+        }
         if let Some(known) = self.stored(key)? {
             return Ok(known);
         }
-        Ok(*self.recent.lock().entries.entry(key.clone()).or_insert(*value))
+        recent.entries.insert(key.clone(), *value);
+        Ok(*value)
     }
 
     fn learn(&self, entries: &[DirectoryEntry]) {
@@ -59,6 +66,13 @@ impl Directory for StoreDirectory {
         let mut recent = self.recent.lock();
         for (key, value) in entries {
             recent.entries.insert(key.clone(), *value);
+        }
+    }
+
+    fn checkpointed(&self, entries: &[DirectoryEntry]) {
+        let mut recent = self.recent.lock();
+        for (key, _) in entries {
+            recent.entries.remove(key);
         }
     }
 

@@ -166,8 +166,9 @@ impl IncomingFile for ClaimedFile {
                 }
             }
         }
+        let bytes = reader.bytes_read().min(self.bytes_total);
         self.reader = Some(reader);
-        let progress = Progress { rows: self.report.rows, bytes: 0, bytes_total: self.bytes_total };
+        let progress = Progress { rows: self.report.rows, bytes, bytes_total: self.bytes_total };
         let Report { tenant, feed, sha256, .. } = &self.report;
         self.activity.reading(tenant, feed, &self.name, sha256, progress);
         Ok(rows)

@@ -72,6 +72,7 @@ impl Directory for Fake {
         Ok(*value)
     }
     fn learn(&self, _: &[DirectoryEntry]) {}
+    fn checkpointed(&self, _: &[DirectoryEntry]) {}
     fn next_pool_index(&self, _: &TenantId) -> u64 {
         0
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::golden::project;
 use crate::support::peers::{HookReceiver, Kannel, mails, smtp_server};
-use crate::support::running::{Running, configure, drop_file, sample};
+use crate::support::running::{BINARY, KEY, Running, configure, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
 
 const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
@@ -305,6 +305,43 @@ fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
     assert!(hooks.received().len() <= before + 1);
     let metrics = running.get("/metrics").text();
     assert!(metrics.contains("quittance_deliveries_total{channel=\"hook\",outcome=\"dead\"} 1"), "{metrics}");
+}
+
+#[test]
+fn the_command_line_imports_a_file_and_moves_the_clock() {
+    let (scratch, running) = sample("cli", |text| text);
+    let quittance = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(BINARY);
+        command
+            .args(arguments)
+            .env("QUITTANCE_URL", format!("http://{}", running.address))
+            .env("QUITTANCE_API_KEY", KEY);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let file = scratch.path().join("invoices.csv");
+    std::fs::write(&file, INVOICES).unwrap();
+    let path = file.to_str().unwrap();
+    let (code, said) = quittance(&["import", "--feed", "invoices", path]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("invoices.csv: accepted: 3 read: 3 new"), "{said}");
+    std::fs::write(&file, INVOICES.replace("120,00", "12O,00")).unwrap();
+    let (code, said) = quittance(&["import", "--feed", "invoices", path]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("line 2, column 7, montant: \"12O,00\""), "{said}");
+    let (_, said) = quittance(&["import", "--feed", "invoces", path]);
+    assert!(said.contains("there is no feed \"invoces\""), "{said}");
+    let (code, said) = quittance(&["clock", "advance", "30d"]);
+    assert!(code == Some(0) && said.contains("2026-04-01T08:00:00Z"), "{said}");
+    assert!(quittance(&["clock", "show"]).1.contains("2026-04-01T08:00:00Z"));
+    let (_, said) = quittance(&["clock", "advance", "soon"]);
+    assert!(said.contains("expected a number and d, h, m or s"), "{said}");
+    drop(running);
+    let nobody = std::process::Command::new(BINARY)
+        .args(["clock", "show", "--url", "http://127.0.0.1:9", "--key", "x"])
+        .output()
+        .unwrap();
+    assert_eq!(nobody.status.code(), Some(4), "not reachable has its own exit code");
 }
 
 #[test]

@@ -62,7 +62,13 @@ impl Checkpointer {
             let snapshots = Arc::clone(&router.ports().snapshots);
             let (partitions, checkpoints): (Vec<_>, Vec<_>) = gathered.into_iter().unzip();
             let count = checkpoints.len();
-            let written = tokio::task::spawn_blocking(move || snapshots.write(&checkpoints, position)).await;
+            let directory = Arc::clone(&router.ports().directory);
+            let written = tokio::task::spawn_blocking(move || {
+                snapshots.write(&checkpoints, position)?;
+                checkpoints.iter().for_each(|checkpoint| directory.checkpointed(&checkpoint.directory));
+                Ok::<(), crate::ports::PortError>(())
+            })
+            .await;
             match written {
                 Ok(Ok(())) => {}
                 Ok(Err(failure)) => {
