@@ -67,13 +67,26 @@ pub trait Snapshots: Send + Sync {
     fn write(&self, checkpoints: &[Checkpoint], position: u64) -> Result<(), PortError>;
 }
 
+/// What [`Directory::find_or_reserve`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It is recorded.
+    Known(DirectoryValue),
+    /// It is reserved, by this caller or another one, and must be released.
+    Reserved(DirectoryValue),
+}
+
 /// Lookups across partitions: which customer owns an account number, what a reference means.
 pub trait Directory: Send + Sync {
-    /// Finds what a key means.
+    /// Finds what a key means; a reservation means nothing yet.
     fn find(&self, key: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError>;
 
     /// Finds what a key means, or reserves `value` for it. Two callers at once get the same.
-    fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<DirectoryValue, PortError>;
+    fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<Found, PortError>;
+
+    /// Gives a reservation back. What was recorded meanwhile stays; what was not, is free again
+    /// when the last of its holders has let go.
+    fn release(&self, key: &DirectoryKey);
 
     /// Takes entries of records that have been appended.
     fn learn(&self, entries: &[DirectoryEntry]);

@@ -1,7 +1,7 @@
 //! Customers.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::customer::{Command, Kind, Profile};
+use quittance_actors::customer::{Command, Gives, Kind, Profile};
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
@@ -10,6 +10,7 @@ use quittance_actors::values::{CustomerId, Date, EmailAddress, EntityId, Languag
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
+use super::idempotency::fingerprint;
 use super::{App, Problem, Shared, created, entity_id, page_query, tenant, views};
 use crate::store::List;
 
@@ -43,7 +44,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
     let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
-    let row = CustomerRow { profile };
+    let row = CustomerRow { profile, gives: Gives::ALL };
     let (id, _) = admit_customer(
         &service.router,
         &tenant,
@@ -74,7 +75,7 @@ async fn view(app: &App, tenant: &TenantId, id: CustomerId) -> Result<Json, Prob
 pub(super) async fn owned(app: &App, tenant: &TenantId, id: EntityId) -> bool {
     // An id is 128 bits and never shown to another tenant, but a guess must not help.
     let history = app.service.router.read(id, 1).await;
-    history.is_ok_and(|(_, _, events)| events.iter().all(|event| event.tenant == *tenant))
+    history.is_ok_and(|(_, _, events)| !events.is_empty() && events.iter().all(|event| event.tenant == *tenant))
 }
 
 pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -140,7 +141,7 @@ pub(super) async fn add_payment_method(
     };
     view(&app, &tenant, id).await?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
-    let fingerprint = xxhash_rust::xxh3::xxh3_64(&bytes);
+    let fingerprint = fingerprint(&request, &bytes);
     let command = Command::AddPaymentMethod { token, last4, expires_on, backs_recurring };
     let tell = Tell::Customer(id, command);
     app.service.router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;

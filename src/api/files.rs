@@ -1,12 +1,15 @@
 //! Files: upload into a watched directory, and what became of them.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Problem, Shared, tenant};
-use crate::{assemble, clock, digest};
+use crate::{assemble, clock, digest, watch};
 
 /// Bytes of one uploaded file.
 const FILE_BYTES_MAX: u64 = 2 << 30;
@@ -37,8 +40,10 @@ pub(super) async fn upload(
     let feed = query.get("feed").ok_or_else(|| Problem::bad_request("say feed=NAME in the query"))?;
     let name = query.get("name").map_or("upload", String::as_str);
     let plain = !name.is_empty() && name.len() <= 120 && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
-    if !plain {
-        return Err(Problem::bad_request("name is a file name of 1 to 120 bytes without separators"));
+    if !plain || watch::is_unfinished(name) {
+        return Err(Problem::bad_request(
+            "name is a file name of 1 to 120 bytes without separators, and without the ending of an unfinished file",
+        ));
     }
     let watched = assemble::feeds(&app.service.config)
         .into_iter()
@@ -46,23 +51,48 @@ pub(super) async fn upload(
         .ok_or_else(|| Problem::not_found(format!("there is no feed \"{feed}\"")))?;
     let random: [u8; 8] = clock::random_bytes();
     let aside = watched.folder.join(format!(".upload-{}.part", digest::hex(&random)));
+    let aside = Aside(aside);
     let disk = |error: std::io::Error| Problem::overloaded(format!("the directory cannot be written: {error}"));
-    let mut file = tokio::fs::File::create(&aside).await.map_err(disk)?;
+    let mut file = tokio::fs::File::create(&aside.0).await.map_err(disk)?;
     let mut size = 0_u64;
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| Problem::bad_request(format!("the upload broke off: {error}")))?;
         size += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         if size > FILE_BYTES_MAX {
-            let _ = tokio::fs::remove_file(&aside).await;
             return Err(Problem::bad_request("the file is larger than 2 GiB"));
         }
         file.write_all(&chunk).await.map_err(disk)?;
     }
     file.sync_all().await.map_err(disk)?;
     drop(file);
-    let path = aside.clone();
-    let sha256 = tokio::task::spawn_blocking(move || digest::sha256_of(std::fs::File::open(path)?)).await;
-    let sha256 = sha256.map_err(|_| Problem::overloaded("the service is stopping"))?.map_err(disk)?;
-    tokio::fs::rename(&aside, watched.folder.join(name)).await.map_err(disk)?;
+    let name = name.to_owned();
+    let placed = tokio::task::spawn_blocking(move || {
+        let sha256 = digest::sha256_of(std::fs::File::open(&aside.0)?)?;
+        place(&aside.0, &watched.folder, &name)?;
+        Ok(sha256)
+    });
+    let sha256 = placed.await.map_err(|_| Problem::overloaded("the service is stopping"))?.map_err(disk)?;
     Ok(HttpResponse::Accepted().json(json!({ "sha256": digest::hex(&sha256), "feed": feed, "bytes": size })))
+}
+
+/// An upload that is not complete; it is removed with this.
+struct Aside(PathBuf);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0); // It has its final name as well, or is of no use.
+    }
+}
+
+/// Gives a complete file its name, durably; never that of another one that still waits.
+fn place(aside: &Path, folder: &Path, name: &str) -> io::Result<()> {
+    let numbered = (2_u32..).map(|number| format!("{number}-{name}"));
+    for name in std::iter::once(name.to_owned()).chain(numbered) {
+        match std::fs::hard_link(aside, folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
+    std::fs::File::open(folder)?.sync_all()
 }

@@ -1,6 +1,7 @@
 //! Payment requests.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::customer::Gives;
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
@@ -11,6 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
+use super::idempotency::fingerprint;
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::export;
 use crate::store::List;
@@ -43,7 +45,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         return Err(Problem::bad_request("the body cannot be used"));
     };
     let row = InvoiceRow {
-        customer: customer.map(|profile| CustomerRow { profile }),
+        customer: customer.map(|profile| CustomerRow { profile, gives: Gives::ALL }),
         customer_ref,
         external_ref,
         amount,
@@ -176,7 +178,7 @@ async fn write(
 ) -> Result<HttpResponse, Problem> {
     view(app, tenant, id).await?;
     let held = app.keys.hold(request, tenant, bytes)?;
-    let fingerprint = xxhash_rust::xxh3::xxh3_64(bytes);
+    let fingerprint = fingerprint(request, bytes);
     let tell = Tell::PaymentRequest(id, command);
     let router = &app.service.router;
     router.submit(tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;

@@ -59,13 +59,22 @@ impl Email {
             Err(error) => return never(error),
         };
         match self.transport.send(mime).await {
-            Ok(answer) => {
-                let detail = answer.first_line().unwrap_or_default().chars().take(200).collect();
-                Verdict::Accepted { detail }
-            }
-            Err(error) if error.is_permanent() => never(format!("refused by the relay: {error}")),
-            Err(error) => later(format!("relay: {error}")),
+            Ok(answer) => Verdict::Accepted { detail: format!("relay answered {}", answer.code()) },
+            Err(error) if error.is_permanent() => never(format!("refused by the relay: {}", plain(&error))),
+            Err(error) => later(format!("relay: {}", plain(&error))),
         }
+    }
+}
+
+/// What went wrong, without the relay's words: they repeat the recipient's address.
+fn plain(error: &lettre::transport::smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("status {code}"),
+        None if error.is_timeout() => "it did not answer in time".to_owned(),
+        None if error.is_tls() => "the TLS session could not be opened".to_owned(),
+        None if error.is_response() => "its answer is not SMTP".to_owned(),
+        None if error.is_client() => "the session could not be started".to_owned(),
+        None => "it cannot be reached, or the connection broke".to_owned(),
     }
 }
 

@@ -40,6 +40,7 @@ fn unmapped(address: IpAddr) -> IpAddr {
 fn is_metadata(address: IpAddr) -> bool {
     address == IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))
         || address == IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200))
+        || address == IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16))
         || address == IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))
 }
 

@@ -102,6 +102,7 @@ impl<R: BufRead> Camt<R> {
     fn step(&mut self) -> Result<(), FieldError> {
         self.buffer.clear();
         let mut buffer = std::mem::take(&mut self.buffer);
+        self.xml.get_ref().pace().record();
         let event = self.xml.read_event_into(&mut buffer).map_err(|error| {
             self.wrong(match error {
                 quick_xml::Error::Io(error) => error.to_string(),
@@ -187,8 +188,8 @@ impl<R: BufRead> Camt<R> {
                 }
             }
             [_, "Ntry", "NtryDtls", "TxDtls"] => {
-                if let Some(statement) = &mut self.statement {
-                    statement.open_detail();
+                if let Some(Err(expected)) = self.statement.as_mut().map(Statement::open_detail) {
+                    return Err(self.wrong(expected));
                 }
             }
             _ => {}

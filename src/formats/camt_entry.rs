@@ -1,5 +1,6 @@
 //! What a statement's elements add up to: entries, their details, and the balance equation.
 
+use quittance_actors::limits;
 use quittance_actors::runtime::BankEntry;
 use quittance_actors::transfer::Details;
 use quittance_actors::values::{
@@ -7,6 +8,13 @@ use quittance_actors::values::{
 };
 
 use super::FieldError;
+
+/// Transactions of one batched entry.
+const DETAILS_MAX: usize = 100_000;
+/// Structured references of one transaction.
+const STRUCTURED_MAX: usize = 1_000;
+/// Characters of a bank's own reference.
+const REFERENCE_CHARACTERS_MAX: usize = 140;
 
 /// A statement or notification being read.
 #[derive(Default)]
@@ -34,7 +42,7 @@ struct Balance {
 struct Entry {
     line: u64,
     amount: Option<Money>,
-    debit: bool,
+    debit: Option<bool>,
     reversal: bool,
     status: String,
     booked_on: Option<Date>,
@@ -83,6 +91,25 @@ fn money(text: &str, currency: Option<&str>, fallback: Option<Currency>) -> Resu
     })
 }
 
+/// An amount of money that moved: its sign is in `CdtDbtInd`, never here.
+fn booked_amount(text: &str, currency: Option<&str>, fallback: Option<Currency>) -> Result<Money, String> {
+    let amount = money(text, currency, fallback)?;
+    if (0..=limits::AMOUNT_MINOR_MAX).contains(&amount.minor()) {
+        Ok(amount)
+    } else {
+        Err("an amount without a sign, below ten thousand million".to_owned())
+    }
+}
+
+/// A bank's own reference: the standard allows 35 characters, some banks write more.
+fn reference(text: &str) -> Result<String, String> {
+    if text.chars().count() <= REFERENCE_CHARACTERS_MAX {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("at most {REFERENCE_CHARACTERS_MAX} characters"))
+    }
+}
+
 fn date(text: &str) -> Result<Date, String> {
     // `Dt` holds a date, `DtTm` an instant; banks write either into either.
     let day = text.get(..10).unwrap_or(text);
@@ -102,10 +129,14 @@ impl Statement {
         self.entry = Some(Entry { line, ..Entry::default() });
     }
 
-    pub(super) fn open_detail(&mut self) {
+    pub(super) fn open_detail(&mut self) -> Expected {
         if let Some(entry) = &mut self.entry {
+            if entry.details.len() >= DETAILS_MAX {
+                return Err(format!("at most {DETAILS_MAX} transactions in one entry"));
+            }
             entry.details.push(Detail::default());
         }
+        Ok(())
     }
 
     /// Takes the text of the element at `path`, counted from the statement.
@@ -162,8 +193,14 @@ impl Statement {
             let error = FieldError::expected(entry.line, 0, "Ntry/Amt", "", "an amount");
             return Collected::Refused(vec![error]);
         };
-        if entry.status != "PDNG" && entry.status != "INFO" {
-            let signed = if entry.debit { -amount.minor() } else { amount.minor() };
+        let Some(debit) = entry.debit else {
+            let error = FieldError::expected(entry.line, 0, "Ntry/CdtDbtInd", "", "CRDT or DBIT");
+            return Collected::Refused(vec![error]);
+        };
+        // Booked is said by the code, or by nothing; every other status has moved no money yet.
+        let booked = matches!(entry.status.as_str(), "" | "BOOK");
+        if booked {
+            let signed = if debit { -amount.minor() } else { amount.minor() };
             self.booked = self.booked.saturating_add(signed);
             if entry.reversal {
                 self.reversed = self.reversed.saturating_add(signed.saturating_mul(2));
@@ -172,9 +209,10 @@ impl Statement {
         match entry.status.as_str() {
             "PDNG" => return Collected::Passed("not booked yet"),
             "INFO" => return Collected::Passed("for information only"),
+            _ if !booked => return Collected::Passed("in a state other than booked"),
             _ => {}
         }
-        if entry.debit {
+        if debit {
             return Collected::Passed("money paid out");
         }
         if entry.reversal {
@@ -192,12 +230,7 @@ impl Statement {
 
     fn credits(&self, entry: &Entry, amount: Money, booked_on: Date) -> Collected {
         let mut parts: Vec<(Detail, Money)> = Vec::new();
-        let batch_sum: Option<i64> = entry
-            .details
-            .iter()
-            .map(|detail| detail.amount.filter(|part| part.currency() == amount.currency()).map(Money::minor))
-            .sum();
-        if entry.details.len() > 1 && batch_sum == Some(amount.minor()) {
+        if makes_up(&entry.details, amount) {
             parts.extend(entry.details.iter().filter_map(|detail| Some((detail.clone(), detail.amount?))));
         } else {
             // One transfer of what was booked: the account was credited with that and nothing else.
@@ -206,9 +239,6 @@ impl Statement {
         let mut credits = Vec::with_capacity(parts.len());
         let mut errors = Vec::new();
         for (index, (detail, amount)) in parts.into_iter().enumerate() {
-            if detail.debit == Some(true) {
-                continue; // A debit inside a credit entry has been netted by the bank.
-            }
             match self.transfer(entry, index, detail, amount, booked_on) {
                 Ok(credit) => credits.push(credit),
                 Err(error) => errors.push(error),
@@ -281,7 +311,7 @@ impl Statement {
             show(self.booked),
             show(found),
             show(closing),
-            show(closing - found),
+            show(closing.saturating_sub(found)),
         );
         Err(FieldError::wrong(line, 0, "Stmt/Bal", what))
     }
@@ -290,12 +320,12 @@ impl Statement {
 impl Entry {
     fn value(&mut self, path: &[&str], text: &str, currency: Option<&str>, fallback: Option<Currency>) -> Expected {
         match path {
-            ["Amt"] => self.amount = Some(money(text, currency, fallback)?),
-            ["CdtDbtInd"] => self.debit = direction(text)?,
+            ["Amt"] => self.amount = Some(booked_amount(text, currency, fallback)?),
+            ["CdtDbtInd"] => self.debit = Some(direction(text)?),
             ["RvslInd"] => self.reversal = matches!(text, "true" | "1"),
-            ["Sts"] | ["Sts", "Cd"] if !text.is_empty() => self.status = text.to_owned(),
+            ["Sts"] | ["Sts", "Cd" | "Prtry"] if !text.is_empty() => self.status = text.to_owned(),
             ["BookgDt", "Dt" | "DtTm"] => self.booked_on = Some(date(text)?),
-            ["AcctSvcrRef"] => self.bank_ref = text.to_owned(),
+            ["AcctSvcrRef"] => self.bank_ref = reference(text)?,
             ["NtryDtls", "TxDtls", rest @ ..] => {
                 if let Some(detail) = self.details.last_mut() {
                     return detail.value(rest, text, currency, fallback);
@@ -310,21 +340,24 @@ impl Entry {
 impl Detail {
     fn value(&mut self, path: &[&str], text: &str, currency: Option<&str>, fallback: Option<Currency>) -> Expected {
         match path {
-            ["Amt"] => self.amount = Some(money(text, currency, fallback)?),
+            ["Amt"] => self.amount = Some(booked_amount(text, currency, fallback)?),
             ["AmtDtls", "TxAmt", "Amt"] if self.amount.is_none() => {
-                self.amount = Some(money(text, currency, fallback)?);
+                self.amount = Some(booked_amount(text, currency, fallback)?);
             }
             ["CdtDbtInd"] => self.debit = Some(direction(text)?),
             ["Refs", "EndToEndId"] => self.end_to_end = text.to_owned(),
             ["Refs", "TxId"] => self.transaction = text.to_owned(),
-            ["Refs", "UETR"] => self.uetr = text.to_owned(),
-            ["Refs", "AcctSvcrRef"] => self.bank_ref = text.to_owned(),
+            ["Refs", "UETR"] => self.uetr = reference(text)?,
+            ["Refs", "AcctSvcrRef"] => self.bank_ref = reference(text)?,
             ["RltdPties", "Dbtr", "Nm"] | ["RltdPties", "Dbtr", "Pty", "Nm"] => {
                 self.payer_name = text.to_owned();
             }
             ["RltdPties", "DbtrAcct", "Id", "IBAN"] => self.payer_iban = Iban::parse(text).ok(),
             ["RltdPties", "CdtrAcct", "Id", "IBAN"] => self.creditor_iban = Iban::parse(text).ok(),
             ["RmtInf", "Ustrd"] => self.add_text(text),
+            ["RmtInf", "Strd", "CdtrRefInf", "Ref"] if self.structured.len() >= STRUCTURED_MAX => {
+                return Err(format!("at most {STRUCTURED_MAX} references"));
+            }
             ["RmtInf", "Strd", "CdtrRefInf", "Ref"] => self.structured.push(text.to_owned()),
             ["RmtInf", "Strd", "AddtlRmtInf"] => self.add_text(text),
             _ => {}
@@ -344,12 +377,42 @@ impl Detail {
     }
 }
 
-/// All details as one: the references of a batch whose parts do not make up its sum.
+/// Whether the transactions of a batch are credits that make up what was booked.
+fn makes_up(details: &[Detail], booked: Money) -> bool {
+    let sum = details.iter().try_fold(0_i64, |sum, detail| {
+        let part = detail.amount.filter(|part| part.currency() == booked.currency() && part.is_positive())?;
+        if detail.debit == Some(true) { None } else { sum.checked_add(part.minor()) }
+    });
+    details.len() > 1 && sum == Some(booked.minor())
+}
+
+/// All details as one, for a batch whose parts do not make up its sum. What they do not agree
+/// on names nobody: several payers in one amount are for a person to part.
 fn merged(details: &[Detail]) -> Detail {
     let mut parts = details.iter();
     let mut one = parts.next().cloned().unwrap_or_default();
+    // A debit inside a credit entry was netted by the bank: its references are not the credit's.
+    let netted = details.iter().any(|detail| detail.debit == Some(true));
+    if netted {
+        one.structured.clear();
+        one.end_to_end.clear();
+        one.payer_iban = None;
+        one.creditor_iban = None;
+    }
     for other in parts {
-        one.structured.extend(other.structured.iter().cloned());
+        let agreed = |one: &mut String, other: &String| {
+            if one != other {
+                one.clear();
+            }
+        };
+        agreed(&mut one.end_to_end, &other.end_to_end);
+        agreed(&mut one.transaction, &other.transaction);
+        agreed(&mut one.payer_name, &other.payer_name);
+        one.payer_iban = one.payer_iban.filter(|iban| Some(iban) == other.payer_iban.as_ref());
+        one.creditor_iban = one.creditor_iban.filter(|iban| Some(iban) == other.creditor_iban.as_ref());
+        if !netted {
+            one.structured.extend(other.structured.iter().cloned());
+        }
         one.add_text(&other.unstructured);
         one.uetr.clear();
     }

@@ -1,9 +1,26 @@
 //! A reader that knows where it is and refuses endless lines and elements.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of one line or element; above it a file is hostile or broken.
 pub const RUN_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that one record may take, read-ahead included: it is held in memory as a whole.
+pub const RECORD_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes read since the parser last gave a record. The parser holds one end, the reader below
+/// its buffers the other.
+#[derive(Debug, Clone, Default)]
+pub struct Pace(Arc<AtomicUsize>);
+
+impl Pace {
+    /// A record was given.
+    pub fn record(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
 
 /// A place in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +39,18 @@ pub struct Located<R> {
     mark: u8,
     place: Place,
     run: usize,
+    pace: Pace,
 }
 
 impl<R: BufRead> Located<R> {
     /// A reader that expects a `mark` byte now and then: a line feed, or the end of a tag.
     pub fn new(inner: R, mark: u8) -> Self {
-        Self { inner, mark, place: Place { line: 1, column: 1, bytes: 0 }, run: 0 }
+        Self { inner, mark, place: Place { line: 1, column: 1, bytes: 0 }, run: 0, pace: Pace::default() }
+    }
+
+    /// Where the parser reports its records.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
     }
 
     /// Where it is.
@@ -71,6 +94,11 @@ impl<R: BufRead> BufRead for Located<R> {
             let text = format!("a {what} is longer than {} KiB", RUN_BYTES_MAX >> 10);
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
+        if self.pace.0.load(Ordering::Relaxed) > RECORD_BYTES_MAX {
+            let text =
+                format!("a record is longer than {} MiB: is a quote or a tag left open?", RECORD_BYTES_MAX >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
         self.inner.fill_buf()
     }
 
@@ -80,6 +108,7 @@ impl<R: BufRead> BufRead for Located<R> {
             let consumed = buffer.get(..amount).unwrap_or_default();
             self.run = advance(&mut self.place, self.run, self.mark, consumed);
         }
+        self.pace.0.fetch_add(amount, Ordering::Relaxed);
         self.inner.consume(amount);
     }
 }

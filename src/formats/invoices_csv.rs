@@ -5,18 +5,19 @@ use std::io::{BufRead, BufReader, Read};
 
 use csv::StringRecord;
 use encoding_rs_io::DecodeReaderBytesBuilder;
-use quittance_actors::customer::{Kind, Profile};
+use quittance_actors::customer::{Gives, Kind, Profile};
 use quittance_actors::limits;
 use quittance_actors::runtime::{CustomerRow, Intake, InvoiceRow};
 use quittance_actors::values::{Currency, Date, EmailAddress, Language, Money, PhoneNumber};
 
-use super::{FieldError, Item, Located, Reader};
+use super::{FieldError, Item, Located, Pace, Reader};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 use crate::diagnostics::nearest;
 
 /// Reads invoices row by row.
 pub struct InvoicesCsv<R: Read> {
     records: csv::Reader<R>,
+    pace: Pace,
     mapping: Mapping,
     header: Vec<String>,
     pending: Vec<Result<Item, FieldError>>,
@@ -27,6 +28,7 @@ pub struct InvoicesCsv<R: Read> {
 /// A reader of `source` by `mapping`.
 pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> InvoicesCsv<impl Read + Send + use<S>> {
     let located = Located::new(source, b'\n');
+    let pace = located.pace();
     let decoded = DecodeReaderBytesBuilder::new().encoding(Some(mapping.encoding)).bom_override(true).build(located);
     let records = csv::ReaderBuilder::new()
         .delimiter(mapping.delimiter)
@@ -34,7 +36,7 @@ pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> InvoicesCsv<im
         .flexible(true)
         .from_reader(BufReader::new(decoded));
     let (mapping, header) = (mapping.clone(), Vec::new());
-    InvoicesCsv { records, mapping, header, pending: Vec::new(), row: 0, ended: false }
+    InvoicesCsv { records, pace, mapping, header, pending: Vec::new(), row: 0, ended: false }
 }
 
 impl<R: Read + Send> Reader for InvoicesCsv<R> {
@@ -74,7 +76,9 @@ impl<R: Read> InvoicesCsv<R> {
     fn record(&mut self) -> Option<Result<StringRecord, FieldError>> {
         let mut record = StringRecord::new();
         loop {
-            match self.records.read_record(&mut record) {
+            let read = self.records.read_record(&mut record);
+            self.pace.record();
+            match read {
                 Ok(false) => return None,
                 Ok(true) if record.iter().all(|field| field.trim().is_empty()) => {}
                 Ok(true) => return Some(Ok(record)),
@@ -276,7 +280,10 @@ impl<R: Read> Fields<'_, R> {
         let phone =
             self.optional("phone", "a phone number", |value| PhoneNumber::parse(value, country.as_deref()).ok());
         let language = self.optional("language", "fr or en", |value| Language::parse(value).ok());
+        let gives =
+            Gives { kind: false, email: email.is_some(), phone: phone.is_some(), language: language.is_some() };
         Some(CustomerRow {
+            gives,
             profile: Profile {
                 external_ref: external_ref?.to_owned(),
                 kind: Kind::Business,

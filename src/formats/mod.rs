@@ -15,7 +15,7 @@ mod guard;
 pub mod invoices_csv;
 
 pub use fault::{Fault, FieldError};
-pub use guard::{Located, Place};
+pub use guard::{Located, Pace, Place};
 
 use quittance_actors::runtime::Intake;
 

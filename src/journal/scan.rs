@@ -128,7 +128,12 @@ pub fn open(
         drop(file);
     }
     // Start with the last segment that can hold the first record wanted.
-    let start = places.iter().rposition(|place| place.first_position <= after + 1).unwrap_or(0);
+    let start = places.iter().rposition(|place| place.first_position <= after + 1);
+    let Some(start) = start else {
+        let found = places.first().map_or(0, |place| place.first_position);
+        let damage = Damage::MissingSegment { expected: after + 1, found };
+        return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage });
+    };
     let mut walk = Walk { position: 0, checksum: 0, after, replayed: 0 };
     let mut end = None;
     let count = places.len();

@@ -37,7 +37,9 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<Place>> {
 /// Makes a new segment, durable together with its name.
 pub(super) fn create(folder: &Path, first_position: u64, previous: u64) -> io::Result<(File, Place)> {
     let path = folder.join(format!("{first_position:016x}.qlog"));
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+    // Under another name until its header is durable: a crash in between leaves no segment.
+    let aside = path.with_extension("new");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&aside)?;
     file.set_len(BYTES)?;
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend_from_slice(&MAGIC);
@@ -46,6 +48,7 @@ pub(super) fn create(folder: &Path, first_position: u64, previous: u64) -> io::R
     header.extend_from_slice(&[0; 8]);
     file.write_all_at(&header, 0)?;
     file.sync_all()?;
+    std::fs::rename(&aside, &path)?;
     File::open(folder)?.sync_all()?;
     Ok((file, Place { first_position, path }))
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -142,6 +142,8 @@ struct Tail {
     statistics: Arc<Statistics>,
     watermark: File,
     watermark_at: Option<Instant>,
+    /// How far the watermark goes.
+    marked: u64,
 }
 
 impl Tail {
@@ -161,11 +163,12 @@ impl Tail {
             statistics,
             watermark,
             watermark_at: None,
+            marked: 0,
         })
     }
 
     fn run(&mut self, jobs: &Receiver<Job>) -> io::Result<()> {
-        while let Ok(first) = jobs.recv() {
+        while let Some(first) = self.next(jobs) {
             let mut records = 0;
             self.frame.clear();
             self.frame.resize(frame::HEADER_BYTES, 0);
@@ -201,6 +204,17 @@ impl Tail {
         Ok(())
     }
 
+    /// The next job. Before a rest, the watermark is brought up to what was acknowledged.
+    fn next(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
+        if self.marked < self.position {
+            match jobs.recv_timeout(WATERMARK_EVERY) {
+                Err(RecvTimeoutError::Timeout) => self.acknowledge(true),
+                job => return job.ok(),
+            }
+        }
+        jobs.recv().ok()
+    }
+
     fn write(&mut self, records: u32) -> io::Result<()> {
         let started = Instant::now();
         let length = u64::try_from(self.frame.len()).unwrap_or(u64::MAX);
@@ -230,6 +244,7 @@ impl Tail {
         let due = self.watermark_at.is_none_or(|at| at.elapsed() >= WATERMARK_EVERY);
         if due || now {
             self.watermark_at = Some(Instant::now());
+            self.marked = self.position;
             // Only a hint: a watermark that cannot be written must not stop acknowledgements.
             let _ = self.watermark.write_all_at(&self.position.to_le_bytes(), 0);
         }

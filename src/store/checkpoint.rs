@@ -7,7 +7,7 @@ use quittance_actors::partition::{Checkpoint, Entity, Receipt, SystemFact};
 use quittance_actors::ports::{PortError, Snapshots};
 use quittance_actors::rules::Published;
 use quittance_actors::transfer;
-use quittance_actors::values::{CommandId, EntityId, TenantId};
+use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
 
 use super::{List, Store, failed, keys};
 use crate::journal::codec;
@@ -155,7 +155,16 @@ impl Snapshots for Store {
             gathered.take(checkpoint)?;
         }
         gathered.meta.insert(keys::POSITION.to_vec(), Some(position.to_be_bytes().to_vec()));
-        // Times of lanes that had nothing new stand in the store already; they never go back.
+        // Log time never goes back, whichever lane wrote last.
+        for key in checkpoints.iter().flat_map(|checkpoint| &checkpoint.times).map(|(tenant, _)| keys::time(tenant)) {
+            let decode = |bytes: &[u8]| codec::decode_value::<(TenantId, Timestamp)>(bytes).map_err(failed);
+            let Some(stored) = self.meta.get(&key).map_err(failed)? else { continue };
+            if let Some(Some(new)) = gathered.meta.get(&key)
+                && decode(new)?.1 < decode(&stored)?.1
+            {
+                gathered.meta.insert(key, Some(stored.to_vec()));
+            }
+        }
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         for (keyspace, rows) in [
             (&self.snapshots, gathered.snapshots),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quittance_actors::partition::{DirectoryEntry, DirectoryKey, DirectoryValue};
-use quittance_actors::ports::{Directory, PortError};
+use quittance_actors::ports::{Directory, Found, PortError};
 use quittance_actors::values::TenantId;
 
 use super::{Store, failed, keys};
@@ -19,8 +19,10 @@ pub struct StoreDirectory {
 
 #[derive(Default)]
 struct Recent {
-    /// Learned or reserved since the last checkpoint.
+    /// Learned since the last checkpoint.
     entries: HashMap<DirectoryKey, DirectoryValue>,
+    /// Reserved, and by how many callers.
+    reserved: HashMap<DirectoryKey, (DirectoryValue, usize)>,
     pools: BTreeMap<TenantId, u64>,
 }
 
@@ -45,18 +47,29 @@ impl Directory for StoreDirectory {
         }
     }
 
-    fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<DirectoryValue, PortError> {
+    fn find_or_reserve(&self, key: &DirectoryKey, value: &DirectoryValue) -> Result<Found, PortError> {
         // Under the lock from the first look to the last: an entry that moves into the store in
         // between must not be reserved a second time.
         let mut recent = self.recent.lock();
         if let Some(known) = recent.entries.get(key) {
-            return Ok(*known);
+            return Ok(Found::Known(*known));
         }
         if let Some(known) = self.stored(key)? {
-            return Ok(known);
+            return Ok(Found::Known(known));
         }
-        recent.entries.insert(key.clone(), *value);
-        Ok(*value)
+        let (value, holders) = recent.reserved.entry(key.clone()).or_insert((*value, 0));
+        *holders += 1;
+        Ok(Found::Reserved(*value))
+    }
+
+    fn release(&self, key: &DirectoryKey) {
+        let mut recent = self.recent.lock();
+        if let Some((_, holders)) = recent.reserved.get_mut(key) {
+            *holders -= 1;
+            if *holders == 0 {
+                recent.reserved.remove(key);
+            }
+        }
     }
 
     fn learn(&self, entries: &[DirectoryEntry]) {

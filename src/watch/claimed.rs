@@ -9,7 +9,7 @@ use quittance_actors::partition::FileRecord;
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime::{IncomingFile, Progress, ReadRow, RowOutcome};
 
-use super::report::{Report, free_name, read_beside};
+use super::report::{Report, free_name, is_plain_file, read_beside};
 use super::{Activity, Watched};
 use crate::config::FeedFormat;
 use crate::digest;
@@ -38,6 +38,9 @@ impl ClaimedFile {
     /// Opens a claimed file and computes its digest.
     pub fn open(watched: &Watched, path: PathBuf, activity: Arc<Activity>) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !is_plain_file(&path) {
+            return Err(io::Error::other("not a regular file: links and devices are not read"));
+        }
         let file = File::open(&path)?;
         let bytes_total = file.metadata()?.len();
         let digest = digest::sha256_of(file)?;
@@ -188,17 +191,19 @@ impl IncomingFile for ClaimedFile {
     fn conclude(&mut self, duplicate: bool) -> Result<FileRecord, PortError> {
         self.reader = None;
         let (done, rejected) = (self.watched.folder.join("done"), self.watched.folder.join("rejected"));
-        if duplicate {
-            // A process that died between the record and the move left the report already.
-            for folder in [&done, &rejected] {
-                let target = folder.join(&self.name);
-                if read_beside(&target).is_some_and(|known| known.sha256 == self.report.sha256)
-                    && fs::symlink_metadata(&target).is_err()
-                {
-                    self.target = Some(target);
-                    return Ok(self.record());
-                }
+        // A process that died between the report and the move left the report already.
+        for folder in [&done, &rejected] {
+            let target = folder.join(&self.name);
+            if read_beside(&target).is_some_and(|known| known.sha256 == self.report.sha256)
+                && fs::symlink_metadata(&target).is_err()
+            {
+                self.target = Some(target);
             }
+        }
+        if duplicate && self.target.is_some() {
+            return Ok(self.record());
+        }
+        if duplicate {
             self.report.finish(false);
             self.report.outcome = "duplicate".to_owned();
             self.report.summary = "a file with the same content was read before; nothing was taken".to_owned();
@@ -206,7 +211,10 @@ impl IncomingFile for ClaimedFile {
             self.report.finish(self.rejected);
         }
         let folder = if self.rejected { rejected } else { done };
-        let target = free_name(&folder, &self.name);
+        let target = match self.target.take() {
+            Some(target) if target.parent() == Some(folder.as_path()) => target,
+            _ => free_name(&folder, &self.name),
+        };
         self.report.write_beside(&target).map_err(port)?;
         self.target = Some(target);
         Ok(self.record())

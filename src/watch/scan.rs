@@ -11,6 +11,9 @@ use tracing::warn;
 use super::{Watched, report};
 use crate::config::Ready;
 
+/// Bytes of an archived file's name.
+const NAME_BYTES_MAX: usize = 200;
+
 /// What was seen of a file, and since when it has not changed.
 struct Seen {
     size: u64,
@@ -32,7 +35,8 @@ impl Scanner {
     /// Files that a process left claimed.
     pub(super) fn interrupted(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.watched.work()).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| report::is_plain_file(path)).collect();
         paths.sort();
         paths
     }
@@ -48,15 +52,14 @@ impl Scanner {
         };
         let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort();
-        self.seen.retain(|name, _| names.contains(name));
+        self.seen.retain(|name, _| names.binary_search(name).is_ok());
         names.into_iter().filter_map(|name| self.consider(&name)).collect()
     }
 
     fn consider(&mut self, name: &OsString) -> Option<PathBuf> {
         let path = self.watched.folder.join(name);
         let shown = name.to_string_lossy().into_owned();
-        let unfinished = [".part", ".tmp", ".filepart", ".crdownload"];
-        if shown.starts_with('.') || unfinished.iter().any(|end| shown.ends_with(end)) {
+        if shown.starts_with('.') || is_unfinished(&shown) {
             return None;
         }
         // Not followed: a link could point anywhere.
@@ -111,8 +114,18 @@ impl Scanner {
     }
 }
 
-/// A name without separators and control characters, and not too long for a suffix.
+/// Whether a name says that the file is still being written.
+pub fn is_unfinished(name: &str) -> bool {
+    [".part", ".tmp", ".filepart", ".crdownload"].iter().any(|end| name.ends_with(end))
+}
+
+/// A name without separators and control characters, and short enough for a number before it
+/// and the report's ending behind it: file systems allow 255 bytes.
 pub(super) fn safe_name(shown: &str) -> String {
     let plain = |c: char| if c.is_control() || c == '/' || c == '\\' { '_' } else { c };
-    shown.chars().take(150).map(plain).collect()
+    let mut name: String = shown.chars().map(plain).collect();
+    while name.len() > NAME_BYTES_MAX {
+        name.pop();
+    }
+    name
 }

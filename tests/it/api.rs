@@ -122,6 +122,72 @@ fn a_write_is_done_once_per_key_and_a_key_belongs_to_one_body() {
 }
 
 #[test]
+fn what_was_refused_leaves_no_trace_and_a_replay_changes_nothing() {
+    let (scratch, mut running) = sample("replay", |text| text);
+    let requests = "/v1/payment-requests";
+    let of = |number: &str, customer: &str, issued: Option<&str>, due: &str| {
+        let mut body = invoice(number, 100);
+        body["customer"]["external_ref"] = json!(customer);
+        body["due_on"] = json!(due);
+        if let Some(issued) = issued {
+            body["issued_on"] = json!(issued);
+        }
+        body
+    };
+    // A refused invoice does not keep its number for its customer.
+    assert_eq!(running.post(requests, &of("F-1", "C-1", Some("2026-03-02"), "2026-03-01")).status, 409);
+    let created = running.post(requests, &of("F-1", "C-2", Some("2026-03-01"), "2026-03-01"));
+    assert_eq!(created.status, 201, "{}", created.text());
+    // Without a date of issue, an overdue invoice is taken, and the same one days later is known.
+    let undated = of("F-2", "C-2", None, "2026-02-10");
+    let first = running.post(requests, &undated);
+    assert_eq!(first.status, 201, "{}", first.text());
+    running.advance("3d");
+    assert_eq!(running.post(requests, &undated).json()["id"], first.json()["id"]);
+    // A replay does not bring back what has changed since.
+    let body = of("F-3", "C-3", None, "2026-03-31");
+    let made = running.try_post(requests, "k3", &body).unwrap().json();
+    let moved = json!({ "external_ref": "C-3", "name": "Jean Dupont", "email": "new@example.org" });
+    assert_eq!(running.post("/v1/customers", &moved).status, 201);
+    running.try_post(requests, "k3", &body).unwrap();
+    let customer = format!("/v1/customers/{}", made["customer"].as_str().unwrap());
+    assert_eq!(running.get(&customer).json()["email"], "new@example.org");
+    // A key belongs to one path, also after a restart.
+    let mut other = of("F-4", "C-3", None, "2026-03-31");
+    other["customer"]["email"] = json!("new@example.org");
+    let other = running.post(requests, &other).json();
+    let cancel = |id: &Json| format!("{requests}/{}/cancel", id.as_str().unwrap());
+    let reason = json!({ "reason": "mistake" });
+    assert_eq!(running.try_post(&cancel(&made["id"]), "k4", &reason).unwrap().status, 201);
+    running.stop();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let reused = running.try_post(&cancel(&other["id"]), "k4", &reason).unwrap();
+    assert_eq!(reused.status, 422, "{}", reused.text());
+    running.try_post(requests, "k3", &body).unwrap();
+    assert_eq!(running.get(&customer).json()["email"], "new@example.org");
+}
+
+#[test]
+fn two_uploads_at_once_are_two_files() {
+    let (_scratch, running) = sample("uploads", |text| text);
+    let bearer = format!("Bearer {KEY}");
+    let upload = |query: &str, body: &str| {
+        let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "u")];
+        call(running.address, "POST", &format!("/v1/files?feed=bank{query}"), &headers, body.as_bytes()).unwrap()
+    };
+    for body in ["first", "second", "third"] {
+        let answer = upload("", body);
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    }
+    assert_eq!(upload("&name=day.xml.part", "x").status, 400, "it would never be read");
+    wait_for("three reports", || {
+        let files = running.get("/v1/files").json();
+        let rejected = |file: &&Json| file["state"] == "finished" || file["outcome"] == "rejected";
+        (files["data"].as_array()?.iter().filter(rejected).count() == 3).then_some(())
+    });
+}
+
+#[test]
 fn every_mistake_is_a_problem_that_says_where() {
     let (_scratch, running) = sample("problems", |text| text);
     let body = json!({ "external_ref": "", "amount": { "amount": -5, "currency": "EURO" }, "due_on": "31/03/2026", "customr": {} });

@@ -143,6 +143,18 @@ fn a_line_or_an_element_of_two_gigabytes_is_refused_early() {
 }
 
 #[test]
+fn a_record_of_many_short_lines_or_tags_is_refused_early() {
+    let head = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\"";
+    let quoted = head.as_bytes().chain(Endless { bytes: b"a\n", left: 1 << 30 });
+    let text = describe(&mut invoices_csv::reader(BufReader::new(quoted), &mapping()));
+    assert!(text.contains("a record is longer than 4 MiB"), "{text}");
+    let comment = b"<?xml version=\"1.0\"?><Document><!-- ".as_slice();
+    let comment = comment.chain(Endless { bytes: b"> ", left: 1 << 30 });
+    let text = describe(&mut camt::reader(BufReader::new(comment)));
+    assert!(text.contains("a record is longer than 4 MiB"), "{text}");
+}
+
+#[test]
 fn any_cut_of_a_file_is_read_or_refused_and_never_panics() {
     for path in golden::files("fixtures/bank/camt", &["xml"]) {
         let bytes = std::fs::read(&path).unwrap();

@@ -167,6 +167,12 @@ fn a_missing_segment_is_named() {
     names.sort();
     assert_eq!(names.len(), 2, "{names:?}");
     assert_eq!(read(scratch.path(), 0).unwrap().0.len(), 220);
+    // Without the first, a checkpoint that needs it cannot be continued.
+    let aside = scratch.path().join("aside");
+    std::fs::rename(&names[0], &aside).unwrap();
+    let (_, found) = damage(read(scratch.path(), 0));
+    assert!(matches!(found, Damage::MissingSegment { expected: 1, .. }), "{found}");
+    std::fs::rename(&aside, &names[0]).unwrap();
     write(scratch.path(), 221, 360, 400_000);
     names = std::fs::read_dir(scratch.path())
         .unwrap()

@@ -179,9 +179,22 @@ fn hostile_and_broken_files_are_reported_and_harm_nothing_else() {
         (&json!(5), &json!("montant"), &json!("12.5x")),
         "{report}"
     );
-    // The same bytes under another name: once.
+    // The same bytes again, once what was wrong may have been repaired: what is known stays once.
     let report = drop_file(&inbox, "again.csv", wrong.as_bytes());
-    assert_eq!(report["outcome"], "duplicate", "{report}");
+    assert_eq!((&report["outcome"], &report["known"]), (&json!("partly_accepted"), &json!(3)), "{report}");
+    // A file that was taken whole is not read a second time, whatever its name.
+    assert_eq!(drop_file(&inbox, "whole.csv", INVOICES.as_bytes())["known"], 3);
+    assert_eq!(drop_file(&inbox, "twice.csv", INVOICES.as_bytes())["outcome"], "duplicate");
+    // A file that knows nothing of an address takes none away.
+    let silent = INVOICES.lines().next().unwrap().to_owned() + "\nF-5;C-1;Jean Dupont;;;;10,00;;31/03/2026;\n";
+    assert_eq!(drop_file(&inbox, "silent.csv", silent.as_bytes())["accepted"], 1);
+    assert_eq!(running.find("/v1/customers", "C-1")["email"], "jean@example.org");
+    // A name as long as a file system allows, in bytes rather than in letters.
+    std::fs::write(inbox.join(format!("{}.csv", "é".repeat(120))), b"nothing").unwrap();
+    wait_for("the long name to be rejected", || {
+        let names = std::fs::read_dir(inbox.join("rejected")).unwrap().flatten();
+        names.map(|entry| entry.file_name()).find(|name| name.to_string_lossy().starts_with("ééé"))
+    });
     // The same row in another file is known; the same number with another amount is refused by name.
     let changed = INVOICES.replace("120,00", "121,00").replace("Design", "Design ");
     let report = drop_file(&inbox, "changed.csv", changed.as_bytes());
@@ -261,6 +274,15 @@ fn money_that_leaves_a_doubt_is_a_task_and_overlapping_files_count_once() {
     let report = drop_file(&bank, "intraday.xml", again.as_bytes());
     assert_eq!((report["accepted"].as_u64(), report["known"].as_u64()), (Some(0), Some(2)), "{report}");
     assert_eq!(running.list("/v1/transfers").len(), 2);
+    // Two accounts in one amount: nobody is credited with the other's money.
+    let other = running.find("/v1/customers", "C-2")["virtual_iban"].as_str().unwrap().to_owned();
+    let text = statement("S3", &[("300.00", own.as_str(), "", "one"), ("0.01", unknown, "", "x")]);
+    let (first, end) = (text.find("<TxDtls>").unwrap(), text.find("</TxDtls>").unwrap() + "</TxDtls>".len());
+    let details = &text[first..end];
+    let text = text.replacen(details, &(details.to_owned() + &details.replace(&own, &other)), 1);
+    let report = drop_file(&bank, "two_accounts.xml", text.as_bytes());
+    assert_eq!(report["accepted"], 2, "{report}");
+    wait_for("its task", || (running.list("/v1/tasks").len() == 4).then_some(()));
     // Another currency is a task too.
     let dollars = statement(
         "S2",
@@ -268,7 +290,7 @@ fn money_that_leaves_a_doubt_is_a_task_and_overlapping_files_count_once() {
     )
     .replace("EUR", "USD");
     drop_file(&bank, "dollars.xml", dollars.as_bytes());
-    wait_for("the third task", || {
+    wait_for("the task in dollars", || {
         running
             .list("/v1/tasks")
             .iter()

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::state::Profile;
+use super::state::{Gives, Profile};
 use crate::delivery::Channel;
 use crate::transfer::ReferenceHit;
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
@@ -16,6 +16,8 @@ pub enum Command {
         id: CustomerId,
         /// Who it is.
         profile: Profile,
+        /// What of the profile is known.
+        gives: Gives,
         /// The account number reserved for it, if the tenant has a pool.
         virtual_iban: Option<VirtualIban>,
     },

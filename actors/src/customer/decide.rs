@@ -20,8 +20,9 @@ impl Machine for Customer {
 
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
         match command {
-            Command::Register { id, profile, virtual_iban } => {
-                Ok(register(self, *id, profile, virtual_iban.as_ref()))
+            Command::Register { id, profile, gives, virtual_iban } => {
+                let profile = gives.over(profile, self.profile.as_ref());
+                Ok(register(self, *id, &profile, virtual_iban.as_ref()))
             }
             command => decide(self, self.id.ok_or(Rejection::Unknown)?, command, context),
         }

@@ -17,4 +17,4 @@ mod state;
 
 pub use command::{Command, PlaceTransfer, Rejection, Reminder};
 pub use event::Event;
-pub use state::{Customer, Kind, OpenRequest, PaymentMethod, Profile};
+pub use state::{Customer, Gives, Kind, OpenRequest, PaymentMethod, Profile};

@@ -38,6 +38,38 @@ pub struct Profile {
     pub language: Language,
 }
 
+/// Which parts of a profile a source knows. An invoice file often has no phone number: what it
+/// does not know is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gives {
+    /// Consumer or business.
+    pub kind: bool,
+    /// The e-mail address.
+    pub email: bool,
+    /// The phone number.
+    pub phone: bool,
+    /// The language.
+    pub language: bool,
+}
+
+impl Gives {
+    /// The whole profile.
+    pub const ALL: Self = Self { kind: true, email: true, phone: true, language: true };
+
+    /// The profile that holds after `new` was given over `known`.
+    pub fn over(self, new: &Profile, known: Option<&Profile>) -> Profile {
+        let Some(known) = known else { return new.clone() };
+        Profile {
+            external_ref: new.external_ref.clone(),
+            kind: if self.kind { new.kind } else { known.kind },
+            name: new.name.clone(),
+            email: if self.email { new.email.clone() } else { known.email.clone() },
+            phone: if self.phone { new.phone.clone() } else { known.phone.clone() },
+            language: if self.language { new.language } else { known.language },
+        }
+    }
+}
+
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")

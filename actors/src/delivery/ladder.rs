@@ -69,6 +69,15 @@ impl Ladder {
             }
         }
     }
+
+    /// Like [`Ladder::outcome`] for what is never given up: the last wait recurs, a minute if
+    /// there is none.
+    pub fn outcome_without_end(&self, verdict: Verdict, attempt: u32, spread: u64, now: Timestamp) -> Outcome {
+        match u32::try_from(self.waits_ms.len()) {
+            Ok(0) => Self::new(vec![60_000]).outcome(verdict, 1, spread, now),
+            waits => self.outcome(verdict, attempt.min(waits.unwrap_or(u32::MAX)), spread, now),
+        }
+    }
 }
 
 #[cfg(test)]

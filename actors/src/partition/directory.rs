@@ -76,7 +76,11 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
         }
     }
     for fact in &commit.facts {
-        if let SystemFact::FileFinished(file) = fact {
+        // A file of which something was refused may come again once what was wrong is repaired.
+        if let SystemFact::FileFinished(file) = fact
+            && !file.rejected
+            && file.refused == 0
+        {
             entries.push((DirectoryKey::FileDigest(tenant.clone(), file.digest), DirectoryValue::File));
         }
     }

@@ -158,7 +158,7 @@ impl Lane {
     pub fn quarantine(&mut self, envelope: &Envelope, error: String) -> Stepped {
         let entity = envelope.tell.to();
         let command = envelope.tell.name().to_owned();
-        self.residents.remove(&entity);
+        self.reopen(entity);
         let mut commit = self.draft(&envelope.tenant, envelope.at);
         commit.facts.push(SystemFact::Quarantined { entity, command, error });
         self.take_over(commit)
@@ -175,6 +175,11 @@ impl Lane {
     pub fn fold(&mut self, commit: &Arc<Commit>) -> Result<(), PortError> {
         if commit.sequence <= self.sequence {
             return Ok(());
+        }
+        if commit.sequence != self.sequence + 1 {
+            let Self { partition, sequence, .. } = self;
+            let detail = format!("partition {partition} goes from record {sequence} to {}", commit.sequence);
+            return Err(PortError { port: "journal", detail });
         }
         for change in &commit.changes {
             let (version, mut entity) = self.activate(change.entity)?;
@@ -235,11 +240,16 @@ impl Lane {
         self.outbox.values()
     }
 
+    /// Whether a checkpoint was handed over that has not been reported as stored.
+    pub fn has_unwritten_checkpoint(&self) -> bool {
+        self.handed_over.is_some()
+    }
+
     /// Hands over everything since the last checkpoint; `None` when nothing changed or the last
     /// one is still being written.
     pub fn begin_checkpoint(&mut self) -> Option<Checkpoint> {
         let idle = self.gathering.sequence == self.sequence && self.gathering.fired.is_empty();
-        if self.handed_over.is_some() || idle {
+        if self.has_unwritten_checkpoint() || idle {
             return None;
         }
         let next = Checkpoint { partition: self.partition, sequence: self.sequence, ..Checkpoint::default() };

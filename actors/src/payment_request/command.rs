@@ -9,7 +9,12 @@ use crate::values::{AttemptId, Money, Timestamp};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Ask for payment.
-    Issue(Terms),
+    Issue {
+        /// What is owed, and by when.
+        terms: Terms,
+        /// Whether the date of issue was given; otherwise it is only a default.
+        dated: bool,
+    },
     /// Count a payment towards it.
     Allocate {
         /// Where it came from.
@@ -72,7 +77,7 @@ impl Command {
     /// The name, for logs.
     pub fn name(&self) -> &'static str {
         match self {
-            Command::Issue(_) => "issue",
+            Command::Issue { .. } => "issue",
             Command::Allocate { .. } => "allocate",
             Command::ReminderDue { .. } => "reminder_due",
             Command::OverdueDue { .. } => "overdue_due",

@@ -18,12 +18,12 @@ impl Machine for PaymentRequest {
     type Rejection = Rejection;
 
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
-        if let Command::Issue(terms) = command {
-            return issue(self, terms, context);
+        if let Command::Issue { terms, dated } = command {
+            return issue(self, terms, *dated, context);
         }
         let terms = self.terms.as_ref().ok_or(Rejection::Unknown)?;
         match command {
-            Command::Issue(_) => Ok(Decision::default()), // Handled above.
+            Command::Issue { .. } => Ok(Decision::default()), // Handled above.
             Command::Allocate { source, amount } => allocate(self, terms, *source, *amount, context),
             Command::ReminderDue { generation, due } => Ok(reminders::due(self, terms, *generation, *due, context)),
             Command::OverdueDue { due } => Ok(overdue_due(self, *due, context)),
@@ -38,8 +38,9 @@ impl Machine for PaymentRequest {
     }
 }
 
-fn issue(state: &PaymentRequest, terms: &Terms, context: &Context<'_>) -> Decided {
+fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'_>) -> Decided {
     if let Some(recorded) = &state.terms {
+        let terms = if dated { terms } else { &Terms { issued_on: recorded.issued_on, ..terms.clone() } };
         return match difference(recorded, terms) {
             None => Ok(Decision::default()), // The same file again.
             Some((field, recorded, received)) => Err(Rejection::AlreadyIssuedWith { field, recorded, received }),

@@ -43,7 +43,10 @@ pub(super) fn due(
     }
     crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
     let mut decision = Decision::default();
-    let Some(scenario) = scenario(terms, context) else { return decision };
+    let Some(scenario) = scenario(terms, context) else {
+        stop(&mut decision, state, "the scenario is no longer configured");
+        return decision;
+    };
     let Some(definition) = scenario.step(step) else {
         plan(&mut decision, state, terms, step, context);
         return decision;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use tokio::sync::Mutex;
 use tracing::error;
 
 use super::partition::{BeginCheckpoint, EndCheckpoint};
@@ -17,6 +18,8 @@ pub struct Checkpointer {
     release: Arc<Release>,
     every: Duration,
     on_failure: Arc<dyn Fn(String) + Send + Sync>,
+    /// Held by the round under way: a later position must not be written before an earlier one.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Checkpointer {
@@ -25,7 +28,7 @@ impl Checkpointer {
     pub fn new(
         router: Arc<Router>, release: Arc<Release>, every: Duration, on_failure: Arc<dyn Fn(String) + Send + Sync>,
     ) -> Self {
-        Self { router, release, every, on_failure }
+        Self { router, release, every, on_failure, turn: Arc::default() }
     }
 }
 
@@ -47,11 +50,15 @@ impl Checkpointer {
     fn round(&self) -> ResponseFuture<Result<usize, SubmitError>> {
         let (router, release) = (Arc::clone(&self.router), Arc::clone(&self.release));
         let on_failure = Arc::clone(&self.on_failure);
+        let turn = Arc::clone(&self.turn);
         Box::pin(async move {
+            let _turn = turn.lock().await;
             let position = router.ports().journal.position();
             let mut gathered = Vec::new();
             for partition in router.partitions() {
-                if let Ok(Some(checkpoint)) = partition.send(BeginCheckpoint).await {
+                // A lane that does not answer may hold records up to the position: no round then.
+                let offered = partition.send(BeginCheckpoint).await.map_err(|_| SubmitError::Stopping)??;
+                if let Some(checkpoint) = offered {
                     gathered.push((partition.clone(), checkpoint));
                 }
             }
@@ -76,7 +83,11 @@ impl Checkpointer {
                     on_failure(failure.to_string());
                     return Err(SubmitError::Port(failure));
                 }
-                Err(_) => return Err(SubmitError::Stopping),
+                Err(panic) => {
+                    error!(error = %panic, "checkpoint failed");
+                    on_failure(panic.to_string());
+                    return Err(SubmitError::Stopping);
+                }
             }
             for partition in partitions {
                 let _ = partition.send(EndCheckpoint).await; // A stopped partition needs none.

@@ -188,7 +188,13 @@ async fn read_rows(
         if rows.is_empty() {
             return Ok(file);
         }
-        for (row, outcome) in admit_rows(router, reconciliation, reader, digest, rows).await? {
+        // Rows that describe their customer first: a row beside them may only name the same one.
+        let (describing, naming): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| row.intake.describes_customer());
+        let mut outcomes = admit_rows(router, reconciliation, reader, digest, describing).await?;
+        outcomes.extend(admit_rows(router, reconciliation, reader, digest, naming).await?);
+        outcomes.sort_by_key(|(row, _)| *row);
+        for (row, outcome) in outcomes {
             file.note(row, &outcome);
         }
     }
@@ -202,7 +208,9 @@ async fn blocking<T: Send + 'static>(
         (file, result)
     })
     .await
-    .map_err(|_| SubmitError::Stopping)
+    .map_err(|panic| {
+        SubmitError::Port(PortError { port: "watch", detail: format!("the file's reader failed: {panic}") })
+    })
 }
 
 async fn admit_rows(

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{Priority, Router, SubmitError};
-use crate::customer::{self, Profile};
+use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::payment_request::{self, Terms};
-use crate::ports::PortError;
+use crate::ports::{Found, PortError};
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, Date, EntityId, FrenchPool, IbanError, Money, PaymentRequestId,
-    ShortReference, TenantId, Timestamp, VirtualIban,
+    CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId, ShortReference,
+    TenantId, Timestamp, TransferId, VirtualIban,
 };
 
 /// What a file or a call brings.
@@ -26,11 +26,20 @@ pub enum Intake {
     Entry(Box<BankEntry>),
 }
 
+impl Intake {
+    /// Whether it can make a customer known.
+    pub(super) fn describes_customer(&self) -> bool {
+        matches!(self, Intake::Invoice(row) if row.customer.is_some())
+    }
+}
+
 /// A customer as a row or a call describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CustomerRow {
     /// Who it is.
     pub profile: Profile,
+    /// What of it is known; the rest stays as it was recorded.
+    pub gives: Gives,
 }
 
 /// A pending invoice.
@@ -112,6 +121,17 @@ fn hash(parts: &[&str]) -> u64 {
     state.finish()
 }
 
+/// The id of a command that another one brings with it.
+fn derived(command: CommandId, part: &str) -> CommandId {
+    let text = command.to_string();
+    let halves = [hash(&[&text, part, "1"]), hash(&[&text, part, "2"])];
+    let mut bytes = [0; 16];
+    for (target, byte) in bytes.iter_mut().zip(halves.iter().flat_map(|half| half.to_be_bytes())) {
+        *target = byte;
+    }
+    CommandId::from_bytes(bytes)
+}
+
 /// Makes a customer known, or brings it up to date; gives its id.
 pub async fn admit_customer(
     router: &Arc<Router>, tenant: &TenantId, row: &CustomerRow, pool: Option<&FrenchPool>, command: CommandId,
@@ -120,24 +140,20 @@ pub async fn admit_customer(
     let ports = router.ports();
     let profile = &row.profile;
     let key = DirectoryKey::CustomerExternalRef(tenant.clone(), profile.external_ref.clone());
-    let known = ports.directory.find(&key)?;
-    let fresh = || {
-        let partition = partition_of(tenant, &profile.external_ref);
-        DirectoryValue::Customer(CustomerId::new(ports.clock.now(tenant), ports.clock.random(), partition))
-    };
-    let value = match known {
-        Some(value) => value,
-        None => ports.directory.find_or_reserve(&key, &fresh())?,
-    };
-    let DirectoryValue::Customer(id) = value else {
+    let partition = partition_of(tenant, &profile.external_ref);
+    let fresh = DirectoryValue::Customer(CustomerId::new(ports.clock.now(tenant), ports.clock.random(), partition));
+    // Held until the command is recorded or refused: then others may take the key.
+    let held = Held::find_or_reserve(router, key, fresh)?;
+    let DirectoryValue::Customer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(profile.external_ref.clone()));
     };
-    let virtual_iban = match (known, pool) {
-        (None, Some(pool)) => Some(next_virtual_iban(router, tenant, pool)?),
+    let virtual_iban = match pool {
+        Some(pool) if held.value == fresh => Some(next_virtual_iban(router, tenant, pool)?),
         _ => None,
     };
-    let fingerprint = fingerprint_of_profile(profile);
-    let register = customer::Command::Register { id, profile: profile.clone(), virtual_iban };
+    let fingerprint = fingerprint_of_customer(row);
+    let (profile, gives) = (profile.clone(), row.gives);
+    let register = customer::Command::Register { id, profile, gives, virtual_iban };
     let tell = Tell::Customer(id, register);
     let receipt = router.submit(tenant, tell, command, fingerprint, origin, priority).await?;
     Ok((id, receipt))
@@ -154,10 +170,41 @@ fn next_virtual_iban(router: &Arc<Router>, tenant: &TenantId, pool: &FrenchPool)
     }
 }
 
-fn fingerprint_of_profile(profile: &Profile) -> u64 {
+/// A key of the directory that is found, or reserved until this is dropped.
+pub(super) struct Held<'a> {
+    router: &'a Arc<Router>,
+    key: DirectoryKey,
+    pub(super) value: DirectoryValue,
+    reserved: bool,
+}
+
+impl<'a> Held<'a> {
+    fn find_or_reserve(router: &'a Arc<Router>, key: DirectoryKey, fresh: DirectoryValue) -> Result<Self, PortError> {
+        let (value, reserved) = match router.ports().directory.find_or_reserve(&key, &fresh)? {
+            Found::Known(value) => (value, false),
+            Found::Reserved(value) => (value, true),
+        };
+        Ok(Self { router, key, value, reserved })
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.reserved {
+            self.router.ports().directory.release(&self.key);
+        }
+    }
+}
+
+fn fingerprint_of_customer(row: &CustomerRow) -> u64 {
+    let profile = &row.profile;
     let email = profile.email.as_ref().map_or("", |email| email.as_str());
     let phone = profile.phone.as_ref().map_or("", |phone| phone.as_str());
-    hash(&["customer", &profile.external_ref, &profile.name, email, phone, profile.language.code()])
+    let kind = match profile.kind {
+        Kind::Business => "business",
+        Kind::Consumer => "consumer",
+    };
+    hash(&["customer", &profile.external_ref, kind, &profile.name, email, phone, profile.language.code()])
 }
 
 /// Issues a payment request for an invoice; gives its id.
@@ -165,18 +212,22 @@ pub async fn admit_invoice(
     router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, command: CommandId,
     origin: Origin, priority: Priority,
 ) -> Result<(PaymentRequestId, Receipt), IntakeError> {
-    let customer = customer_of(router, tenant, row, pool, &origin, priority).await?;
+    let customer = customer_of(router, tenant, row, pool, command, &origin, priority).await?;
     let ports = router.ports();
     let now = ports.clock.now(tenant);
-    let id = request_id(router, tenant, &row.external_ref, customer, now)?;
+    let number = request_id(router, tenant, &row.external_ref, customer, now)?;
+    let DirectoryValue::Request(id, _) = number.value else {
+        return Err(IntakeError::OtherCustomer(row.external_ref.clone()));
+    };
     let policies = ports.tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
-    let (short_reference, creditor_reference) = references(router, tenant, id, customer)?;
+    let (reference, short_reference, creditor_reference) = references(router, tenant, id, customer)?;
+    let today = now.date_in(&policies.zone);
     let terms = Terms {
         id,
         customer,
         external_ref: row.external_ref.clone(),
         amount: row.amount,
-        issued_on: row.issued_on.unwrap_or_else(|| now.date_in(&policies.zone)),
+        issued_on: row.issued_on.unwrap_or_else(|| today.min(row.due_on)),
         created_at: now,
         due_on: row.due_on,
         description: row.description.clone(),
@@ -191,26 +242,25 @@ pub async fn admit_invoice(
         &row.amount.to_string(),
         &row.due_on.to_string(),
         &row.description,
+        &row.issued_on.map(|day| day.to_string()).unwrap_or_default(),
+        row.scenario.as_deref().unwrap_or_default(),
     ]);
-    let tell = Tell::PaymentRequest(id, payment_request::Command::Issue(terms));
-    let receipt = router.submit(tenant, tell, command, fingerprint, origin, priority).await?;
-    Ok((id, receipt))
+    let issue = payment_request::Command::Issue { terms, dated: row.issued_on.is_some() };
+    let tell = Tell::PaymentRequest(id, issue);
+    let receipt = router.submit(tenant, tell, command, fingerprint, origin, priority).await;
+    drop((number, reference));
+    Ok((id, receipt?))
 }
 
 async fn customer_of(
-    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, origin: &Origin,
-    priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, command: CommandId,
+    origin: &Origin, priority: Priority,
 ) -> Result<CustomerId, IntakeError> {
     if let Some(customer) = &row.customer {
-        // The row's own command is the request; the customer's is derived from the row as well.
-        let partition = partition_of(tenant, &row.customer_ref);
-        let ports = router.ports();
-        let command = CommandId::new(ports.clock.now(tenant), ports.clock.random(), partition);
-        let origin = match origin {
-            Origin::Api => Origin::System,
-            other => other.clone(),
-        };
-        let (id, _) = admit_customer(router, tenant, customer, pool, command, origin, priority).await?;
+        // The call's own command is the request; the customer's follows from it, so that a
+        // replay of the call is one of the customer's command as well.
+        let command = derived(command, "customer");
+        let (id, _) = admit_customer(router, tenant, customer, pool, command, origin.clone(), priority).await?;
         return Ok(id);
     }
     let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.clone());
@@ -220,60 +270,54 @@ async fn customer_of(
     }
 }
 
-fn request_id(
-    router: &Arc<Router>, tenant: &TenantId, external_ref: &str, customer: CustomerId, now: Timestamp,
-) -> Result<PaymentRequestId, IntakeError> {
+fn request_id<'a>(
+    router: &'a Arc<Router>, tenant: &TenantId, external_ref: &str, customer: CustomerId, now: Timestamp,
+) -> Result<Held<'a>, IntakeError> {
     let ports = router.ports();
     let key = DirectoryKey::RequestExternalRef(tenant.clone(), external_ref.to_owned());
     let id = PaymentRequestId::new(now, ports.clock.random(), customer.partition());
-    let fresh = DirectoryValue::Request(id, customer);
-    match ports.directory.find_or_reserve(&key, &fresh)? {
-        DirectoryValue::Request(id, owner) if owner == customer => Ok(id),
+    let held = Held::find_or_reserve(router, key, DirectoryValue::Request(id, customer))?;
+    match held.value {
+        DirectoryValue::Request(_, owner) if owner == customer => Ok(held),
         _ => Err(IntakeError::OtherCustomer(external_ref.to_owned())),
     }
 }
 
 /// The references of a request: drawn from its id, moved on while another request has them.
-fn references(
-    router: &Arc<Router>, tenant: &TenantId, id: PaymentRequestId, customer: CustomerId,
-) -> Result<(ShortReference, CreditorReference), IntakeError> {
+fn references<'a>(
+    router: &'a Arc<Router>, tenant: &TenantId, id: PaymentRequestId, customer: CustomerId,
+) -> Result<(Held<'a>, ShortReference, CreditorReference), IntakeError> {
     let ports = router.ports();
     let reference_key = ports.tenants.reference_key(tenant);
     let mut index = hash(&["reference", &id.to_string()]);
     loop {
         let short = ShortReference::of(index, reference_key);
         let key = DirectoryKey::ShortReference(tenant.clone(), short);
-        let fresh = DirectoryValue::Request(id, customer);
-        let owner = match ports.directory.find(&key)? {
-            Some(owner) => owner,
-            None => ports.directory.find_or_reserve(&key, &fresh)?,
-        };
-        if matches!(owner, DirectoryValue::Request(owner, _) if owner == id) {
+        let held = Held::find_or_reserve(router, key, DirectoryValue::Request(id, customer))?;
+        if matches!(held.value, DirectoryValue::Request(owner, _) if owner == id) {
             let creditor = CreditorReference::of(&short.compact())
                 .map_err(|error| SubmitError::Quarantined(format!("creditor reference of {short}: {error}")))?;
-            return Ok((short, creditor));
+            return Ok((held, short, creditor));
         }
         index = index.wrapping_add(1);
     }
 }
 
-/// The entity a transfer with `entry_key` is, in the lane of its payer if that is known.
-pub(super) fn transfer_id(
-    router: &Arc<Router>, tenant: &TenantId, entry_key: &str, lane: Option<u8>,
-) -> Result<EntityId, IntakeError> {
+/// The id of the transfer with `entry_key`, in the lane of its payer if that is known.
+pub(super) fn transfer_id<'a>(
+    router: &'a Arc<Router>, tenant: &TenantId, entry_key: &str, lane: Option<u8>,
+) -> Result<Held<'a>, PortError> {
     let ports = router.ports();
     let partition = lane.unwrap_or_else(|| partition_of(tenant, entry_key));
-    let id = crate::values::TransferId::new(ports.clock.now(tenant), ports.clock.random(), partition);
+    let id = TransferId::new(ports.clock.now(tenant), ports.clock.random(), partition);
     let key = DirectoryKey::TransferEntry(tenant.clone(), entry_key.to_owned());
-    match ports.directory.find_or_reserve(&key, &DirectoryValue::Transfer(id))? {
-        DirectoryValue::Transfer(id) => Ok(EntityId::Transfer(id)),
-        _ => Ok(EntityId::Transfer(id)),
-    }
+    Held::find_or_reserve(router, key, DirectoryValue::Transfer(id))
 }
 
 /// What distinguishes another content under the same entry key.
 pub(super) fn fingerprint_of_entry(entry: &BankEntry) -> u64 {
-    hash(&["transfer", &entry.details.entry_key, &entry.details.amount.to_string()])
+    let details = &entry.details;
+    hash(&["transfer", &details.entry_key, &details.amount.to_string(), &details.booked_on.to_string()])
 }
 
 #[cfg(test)]

@@ -178,14 +178,18 @@ impl Handler<Prepare> for Partition {
 
 /// Hand over everything since the last checkpoint.
 #[derive(Message)]
-#[rtype(result = "Option<Checkpoint>")]
+#[rtype(result = "Result<Option<Checkpoint>, SubmitError>")]
 pub(super) struct BeginCheckpoint;
 
 impl Handler<BeginCheckpoint> for Partition {
-    type Result = Option<Checkpoint>;
+    type Result = Result<Option<Checkpoint>, SubmitError>;
 
-    fn handle(&mut self, _: BeginCheckpoint, _: &mut Self::Context) -> Option<Checkpoint> {
-        self.lane.begin_checkpoint()
+    fn handle(&mut self, _: BeginCheckpoint, _: &mut Self::Context) -> Self::Result {
+        if self.lane.has_unwritten_checkpoint() {
+            // An earlier round broke off: the log keeps what it holds, the position must not pass it.
+            return Err(SubmitError::Stopping);
+        }
+        Ok(self.lane.begin_checkpoint())
     }
 }
 

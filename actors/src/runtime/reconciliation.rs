@@ -10,7 +10,7 @@ use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
-use crate::values::{CommandId, CreditorReference, EntityId, Reading, ShortReference, TenantId, TransferId};
+use crate::values::{CommandId, CreditorReference, Reading, ShortReference, TenantId, TransferId};
 
 /// Routes transfers to their payer.
 pub struct ReconciliationSupervisor {
@@ -58,7 +58,8 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let evidence = evidence(router, &tenant, &entry.details)?;
     let lane = evidence.virtual_iban_owner.map(|owner| owner.partition());
     let lane = lane.or_else(|| evidence.hits.first().map(|hit| hit.customer.partition()));
-    let EntityId::Transfer(id) = transfer_id(router, &tenant, &entry.details.entry_key, lane)? else {
+    let held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
+    let DirectoryValue::Transfer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(entry.details.entry_key));
     };
     entry.details.id = id;

@@ -258,7 +258,10 @@ impl Stage {
         let virtual_iban = french_iban("20041", "01005", &account).map_err(|error| error.to_string())?;
         let virtual_iban = Some(quittance_actors::values::VirtualIban::new(virtual_iban));
         self.customers.insert(name.to_owned(), id);
-        self.ask(Tell::Customer(id, customer::Command::Register { id, profile, virtual_iban }))?;
+        self.ask(Tell::Customer(
+            id,
+            customer::Command::Register { id, profile, gives: customer::Gives::ALL, virtual_iban },
+        ))?;
         Ok(id)
     }
 
@@ -292,7 +295,7 @@ impl Stage {
             scenario: Some("standard".to_owned()),
         };
         self.requests.insert(name, id);
-        self.ask(Tell::PaymentRequest(id, payment_request::Command::Issue(terms)))
+        self.ask(Tell::PaymentRequest(id, payment_request::Command::Issue { terms, dated: true }))
     }
 
     fn transfer(&mut self, line: &Line) -> Result<(), String> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use quittance_actors::customer::{Command as Customer, Kind, Profile};
+use quittance_actors::customer::{Command as Customer, Gives, Kind, Profile};
 use quittance_actors::delivery::{Delivery, Verdict};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
@@ -170,12 +170,13 @@ impl World {
                 phone: None,
                 language: Language::Fr,
             };
-            return Ok(Tell::Customer(id, Customer::Register { id, profile, virtual_iban: None }));
+            return Ok(Tell::Customer(id, Customer::Register { id, profile, gives: Gives::ALL, virtual_iban: None }));
         }
         let number = number - self.customers;
         let day = self.start.date_in(&quittance_actors::values::Zone::utc());
         if number < self.requests {
-            return Ok(Tell::PaymentRequest(self.request(number), Request::Issue(self.terms(number, day)?)));
+            let issue = Request::Issue { terms: self.terms(number, day)?, dated: true };
+            return Ok(Tell::PaymentRequest(self.request(number), issue));
         }
         let number = number - self.requests;
         let id = self.request(number % self.requests);
