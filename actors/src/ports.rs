@@ -57,7 +57,7 @@ pub trait Snapshots: Send + Sync {
     fn load(&self, entity: EntityId) -> Result<Option<(u64, Entity)>, PortError>;
 
     /// The receipt of a command, if it was checkpointed.
-    fn receipt(&self, partition: u8, command: CommandId) -> Result<Option<Receipt>, PortError>;
+    fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError>;
 
     /// Checkpointed public events of an entity, oldest first, `limit` at most.
     fn history(&self, entity: EntityId, limit: usize) -> Result<Vec<Published>, PortError>;

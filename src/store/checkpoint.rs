@@ -72,7 +72,7 @@ impl Gathered {
             self.directory.insert(keys::directory(key), value(meaning)?);
         }
         for (command, receipt) in &checkpoint.receipts {
-            self.seen.insert(keys::seen(checkpoint.partition, *command), value(receipt)?);
+            self.seen.insert(keys::seen(*command), value(receipt)?);
         }
         for (tenant, at) in &checkpoint.times {
             let entry = self.meta.entry(keys::time(tenant)).or_default();
@@ -132,8 +132,8 @@ impl Snapshots for Store {
         Ok(Some((stored.version, stored.state)))
     }
 
-    fn receipt(&self, partition: u8, command: CommandId) -> Result<Option<Receipt>, PortError> {
-        let bytes = self.seen.get(keys::seen(partition, command)).map_err(failed)?;
+    fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError> {
+        let bytes = self.seen.get(keys::seen(command)).map_err(failed)?;
         bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
     }
 

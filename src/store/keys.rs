@@ -74,8 +74,9 @@ pub(super) fn by_entity(entity: EntityId, event: &Published) -> Vec<u8> {
     join(&[&entity.to_key(), &event_id(event.id)])
 }
 
-pub(super) fn seen(partition: u8, command: CommandId) -> Vec<u8> {
-    join(&[&[partition], &command.to_bytes()])
+/// Not by lane: a key of the API belongs to one request, whichever lane that is in.
+pub(super) fn seen(command: CommandId) -> Vec<u8> {
+    command.to_bytes().to_vec()
 }
 
 pub(super) fn list_prefix(of: &TenantId, list: List) -> Vec<u8> {

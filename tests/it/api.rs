@@ -159,12 +159,18 @@ fn what_was_refused_leaves_no_trace_and_a_replay_changes_nothing() {
     let cancel = |id: &Json| format!("{requests}/{}/cancel", id.as_str().unwrap());
     let reason = json!({ "reason": "mistake" });
     assert_eq!(running.try_post(&cancel(&made["id"]), "k4", &reason).unwrap().status, 201);
+    assert_eq!(running.try_post(requests, "k5", &of("F-5", "C-5", None, "2026-03-31")).unwrap().status, 201);
     running.stop();
     let running = Running::start(&scratch.path().join("config/quittance.toml"));
     let reused = running.try_post(&cancel(&other["id"]), "k4", &reason).unwrap();
     assert_eq!(reused.status, 422, "{}", reused.text());
     running.try_post(requests, "k3", &body).unwrap();
     assert_eq!(running.get(&customer).json()["email"], "new@example.org");
+    // Nor does a key serve for a customer in another lane.
+    for number in 0..8 {
+        let elsewhere = running.try_post(requests, "k5", &of("F-9", &format!("D-{number}"), None, "2026-03-31"));
+        assert_eq!(elsewhere.unwrap().status, 422);
+    }
 }
 
 #[test]

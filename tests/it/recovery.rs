@@ -53,7 +53,7 @@ impl Snapshots for Fake {
     fn load(&self, _: EntityId) -> Result<Option<(u64, Entity)>, PortError> {
         Ok(None)
     }
-    fn receipt(&self, _: u8, _: CommandId) -> Result<Option<Receipt>, PortError> {
+    fn receipt(&self, _: CommandId) -> Result<Option<Receipt>, PortError> {
         let left = self.panics_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         assert!(left.is_err(), "the store panics on purpose");
         Ok(None)

@@ -110,7 +110,7 @@ impl Lane {
     ) -> Result<Stepped, StepError> {
         let from_outside = matches!(envelope.origin, Origin::Api | Origin::File { .. });
         if from_outside && let Some(receipt) = self.receipt(envelope.command_id)? {
-            let same = receipt.fingerprint == envelope.fingerprint;
+            let same = receipt.fingerprint == envelope.fingerprint && receipt.partition == self.partition;
             return if same { Ok(Stepped::Unchanged(receipt)) } else { Err(StepError::FingerprintDiffers) };
         }
         let entity = envelope.tell.to();
@@ -365,7 +365,7 @@ impl Lane {
     fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError> {
         match self.receipts.get(&command) {
             Some(receipt) => Ok(Some(*receipt)),
-            None => self.snapshots.receipt(self.partition, command),
+            None => self.snapshots.receipt(command),
         }
     }
 

@@ -68,7 +68,14 @@ impl Partition {
             Ok(Stepped::Recorded(commit, receipt)) => (self.release.append(commit), receipt),
             // The record it repeats may still be on its way to the disk.
             Ok(Stepped::Unchanged(receipt)) => (self.release.barrier(), receipt),
-            Err(error) => return Box::pin(async { Err(error) }),
+            Err(error) => {
+                // What it was refused for may be a record that is not durable yet.
+                let durable = self.release.barrier();
+                return Box::pin(async move {
+                    durable.wait().await?;
+                    Err(error)
+                });
+            }
         };
         Box::pin(async move {
             durable.wait().await?;

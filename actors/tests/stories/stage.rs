@@ -36,7 +36,7 @@ impl Snapshots for Memory {
         Ok(self.entities.lock().unwrap().get(&entity).cloned())
     }
 
-    fn receipt(&self, _: u8, command: CommandId) -> Result<Option<Receipt>, PortError> {
+    fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError> {
         Ok(self.receipts.lock().unwrap().get(&command).copied())
     }
 
