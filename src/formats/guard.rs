@@ -49,8 +49,8 @@ impl<R: BufRead> Located<R> {
     }
 
     /// Where the parser reports its records.
-    pub fn pace(&self) -> Pace {
-        self.pace.clone()
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Where it is.

@@ -28,7 +28,7 @@ pub struct InvoicesCsv<R: Read> {
 /// A reader of `source` by `mapping`.
 pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> InvoicesCsv<impl Read + Send + use<S>> {
     let located = Located::new(source, b'\n');
-    let pace = located.pace();
+    let pace = located.pace().clone();
     let decoded = DecodeReaderBytesBuilder::new().encoding(Some(mapping.encoding)).bom_override(true).build(located);
     let records = csv::ReaderBuilder::new()
         .delimiter(mapping.delimiter)

@@ -21,6 +21,8 @@ const FIRED_PER_TICK_MAX: usize = 2_000;
 #[derive(Default)]
 pub struct Timers {
     table: Mutex<BTreeMap<TenantId, BTreeSet<ArmedTimer>>>,
+    /// Held while timers are taken and fired: a tick and an advance of a test clock take turns.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Timers {
@@ -97,9 +99,10 @@ impl Timekeeper {
         let (router, timers) = (Arc::clone(&self.router), Arc::clone(&self.timers));
         let round = async move {
             for tenant in router.ports().tenants.all() {
+                let _turn = timers.turn.lock().await;
                 let now = router.ports().clock.now(&tenant);
                 let due = timers.take_due(&tenant, now, FIRED_PER_TICK_MAX);
-                fire_all(&router, &timers, due).await;
+                let _ = fire_all(&router, &timers, due).await; // Armed again, for the next tick.
             }
         };
         let done = round.into_actor(self).map(|(), actor, _| actor.busy = false);
@@ -115,8 +118,9 @@ impl Actor for Timekeeper {
     }
 }
 
-/// Fires timers side by side. One that could not be recorded is armed again.
-async fn fire_all(router: &Arc<Router>, timers: &Arc<Timers>, due: Vec<ArmedTimer>) {
+/// Fires timers side by side. One that could not be recorded is armed again; gives the last error.
+async fn fire_all(router: &Arc<Router>, timers: &Arc<Timers>, due: Vec<ArmedTimer>) -> Result<(), SubmitError> {
+    let mut result = Ok(());
     let firing: Vec<_> = due
         .into_iter()
         .map(|timer| {
@@ -131,10 +135,15 @@ async fn fire_all(router: &Arc<Router>, timers: &Arc<Timers>, due: Vec<ArmedTime
             Ok(Err(error)) => {
                 warn!(entity = %timer.entity, %error, "timer not recorded, armed again");
                 timers.arm(&[timer]);
+                result = Err(error);
             }
-            Err(_) => timers.arm(&[timer]),
+            Err(_) => {
+                timers.arm(&[timer]);
+                result = Err(SubmitError::Stopping);
+            }
         }
     }
+    result
 }
 
 /// Moves a tenant's test clock to `to`, firing every timer on the way at its own time.
@@ -144,6 +153,8 @@ pub async fn advance(
     router: &Arc<Router>, timers: &Arc<Timers>, tenant: &TenantId, to: Timestamp,
 ) -> Result<usize, SubmitError> {
     let clock = &router.ports().clock;
+    // A tick that has taken a timer fires it at the time it was due, not after the advance.
+    let _turn = timers.turn.lock().await;
     let mut fired = 0;
     while let Some(due) = timers.next_due(tenant).filter(|due| *due <= to) {
         let now = clock.now(tenant).max(due);
@@ -152,7 +163,7 @@ pub async fn advance(
         }
         let due = timers.take_due(tenant, now, FIRED_PER_TICK_MAX);
         fired += due.len();
-        fire_all(router, timers, due).await;
+        fire_all(router, timers, due).await?;
     }
     if !clock.advance(tenant, to) {
         return Err(SubmitError::UnknownTenant);

@@ -1,23 +1,26 @@
 //! The stage of a story: one lane, its clock and timers, and what leaves.
 
+mod expectations;
+mod policies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use quittance_actors::customer::{self, Kind, Profile};
-use quittance_actors::delivery::{Channel, Delivery, Outcome, Recipient};
+use quittance_actors::delivery::{Delivery, Outcome};
 use quittance_actors::machine::{Purpose, Tell};
 use quittance_actors::partition::{
     ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Stepped, TriedDelivery,
 };
-use quittance_actors::payment_request::{self, Anchor, AttemptReport, AttemptResult, Scenario, Status, Step, Terms};
+use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Terms};
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{PortError, Snapshots};
-use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Published, Rule, RuleBook, Value};
+use quittance_actors::rules::Published;
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
-    AttemptId, Calendar, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress,
-    EntityId, Language, Money, PaymentRequestId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation,
-    ShortReference, TenantId, Timestamp, TransferId, Zone, french_iban,
+    AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
+    Language, Money, PaymentRequestId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation, ShortReference,
+    TenantId, Timestamp, TransferId, french_iban,
 };
 
 use crate::script::Line;
@@ -72,74 +75,6 @@ pub struct Stage {
     number: u64,
 }
 
-fn policies() -> Policies {
-    let calendar = Calendar::new("TARGET", 1, vec![6, 7], vec![], vec![], vec![]).unwrap();
-    let mut policies = Policies::quiet(Zone::parse("Europe/Paris").unwrap(), calendar);
-    let step = |name: &str, anchor, offset_days, channels: &[Channel], template: &str| Step {
-        name: name.to_owned(),
-        anchor,
-        offset_days,
-        at: (9, 30),
-        channels: channels.to_vec(),
-        template: template.to_owned(),
-    };
-    let steps = vec![
-        step("request", Anchor::Created, 0, &[Channel::Email], "payment_request"),
-        step("before", Anchor::Due, -3, &[Channel::Email], "reminder_before"),
-        step("late_3", Anchor::Due, 3, &[Channel::Email, Channel::Sms], "reminder_late"),
-        step("late_10", Anchor::Due, 10, &[Channel::Sms, Channel::Email], "reminder_late"),
-    ];
-    let scenario = Scenario::new("standard", steps, 24 * 3_600_000).unwrap();
-    policies.scenarios.insert("standard".to_owned(), scenario);
-    policies.card_notices_days = vec![60, 30, 7];
-    policies.rules = RuleBook::new(vec![
-        rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
-        rule(
-            "refund",
-            EventType::RefundInitiated,
-            Condition::Always(true),
-            mail_to("accounting", "refund_initiated"),
-        ),
-        Rule {
-            name: "settled".to_owned(),
-            on: vec![EventType::PaymentRequestSettled],
-            when: Condition::Always(true),
-            then: vec![
-                Action::Tell {
-                    channel: Channel::Hook,
-                    template: None,
-                    recipient: Recipient::Endpoint("erp".to_owned()),
-                },
-                Action::Tell {
-                    channel: Channel::File,
-                    template: None,
-                    recipient: Recipient::Feed("erp_out".to_owned()),
-                },
-            ],
-        },
-        rule(
-            "card",
-            EventType::PaymentMethodExpiring,
-            Condition::All(vec![
-                Condition::Compare(Field::MethodBacksRecurring, Operator::Equal, Value::Truth(true)),
-                Condition::Compare(Field::MethodDaysToExpiry, Operator::LessOrEqual, Value::Number(30)),
-            ]),
-            Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".to_owned() },
-        ),
-    ])
-    .unwrap();
-    policies
-}
-
-fn rule(name: &str, on: EventType, when: Condition, then: Action) -> Rule {
-    Rule { name: name.to_owned(), on: vec![on], when, then: vec![then] }
-}
-
-fn mail_to(list: &str, template: &str) -> Action {
-    let recipient = Recipient::List(list.to_owned());
-    Action::Tell { channel: Channel::Email, template: Some(template.to_owned()), recipient }
-}
-
 fn number(name: &str) -> u64 {
     name.bytes().fold(0, |value, byte| value * 31 + u64::from(byte))
 }
@@ -148,7 +83,7 @@ impl Stage {
     /// An empty stage on 2 March 2026, 09:00 in Paris.
     pub fn new() -> Self {
         let memory = Arc::new(Memory::default());
-        let policies = policies();
+        let policies = policies::policies();
         let now = Date::new(2026, 3, 2).unwrap().at(9, 0, &policies.zone);
         Self {
             lane: Lane::new(LANE, 0, Arc::clone(&memory) as _),
@@ -366,7 +301,7 @@ impl Stage {
     fn day(&mut self, day: &str, running: bool) -> Result<(), String> {
         let target = Date::parse(day).map_err(|error| error.to_string())?.at(12, 0, &self.policies.zone);
         if running && let Some(delivery) = self.left.first() {
-            return Err(format!("{} was not expected", describe(delivery)));
+            return Err(format!("{} was not expected", expectations::describe(delivery)));
         }
         if !running {
             self.now = target;
@@ -433,150 +368,8 @@ impl Stage {
     fn entity(&self, id: EntityId) -> Result<Entity, String> {
         Ok(self.lane.activate(id).map_err(|error| error.to_string())?.1)
     }
-
-    fn expect(&mut self, line: &Line) -> Result<(), String> {
-        match line.word(0)? {
-            "mail" | "sms" | "hook" | "file" => self.expect_delivery(line),
-            "silence" => match self.left.first() {
-                Some(delivery) => Err(format!("{} was not expected", describe(delivery))),
-                None => Ok(()),
-            },
-            "refused" => match self.refused.take() {
-                Some(refused) if refused.contains(line.word(1)?) => Ok(()),
-                Some(refused) => Err(format!("refused, but because {refused}")),
-                None => Err("it was not refused".to_owned()),
-            },
-            "credit" => {
-                let Entity::Customer(state) = self.entity(EntityId::Customer(self.customers[line.word(1)?]))? else {
-                    return Err("not a customer".to_owned());
-                };
-                let held = state.credit.get(&Currency::EUR).copied().unwrap_or(0);
-                same("credit", held, money(line.word(2)?)?.minor())
-            }
-            "timers" => same("timers", self.live_timers()?, line.word(1)?.parse().unwrap_or(usize::MAX)),
-            name if self.requests.contains_key(name) => self.expect_request(line),
-            name if self.transfers.contains_key(name) => self.expect_transfer(line),
-            name => Err(format!("nothing is called {name}")),
-        }
-    }
-
-    /// Reminder timers that would still do something.
-    fn live_timers(&self) -> Result<usize, String> {
-        let mut live = 0;
-        for timer in &self.timers {
-            if let (EntityId::PaymentRequest(_), Purpose::Reminder) = (timer.entity, timer.purpose)
-                && let Entity::PaymentRequest(state) = self.entity(timer.entity)?
-                && state.reminders.next.is_some()
-                && state.reminders.generation == timer.generation
-            {
-                live += 1;
-            }
-        }
-        Ok(live)
-    }
-
-    fn expect_delivery(&mut self, line: &Line) -> Result<(), String> {
-        let (kind, whom, what) = (line.word(0)?, line.word(1)?, line.word(2)?);
-        let found = self.left.iter().position(|delivery| {
-            let channel = match delivery.channel {
-                Channel::Email => "mail",
-                Channel::Sms => "sms",
-                Channel::Hook => "hook",
-                Channel::File => "file",
-            };
-            let to = match &delivery.recipient {
-                Recipient::Customer(id) => {
-                    self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone())
-                }
-                Recipient::List(name) | Recipient::Endpoint(name) | Recipient::Feed(name) => Some(name.clone()),
-                Recipient::StatusExport => None,
-            };
-            let said = delivery.template.as_deref().unwrap_or(delivery.event.event.name());
-            channel == kind && to.as_deref() == Some(whom) && said == what
-        });
-        match found {
-            Some(at) => {
-                self.left.remove(at);
-                Ok(())
-            }
-            None => {
-                let left: Vec<String> = self.left.iter().map(describe).collect();
-                Err(format!("not among what left: [{}]", left.join(", ")))
-            }
-        }
-    }
-
-    fn expect_request(&self, line: &Line) -> Result<(), String> {
-        let name = line.word(0)?;
-        let Entity::PaymentRequest(state) = self.entity(EntityId::PaymentRequest(self.request(name)?))? else {
-            return Err("not a request".to_owned());
-        };
-        let status = match state.status {
-            Status::Open if state.overdue => "overdue",
-            Status::Open => "open",
-            Status::Settled => "settled",
-            Status::Cancelled => "cancelled",
-        };
-        if status != line.word(1)? {
-            return Err(format!("{name} is {status}"));
-        }
-        match line.words.get(2) {
-            Some(left) => same("outstanding", state.outstanding().map(Money::minor), Some(money(left)?.minor())),
-            None => Ok(()),
-        }
-    }
-
-    fn expect_transfer(&self, line: &Line) -> Result<(), String> {
-        let name = line.word(0)?;
-        let Entity::Transfer(state) = self.entity(EntityId::Transfer(self.transfers[name]))? else {
-            return Err("not a transfer".to_owned());
-        };
-        let said = match state.status {
-            transfer::Status::Matched => "matched",
-            transfer::Status::NeedsDecision => "task",
-            transfer::Status::Received => "received",
-        };
-        let why = line.words.get(2).map_or("", String::as_str);
-        if said == line.word(1)? && state.explanation.contains(why) {
-            Ok(())
-        } else {
-            Err(format!("{name} is {said}: {}", state.explanation))
-        }
-    }
-
-    /// What must hold at the end of every story.
-    pub fn audit(&mut self) -> Result<(), String> {
-        if let Some(refused) = &self.refused {
-            return Err(format!("the last line was refused: {refused}"));
-        }
-        if let Some(delivery) = self.left.first() {
-            return Err(format!("at the end: {} was not expected", describe(delivery)));
-        }
-        let again = self.rebuilt()?;
-        let ids: BTreeSet<EntityId> =
-            self.commits.iter().flat_map(|commit| commit.changes.iter().map(|change| change.entity)).collect();
-        for id in ids {
-            let (live, folded) = (self.lane.activate(id), again.activate(id));
-            if live != folded {
-                return Err(format!("INV-08 {id}: {live:?}\n    from the records: {folded:?}"));
-            }
-        }
-        if again.outbox().count() != 0 {
-            return Err("INV-06 a delivery has neither ended nor died".to_owned());
-        }
-        Ok(())
-    }
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
-    if found == expected { Ok(()) } else { Err(format!("{what} is {found:?}, not {expected:?}")) }
 }
 
 fn money(text: &str) -> Result<Money, String> {
     Money::parse(text, Currency::EUR, DecimalMark::Point).map_err(|error| error.to_string())
-}
-
-fn describe(delivery: &Delivery) -> String {
-    let said = delivery.template.as_deref().unwrap_or(delivery.event.event.name());
-    format!("{} {said} to {:?}", delivery.channel.name(), delivery.recipient)
 }

@@ -1,0 +1,75 @@
+//! The policies every story is played under.
+
+use quittance_actors::delivery::{Channel, Recipient};
+use quittance_actors::payment_request::{Anchor, Scenario, Step};
+use quittance_actors::policies::Policies;
+use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook, Value};
+use quittance_actors::values::{Calendar, Zone};
+
+pub(super) fn policies() -> Policies {
+    let calendar = Calendar::new("TARGET", 1, vec![6, 7], vec![], vec![], vec![]).unwrap();
+    let mut policies = Policies::quiet(Zone::parse("Europe/Paris").unwrap(), calendar);
+    let step = |name: &str, anchor, offset_days, channels: &[Channel], template: &str| Step {
+        name: name.to_owned(),
+        anchor,
+        offset_days,
+        at: (9, 30),
+        channels: channels.to_vec(),
+        template: template.to_owned(),
+    };
+    let steps = vec![
+        step("request", Anchor::Created, 0, &[Channel::Email], "payment_request"),
+        step("before", Anchor::Due, -3, &[Channel::Email], "reminder_before"),
+        step("late_3", Anchor::Due, 3, &[Channel::Email, Channel::Sms], "reminder_late"),
+        step("late_10", Anchor::Due, 10, &[Channel::Sms, Channel::Email], "reminder_late"),
+    ];
+    let scenario = Scenario::new("standard", steps, 24 * 3_600_000).unwrap();
+    policies.scenarios.insert("standard".to_owned(), scenario);
+    policies.card_notices_days = vec![60, 30, 7];
+    policies.rules = RuleBook::new(vec![
+        rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
+        rule(
+            "refund",
+            EventType::RefundInitiated,
+            Condition::Always(true),
+            mail_to("accounting", "refund_initiated"),
+        ),
+        Rule {
+            name: "settled".to_owned(),
+            on: vec![EventType::PaymentRequestSettled],
+            when: Condition::Always(true),
+            then: vec![
+                Action::Tell {
+                    channel: Channel::Hook,
+                    template: None,
+                    recipient: Recipient::Endpoint("erp".to_owned()),
+                },
+                Action::Tell {
+                    channel: Channel::File,
+                    template: None,
+                    recipient: Recipient::Feed("erp_out".to_owned()),
+                },
+            ],
+        },
+        rule(
+            "card",
+            EventType::PaymentMethodExpiring,
+            Condition::All(vec![
+                Condition::Compare(Field::MethodBacksRecurring, Operator::Equal, Value::Truth(true)),
+                Condition::Compare(Field::MethodDaysToExpiry, Operator::LessOrEqual, Value::Number(30)),
+            ]),
+            Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".to_owned() },
+        ),
+    ])
+    .unwrap();
+    policies
+}
+
+fn rule(name: &str, on: EventType, when: Condition, then: Action) -> Rule {
+    Rule { name: name.to_owned(), on: vec![on], when, then: vec![then] }
+}
+
+fn mail_to(list: &str, template: &str) -> Action {
+    let recipient = Recipient::List(list.to_owned());
+    Action::Tell { channel: Channel::Email, template: Some(template.to_owned()), recipient }
+}
