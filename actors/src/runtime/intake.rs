@@ -143,7 +143,7 @@ pub async fn admit_customer(
     let partition = partition_of(tenant, &profile.external_ref);
     let fresh = DirectoryValue::Customer(CustomerId::new(ports.clock.now(tenant), ports.clock.random(), partition));
     // Held until the command is recorded or refused: then others may take the key.
-    let held = Held::find_or_reserve(router, key, fresh)?;
+    let mut held = Held::find_or_reserve(router, key, fresh)?;
     let DirectoryValue::Customer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(profile.external_ref.clone()));
     };
@@ -155,7 +155,7 @@ pub async fn admit_customer(
     let (profile, gives) = (profile.clone(), row.gives);
     let register = customer::Command::Register { id, profile, gives, virtual_iban };
     let tell = Tell::Customer(id, register);
-    let receipt = router.submit(tenant, tell, command, fingerprint, origin, priority).await?;
+    let receipt = held.until(router.submit(tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
 }
 
@@ -176,6 +176,8 @@ pub(super) struct Held<'a> {
     key: DirectoryKey,
     pub(super) value: DirectoryValue,
     reserved: bool,
+    /// A command that will record it is under way.
+    under_way: bool,
 }
 
 impl<'a> Held<'a> {
@@ -184,13 +186,22 @@ impl<'a> Held<'a> {
             Found::Known(value) => (value, false),
             Found::Reserved(value) => (value, true),
         };
-        Ok(Self { router, key, value, reserved })
+        Ok(Self { router, key, value, reserved, under_way: false })
+    }
+
+    /// Waits for the command that records it. A caller that goes away meanwhile leaves it
+    /// reserved: its command may still be recorded.
+    pub(super) async fn until<T>(&mut self, submitted: impl Future<Output = T>) -> T {
+        self.under_way = true;
+        let result = submitted.await;
+        self.under_way = false;
+        result
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        if self.reserved {
+        if self.reserved && !self.under_way {
             self.router.ports().directory.release(&self.key);
         }
     }
@@ -215,12 +226,12 @@ pub async fn admit_invoice(
     let customer = customer_of(router, tenant, row, pool, command, &origin, priority).await?;
     let ports = router.ports();
     let now = ports.clock.now(tenant);
-    let number = request_id(router, tenant, &row.external_ref, customer, now)?;
+    let mut number = request_id(router, tenant, &row.external_ref, customer, now)?;
     let DirectoryValue::Request(id, _) = number.value else {
         return Err(IntakeError::OtherCustomer(row.external_ref.clone()));
     };
     let policies = ports.tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
-    let (reference, short_reference, creditor_reference) = references(router, tenant, id, customer)?;
+    let (mut reference, short_reference, creditor_reference) = references(router, tenant, id, customer)?;
     let today = now.date_in(&policies.zone);
     let terms = Terms {
         id,
@@ -247,9 +258,9 @@ pub async fn admit_invoice(
     ]);
     let issue = payment_request::Command::Issue { terms, dated: row.issued_on.is_some() };
     let tell = Tell::PaymentRequest(id, issue);
-    let receipt = router.submit(tenant, tell, command, fingerprint, origin, priority).await;
-    drop((number, reference));
-    Ok((id, receipt?))
+    let submitted = router.submit(tenant, tell, command, fingerprint, origin, priority);
+    let receipt = number.until(reference.until(submitted)).await?;
+    Ok((id, receipt))
 }
 
 async fn customer_of(

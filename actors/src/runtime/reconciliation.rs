@@ -58,7 +58,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let evidence = evidence(router, &tenant, &entry.details)?;
     let lane = evidence.virtual_iban_owner.map(|owner| owner.partition());
     let lane = lane.or_else(|| evidence.hits.first().map(|hit| hit.customer.partition()));
-    let held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
+    let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
     let DirectoryValue::Transfer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(entry.details.entry_key));
     };
@@ -67,7 +67,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     // A hit in another lane contradicts or is alone: the transfer's machine sees only its facts.
     let receive = transfer::Command::Receive { details: entry.details, evidence };
     let tell = Tell::Transfer(id, receive);
-    let receipt = router.submit(&tenant, tell, command, fingerprint, origin, priority).await?;
+    let receipt = held.until(router.submit(&tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
 }
 
