@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix::Actor as _;
 use quittance::clock::Clocks;
@@ -19,7 +20,9 @@ use quittance_actors::ports::{
     Tenants,
 };
 use quittance_actors::rules::Published;
-use quittance_actors::runtime::{Partition, Ports, Priority, Release, Router, SubmitError, Timers};
+use quittance_actors::runtime::{
+    Checkpointer, Offer, Partition, Ports, Priority, Release, Router, SubmitError, Timers,
+};
 use quittance_actors::values::{
     Calendar, CommandId, CustomerId, EntityId, Language, ReferenceKey, TenantId, Timestamp, Zone,
 };
@@ -29,11 +32,16 @@ use crate::support::http::call;
 use crate::support::running::{Running, configure, sample};
 use crate::support::scratch::{Scratch, wait_for};
 
+/// A checkpoint that landed: the position of the log, and the sequence of each lane.
+type Written = (u64, BTreeMap<u8, u64>);
+
 /// Every port at once: durable at once, and a store that panics when it is told to.
 #[derive(Default)]
 struct Fake {
     panics_left: AtomicU32,
     records: Mutex<Vec<Arc<Commit>>>,
+    /// In the order they landed.
+    written: Mutex<Vec<Written>>,
 }
 
 impl Journal for Fake {
@@ -61,7 +69,12 @@ impl Snapshots for Fake {
     fn history(&self, _: EntityId, _: usize) -> Result<Vec<Published>, PortError> {
         Ok(vec![])
     }
-    fn write(&self, _: &[Checkpoint], _: u64) -> Result<(), PortError> {
+    fn write(&self, checkpoints: &[Checkpoint], position: u64) -> Result<(), PortError> {
+        if self.written.lock().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(150)); // The first is slow: others overtake it.
+        }
+        let lanes = checkpoints.iter().map(|checkpoint| (checkpoint.partition, checkpoint.sequence)).collect();
+        self.written.lock().unwrap().push((position, lanes));
         Ok(())
     }
 }
@@ -127,26 +140,69 @@ fn register(number: u64, partition: u8) -> Tell {
     Tell::Customer(id, Command::Register { id, profile, gives: Gives::ALL, virtual_iban: None })
 }
 
+/// Every lane over one fake of everything around it.
+fn lanes(fake: &Arc<Fake>) -> (Arc<Router>, Arc<Release>) {
+    let ports = Ports {
+        journal: Arc::clone(fake) as _,
+        ownership: Arc::clone(fake) as _,
+        snapshots: Arc::clone(fake) as _,
+        directory: Arc::clone(fake) as _,
+        clock: Arc::new(Clocks::default()),
+        tenants: Arc::clone(fake) as _,
+        dispatch: Arc::clone(fake) as _,
+        observer: Arc::clone(fake) as _,
+    };
+    let release = Arc::new(Release::new(ports.clone(), Arc::new(Timers::default())));
+    let start = |partition| {
+        let lane = Lane::new(partition, 0, Arc::clone(fake) as _);
+        Partition::new(lane, ports.clone(), Arc::clone(&release)).start()
+    };
+    (Router::new(ports.clone(), (0..=255).map(start).collect()), release)
+}
+
+#[test]
+fn a_checkpoint_that_overtakes_another_never_moves_the_position_past_a_record() {
+    let fake = Arc::new(Fake::default());
+    actix::System::new().block_on(async {
+        let (router, release) = lanes(&fake);
+        let tenant = TenantId::parse("shop").unwrap();
+        let submit = |number: u64, partition: u8| {
+            let command = CommandId::new(Timestamp::default(), number, partition);
+            router.submit(&tenant, register(number, partition), command, 0, Origin::Api, Priority::Interactive)
+        };
+        let failed = Arc::new(|error: String| panic!("{error}"));
+        let checkpointer = Checkpointer::new(Arc::clone(&router), release, Duration::from_millis(20), failed).start();
+        submit(1, 3).await.unwrap();
+        let offered = actix::spawn(checkpointer.send(Offer));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // While the first is being written: more in its lane, and something in another one.
+        submit(2, 3).await.unwrap();
+        submit(3, 4).await.unwrap();
+        checkpointer.send(Offer).await.unwrap().unwrap();
+        offered.await.unwrap().unwrap().unwrap();
+    });
+    let (records, written) = (fake.records.lock().unwrap(), fake.written.lock().unwrap());
+    assert!(written.len() >= 2, "{written:?}");
+    let mut covered = BTreeMap::new();
+    for (position, lanes) in written.iter() {
+        covered.extend(lanes.iter().map(|(lane, sequence)| (*lane, *sequence)));
+        for record in &records[..usize::try_from(*position).unwrap()] {
+            let held = covered.get(&record.partition).copied().unwrap_or(0);
+            assert!(
+                record.sequence <= held,
+                "record {} of lane {} in {written:?}",
+                record.sequence,
+                record.partition
+            );
+        }
+    }
+}
+
 #[test]
 fn a_panic_stays_at_its_entity_and_three_put_the_command_aside() {
     let fake = Arc::new(Fake::default());
-    let ports = Ports {
-        journal: Arc::clone(&fake) as _,
-        ownership: Arc::clone(&fake) as _,
-        snapshots: Arc::clone(&fake) as _,
-        directory: Arc::clone(&fake) as _,
-        clock: Arc::new(Clocks::default()),
-        tenants: Arc::clone(&fake) as _,
-        dispatch: Arc::clone(&fake) as _,
-        observer: Arc::clone(&fake) as _,
-    };
     actix::System::new().block_on(async {
-        let release = Arc::new(Release::new(ports.clone(), Arc::new(Timers::default())));
-        let start = |partition| {
-            let lane = Lane::new(partition, 0, Arc::clone(&fake) as _);
-            Partition::new(lane, ports.clone(), Arc::clone(&release)).start()
-        };
-        let router = Router::new(ports.clone(), (0..=255).map(start).collect());
+        let (router, _) = lanes(&fake);
         let tenant = TenantId::parse("shop").unwrap();
         let submit = |number: u64, partition: u8| {
             let command = CommandId::new(Timestamp::default(), number, partition);

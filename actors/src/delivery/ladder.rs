@@ -100,6 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_never_given_up_waits_again_however_short_the_ladder() {
+        let now = Timestamp::from_unix_millis(0);
+        for waits in [vec![], vec![100], vec![100, 200]] {
+            let ladder = Ladder::new(waits);
+            for attempt in [1, 2, 3, 99] {
+                let outcome = ladder.outcome_without_end(later(None), attempt, 0, now);
+                assert!(matches!(outcome, Outcome::RetryAt { .. }), "{ladder:?}, try {attempt}: {outcome:?}");
+            }
+        }
+    }
+
+    #[test]
     fn never_sooner_than_promised_and_as_late_as_asked() {
         let ladder = Ladder::default();
         let now = Timestamp::from_unix_millis(1_000);
