@@ -352,7 +352,7 @@ pub fn feeds(config: &Config) -> Vec<Watched> {
             FeedFormat::InvoicesCsv { mapping } => config.mappings.get(mapping).cloned(),
             FeedFormat::Camt => None,
         };
-        let pool = config.service.tenant(&feed.tenant).and_then(|tenant| tenant.virtual_ibans.clone());
+        let pool = config.service.pool(&feed.tenant);
         let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone(), pool };
         let folder: PathBuf = config.path(&feed.dir);
         Watched { feed: feed.clone(), folder, mapping, reader }

@@ -43,7 +43,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let profile = profile.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
-    let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
+    let pool = service.config.service.pool(&tenant);
     let row = CustomerRow { profile, gives: Gives::ALL };
     let (id, _) = admit_customer(
         &service.router,

@@ -56,7 +56,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
-    let pool = service.config.service.tenant(&tenant).and_then(|tenant| tenant.virtual_ibans.clone());
+    let pool = service.config.service.pool(&tenant);
     let (id, _) = admit_invoice(
         &service.router,
         &tenant,

@@ -244,6 +244,11 @@ pub struct Outgoing {
 }
 
 impl Service {
+    /// The pool that a tenant's customers have their account numbers from, if it has one.
+    pub fn pool(&self, tenant: &TenantId) -> Option<FrenchPool> {
+        self.tenant(tenant).and_then(|tenant| tenant.virtual_ibans.clone())
+    }
+
     /// Finds a tenant.
     pub fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
         self.tenants.iter().find(|tenant| tenant.id == *id)

@@ -9,7 +9,8 @@ use quittance_actors::partition::FileRecord;
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime::{IncomingFile, Progress, ReadRow, RowOutcome};
 
-use super::report::{Report, free_name, is_plain_file, read_beside};
+use super::report::{Report, free_name, read_beside};
+use super::scan::is_plain_file;
 use super::{Activity, Watched};
 use crate::config::FeedFormat;
 use crate::digest;

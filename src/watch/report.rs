@@ -147,11 +147,6 @@ impl Report {
     }
 }
 
-/// Whether a path is a file and no link, which could point anywhere.
-pub(super) fn is_plain_file(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
-}
-
 /// The path of a file's report.
 pub(super) fn beside(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();

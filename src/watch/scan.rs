@@ -35,8 +35,7 @@ impl Scanner {
     /// Files that a process left claimed.
     pub(super) fn interrupted(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.watched.work()).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> =
-            entries.map(|entry| entry.path()).filter(|path| report::is_plain_file(path)).collect();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_plain_file(path)).collect();
         paths.sort();
         paths
     }
@@ -112,6 +111,11 @@ impl Scanner {
             warn!(feed = self.watched.feed.name, %error, "report cannot be written");
         }
     }
+}
+
+/// Whether a path is a file and no link, which could point anywhere.
+pub(super) fn is_plain_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// Whether a name says that the file is still being written.
