@@ -10,12 +10,12 @@ use actix::{Actor, Addr, Arbiter};
 use quittance_actors::delivery::Ladder;
 use quittance_actors::partition::{Lane, SystemFact, entries_of};
 use quittance_actors::policies::Policies;
-use quittance_actors::ports::{Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
+use quittance_actors::ports::{Clock as _, Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
 use quittance_actors::runtime::{
-    Checkpointer, DeliverySupervisor, Enqueue, FeedReader, IngestionSupervisor, Offer, Partition, Ports,
-    ReconciliationSupervisor, Release, Router, Timekeeper, Timers,
+    Checkpointer, DeliverySupervisor, Enqueue, FeedReader, Host, IngestionSupervisor, Offer, Ports,
+    ReconciliationSupervisor, Release, Router, Timekeeper, Timers, horizon,
 };
-use quittance_actors::values::{PARTITIONS, ReferenceKey, TenantId};
+use quittance_actors::values::{PARTITIONS, ReferenceKey, TenantId, Timestamp};
 use tracing::{info, warn};
 
 use crate::channels::Policy;
@@ -31,10 +31,6 @@ use crate::observe::Live;
 use crate::render::Templates;
 use crate::store::{Restored, Store, StoreDirectory};
 use crate::watch::{self, Activity, Watched};
-
-/// Events of the past that the overview is folded from.
-const REMEMBERED_EVENTS: usize = 50_000;
-const REMEMBERED_DAYS: i64 = 62;
 
 /// Ends the process.
 pub type OnFatal = Arc<dyn Fn(String) + Send + Sync>;
@@ -133,7 +129,8 @@ pub async fn assemble_with(
     let tests = config.service.tenants.iter().filter_map(|t| Some((t.id.clone(), t.test_clock?)));
     let clocks = Arc::new(Clocks::new(tests));
     let timers = Arc::new(Timers::default());
-    let state = recover(&data, &live, &clocks, &timers)?;
+    let tenants: Vec<TenantId> = config.service.tenants.iter().map(|tenant| tenant.id.clone()).collect();
+    let state = recover(&data, &live, &clocks, &timers, &tenants)?;
     let State { lock, store, directory, lanes, writer, recovery } = state;
     let fatal = Arc::clone(&on_fatal);
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
@@ -157,7 +154,7 @@ pub async fn assemble_with(
         observer: Arc::clone(&live) as _,
     };
     let release = Arc::new(Release::new(ports.clone(), Arc::clone(&timers)));
-    let outbox: Vec<_> = lanes.iter().flat_map(Lane::outbox).cloned().collect();
+    let outbox: Vec<_> = lanes.iter().flat_map(Lane::outbox).collect();
     let router = Router::new(ports.clone(), host(lanes, &ports, &release));
     let ladder = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
     let deliveries = DeliverySupervisor::new(Arc::clone(&router), ladder).start();
@@ -165,10 +162,12 @@ pub async fn assemble_with(
     let pending = outbox.len();
     deliveries.send(Enqueue(outbox)).await.map_err(|error| error.to_string())?;
     let every = Duration::from_millis(config.service.data.checkpoint_every_ms);
-    let checkpointer = Checkpointer::new(Arc::clone(&router), Arc::clone(&release), every, on_fatal).start();
+    let checkpointer =
+        Checkpointer::new(Arc::clone(&router), Arc::clone(&release), Arc::clone(&timers), every, on_fatal);
+    let checkpointer = checkpointer.start();
     let reconciliation = ReconciliationSupervisor::new(Arc::clone(&router)).start();
     let ingestion = IngestionSupervisor::new(Arc::clone(&router), reconciliation.clone()).start();
-    Timekeeper::new(Arc::clone(&router), Arc::clone(&timers)).start();
+    Timekeeper::new(Arc::clone(&router), Arc::clone(&timers), checkpointer.clone()).start();
     let activity = Arc::new(Activity::default());
     for watched in feeds(&config) {
         watched.prepare().map_err(|error| format!("{}: {error}", watched.folder.display()))?;
@@ -227,7 +226,9 @@ fn lock(data: &Path) -> Result<File, String> {
     }
 }
 
-fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result<State, String> {
+fn recover(
+    data: &Path, live: &Live, clocks: &Clocks, timers: &Timers, tenants: &[TenantId],
+) -> Result<State, String> {
     let lock = lock(data)?;
     let folder = data.join("store");
     let mut rebuilt = false;
@@ -245,12 +246,20 @@ fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result
     };
     let store = Arc::new(store);
     let directory = Arc::new(StoreDirectory::new(Arc::clone(&store)));
-    let Restored { position, sequences, outbox, timers: armed, times, boots } = restored;
+    let Restored { position, sequences, outbox, remembered, times, boots } = restored;
     for (tenant, at) in &times {
         clocks.restore(tenant, *at);
     }
-    timers.arm(&armed);
-    remember(&store, live, &times)?;
+    for tenant in tenants {
+        let until = horizon(clocks.now(tenant), clocks.test_clock(tenant).is_some());
+        timers.keep_until(tenant, until);
+        let from = Timestamp::from_unix_millis(i64::MIN);
+        let armed = store.timers(tenant, from, until).map_err(|error| error.to_string())?;
+        timers.arm(tenant, &armed);
+    }
+    if let Some((_, remembered)) = &remembered {
+        live.restore(remembered);
+    }
     let mut lanes: Vec<Lane> = Vec::with_capacity(PARTITIONS);
     for ((partition, sequence), rows) in (0..=u8::MAX).zip(sequences).zip(outbox) {
         let snapshots = Arc::clone(&store) as Arc<dyn Snapshots>;
@@ -258,11 +267,11 @@ fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result
         lane.restore(rows, times.clone());
         lanes.push(lane);
     }
-    let writer = journal::open(&data.join("log"), position, |_, commit| {
+    let writer = journal::open(&data.join("log"), position, |position, commit| {
         let commit = Arc::new(commit);
         let lane = lanes.get_mut(usize::from(commit.partition)).ok_or("no such partition")?;
         if commit.sequence > lane.sequence() {
-            lane.fold(&commit).map_err(|error| error.to_string())?;
+            lane.fold(&commit, position).map_err(|error| error.to_string())?;
             directory.learn(&entries_of(&commit));
             clocks.restore(&commit.tenant, commit.at);
             for fact in &commit.facts {
@@ -270,10 +279,10 @@ fn recover(data: &Path, live: &Live, clocks: &Clocks, timers: &Timers) -> Result
                     clocks.restore(&commit.tenant, *to);
                 }
             }
-            timers.disarm(commit.fired.as_ref());
-            timers.arm(&commit.timers);
-            commit.published.iter().for_each(|event| live.remember(event));
+            timers.disarm(&commit.tenant, commit.fired.as_ref());
+            timers.arm(&commit.tenant, &commit.timers);
         }
+        live.remember(&commit, position);
         Ok(())
     })
     .map_err(|error| format!("the record log: {error}"))?;
@@ -287,29 +296,20 @@ fn open_store(folder: &Path) -> Result<(Store, Restored), String> {
     Ok((store, restored))
 }
 
-fn remember(
-    store: &Store, live: &Live, times: &[(TenantId, quittance_actors::values::Timestamp)],
-) -> Result<(), String> {
-    for (tenant, at) in times {
-        let from = at.plus_days(-REMEMBERED_DAYS);
-        let events = store.events_since(tenant, from, REMEMBERED_EVENTS).map_err(|error| error.to_string())?;
-        events.iter().for_each(|event| live.remember(event));
-    }
-    Ok(())
-}
-
-/// Spreads the partitions over one arbiter per core.
-fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Partition>> {
+/// Spreads the partitions over one host per core.
+fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Host>> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let arbiters: Vec<_> = (0..cores).map(|_| Arbiter::new().handle()).collect();
-    lanes
-        .into_iter()
-        .zip(arbiters.iter().cycle())
-        .map(|(lane, arbiter)| {
-            let (ports, release) = (ports.clone(), Arc::clone(release));
-            Partition::start_in_arbiter(arbiter, move |_| Partition::new(lane, ports, release))
-        })
-        .collect()
+    let mut hosted: Vec<Vec<Lane>> = (0..cores).map(|_| Vec::new()).collect();
+    for lane in lanes {
+        if let Some(host) = hosted.get_mut(Router::host_of(lane.partition(), cores)) {
+            host.push(lane);
+        }
+    }
+    let start = |lanes| {
+        let (ports, release) = (ports.clone(), Arc::clone(release));
+        Host::start_in_arbiter(&Arbiter::new().handle(), move |_| Host::new(lanes, ports, release))
+    };
+    hosted.into_iter().map(start).collect()
 }
 
 fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<Channels, String> {

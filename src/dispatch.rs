@@ -82,7 +82,7 @@ impl Channels {
         let name = delivery.template.as_deref().ok_or_else(|| never("the delivery names no template"))?;
         let subject = Subject {
             event: &delivery.event,
-            customer: prepared.customer.as_ref(),
+            customer: prepared.customer.as_deref(),
             virtual_iban: prepared.virtual_iban.as_deref(),
             merchant: &tenant.name,
             zone: &tenant.zone,
@@ -94,7 +94,7 @@ impl Channels {
     async fn email(&self, tenant: &Tenant, prepared: &Prepared) -> Verdict {
         let delivery = &prepared.delivery;
         let (to, language): (Vec<EmailAddress>, Language) = match &delivery.recipient {
-            Recipient::List(name) => match tenant.lists.get(name) {
+            Recipient::List(name) => match tenant.lists.get(name.as_str()) {
                 Some(list) => (list.clone(), tenant.language),
                 None => return never(format!("there is no list \"{name}\" any more")),
             },
@@ -152,8 +152,8 @@ impl Channels {
             from,
             to,
             at: delivery.event.at,
-            template: delivery.template.clone().unwrap_or_default(),
-            cause: delivery.cause.clone(),
+            template: delivery.template.as_deref().unwrap_or_default().to_owned(),
+            cause: delivery.cause.to_string(),
             message,
         };
         let catcher = self.catcher.clone();
@@ -162,7 +162,7 @@ impl Channels {
 
     async fn hook(&self, delivery: &Delivery) -> Verdict {
         let Recipient::Endpoint(name) = &delivery.recipient else { return never("a hook goes to an endpoint") };
-        let Some((url, key)) = self.endpoints.get(&(delivery.tenant.clone(), name.clone())) else {
+        let Some((url, key)) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
             return never(format!("there is no endpoint \"{name}\" any more"));
         };
         let body = match serde_json::to_vec(&export::event_json(&delivery.event)) {
@@ -174,7 +174,7 @@ impl Channels {
 
     async fn file(&self, delivery: Delivery) -> Verdict {
         let Recipient::Feed(name) = &delivery.recipient else { return never("a file goes to a feed") };
-        let Some(folder) = self.outgoing.get(&(delivery.tenant.clone(), name.clone())).cloned() else {
+        let Some(folder) = self.outgoing.get(&(delivery.tenant.clone(), name.to_string())).cloned() else {
             return never(format!("there is no outgoing feed \"{name}\" any more"));
         };
         blocking(move || file::write_event(&folder, &delivery)).await

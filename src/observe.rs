@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use parking_lot::Mutex;
 use quittance_actors::partition::{Commit, SystemFact};
 use quittance_actors::ports::Observer;
-use quittance_actors::rules::Published;
+use quittance_actors::rules::EventType;
 use quittance_actors::values::TenantId;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tracing_subscriber::EnvFilter;
 
+use crate::journal::codec;
 use crate::overview::Overview;
 
 /// Events a slow screen may lag behind before it is told to load anew.
@@ -33,8 +36,32 @@ pub fn start_logs(default: &str) {
 /// Sees every durable record.
 pub struct Live {
     metrics: Option<PrometheusHandle>,
-    overviews: Mutex<BTreeMap<TenantId, Overview>>,
-    events: broadcast::Sender<Arc<Published>>,
+    seen: Mutex<Seen>,
+    events: broadcast::Sender<Arc<Commit>>,
+}
+
+/// What screens show of the past, up to a position of the log.
+#[derive(Default, Serialize, Deserialize)]
+struct Seen {
+    position: u64,
+    overviews: BTreeMap<TenantId, Overview>,
+}
+
+impl Seen {
+    fn fold(&mut self, record: &Arc<Commit>, position: u64) {
+        if position <= self.position {
+            return;
+        }
+        self.position = position;
+        if !record.published.is_empty() {
+            if !self.overviews.contains_key(&record.tenant) {
+                self.overviews.insert(record.tenant.clone(), Overview::default());
+            }
+            if let Some(overview) = self.overviews.get_mut(&record.tenant) {
+                overview.fold(record, position);
+            }
+        }
+    }
 }
 
 impl Default for Live {
@@ -48,7 +75,7 @@ impl Live {
     pub fn new() -> Self {
         let metrics = PrometheusBuilder::new().install_recorder().ok();
         let (events, _) = broadcast::channel(LIVE_EVENTS);
-        Self { metrics, overviews: Mutex::default(), events }
+        Self { metrics, seen: Mutex::default(), events }
     }
 
     /// The metrics in Prometheus text format.
@@ -58,19 +85,30 @@ impl Live {
         self.metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default()
     }
 
-    /// Events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Published>> {
+    /// Records with public events, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Commit>> {
         self.events.subscribe()
     }
 
     /// The overview of a tenant.
     pub fn overview(&self, tenant: &TenantId) -> Overview {
-        self.overviews.lock().get(tenant).cloned().unwrap_or_default()
+        self.seen.lock().overviews.get(tenant).cloned().unwrap_or_default()
     }
 
-    /// Takes over an event of the past.
-    pub fn remember(&self, event: &Published) {
-        self.overviews.lock().entry(event.tenant.clone()).or_default().fold(event);
+    /// Takes over what was remembered at the last checkpoint; gives false when it cannot be read.
+    pub fn restore(&self, remembered: &[u8]) -> bool {
+        match codec::decode_body(remembered) {
+            Ok(seen) => {
+                *self.seen.lock() = seen;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Takes over a record of the past.
+    pub fn remember(&self, record: &Arc<Commit>, position: u64) {
+        self.seen.lock().fold(record, position);
     }
 }
 
@@ -81,19 +119,45 @@ fn count(value: u64) -> f64 {
 }
 
 impl Observer for Live {
-    fn committed(&self, commit: &Commit) {
-        metrics::counter!("quittance_records_total").increment(1);
-        for event in &commit.published {
-            metrics::counter!("quittance_events_total", "type" => event.event.name()).increment(1);
-            self.remember(event);
-            let _ = self.events.send(Arc::new(event.clone())); // Nobody may be watching.
+    fn committed(&self, commits: &[Arc<Commit>], position: u64) {
+        let mut by_type: BTreeMap<EventType, u64> = BTreeMap::new();
+        {
+            let mut seen = self.seen.lock();
+            for (commit, position) in commits.iter().zip(position..) {
+                seen.fold(commit, position);
+                for occurrence in &commit.published {
+                    *by_type.entry(occurrence.event).or_default() += 1;
+                }
+                if !commit.published.is_empty() && self.events.receiver_count() > 0 {
+                    let _ = self.events.send(Arc::clone(commit)); // Nobody may be watching any more.
+                }
+            }
         }
-        for fact in &commit.facts {
+        metrics::counter!("quittance_records_total").increment(u64::try_from(commits.len()).unwrap_or(0));
+        for (event, count) in by_type {
+            metrics::counter!("quittance_events_total", "type" => event.name()).increment(count);
+        }
+        for fact in commits.iter().flat_map(|commit| &commit.facts) {
             if let SystemFact::FileFinished(file) = fact {
                 metrics::counter!("quittance_files_total", "rejected" => file.rejected.to_string()).increment(1);
                 metrics::counter!("quittance_file_rows_total").increment(file.rows);
             }
         }
+    }
+
+    fn remembered(&self) -> Option<(u64, Vec<u8>)> {
+        let seen = self.seen.lock();
+        Some((seen.position, codec::encode_body(&*seen).ok()?))
+    }
+
+    fn decided(&self, waited: Duration, took: Duration, count: usize) {
+        metrics::histogram!("quittance_admission_seconds").record(waited);
+        metrics::histogram!("quittance_decide_seconds").record(took / u32::try_from(count.max(1)).unwrap_or(1));
+    }
+
+    fn checkpointed(&self, took: Duration, lanes: usize) {
+        metrics::histogram!("quittance_checkpoint_seconds").record(took);
+        metrics::counter!("quittance_checkpoint_lanes_total").increment(u64::try_from(lanes).unwrap_or(0));
     }
 
     fn count(&self, name: &'static str, labels: BTreeMap<&'static str, String>) {

@@ -2,16 +2,32 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quittance_actors::rules::{EventType, Field, Published, Value};
+use std::sync::Arc;
+
+use quittance_actors::partition::Commit;
+use quittance_actors::rules::{EventType, Fact, Facts, Field};
 use quittance_actors::values::{Currency, Date, Money};
+use serde::{Deserialize, Serialize};
 
 /// Events kept for the activity list.
 const ACTIVITY_MAX: usize = 40;
 /// Days kept for the chart.
 const DAYS_MAX: usize = 60;
 
+/// A line of the activity list: a public event, by where the log tells of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Line {
+    /// The position of its record.
+    pub position: u64,
+    /// Its place in the record.
+    pub place: usize,
+    /// The record, as long as it is young.
+    #[serde(skip)]
+    pub record: Option<Arc<Commit>>,
+}
+
 /// Figures of one tenant since the start of what is kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Overview {
     /// Transfers received.
     pub transfers: u64,
@@ -32,26 +48,38 @@ pub struct Overview {
     /// Requested and not paid, by currency, in minor units.
     pub outstanding: BTreeMap<Currency, i64>,
     /// The latest events, newest first.
-    pub activity: VecDeque<Published>,
+    pub activity: VecDeque<Line>,
 }
 
-fn money(event: &Published, field: Field) -> Option<Money> {
+fn money(event: &impl Facts, field: Field) -> Option<Money> {
     match event.fact(field) {
-        Some(Value::Money(money)) => Some(*money),
+        Some(Fact::Money(money)) => Some(money),
         _ => None,
     }
 }
 
 impl Overview {
-    /// Takes an event into account.
-    pub fn fold(&mut self, event: &Published) {
-        match event.event {
+    /// Takes the public events of a record into account.
+    pub fn fold(&mut self, record: &Arc<Commit>, position: u64) {
+        for (place, occurrence) in record.published.iter().enumerate() {
+            if let Some(event) = record.told(place) {
+                self.count(occurrence.event, &event);
+            }
+            if !matches!(occurrence.event, EventType::ReminderPlanned | EventType::PaymentRequestPaid) {
+                self.activity.push_front(Line { position, place, record: Some(Arc::clone(record)) });
+                self.activity.truncate(ACTIVITY_MAX);
+            }
+        }
+    }
+
+    fn count(&mut self, kind: EventType, event: &impl Facts) {
+        match kind {
             EventType::TransferReceived => {
                 self.transfers += 1;
-                if let (Some(amount), Some(Value::Date(day))) =
+                if let (Some(amount), Some(Fact::Date(day))) =
                     (money(event, Field::TransferAmount), event.fact(Field::TransferBookedOn))
                 {
-                    *self.received.entry((*day, amount.currency())).or_default() += amount.minor();
+                    *self.received.entry((day, amount.currency())).or_default() += amount.minor();
                     while self.received.len() > DAYS_MAX {
                         self.received.pop_first();
                     }
@@ -75,10 +103,6 @@ impl Overview {
             EventType::ReminderSent => self.reminders += 1,
             EventType::AttemptFailed => self.attempts_failed += 1,
             _ => {}
-        }
-        if !matches!(event.event, EventType::ReminderPlanned | EventType::PaymentRequestPaid) {
-            self.activity.push_front(event.clone());
-            self.activity.truncate(ACTIVITY_MAX);
         }
     }
 

@@ -7,15 +7,21 @@ pub const STEP_DELIVERIES_MAX: usize = 1_000;
 /// Entities a partition keeps in memory; above it the least recently used leave.
 pub const RESIDENTS_PER_PARTITION_MAX: usize = 8_192;
 /// Receipts a partition keeps in memory; older ones are looked up in the store.
-pub const RECEIPTS_PER_PARTITION_MAX: usize = 16_384;
-/// Commands admitted and not yet answered, per partition; above it callers hear "later".
-pub const ADMITTED_PER_PARTITION_MAX: usize = 1_024;
-/// Mailbox of a partition: admission is the real bound, this only sizes the queue.
-pub const PARTITION_MAILBOX_MESSAGES: usize = 2_048;
+pub const RECEIPTS_PER_PARTITION_MAX: usize = 2_048;
+/// Commands admitted and not yet answered; above it callers hear "later", and files wait.
+pub const ADMITTED_COMMANDS_MAX: usize = 16_384;
+/// Timers turned into records at once: commands of callers come in between.
+pub const FIRED_AT_ONCE_MAX: usize = 4_096;
+/// Mailbox of the host of a core's lanes: admission is the real bound, this only sizes the queue.
+pub const HOST_MAILBOX_MESSAGES: usize = 16_384;
 /// Tries of one command whose handling panics, before it is quarantined.
 pub const COMMAND_PANICS_MAX: u32 = 3;
 /// Seconds a caller should wait after "later".
 pub const RETRY_AFTER_SECONDS: u32 = 1;
+/// Young deliveries of a partition whose records stay in memory; others are read from the log.
+pub const OUTBOX_RECORDS_PER_PARTITION_MAX: usize = 16;
+/// Deliveries a lane knows of at once; more wait in the outbox until it asks for them.
+pub const LANE_TICKETS_MAX: usize = 16_384;
 /// Deliveries of one lane in flight at once.
 pub const LANE_IN_FLIGHT_MAX: usize = 16;
 /// Consecutive failures that open the breaker of a lane.

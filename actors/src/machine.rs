@@ -10,6 +10,8 @@
 //! arguments (N3). `apply` only assigns (N4). Effects are data; they are carried out after the
 //! record that holds them is durable (N5).
 
+use std::sync::Arc;
+
 use crate::customer;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::payment_request;
@@ -134,7 +136,7 @@ pub enum Effect {
         /// How.
         channel: Channel,
         /// What it says.
-        template: String,
+        template: Arc<str>,
         /// To whom.
         recipient: Recipient,
         /// What must still hold when it leaves.

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::customer::Profile;
 use crate::delivery::{Delivery, Verdict};
-use crate::partition::{Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Entity, Receipt};
+use crate::partition::{
+    ArmedTimer, Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Receipt, Saved,
+};
 use crate::policies::Policies;
-use crate::rules::Published;
 use crate::values::{CommandId, EntityId, ReferenceKey, TenantId, Timestamp};
 
 /// A port failed on our side; the same call may work later.
@@ -27,19 +29,29 @@ pub struct PortError {
     pub detail: String,
 }
 
-/// Called once, when everything up to and including an append is durable.
-pub type OnDurable = Box<dyn FnOnce(Result<(), PortError>) + Send>;
+/// Called once, when everything up to and including an append is durable, with the position of
+/// its first record.
+pub type OnDurable = Box<dyn FnOnce(Result<u64, PortError>) + Send>;
 
 /// A boxed future, for ports that wait.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The ordered log. Acknowledged means synced.
 pub trait Journal: Send + Sync {
-    /// Appends a record; records of one partition become durable in the order appended.
-    fn append(&self, commit: Arc<Commit>, on_durable: OnDurable);
+    /// Appends records side by side and gives the position of the first; records of one
+    /// partition become durable in the order appended.
+    fn append(&self, commits: &[Arc<Commit>], on_durable: OnDurable) -> Result<u64, PortError>;
 
     /// How many records have been appended, durable or not.
     fn position(&self) -> u64;
+
+    /// Whether the disk is full, so that nothing can become durable now.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// The record at a position that is durable.
+    fn read(&self, position: u64) -> Result<Arc<Commit>, PortError>;
 
     /// Calls back once everything appended so far is durable.
     fn barrier(&self, on_durable: OnDurable);
@@ -51,20 +63,39 @@ pub trait Ownership: Send + Sync {
     fn owns(&self, partition: u8) -> bool;
 }
 
+/// One round of checkpoints.
+#[derive(Debug)]
+pub struct Round<'a> {
+    /// What the lanes handed over.
+    pub checkpoints: &'a [Checkpoint],
+    /// The position of the log that is contained.
+    pub position: u64,
+    /// Per tenant: every timer due before it has fired, durably.
+    pub fired_before: &'a [(TenantId, Timestamp)],
+    /// What the observer remembers, and up to which position.
+    pub remembered: Option<(u64, Vec<u8>)>,
+}
+
 /// Checkpointed state: a cache of the log.
 pub trait Snapshots: Send + Sync {
-    /// The state of an entity at its last checkpoint, with its version.
-    fn load(&self, entity: EntityId) -> Result<Option<(u64, Entity)>, PortError>;
+    /// An entity as its last checkpoint stored it.
+    fn load(&self, entity: EntityId) -> Result<Option<Saved>, PortError>;
 
     /// The receipt of a command, if it was checkpointed.
     fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError>;
 
-    /// Checkpointed public events of an entity, oldest first, `limit` at most.
-    fn history(&self, entity: EntityId, limit: usize) -> Result<Vec<Published>, PortError>;
+    /// Writes a checkpoint. It contains every record of the log up to `position`, and maybe
+    /// some after it. States may be stored before the rest, which is stored all or nothing:
+    /// replay passes over what a state contains already.
+    fn write(&self, round: &Round<'_>) -> Result<(), PortError>;
 
-    /// Writes a checkpoint, all of it or nothing. It contains every record of the log up to
-    /// `position`, and maybe some after it.
-    fn write(&self, checkpoints: &[Checkpoint], position: u64) -> Result<(), PortError>;
+    /// Whether too little space is left to write a checkpoint.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// The timers of a tenant that are due before `until`, and maybe some that have fired.
+    fn timers(&self, tenant: &TenantId, from: Timestamp, until: Timestamp) -> Result<Vec<ArmedTimer>, PortError>;
 }
 
 /// What [`Directory::find_or_reserve`] found.
@@ -133,7 +164,7 @@ pub struct Prepared {
     /// The number of this try, 1 for the first.
     pub attempt: u32,
     /// Whom it is about or to, if a customer is concerned.
-    pub customer: Option<Profile>,
+    pub customer: Option<Arc<Profile>>,
     /// The account number to pay to, if the customer has one of its own.
     pub virtual_iban: Option<String>,
 }
@@ -149,8 +180,21 @@ pub trait Dispatch: Send + Sync {
 
 /// Sees every record once it is durable, in log order: screens and metrics.
 pub trait Observer: Send + Sync {
-    /// A record became durable.
-    fn committed(&self, commit: &Commit);
+    /// Records became durable, the first of them at `position`.
+    fn committed(&self, commits: &[Arc<Commit>], position: u64);
+
+    /// What is to be remembered over a restart, and the position it goes up to.
+    fn remembered(&self) -> Option<(u64, Vec<u8>)>;
+
+    /// Commands were decided in one go: how long they waited, and how long it took.
+    fn decided(&self, waited: Duration, took: Duration, count: usize) {
+        let _ = (waited, took, count);
+    }
+
+    /// A checkpoint of so many lanes was written.
+    fn checkpointed(&self, took: Duration, lanes: usize) {
+        let _ = (took, lanes);
+    }
 
     /// Something of this name happened, for counters.
     fn count(&self, name: &'static str, labels: BTreeMap<&'static str, String>);

@@ -31,7 +31,7 @@ pub(super) fn profile(body: &mut Body) -> Option<Profile> {
     let country = body.optional_text("country", 2);
     let phone = body.optional("phone", |text| PhoneNumber::parse(text, country.as_deref()));
     let language = body.optional("language", Language::parse).unwrap_or_default();
-    Some(Profile { external_ref: external_ref?, kind, name: name?, email, phone, language })
+    Some(Profile { external_ref: external_ref?.into(), kind, name: name?.into(), email, phone, language })
 }
 
 pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
@@ -63,9 +63,9 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
 
 async fn view(app: &App, tenant: &TenantId, id: CustomerId) -> Result<Json, Problem> {
     let (_, entity, _) = app.service.router.read(EntityId::Customer(id), 0).await?;
-    match entity {
+    match entity.as_ref() {
         Entity::Customer(state) if state.profile.is_some() && owned(app, tenant, EntityId::Customer(id)).await => {
-            Ok(views::customer(id, &state))
+            Ok(views::customer(id, state))
         }
         _ => Err(Problem::not_found(format!("customer {id} is not known"))),
     }
@@ -105,7 +105,7 @@ pub(super) async fn page(
     let data: Vec<Json> = page
         .entities
         .iter()
-        .map(|(id, entity)| match (id, entity) {
+        .map(|(id, entity)| match (id, entity.as_ref()) {
             (EntityId::Customer(id), Entity::Customer(state)) => views::customer(*id, state),
             (EntityId::PaymentRequest(id), Entity::PaymentRequest(state)) => views::payment_request(*id, state),
             (EntityId::Transfer(id), Entity::Transfer(state)) => views::transfer(*id, state),
@@ -142,7 +142,7 @@ pub(super) async fn add_payment_method(
     view(&app, &tenant, id).await?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let fingerprint = fingerprint(&request, &bytes);
-    let command = Command::AddPaymentMethod { token, last4, expires_on, backs_recurring };
+    let command = Command::AddPaymentMethod { token: token.into(), last4: last4.into(), expires_on, backs_recurring };
     let tell = Tell::Customer(id, command);
     app.service.router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;

@@ -38,7 +38,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         profile
     });
     body.finish()?;
-    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|profile| profile.external_ref.clone()));
+    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|profile| profile.external_ref.to_string()));
     let (Some(external_ref), Some(amount), Some(due_on), Some(customer_ref)) =
         (external_ref, amount, due_on, customer_ref)
     else {
@@ -76,9 +76,9 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
 async fn view(app: &App, tenant: &TenantId, id: PaymentRequestId) -> Result<Json, Problem> {
     let entity_id = EntityId::PaymentRequest(id);
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
-    match entity {
+    match entity.as_ref() {
         Entity::PaymentRequest(state) if state.terms.is_some() && owned(app, tenant, entity_id).await => {
-            Ok(views::payment_request(id, &state))
+            Ok(views::payment_request(id, state))
         }
         _ => Err(Problem::not_found(format!("payment request {id} is not known"))),
     }
@@ -133,7 +133,7 @@ pub(super) async fn report_attempt(
         return Err(Problem::bad_request("the body cannot be used"));
     };
     let result = match reason_code {
-        Some(reason_code) if !succeeded => AttemptResult::Failed { reason_code },
+        Some(reason_code) if !succeeded => AttemptResult::Failed { reason_code: reason_code.into() },
         _ => AttemptResult::Succeeded,
     };
     // The provider's own reference makes the attempt the same one on every report.
@@ -156,7 +156,7 @@ pub(super) async fn refund(
     let (Some(key), Some(amount)) = (key, amount) else {
         return Err(Problem::bad_request("the body cannot be used"));
     };
-    write(&app, &request, &tenant, id, &bytes, Command::InitiateRefund { key, amount }).await
+    write(&app, &request, &tenant, id, &bytes, Command::InitiateRefund { key: key.into(), amount }).await
 }
 
 pub(super) async fn cancel(
@@ -169,7 +169,7 @@ pub(super) async fn cancel(
     let reason = body.text("reason", 200);
     body.finish()?;
     let reason = reason.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
-    write(&app, &request, &tenant, id, &bytes, Command::Cancel { reason }).await
+    write(&app, &request, &tenant, id, &bytes, Command::Cancel { reason: reason.into() }).await
 }
 
 /// Submits a command of one request and answers with what it is now.

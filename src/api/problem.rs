@@ -123,6 +123,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Rejected(rejection) => Problem::conflict("rejected", rejection.to_string()),
             SubmitError::FingerprintDiffers => Problem::key_reused(),
             SubmitError::UnknownTenant => Problem::not_found("unknown tenant"),
+            SubmitError::DiskFull => Self::of(503, "disk_full", "Nothing can be recorded now", error.to_string()),
             SubmitError::Overloaded | SubmitError::NotOwner | SubmitError::Stopping => {
                 Problem::overloaded(error.to_string())
             }

@@ -64,9 +64,9 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
 async fn view(app: &App, tenant: &TenantId, id: TransferId) -> Result<Json, Problem> {
     let entity_id = EntityId::Transfer(id);
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
-    match entity {
+    match entity.as_ref() {
         Entity::Transfer(state) if state.details.is_some() && owned(app, tenant, entity_id).await => {
-            Ok(views::transfer(id, &state))
+            Ok(views::transfer(id, state))
         }
         _ => Err(Problem::not_found(format!("transfer {id} is not known"))),
     }

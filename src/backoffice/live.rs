@@ -32,7 +32,7 @@ pub(super) async fn stream(app: Shared, pages: SharedPages, request: HttpRequest
                         let beat = Ok::<_, actix_web::Error>(Bytes::from_static(b": still here\n\n"));
                         return Some((beat, (events, app, pages, frame, false)));
                     }
-                    Ok(Ok(event)) if event.tenant == frame.tenant => break,
+                    Ok(Ok(record)) if record.tenant == frame.tenant => break,
                     Ok(Ok(_)) => {}
                     // What was missed is in the figures, which are rendered whole.
                     Ok(Err(RecvError::Lagged(_))) => break,
@@ -42,7 +42,7 @@ pub(super) async fn stream(app: Shared, pages: SharedPages, request: HttpRequest
             sleep(AT_MOST_EVERY).await;
             while events.try_recv().is_ok() {}
         }
-        let mut figures = overview::figures(&app, &frame.tenant);
+        let mut figures = overview::figures(&app, &frame.tenant).await;
         if let Some(figures) = figures.as_object_mut() {
             figures.insert("clock".to_owned(), json!(frame.clock(&app)));
         }

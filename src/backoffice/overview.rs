@@ -1,6 +1,10 @@
 //! The overview: what is owed, what came in, what needs a person.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::ports::{Journal as _, PortError};
+use quittance_actors::rules::Published;
 use quittance_actors::values::{Currency, Money, TenantId, Zone};
 use serde_json::{Value as Json, json};
 
@@ -17,7 +21,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let mut own = figures(&app, &frame.tenant);
+    let mut own = figures(&app, &frame.tenant).await;
     let tasks = app.service.store.page(&frame.tenant, List::Tasks, None, 8);
     let tasks = tasks.map_err(|error| Problem::overloaded(error.to_string()))?;
     let rows: Vec<Json> = tasks.entities.iter().filter_map(|(_, entity)| transfers::row(entity)).collect();
@@ -30,7 +34,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
 }
 
 /// The figures of a tenant, for the page and for its live updates.
-pub(super) fn figures(app: &Shared, tenant: &TenantId) -> Json {
+pub(super) async fn figures(app: &Shared, tenant: &TenantId) -> Json {
     let overview = app.service.live.overview(tenant);
     let zone = app.service.config.service.tenant(tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
     let main = main_currency(&overview);
@@ -38,8 +42,8 @@ pub(super) fn figures(app: &Shared, tenant: &TenantId) -> Json {
     let received: i64 = overview.received.iter().filter(|((_, c), _)| *c == main).map(|(_, minor)| minor).sum();
     let rate =
         overview.match_rate_per_mille().map_or("—".to_owned(), |rate| format!("{}.{} %", rate / 10, rate % 10));
-    let feed: Vec<Json> =
-        overview.activity.iter().take(FEED_LINES).map(|event| words::event(event, &zone, false)).collect();
+    let events = activity(app, &overview).await;
+    let feed: Vec<Json> = events.iter().map(|event| words::event(event, &zone, false)).collect();
     json!({
         "outstanding": words::money(Money::from_minor(outstanding, main)),
         "received": words::money(Money::from_minor(received, main)),
@@ -53,6 +57,27 @@ pub(super) fn figures(app: &Shared, tenant: &TenantId) -> Json {
         "feed": feed,
         "chart": chart(&overview, main),
     })
+}
+
+/// The latest events, the newest first. One that cannot be read is left out of the list.
+async fn activity(app: &Shared, overview: &Overview) -> Vec<Published> {
+    let mut events = Vec::new();
+    for line in overview.activity.iter().take(FEED_LINES) {
+        let record = match &line.record {
+            Some(record) => Ok(Arc::clone(record)),
+            None => {
+                let (writer, position) = (Arc::clone(&app.service.writer), line.position);
+                let read = tokio::task::spawn_blocking(move || writer.read(position)).await;
+                read.unwrap_or_else(|error| Err(PortError { port: "journal", detail: error.to_string() }))
+            }
+        };
+        if let Ok(record) = record
+            && let Ok(Some(event)) = app.service.router.tell(record, line.place).await
+        {
+            events.push(event);
+        }
+    }
+    events
 }
 
 /// The currency of most money, the euro when there is none.

@@ -1,7 +1,6 @@
 //! Payment requests: the list, and one with its timeline.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::partition::Entity;
 use quittance_actors::payment_request::{PaymentRequest, Status};
 use quittance_actors::ports::Snapshots as _;
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
@@ -28,15 +27,10 @@ fn status(state: &PaymentRequest) -> (&'static str, &'static str, &'static str) 
     }
 }
 
-fn customer(app: &Shared, id: CustomerId) -> Option<Box<quittance_actors::customer::Customer>> {
-    match app.service.store.load(EntityId::Customer(id)) {
-        Ok(Some((_, Entity::Customer(state)))) => Some(state),
-        _ => None,
-    }
-}
-
 fn customer_name(app: &Shared, id: CustomerId) -> String {
-    customer(app, id).and_then(|state| Some(state.profile?.name)).unwrap_or_else(|| "…".to_owned())
+    let saved = app.service.store.load(EntityId::Customer(id)).ok().flatten();
+    let name = saved.and_then(|saved| Some(saved.entity.as_customer()?.profile.as_ref()?.name.to_string()));
+    name.unwrap_or_else(|| "…".to_owned())
 }
 
 pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -55,7 +49,7 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
         for (id, entity) in &page.entities {
             before = Some(*id);
             scanned += 1;
-            if let Entity::PaymentRequest(state) = entity
+            if let Some(state) = entity.as_payment_request()
                 && let Some(row) = row(&app, state, &wanted)
             {
                 rows.push(row);
@@ -114,24 +108,20 @@ pub(super) async fn page(
     let id = PaymentRequestId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     let (_, entity, events) = app.service.router.read(EntityId::PaymentRequest(id), EVENTS).await?;
     let missing = || Problem::not_found(format!("payment request {id} is not known"));
-    let Entity::PaymentRequest(state) = entity else { return Err(missing()) };
+    let state = entity.as_payment_request().ok_or_else(missing)?;
     let terms = state.terms.as_ref().ok_or_else(missing)?;
     if events.iter().any(|event| event.tenant != frame.tenant) {
         return Err(missing());
     }
     let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
     let timeline: Vec<Json> = events.iter().map(|event| words::event(event, &zone, true)).collect();
-    let (label, tone, icon) = status(&state);
+    let (label, tone, icon) = status(state);
     let zero = Money::zero(terms.amount.currency());
     let paid = state.paid().unwrap_or(zero);
     let (_, who, _) = app.service.router.read(EntityId::Customer(terms.customer), 0).await?;
-    let (name, iban) = match who {
-        Entity::Customer(state) => {
-            let iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
-            (state.profile.map(|profile| profile.name), iban)
-        }
-        _ => (None, None),
-    };
+    let who = who.as_customer();
+    let name = who.and_then(|state| Some(state.profile.as_ref()?.name.clone()));
+    let iban = who.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed()));
     let own = json!({
         "id": id,
         "external_ref": terms.external_ref,
@@ -152,6 +142,5 @@ pub(super) async fn page(
         "virtual_iban": iban,
         "scenario": terms.scenario.as_deref().unwrap_or("none"),
     });
-    let title = terms.external_ref.clone();
-    pages.page("request", &frame.data(&app, &title, "/bo/requests", own))
+    pages.page("request", &frame.data(&app, &terms.external_ref, "/bo/requests", own))
 }

@@ -20,11 +20,14 @@ enum Work {
         /// Commands under way at once.
         #[arg(long, default_value_t = 4_096)]
         in_flight: usize,
+        /// Commands of one batch.
+        #[arg(long, default_value_t = 512)]
+        batch: usize,
     },
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     match options.work {
-        Work::Ingest { events, in_flight } => ingest::run(events, in_flight),
+        Work::Ingest { events, in_flight, batch } => ingest::run(events, in_flight, batch),
     }
 }

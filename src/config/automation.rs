@@ -166,19 +166,19 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
     if then.is_empty() {
         section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
     }
-    Some(Rule { name, on, when: when?, then })
+    Some(Rule::new(&name, on, when?, then))
 }
 
 fn read_action(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Action> {
     let mut refer = |span: Range<usize>, target| references.push(Reference { file: file.to_owned(), span, target });
     if let Some((name, span)) = section.text_at("hook") {
         refer(span, Target::Endpoint(name.to_owned()));
-        let recipient = Recipient::Endpoint(name.to_owned());
+        let recipient = Recipient::Endpoint(name.into());
         return Some(Action::Tell { channel: Channel::Hook, template: None, recipient });
     }
     if let Some((name, span)) = section.text_at("file") {
         refer(span, Target::Feed(name.to_owned()));
-        let recipient = Recipient::Feed(name.to_owned());
+        let recipient = Recipient::Feed(name.into());
         return Some(Action::Tell { channel: Channel::File, template: None, recipient });
     }
     let Some((whom, span)) = section.text_at("notify") else {
@@ -195,12 +195,12 @@ fn read_action(section: &Section<'_, '_>, file: &str, references: &mut Vec<Refer
         return None;
     }
     refer(template_span, Target::Template(template.to_owned(), channel));
-    let template = template.to_owned();
+    let template = template.into();
     match whom.split_once(':') {
         None if whom == "customer" => Some(Action::NotifyCustomer { channel, template }),
         Some(("list", list)) if channel == Channel::Email => {
             refer(span, Target::List(list.to_owned()));
-            let recipient = Recipient::List(list.to_owned());
+            let recipient = Recipient::List(list.into());
             Some(Action::Tell { channel, template: Some(template), recipient })
         }
         _ => {
@@ -231,7 +231,7 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
             references.push(Reference { file: file.to_owned(), span: span.clone(), target });
         }
         Some(Step {
-            name: step.required("name")?.to_owned(),
+            name: step.required("name")?.into(),
             anchor: step.choice(
                 "anchor",
                 &[("due", Anchor::Due), ("created", Anchor::Created), ("issued", Anchor::Issued)],
@@ -239,7 +239,7 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
             offset_days: step.integer("offset_days", -365..=3_650).and_then(|d| i32::try_from(d).ok()).unwrap_or(0),
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,
-            template: template.to_owned(),
+            template: template.into(),
         })
     });
     Scenario::new(&name, steps, late_hours * 3_600_000)

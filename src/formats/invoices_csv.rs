@@ -285,9 +285,9 @@ impl<R: Read> Fields<'_, R> {
         Some(CustomerRow {
             gives,
             profile: Profile {
-                external_ref: external_ref?.to_owned(),
+                external_ref: external_ref?.into(),
                 kind: Kind::Business,
-                name,
+                name: name.into(),
                 email,
                 phone,
                 language: language.unwrap_or_default(),

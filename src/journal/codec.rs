@@ -48,9 +48,8 @@ fn config() -> bincode::config::Configuration {
 pub fn encode_record(commit: &Commit, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
     let start = buffer.len();
     let kind = Kind::Commit;
-    buffer.extend_from_slice(&kind.number().to_le_bytes());
-    buffer.extend_from_slice(&kind.version().to_le_bytes());
-    buffer.extend_from_slice(&[0; 4]);
+    let ([k0, k1], [v0, v1]) = (kind.number().to_le_bytes(), kind.version().to_le_bytes());
+    buffer.extend_from_slice(&[k0, k1, v0, v1, 0, 0, 0, 0]);
     bincode::serde::encode_into_std_write(commit, buffer, config())
         .map_err(|error| CodecError::Body(error.to_string()))?;
     let length = u32::try_from(buffer.len() - start - RECORD_HEADER_BYTES)
@@ -79,7 +78,11 @@ pub fn decode_record(bytes: &[u8]) -> Result<(Commit, usize), CodecError> {
     }
     let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).map_err(|_| CodecError::Short)?;
     let body = rest.get(..length).ok_or(CodecError::Short)?;
-    Ok((decode_body(body)?, RECORD_HEADER_BYTES + length))
+    let commit = match version {
+        1 => decode_body::<super::v1::Commit>(body)?.into(),
+        _ => decode_body(body)?,
+    };
+    Ok((commit, RECORD_HEADER_BYTES + length))
 }
 
 /// The body of anything stored.

@@ -9,7 +9,7 @@ pub enum Kind {
 }
 
 /// Every kind: number, newest version, name.
-pub const KINDS: &[(Kind, u16, u16, &str)] = &[(Kind::Commit, 1, 1, "commit")];
+pub const KINDS: &[(Kind, u16, u16, &str)] = &[(Kind::Commit, 1, 2, "commit")];
 
 impl Kind {
     fn row(self) -> (u16, u16) {

@@ -1,8 +1,8 @@
 //! The record log: the truth of the service.
 //!
 //! ```text
-//! append ─► queue (bounded) ─► one writer thread: frame = everything waiting ─► write ─► sync
-//!                                                                                └─► callbacks
+//! append ─► waiting (bounded) ─► one writer thread: frame = everything waiting ─► synced write
+//!                                                          callbacks, in log order ◄─┘
 //! ```
 //!
 //! Segment files hold frames, one per group commit; a frame holds the records of many
@@ -13,11 +13,14 @@
 pub mod codec;
 mod frame;
 mod kinds;
+mod reader;
 mod scan;
 mod segment;
+mod v1;
 mod writer;
 
 pub use kinds::{KINDS, Kind};
+pub use reader::Reader;
 pub use scan::{Damage, Opened, open};
 pub use writer::{Statistics, Writer};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use quittance_actors::partition::Commit;
 
-use super::segment::{self, Place};
+use super::segment::{self, Place, Sink};
 use super::{Error, codec, frame};
 
 /// What is wrong with what is stored.
@@ -86,10 +86,8 @@ impl fmt::Display for Damage {
 /// A verified log, ready to be continued.
 #[derive(Debug)]
 pub struct Opened {
-    /// The file to go on writing.
-    pub(super) file: File,
-    /// Its path.
-    pub(super) path: PathBuf,
+    /// The segment to go on writing; none when a new one begins.
+    pub(super) sink: Option<Sink>,
     /// The folder.
     pub(super) folder: PathBuf,
     /// Where the next frame goes.
@@ -123,9 +121,8 @@ pub fn open(
             let damage = Damage::BehindCheckpoint { checkpoint: after, found: 0 };
             return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage });
         }
-        let (file, place) = segment::create(folder, 1, 0).map_err(Error::io(folder))?;
+        let (_, place) = segment::create(folder, 1, 0).map_err(Error::io(folder))?;
         places.push(place);
-        drop(file);
     }
     // Start with the last segment that can hold the first record wanted.
     let start = places.iter().rposition(|place| place.first_position <= after + 1);
@@ -141,7 +138,7 @@ pub fn open(
         let last = index + 1 == count;
         end = Some(walk.segment(place, index > start, last, &mut visit)?);
     }
-    let Some((path, offset, torn_bytes)) = end else {
+    let Some(End { path, header, offset, torn_bytes }) = end else {
         return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage: Damage::SegmentHeader });
     };
     let damaged = |damage| Error::Damaged { path: path.clone(), offset, damage };
@@ -153,13 +150,15 @@ pub fn open(
     {
         return Err(damaged(Damage::Shortened { acknowledged, found: walk.position }));
     }
-    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io(&path))?;
     if torn_bytes > 0 {
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io(&path))?;
         cut(&file, offset).map_err(Error::io(&path))?;
     }
+    // A segment of an earlier format is complete: the next record begins a new one.
+    let goes_on = header.align == segment::BLOCK_BYTES;
+    let sink = goes_on.then(|| Sink::open(&path)).transpose().map_err(Error::io(&path))?;
     Ok(Opened {
-        file,
-        path,
+        sink,
         folder: folder.to_owned(),
         offset,
         position: walk.position,
@@ -181,6 +180,15 @@ fn cut(file: &File, offset: u64) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// Where a segment ends.
+struct End {
+    path: PathBuf,
+    header: segment::Header,
+    /// Where the next frame goes.
+    offset: u64,
+    torn_bytes: u64,
+}
+
 struct Walk {
     position: u64,
     checksum: u64,
@@ -189,35 +197,35 @@ struct Walk {
 }
 
 impl Walk {
-    /// Walks one segment; gives its path, where its frames end, and how many bytes are torn.
+    /// Walks one segment; gives where its frames end, and how many bytes are torn.
     fn segment(
         &mut self, place: &Place, follows: bool, last: bool,
         visit: &mut impl FnMut(u64, Commit) -> Result<(), String>,
-    ) -> Result<(PathBuf, u64, u64), Error> {
+    ) -> Result<End, Error> {
         let path = &place.path;
         let damaged = |offset: usize, damage| {
             let offset = u64::try_from(offset).unwrap_or(u64::MAX);
             Error::Damaged { path: path.clone(), offset, damage }
         };
         let loaded = segment::load(place).map_err(Error::io(path))?;
-        let (bytes, previous) = loaded.ok_or_else(|| damaged(0, Damage::SegmentHeader))?;
-        if follows && (place.first_position != self.position + 1 || previous != self.checksum) {
+        let (bytes, header) = loaded.ok_or_else(|| damaged(0, Damage::SegmentHeader))?;
+        if follows && (place.first_position != self.position + 1 || header.previous != self.checksum) {
             let (expected, found) = (self.position + 1, place.first_position);
             return Err(damaged(0, Damage::MissingSegment { expected, found }));
         }
         self.position = place.first_position - 1;
-        self.checksum = previous;
-        let mut offset = segment::HEADER_BYTES;
+        self.checksum = header.previous;
+        let mut offset = header.first_frame();
         while let Some(rest) = bytes.get(offset..) {
-            let Some((header, body)) = frame::read(rest) else { break };
-            if header.first_position != self.position + 1 || header.previous != self.checksum {
-                let (expected, found) = (self.position + 1, header.first_position);
+            let Some((found, body)) = frame::read(rest) else { break };
+            if found.first_position != self.position + 1 || found.previous != self.checksum {
+                let (expected, found) = (self.position + 1, found.first_position);
                 return Err(damaged(offset, Damage::BrokenChain { expected, found }));
             }
-            self.records(body, header.records, visit)
+            self.records(body, found.records, visit)
                 .map_err(|(position, error)| damaged(offset, Damage::Record { position, error }))?;
-            self.checksum = header.checksum;
-            offset += frame::HEADER_BYTES + header.body_bytes;
+            self.checksum = found.checksum;
+            offset = header.next_frame(offset + frame::HEADER_BYTES + found.body_bytes);
         }
         let rest = bytes.get(offset..).unwrap_or_default();
         let torn = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -231,8 +239,8 @@ impl Walk {
                 return Err(damaged(offset, Damage::BrokenChain { expected, found }));
             }
         }
-        let end = u64::try_from(offset).unwrap_or(u64::MAX);
-        Ok((path.clone(), end, u64::try_from(torn).unwrap_or(u64::MAX)))
+        let offset = u64::try_from(offset).unwrap_or(u64::MAX);
+        Ok(End { path: path.clone(), header, offset, torn_bytes: u64::try_from(torn).unwrap_or(u64::MAX) })
     }
 
     fn records(

@@ -2,134 +2,135 @@
 
 use std::collections::BTreeMap;
 
-use fjall::PersistMode;
-use quittance_actors::partition::{Checkpoint, Entity, Receipt, SystemFact};
-use quittance_actors::ports::{PortError, Snapshots};
-use quittance_actors::rules::Published;
+use fjall::{Keyspace, PersistMode};
+use quittance_actors::partition::{ArmedTimer, Checkpoint, Entity, Receipt, Saved, SystemFact};
+use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
 
 use super::{List, Store, failed, keys};
 use crate::journal::codec;
 
-/// What is stored of an entity.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(super) struct Snapshot {
-    pub tenant: TenantId,
-    pub version: u64,
-    pub state: Entity,
-}
+/// Rows of one batch: a batch holds the store's journal while it is applied.
+const BATCH_ROWS: usize = 16_384;
+/// Free space below which no checkpoint is begun: a store that meets a full disk is lost until
+/// the next start, the log is not.
+const FREE_BYTES_MIN: u64 = 192 << 20;
 
-type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-/// The rows of one checkpoint, by keyspace and key, so that each is written once and in order.
-#[derive(Default)]
-struct Gathered {
-    snapshots: Rows,
-    timers: Rows,
-    outbox: Rows,
-    dead: Rows,
-    events: Rows,
-    by_entity: Rows,
-    seen: Rows,
-    directory: Rows,
-    lists: Rows,
-    files: Rows,
-    meta: Rows,
-}
+/// Rows of a keyspace: a key, and its value unless the row goes.
+type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 fn value<T: serde::Serialize>(of: &T) -> Result<Option<Vec<u8>>, PortError> {
     codec::encode_value(of).map(Some).map_err(failed)
 }
 
-impl Gathered {
-    fn take(&mut self, checkpoint: &Checkpoint) -> Result<(), PortError> {
-        for (tenant, id, version, state) in &checkpoint.entities {
-            self.list(tenant, *id, state);
-            let (tenant, version, state) = (tenant.clone(), *version, state.clone());
-            let stored = Snapshot { tenant, version, state };
-            self.snapshots.insert(keys::snapshot(*id), value(&stored)?);
-        }
-        for timer in &checkpoint.armed {
-            self.timers.insert(keys::timer(timer), value(timer)?);
-        }
-        for timer in &checkpoint.fired {
-            self.timers.insert(keys::timer(timer), None);
-        }
-        for row in &checkpoint.outbox {
-            self.outbox.insert(keys::outbox(row.delivery.id), value(row)?);
-        }
-        for id in &checkpoint.ended {
-            self.outbox.insert(keys::outbox(*id), None);
-        }
-        for row in &checkpoint.dead {
-            self.dead.insert(keys::dead(&row.delivery), value(row)?);
-        }
-        for event in &checkpoint.published {
-            self.event(event)?;
-        }
-        for (key, meaning) in &checkpoint.directory {
-            self.directory.insert(keys::directory(key), value(meaning)?);
-        }
-        for (command, receipt) in &checkpoint.receipts {
-            self.seen.insert(keys::seen(*command), value(receipt)?);
-        }
-        for (tenant, at) in &checkpoint.times {
-            let entry = self.meta.entry(keys::time(tenant)).or_default();
-            let newest = entry
-                .as_deref()
-                .and_then(|bytes| codec::decode_value::<(TenantId, _)>(bytes).ok())
-                .map_or(*at, |(_, known)| (*at).max(known));
-            *entry = value(&(tenant, newest))?;
-        }
-        for (tenant, at, fact) in &checkpoint.facts {
-            if let SystemFact::FileFinished(file) = fact {
-                self.files.insert(keys::file(tenant, *at, &file.digest), value(file)?);
+impl Store {
+    /// Writes rows in the order of their keys, in batches.
+    fn write_rows(&self, keyspace: &Keyspace, mut rows: Rows) -> Result<(), PortError> {
+        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let mut batch = self.database.batch();
+            for (key, value) in rows.by_ref().take(BATCH_ROWS) {
+                match value {
+                    Some(value) => batch.insert(keyspace, key, value),
+                    None => batch.remove(keyspace, key),
+                }
             }
+            batch.commit().map_err(failed)?;
         }
-        let sequence = checkpoint.sequence.to_be_bytes().to_vec();
-        self.meta.insert(keys::sequence(checkpoint.partition), Some(sequence));
         Ok(())
     }
 
-    fn event(&mut self, event: &Published) -> Result<(), PortError> {
-        let key = keys::event(event);
-        let mut concerned = vec![event.entity];
-        concerned.extend(event.customer.map(EntityId::Customer));
-        concerned.extend(event.request.map(EntityId::PaymentRequest));
-        for entity in concerned {
-            self.by_entity.insert(keys::by_entity(entity, event), Some(key.clone()));
+    /// States and what only ever grows: replay passes over what is there already.
+    fn write_states(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
+        let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
+        for checkpoint in checkpoints {
+            for (id, saved, new) in &checkpoint.entities {
+                list(&saved.tenant, *id, &saved.entity, *new, &mut lists);
+                snapshots.push((keys::snapshot(*id), value(saved)?));
+            }
+            for (key, meaning) in &checkpoint.directory {
+                directory.push((keys::directory(key), value(meaning)?));
+            }
+            for (command, receipt) in &checkpoint.receipts {
+                seen.push((keys::seen(*command), value(receipt)?));
+            }
+            for (tenant, at, fact) in &checkpoint.facts {
+                if let SystemFact::FileFinished(file) = fact {
+                    files.push((keys::file(tenant, *at, &file.digest), value(file)?));
+                }
+            }
         }
-        self.events.insert(key, value(event)?);
-        Ok(())
+        self.write_rows(&self.snapshots, snapshots)?;
+        self.write_rows(&self.lists, lists)?;
+        self.write_rows(&self.directory, directory)?;
+        self.write_rows(&self.seen, seen)?;
+        self.write_rows(&self.files, files)
     }
 
-    fn list(&mut self, tenant: &TenantId, id: EntityId, state: &Entity) {
-        let here = Some(Vec::new());
-        match state {
-            Entity::Customer(_) => {
-                self.lists.insert(keys::list(tenant, List::Customers, id), here);
-            }
-            Entity::PaymentRequest(_) => {
-                self.lists.insert(keys::list(tenant, List::PaymentRequests, id), here);
-            }
-            Entity::Transfer(transfer) => {
-                let doubtful = transfer.status == transfer::Status::NeedsDecision;
-                let task = doubtful.then(Vec::new);
-                self.lists.insert(keys::list(tenant, List::Tasks, id), task);
-                self.lists.insert(keys::list(tenant, List::Transfers, id), here);
+    /// Timers packed by tenant and hour: one row per hour in which something was armed.
+    fn timer_rows(&self, round: &Round<'_>) -> Result<Rows, PortError> {
+        let fired: BTreeMap<&TenantId, Timestamp> = round.fired_before.iter().map(|(of, at)| (of, *at)).collect();
+        let mut packed: BTreeMap<(&TenantId, i64), Vec<ArmedTimer>> = BTreeMap::new();
+        for (tenant, timer) in round.checkpoints.iter().flat_map(|checkpoint| &checkpoint.armed) {
+            if fired.get(tenant).is_none_or(|before| timer.due >= *before) {
+                packed.entry((tenant, keys::hour(timer.due))).or_default().push(*timer);
             }
         }
+        let mut rows = Rows::new();
+        for ((tenant, hour), timers) in packed {
+            rows.push((keys::timers(tenant, hour, round.position), value(&timers)?));
+        }
+        // Hours that have fired whole.
+        for (tenant, before) in fired {
+            let range = keys::timers_from(tenant, i64::MIN)..keys::timers_from(tenant, keys::hour(before));
+            for guard in self.timers.range(range) {
+                rows.push((guard.key().map_err(failed)?.to_vec(), None));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Log time never goes back, whichever lane wrote last.
+    fn time_rows(&self, checkpoints: &[Checkpoint]) -> Result<Rows, PortError> {
+        let mut times: BTreeMap<&TenantId, Timestamp> = BTreeMap::new();
+        for (tenant, at) in checkpoints.iter().flat_map(|checkpoint| &checkpoint.times) {
+            let newest = times.entry(tenant).or_insert(*at);
+            *newest = (*newest).max(*at);
+        }
+        let mut rows = Rows::new();
+        for (tenant, at) in times {
+            let key = keys::time(tenant);
+            let stored = self.meta.get(&key).map_err(failed)?;
+            let stored = stored.map(|bytes| codec::decode_value::<(TenantId, Timestamp)>(&bytes)).transpose();
+            let at = stored.map_err(failed)?.map_or(at, |(_, stored)| at.max(stored));
+            rows.push((key, value(&(tenant, at))?));
+        }
+        Ok(rows)
+    }
+}
+
+fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut Rows) {
+    let list = match state {
+        Entity::Customer(_) => List::Customers,
+        Entity::PaymentRequest(_) => List::PaymentRequests,
+        Entity::Transfer(transfer) => {
+            let doubtful = transfer.status == transfer::Status::NeedsDecision;
+            rows.push((keys::list(tenant, List::Tasks, id), doubtful.then(Vec::new)));
+            List::Transfers
+        }
+    };
+    if new {
+        rows.push((keys::list(tenant, list, id), Some(Vec::new())));
     }
 }
 
 impl Snapshots for Store {
-    fn load(&self, entity: EntityId) -> Result<Option<(u64, Entity)>, PortError> {
-        let Some(bytes) = self.snapshots.get(keys::snapshot(entity)).map_err(failed)? else {
-            return Ok(None);
-        };
-        let stored: Snapshot = codec::decode_value(&bytes).map_err(failed)?;
-        Ok(Some((stored.version, stored.state)))
+    fn load(&self, entity: EntityId) -> Result<Option<Saved>, PortError> {
+        let bytes = self.snapshots.get(keys::snapshot(entity)).map_err(failed)?;
+        bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
     }
 
     fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError> {
@@ -137,48 +138,45 @@ impl Snapshots for Store {
         bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
     }
 
-    fn history(&self, entity: EntityId, limit: usize) -> Result<Vec<Published>, PortError> {
-        let mut events = Vec::new();
-        for guard in self.by_entity.prefix(entity.to_key()).rev().take(limit) {
-            let key = guard.value().map_err(failed)?;
-            if let Some(bytes) = self.events.get(&key).map_err(failed)? {
-                events.push(codec::decode_value(&bytes).map_err(failed)?);
-            }
-        }
-        events.reverse();
-        Ok(events)
+    fn is_full(&self) -> bool {
+        fs4::available_space(&self.folder).is_ok_and(|bytes| bytes < FREE_BYTES_MIN)
     }
 
-    fn write(&self, checkpoints: &[Checkpoint], position: u64) -> Result<(), PortError> {
-        let mut gathered = Gathered::default();
-        for checkpoint in checkpoints {
-            gathered.take(checkpoint)?;
+    fn timers(&self, tenant: &TenantId, from: Timestamp, until: Timestamp) -> Result<Vec<ArmedTimer>, PortError> {
+        let range = keys::timers_from(tenant, keys::hour(from))..keys::timers_until(tenant, keys::hour(until));
+        let mut timers = Vec::new();
+        for guard in self.timers.range(range) {
+            let packed: Vec<ArmedTimer> = codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?;
+            timers.extend(packed.into_iter().filter(|timer| timer.due >= from && timer.due < until));
         }
-        gathered.meta.insert(keys::POSITION.to_vec(), Some(position.to_be_bytes().to_vec()));
-        // Log time never goes back, whichever lane wrote last.
-        for key in checkpoints.iter().flat_map(|checkpoint| &checkpoint.times).map(|(tenant, _)| keys::time(tenant)) {
-            let decode = |bytes: &[u8]| codec::decode_value::<(TenantId, Timestamp)>(bytes).map_err(failed);
-            let Some(stored) = self.meta.get(&key).map_err(failed)? else { continue };
-            if let Some(Some(new)) = gathered.meta.get(&key)
-                && decode(new)?.1 < decode(&stored)?.1
-            {
-                gathered.meta.insert(key, Some(stored.to_vec()));
+        Ok(timers)
+    }
+
+    fn write(&self, round: &Round<'_>) -> Result<(), PortError> {
+        self.write_states(round.checkpoints)?;
+        // The rest is all or nothing, with the position that it belongs to.
+        let (mut outbox, mut dead, mut meta) = (Rows::new(), Rows::new(), self.time_rows(round.checkpoints)?);
+        for checkpoint in round.checkpoints {
+            for (id, row) in &checkpoint.outbox {
+                outbox.push((keys::outbox(*id), value(row)?));
             }
+            outbox.extend(checkpoint.ended.iter().map(|id| (keys::outbox(*id), None)));
+            for (id, row) in &checkpoint.dead {
+                dead.push((keys::dead(&row.way.0, *id), value(row)?));
+            }
+            let sequence = checkpoint.sequence.to_be_bytes().to_vec();
+            meta.push((keys::sequence(checkpoint.partition), Some(sequence)));
+        }
+        meta.push((keys::POSITION.to_vec(), Some(round.position.to_be_bytes().to_vec())));
+        if let Some((position, remembered)) = &round.remembered {
+            meta.push((keys::REMEMBERED.to_vec(), value(&(position, remembered))?));
         }
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        for (keyspace, rows) in [
-            (&self.snapshots, gathered.snapshots),
-            (&self.timers, gathered.timers),
-            (&self.outbox, gathered.outbox),
-            (&self.dead, gathered.dead),
-            (&self.events, gathered.events),
-            (&self.by_entity, gathered.by_entity),
-            (&self.seen, gathered.seen),
-            (&self.directory, gathered.directory),
-            (&self.lists, gathered.lists),
-            (&self.files, gathered.files),
-            (&self.meta, gathered.meta),
-        ] {
+        let timers = self.timer_rows(round)?;
+        for (keyspace, mut rows) in
+            [(&self.timers, timers), (&self.outbox, outbox), (&self.dead, dead), (&self.meta, meta)]
+        {
+            rows.sort_by(|(a, _), (b, _)| a.cmp(b));
             for (key, value) in rows {
                 match value {
                     Some(value) => batch.insert(keyspace, key, value),

@@ -1,9 +1,6 @@
 //! Keys of the store, big-endian, starting with a tenant or a partition.
 
-use quittance_actors::delivery::Delivery;
-use quittance_actors::machine::Purpose;
-use quittance_actors::partition::{ArmedTimer, DirectoryKey};
-use quittance_actors::rules::{EventId, Published};
+use quittance_actors::partition::DirectoryKey;
 use quittance_actors::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
 
 use super::List;
@@ -11,6 +8,8 @@ use super::List;
 pub(super) const POSITION: &[u8] = b"position";
 pub(super) const BOOTS: &[u8] = b"boots";
 pub(super) const TIMES: &[u8] = b"time/";
+pub(super) const REMEMBERED: &[u8] = b"remembered";
+pub(super) const FORMAT: &[u8] = b"format";
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
@@ -38,40 +37,33 @@ pub(super) fn snapshot(id: EntityId) -> Vec<u8> {
     join(&[&[id.partition()], &id.to_key()])
 }
 
-pub(super) fn timer(timer: &ArmedTimer) -> Vec<u8> {
-    let purpose = match timer.purpose {
-        Purpose::Reminder => [1, 0, 0],
-        Purpose::Overdue => [2, 0, 0],
-        Purpose::CardExpiry(slot) => {
-            let [high, low] = slot.to_be_bytes();
-            [3, high, low]
-        }
-    };
-    join(&[&millis(timer.due), &timer.entity.to_key(), &purpose, &timer.generation.to_be_bytes()])
+/// The hour of an instant, since 1970.
+pub(super) fn hour(at: Timestamp) -> i64 {
+    at.unix_millis().div_euclid(3_600_000)
+}
+
+/// The row of timers armed by the checkpoint at `position`, for one hour.
+pub(super) fn timers(of: &TenantId, hour: i64, position: u64) -> Vec<u8> {
+    join(&[&timers_from(of, hour), &position.to_be_bytes()])
+}
+
+/// Before every row of this hour and later ones.
+pub(super) fn timers_from(of: &TenantId, hour: i64) -> Vec<u8> {
+    // Shifted so that hours before 1970 sort first.
+    join(&[&tenant(of), &(hour ^ i64::MIN).to_be_bytes()])
+}
+
+/// After every row of this hour and earlier ones.
+pub(super) fn timers_until(of: &TenantId, hour: i64) -> Vec<u8> {
+    join(&[&timers_from(of, hour), &[0xff; 9]])
 }
 
 pub(super) fn outbox(id: DeliveryId) -> Vec<u8> {
     join(&[&[id.partition()], &id.to_bytes()])
 }
 
-pub(super) fn dead(delivery: &Delivery) -> Vec<u8> {
-    join(&[&tenant(&delivery.tenant), &delivery.id.to_bytes()])
-}
-
-fn event_id(id: EventId) -> Vec<u8> {
-    join(&[&[id.partition], &id.sequence.to_be_bytes(), &id.index.to_be_bytes()])
-}
-
-pub(super) fn event(event: &Published) -> Vec<u8> {
-    join(&[&tenant(&event.tenant), &millis(event.at), &event_id(event.id)])
-}
-
-pub(super) fn events_from(of: &TenantId, at: Timestamp) -> Vec<u8> {
-    join(&[&tenant(of), &millis(at)])
-}
-
-pub(super) fn by_entity(entity: EntityId, event: &Published) -> Vec<u8> {
-    join(&[&entity.to_key(), &event_id(event.id)])
+pub(super) fn dead(of: &TenantId, id: DeliveryId) -> Vec<u8> {
+    join(&[&tenant(of), &id.to_bytes()])
 }
 
 /// Not by lane: a key of the API belongs to one request, whichever lane that is in.

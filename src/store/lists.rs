@@ -1,13 +1,12 @@
 //! What screens and exports list, newest first, by keyset pages.
 
-use fjall::Keyspace;
-use quittance_actors::delivery::Pending;
-use quittance_actors::partition::{Entity, FileRecord};
-use quittance_actors::ports::PortError;
-use quittance_actors::rules::Published;
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
+use std::sync::Arc;
 
-use super::checkpoint::Snapshot;
+use fjall::Keyspace;
+use quittance_actors::partition::{Entity, FileRecord, Row, Saved};
+use quittance_actors::ports::PortError;
+use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, TransferId};
+
 use super::{Store, failed, keys};
 use crate::journal::codec;
 
@@ -39,7 +38,7 @@ impl List {
 #[derive(Debug)]
 pub struct Page {
     /// Entities, newest first.
-    pub entities: Vec<(EntityId, Entity)>,
+    pub entities: Vec<(EntityId, Arc<Entity>)>,
     /// Whether older ones follow.
     pub has_more: bool,
 }
@@ -64,21 +63,11 @@ impl Store {
             let key = guard.key().map_err(failed)?;
             let Some(id) = entity_of(&key) else { continue };
             if let Some(bytes) = self.snapshots.get(keys::snapshot(id)).map_err(failed)? {
-                let stored: Snapshot = codec::decode_value(&bytes).map_err(failed)?;
-                entities.push((id, stored.state));
+                let stored: Saved = codec::decode_value(&bytes).map_err(failed)?;
+                entities.push((id, stored.entity));
             }
         }
         Ok(Page { entities, has_more })
-    }
-
-    /// Public events of a tenant since `from`, oldest first, `limit` of the newest at most.
-    pub fn events_since(
-        &self, tenant: &TenantId, from: Timestamp, limit: usize,
-    ) -> Result<Vec<Published>, PortError> {
-        let range = keys::events_from(tenant, from)..after_prefix(keys::tenant(tenant));
-        let mut events: Vec<Published> = newest(&self.events, range, limit)?;
-        events.reverse();
-        Ok(events)
     }
 
     /// Files read, newest first.
@@ -88,7 +77,7 @@ impl Store {
     }
 
     /// Deliveries given up, newest first.
-    pub fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<Pending>, PortError> {
+    pub fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<Row>, PortError> {
         let prefix = keys::tenant(tenant);
         newest(&self.dead, prefix.clone()..after_prefix(prefix), limit)
     }

@@ -3,17 +3,15 @@
 //!
 //! | Keyspace | Key | Value |
 //! |---|---|---|
-//! | `snapshots` | partition, kind, id | tenant, version, state |
-//! | `timers` | due, entity, purpose, generation | armed timer |
+//! | `snapshots` | partition, kind, id | tenant, version, state, where the log tells of it |
+//! | `timers` | tenant, hour, position | timers armed for that hour |
 //! | `outbox` | partition, delivery | row with its tries |
 //! | `dead` | tenant, delivery | row given up |
-//! | `events` | tenant, time, event | public event |
-//! | `by_entity` | kind, id, partition, sequence, index | key of the event |
-//! | `seen` | partition, command | receipt |
+//! | `seen` | command | receipt |
 //! | `directory` | kind, tenant, key | meaning |
 //! | `lists` | tenant, list, id | nothing: screens read the snapshots |
 //! | `files` | tenant, time, digest | file record |
-//! | `meta` | name | position of the checkpoint, sequence of each lane, clocks |
+//! | `meta` | name | format, position of the checkpoint, sequence of each lane, clocks, figures |
 
 mod checkpoint;
 mod directory;
@@ -23,29 +21,29 @@ mod lists;
 pub use directory::StoreDirectory;
 pub use lists::{List, Page};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
-use quittance_actors::delivery::Pending;
-use quittance_actors::partition::ArmedTimer;
+use quittance_actors::partition::Row;
 use quittance_actors::ports::PortError;
-use quittance_actors::values::{PARTITIONS, TenantId, Timestamp};
+use quittance_actors::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
 
 use crate::journal::codec;
 
-const MEMTABLE_BYTES: u64 = 16 << 20;
+const MEMTABLE_BYTES: u64 = 32 << 20;
 const CACHE_BYTES: u64 = 64 << 20;
+/// The format of what is stored. A store of another one is rebuilt from the log.
+const FORMAT: u8 = 2;
 const JOURNALS_BYTES: u64 = 128 << 20;
 
 /// The store.
 pub struct Store {
+    folder: PathBuf,
     database: Database,
     snapshots: Keyspace,
     timers: Keyspace,
     outbox: Keyspace,
     dead: Keyspace,
-    events: Keyspace,
-    by_entity: Keyspace,
     seen: Keyspace,
     directory: Keyspace,
     lists: Keyspace,
@@ -60,9 +58,9 @@ pub struct Restored {
     /// The last record of each lane.
     pub sequences: Vec<u64>,
     /// Rows that have not ended, by lane.
-    pub outbox: Vec<Vec<Pending>>,
-    /// Armed timers.
-    pub timers: Vec<ArmedTimer>,
+    pub outbox: Vec<Vec<(DeliveryId, Row)>>,
+    /// What the observer remembered, and up to which position.
+    pub remembered: Option<(u64, Vec<u8>)>,
     /// The latest time of each tenant.
     pub times: Vec<(TenantId, Timestamp)>,
     /// How often this data directory was opened.
@@ -91,19 +89,25 @@ impl Store {
             timers: keyspace("timers")?,
             outbox: keyspace("outbox")?,
             dead: keyspace("dead")?,
-            events: keyspace("events")?,
-            by_entity: keyspace("by_entity")?,
             seen: keyspace("seen")?,
             directory: keyspace("directory")?,
             lists: keyspace("lists")?,
             files: keyspace("files")?,
             meta: keyspace("meta")?,
             database,
+            folder: folder.to_owned(),
         })
     }
 
-    /// Reads what a start needs, and counts the start.
+    /// Reads what a start needs, and counts the start. Refuses a store of another format.
     pub fn restore(&self) -> Result<Restored, PortError> {
+        let format = self.meta.get(keys::FORMAT).map_err(failed)?;
+        let empty = self.meta.is_empty().map_err(failed)?;
+        match format.as_deref() {
+            Some([FORMAT]) => {}
+            None if empty => self.meta.insert(keys::FORMAT, [FORMAT]).map_err(failed)?,
+            other => return Err(failed(format!("format {:?}, this program writes {FORMAT}", other.unwrap_or(&[1])))),
+        }
         let number = |key: &[u8]| -> Result<u64, PortError> {
             let value = self.meta.get(key).map_err(failed)?;
             Ok(value.and_then(|bytes| bytes.first_chunk().copied()).map_or(0, u64::from_be_bytes))
@@ -114,14 +118,15 @@ impl Store {
             sequences.push(number(&keys::sequence(partition))?);
             let mut rows = Vec::new();
             for guard in self.outbox.prefix([partition]) {
-                rows.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
+                let (key, value) = guard.into_inner().map_err(failed)?;
+                let id = key.last_chunk().copied().map(DeliveryId::from_bytes);
+                let id = id.ok_or_else(|| failed("an outbox row without a delivery"))?;
+                rows.push((id, codec::decode_value(&value).map_err(failed)?));
             }
             outbox.push(rows);
         }
-        let mut timers = Vec::new();
-        for guard in self.timers.iter() {
-            timers.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
-        }
+        let remembered = self.meta.get(keys::REMEMBERED).map_err(failed)?;
+        let remembered = remembered.map(|bytes| codec::decode_value(&bytes)).transpose().map_err(failed)?;
         let mut times = Vec::new();
         for guard in self.meta.prefix(keys::TIMES) {
             times.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
@@ -129,7 +134,7 @@ impl Store {
         let boots = number(keys::BOOTS)? + 1;
         self.meta.insert(keys::BOOTS, boots.to_be_bytes()).map_err(failed)?;
         let position = number(keys::POSITION)?;
-        Ok(Restored { position, sequences, outbox, timers, times, boots })
+        Ok(Restored { position, sequences, outbox, remembered, times, boots })
     }
 
     /// Bytes on disk.

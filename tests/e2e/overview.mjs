@@ -20,6 +20,14 @@ function check(what, holds, detail = '') {
   if (!holds) failures.push(what);
 }
 
+const profile = mkdtempSync(join(tmpdir(), 'quittance-browser-'));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath,
+  headless: true,
+  viewport: { width: 1360, height: 900 },
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+// The browser first: the story does not wait for it.
 const demo = spawn(binary, ['demo', '--port', '0'], { stdio: ['pipe', 'pipe', 'inherit'] });
 let said = '';
 const link = new Promise((resolve, reject) => {
@@ -29,13 +37,6 @@ const link = new Promise((resolve, reject) => {
     if (found) resolve(found[0]);
   });
   demo.on('exit', () => reject(new Error(`the demo ended:\n${said}`)));
-});
-const profile = mkdtempSync(join(tmpdir(), 'quittance-browser-'));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath,
-  headless: true,
-  viewport: { width: 1360, height: 900 },
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const page = await context.newPage();
 const broken = [];

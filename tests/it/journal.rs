@@ -44,7 +44,7 @@ fn write(folder: &Path, from: u64, to: u64, padding: usize) {
     let writer = Writer::start(opened, Box::new(|error| panic!("{error}"))).unwrap();
     for sequence in from..=to {
         let (sender, receiver) = channel();
-        writer.append(commit(sequence, padding), Box::new(move |result| sender.send(result).unwrap()));
+        writer.append(&[commit(sequence, padding)], Box::new(move |result| sender.send(result).unwrap())).unwrap();
         receiver.recv().unwrap().unwrap();
     }
     writer.stop();
@@ -67,11 +67,11 @@ fn segment(folder: &Path) -> std::path::PathBuf {
 /// Where the frames of the first segment start, and where the last ends.
 fn frames(folder: &Path) -> Vec<usize> {
     let bytes = std::fs::read(segment(folder)).unwrap();
-    let mut starts = vec![32];
+    let mut starts = vec![512];
     while bytes[starts[starts.len() - 1]..].starts_with(b"QFRM") {
         let at = starts[starts.len() - 1];
         let length = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
-        starts.push(at + 40 + length);
+        starts.push((at + 40 + length).next_multiple_of(512));
     }
     starts
 }
@@ -115,7 +115,7 @@ fn a_torn_last_frame_is_cut_wherever_it_is_torn() {
     }
     // And the log goes on after it.
     let mut torn = whole;
-    torn[end - 3..].fill(0);
+    torn[last + 45..].fill(0);
     std::fs::write(segment(scratch.path()), &torn).unwrap();
     write(scratch.path(), 10, 12, 10);
     assert_eq!(read(scratch.path(), 0).unwrap().0, (1..=12).collect::<Vec<u64>>());
@@ -139,7 +139,8 @@ fn a_flipped_byte_in_the_middle_is_corruption_and_named() {
     write(scratch.path(), 1, 10, 10);
     let starts = frames(scratch.path());
     let whole = std::fs::read(segment(scratch.path())).unwrap();
-    for at in (starts[4]..starts[5]).step_by(3) {
+    let length = u32::from_le_bytes(whole[starts[4] + 8..starts[4] + 12].try_into().unwrap()) as usize;
+    for at in (starts[4]..starts[4] + 40 + length).step_by(3) {
         let mut hurt = whole[..starts[10] + 64].to_vec();
         hurt[at] ^= 0x40;
         std::fs::write(segment(scratch.path()), &hurt).unwrap();

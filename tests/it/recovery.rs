@@ -12,17 +12,14 @@ use quittance_actors::customer::{Command, Gives, Kind, Profile};
 use quittance_actors::delivery::{Delivery, Verdict};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{
-    Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Entity, Lane, Origin, Receipt, SystemFact,
+    ArmedTimer, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Lane, Origin, Receipt, Saved, SystemFact,
 };
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{
-    BoxFuture, Directory, Dispatch, Found, Journal, Observer, OnDurable, Ownership, PortError, Prepared, Snapshots,
-    Tenants,
+    BoxFuture, Directory, Dispatch, Found, Journal, Observer, OnDurable, Ownership, PortError, Prepared, Round,
+    Snapshots, Tenants,
 };
-use quittance_actors::rules::Published;
-use quittance_actors::runtime::{
-    Checkpointer, Offer, Partition, Ports, Priority, Release, Router, SubmitError, Timers,
-};
+use quittance_actors::runtime::{Checkpointer, Host, Offer, Ports, Priority, Release, Router, SubmitError, Timers};
 use quittance_actors::values::{
     Calendar, CommandId, CustomerId, EntityId, Language, ReferenceKey, TenantId, Timestamp, Zone,
 };
@@ -45,20 +42,27 @@ struct Fake {
 }
 
 impl Journal for Fake {
-    fn append(&self, commit: Arc<Commit>, on_durable: OnDurable) {
-        self.records.lock().unwrap().push(commit);
-        on_durable(Ok(()));
+    fn append(&self, commits: &[Arc<Commit>], on_durable: OnDurable) -> Result<u64, PortError> {
+        let mut records = self.records.lock().unwrap();
+        let first = records.len() as u64 + 1;
+        records.extend(commits.iter().cloned());
+        drop(records);
+        on_durable(Ok(first));
+        Ok(first)
     }
     fn position(&self) -> u64 {
         self.records.lock().unwrap().len() as u64
     }
     fn barrier(&self, on_durable: OnDurable) {
-        on_durable(Ok(()));
+        on_durable(Ok(0));
+    }
+    fn read(&self, position: u64) -> Result<Arc<Commit>, PortError> {
+        Ok(Arc::clone(&self.records.lock().unwrap()[usize::try_from(position).unwrap() - 1]))
     }
 }
 
 impl Snapshots for Fake {
-    fn load(&self, _: EntityId) -> Result<Option<(u64, Entity)>, PortError> {
+    fn load(&self, _: EntityId) -> Result<Option<Saved>, PortError> {
         Ok(None)
     }
     fn receipt(&self, _: CommandId) -> Result<Option<Receipt>, PortError> {
@@ -66,15 +70,15 @@ impl Snapshots for Fake {
         assert!(left.is_err(), "the store panics on purpose");
         Ok(None)
     }
-    fn history(&self, _: EntityId, _: usize) -> Result<Vec<Published>, PortError> {
+    fn timers(&self, _: &TenantId, _: Timestamp, _: Timestamp) -> Result<Vec<ArmedTimer>, PortError> {
         Ok(vec![])
     }
-    fn write(&self, checkpoints: &[Checkpoint], position: u64) -> Result<(), PortError> {
+    fn write(&self, round: &Round<'_>) -> Result<(), PortError> {
         if self.written.lock().unwrap().is_empty() {
             std::thread::sleep(Duration::from_millis(150)); // The first is slow: others overtake it.
         }
-        let lanes = checkpoints.iter().map(|checkpoint| (checkpoint.partition, checkpoint.sequence)).collect();
-        self.written.lock().unwrap().push((position, lanes));
+        let lanes = round.checkpoints.iter().map(|checkpoint| (checkpoint.partition, checkpoint.sequence)).collect();
+        self.written.lock().unwrap().push((round.position, lanes));
         Ok(())
     }
 }
@@ -123,21 +127,24 @@ impl Dispatch for Fake {
 }
 
 impl Observer for Fake {
-    fn committed(&self, _: &Commit) {}
+    fn committed(&self, _: &[Arc<Commit>], _: u64) {}
+    fn remembered(&self) -> Option<(u64, Vec<u8>)> {
+        None
+    }
     fn count(&self, _: &'static str, _: BTreeMap<&'static str, String>) {}
 }
 
 fn register(number: u64, partition: u8) -> Tell {
     let id = CustomerId::new(Timestamp::default(), number, partition);
     let profile = Profile {
-        external_ref: format!("C{number}"),
+        external_ref: format!("C{number}").into(),
         kind: Kind::Business,
-        name: "X".to_owned(),
+        name: "X".into(),
         email: None,
         phone: None,
         language: Language::Fr,
     };
-    Tell::Customer(id, Command::Register { id, profile, gives: Gives::ALL, virtual_iban: None })
+    Tell::Customer(id, Command::Register { id, profile: Arc::new(profile), gives: Gives::ALL, virtual_iban: None })
 }
 
 /// Every lane over one fake of everything around it.
@@ -153,11 +160,9 @@ fn lanes(fake: &Arc<Fake>) -> (Arc<Router>, Arc<Release>) {
         observer: Arc::clone(fake) as _,
     };
     let release = Arc::new(Release::new(ports.clone(), Arc::new(Timers::default())));
-    let start = |partition| {
-        let lane = Lane::new(partition, 0, Arc::clone(fake) as _);
-        Partition::new(lane, ports.clone(), Arc::clone(&release)).start()
-    };
-    (Router::new(ports.clone(), (0..=255).map(start).collect()), release)
+    let lanes = (0..=255).map(|partition| Lane::new(partition, 0, Arc::clone(fake) as _)).collect();
+    let host = Host::new(lanes, ports.clone(), Arc::clone(&release)).start();
+    (Router::new(ports, vec![host]), release)
 }
 
 #[test]
@@ -171,7 +176,9 @@ fn a_checkpoint_that_overtakes_another_never_moves_the_position_past_a_record() 
             router.submit(&tenant, register(number, partition), command, 0, Origin::Api, Priority::Interactive)
         };
         let failed = Arc::new(|error: String| panic!("{error}"));
-        let checkpointer = Checkpointer::new(Arc::clone(&router), release, Duration::from_millis(20), failed).start();
+        let checkpointer =
+            Checkpointer::new(Arc::clone(&router), release, Arc::default(), Duration::from_millis(20), failed);
+        let checkpointer = checkpointer.start();
         submit(1, 3).await.unwrap();
         let offered = actix::spawn(checkpointer.send(Offer));
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -223,7 +230,7 @@ fn a_panic_stays_at_its_entity_and_three_put_the_command_aside() {
         let again = router.submit(&tenant, register(1, 3), command, 0, Origin::Api, Priority::Interactive);
         assert!(matches!(again.await, Err(SubmitError::Quarantined(_))));
         let (_, entity, _) = router.read(register(1, 3).to(), 0).await.unwrap();
-        assert!(matches!(entity, Entity::Customer(customer) if customer.profile.is_some()));
+        assert!(entity.as_customer().unwrap().profile.is_some());
         // The lane and its neighbours go on.
         assert_eq!(submit(4, 3).await.unwrap().sequence, 4);
         assert_eq!(submit(5, 4).await.unwrap().sequence, 1);
@@ -305,8 +312,8 @@ fn one_data_directory_has_one_process_and_a_corrupt_log_stops_the_start() {
     std::fs::remove_dir_all(scratch.path().join("data/store")).unwrap();
     let log = scratch.path().join("data/log").join(format!("{:016x}.qlog", 1));
     let mut bytes = std::fs::read(&log).unwrap();
-    bytes[120] ^= 1;
+    bytes[600] ^= 1;
     std::fs::write(&log, bytes).unwrap();
     let said = Running::try_start(&config).err().expect("a corrupt log stops the start");
-    assert!(said.contains("offset 32") && said.contains("corrupt, not torn"), "{said}");
+    assert!(said.contains("offset 512") && said.contains("corrupt, not torn"), "{said}");
 }

@@ -2,16 +2,18 @@
 //! is read for ever (N8). `UPDATE_EXPECT=1` writes those that are missing, and no other.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use quittance::journal::codec::{decode_body, decode_record, encode_body, encode_record};
 use quittance_actors::customer::{self, Kind, PaymentMethod, Profile};
-use quittance_actors::delivery::{Channel, Delivery, Guard, Outcome, Recipient};
+use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient};
 use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
-    ArmedTimer, Commit, Event, FileRecord, Origin, StoredChange, SystemFact, TriedDelivery,
+    ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Standing, StoredChange,
+    SystemFact, TransferFigures, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, Source, Terms};
-use quittance_actors::rules::{EventId, EventType, Field, Published, Value};
+use quittance_actors::rules::{EventType, Field, Value};
 use quittance_actors::transfer::{self, Details, Doubt};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DeliveryId, EmailAddress, EndToEndId,
@@ -19,7 +21,12 @@ use quittance_actors::values::{
     Timestamp, TransferId, VirtualIban,
 };
 
+use serde_json::Value as Json;
+use smol_str::SmolStr;
+
 use crate::support::golden::project;
+use crate::support::running::{Running, configure};
+use crate::support::scratch::{Scratch, wait_for};
 
 const AT: Timestamp = Timestamp::from_unix_millis(1_772_438_400_123);
 
@@ -49,9 +56,9 @@ fn attempt_id() -> AttemptId {
 
 fn profile() -> Profile {
     Profile {
-        external_ref: "411DUPONT".to_owned(),
+        external_ref: "411DUPONT".into(),
         kind: Kind::Consumer,
-        name: "Jean Dupont".to_owned(),
+        name: "Jean Dupont".into(),
         email: Some(EmailAddress::parse("jean@example.org").unwrap()),
         phone: Some(PhoneNumber::parse("+33612345678", None).unwrap()),
         language: Language::En,
@@ -64,8 +71,8 @@ fn iban() -> Iban {
 
 fn method() -> PaymentMethod {
     PaymentMethod {
-        token: "tok_1".to_owned(),
-        last4: "4242".to_owned(),
+        token: "tok_1".into(),
+        last4: "4242".into(),
         expires_on: day("2026-03-31"),
         backs_recurring: true,
         notices: 1,
@@ -77,15 +84,15 @@ fn terms() -> Terms {
     Terms {
         id: request_id(),
         customer: customer_id(),
-        external_ref: "F-2026-1".to_owned(),
+        external_ref: "F-2026-1".into(),
         amount: euros(12_000),
         issued_on: day("2026-03-01"),
         created_at: AT,
         due_on: day("2026-03-31"),
-        description: "Conseil".to_owned(),
+        description: "Conseil".into(),
         short_reference: ShortReference::try_from("QT7-AC3-4KM".to_owned()).unwrap(),
         creditor_reference: CreditorReference::parse("RF18539007547034").unwrap(),
-        scenario: Some("standard".to_owned()),
+        scenario: Some("standard".into()),
     }
 }
 
@@ -108,10 +115,10 @@ fn events() -> Vec<Event> {
     use customer::Event as C;
     use payment_request::Event as P;
     use transfer::Event as T;
-    let (request, step) = (request_id(), "before".to_owned());
+    let (request, step) = (request_id(), SmolStr::from("before"));
     let customers = [
-        C::Registered { id: customer_id(), profile: profile() },
-        C::ProfileChanged { profile: profile() },
+        C::Registered { id: customer_id(), profile: Arc::new(profile()) },
+        C::ProfileChanged { profile: Arc::new(profile()) },
         C::VirtualIbanAssigned { virtual_iban: VirtualIban::new(iban()) },
         C::PaymentMethodAdded { slot: 1, method: method() },
         C::PaymentMethodExpiring { slot: 1, days_to_expiry: -3, notices: 2, generation: 7 },
@@ -121,24 +128,24 @@ fn events() -> Vec<Event> {
         C::CreditAdded { amount: euros(500) },
         C::TransferPlaced { transfer: transfer_id(), amount: euros(12_000) },
         C::ReminderSent { request, step: step.clone(), channel: Channel::Sms, at: AT },
-        C::ReminderSuppressed { request, step, reason: "paid".to_owned() },
+        C::ReminderSuppressed { request, step, reason: "paid".into() },
     ];
     let requests = [
-        P::Issued { terms: terms() },
+        P::Issued { terms: Arc::new(terms()) },
         P::ReminderPlanned { step: 2, due: AT, generation: 3 },
         P::ReminderReached { step: 2, due: AT },
-        P::ReminderSkipped { step: 2, name: "late".to_owned(), reason: "late".to_owned() },
-        P::RemindersStopped { reason: "paid".to_owned(), generation: 4 },
+        P::ReminderSkipped { step: 2, name: "late".into(), reason: "late".into() },
+        P::RemindersStopped { reason: "paid".into(), generation: 4 },
         P::AmountAllocated { source: Source::Transfer(transfer_id()), amount: euros(1), outstanding: euros(2) },
         P::Settled { at: AT },
         P::BecameOverdue { at: AT },
         P::AttemptSucceeded { attempt: attempt_id(), amount: euros(1) },
-        P::AttemptFailed { attempt: attempt_id(), amount: euros(1), reason_code: "AM04".to_owned(), failures: 2 },
-        P::RefundInitiated { key: "r1".to_owned(), amount: euros(1) },
-        P::Cancelled { reason: "mistake".to_owned(), at: AT },
+        P::AttemptFailed { attempt: attempt_id(), amount: euros(1), reason_code: "AM04".into(), failures: 2 },
+        P::RefundInitiated { key: "r1".into(), amount: euros(1) },
+        P::Cancelled { reason: "mistake".into(), at: AT },
     ];
     let transfers = [
-        T::Received { details: details(), customer: Some(customer_id()) },
+        T::Received { details: Arc::new(details()), customer: Some(customer_id()) },
         T::Matched { allocations: vec![(request_id(), euros(1))], credit: euros(2), explanation: "exact".to_owned() },
         T::TaskOpened { doubt: Doubt::Ambiguous, candidates: vec![request_id()] },
     ];
@@ -201,8 +208,8 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 /// The fixture of a name; written if it is missing and that was asked for.
-fn fixture(name: &str, now: &[u8]) -> Vec<u8> {
-    let path = project().join("fixtures/stored/v1").join(format!("{name}.hex"));
+fn fixture(version: &str, name: &str, now: &[u8]) -> Vec<u8> {
+    let path = project().join("fixtures/stored").join(version).join(format!("{name}.hex"));
     if !path.exists() && std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, hex(now)).unwrap();
@@ -218,54 +225,56 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
     for event in events() {
         assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
         let now = encode_body(&event).unwrap();
-        let stored = fixture(name(&event), &now);
+        let stored = fixture("v1", name(&event), &now);
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
     assert_eq!(seen.len(), 27);
 }
 
-fn published() -> Published {
-    Published {
-        id: EventId { partition: 42, sequence: 7, index: 1 },
-        tenant: TenantId::parse("shop").unwrap(),
-        event: EventType::PaymentRequestSettled,
-        at: AT,
-        entity: EntityId::PaymentRequest(request_id()),
-        customer: Some(customer_id()),
-        request: Some(request_id()),
-        facts: vec![
-            (Field::RequestAmount, Value::Money(euros(12_000))),
-            (Field::RequestExternalRef, Value::Text("F-2026-1".to_owned())),
-            (Field::RequestDaysOverdue, Value::Number(-2)),
-            (Field::RequestDueOn, Value::Date(day("2026-03-31"))),
-            (Field::RequestSettledAt, Value::Instant(AT)),
-            (Field::MethodBacksRecurring, Value::Truth(true)),
-        ],
+/// What a record of version 1 lists of its public event.
+fn listed() -> Standing {
+    Standing::Listed(vec![
+        (Field::RequestAmount, Value::Money(euros(12_000))),
+        (Field::RequestExternalRef, Value::Text("F-2026-1".to_owned())),
+        (Field::RequestDaysOverdue, Value::Number(-2)),
+        (Field::RequestDueOn, Value::Date(day("2026-03-31"))),
+        (Field::RequestSettledAt, Value::Instant(AT)),
+        (Field::MethodBacksRecurring, Value::Truth(true)),
+    ])
+}
+
+fn figures() -> Standing {
+    let status = payment_request::Status::Settled;
+    let request = RequestFigures { amount: euros(12_000), paid_minor: 12_000, status, days_overdue: -2 };
+    let status = transfer::Status::NeedsDecision;
+    let transfer = TransferFigures { unallocated_minor: 5, status, identified: true };
+    Standing::Figures {
+        open_count: Some(3),
+        request: Some(request),
+        transfer: Some(transfer),
+        method: Some(method()),
     }
 }
 
-#[test]
-fn a_whole_record_reads_from_and_writes_the_bytes_of_version_1() {
+/// A record with one of everything.
+fn commit(standing: Standing) -> Commit {
     let timer = ArmedTimer {
         due: AT,
-        tenant: TenantId::parse("shop").unwrap(),
         entity: EntityId::Customer(customer_id()),
         purpose: Purpose::CardExpiry(1),
         generation: 3,
     };
-    let delivery = |channel, recipient, guard| Delivery {
-        id: DeliveryId::new(AT, 1, 42),
-        tenant: TenantId::parse("shop").unwrap(),
+    let outgoing = |channel, recipient, guard| Outgoing {
         channel,
-        template: Some("t".to_owned()),
+        template: Some("t".into()),
         recipient,
         guard,
-        event: published(),
-        cause: "rule x".to_owned(),
+        occurrence: 0,
+        cause: "rule x".into(),
     };
     let tried = |outcome| TriedDelivery { id: DeliveryId::new(AT, 1, 42), outcome };
-    let commit = Commit {
+    Commit {
         partition: 42,
         sequence: 7,
         at: AT,
@@ -278,13 +287,19 @@ fn a_whole_record_reads_from_and_writes_the_bytes_of_version_1() {
             .into_iter()
             .map(|event| StoredChange { entity: EntityId::Customer(customer_id()), version: 3, event })
             .collect(),
-        published: vec![published()],
+        published: vec![Occurrence {
+            event: EventType::PaymentRequestSettled,
+            change: 0,
+            customer: Some(customer_id()),
+            request: Some(request_id()),
+            standing,
+        }],
         deliveries: vec![
-            delivery(Channel::Email, Recipient::Customer(customer_id()), Guard::StillOpen(request_id())),
-            delivery(Channel::Email, Recipient::List("sales".to_owned()), Guard::None),
-            delivery(Channel::Hook, Recipient::Endpoint("erp".to_owned()), Guard::None),
-            delivery(Channel::File, Recipient::Feed("out".to_owned()), Guard::None),
-            delivery(Channel::File, Recipient::StatusExport, Guard::None),
+            outgoing(Channel::Email, Recipient::Customer(customer_id()), Guard::StillOpen(request_id())),
+            outgoing(Channel::Email, Recipient::List("sales".into()), Guard::None),
+            outgoing(Channel::Hook, Recipient::Endpoint("erp".into()), Guard::None),
+            outgoing(Channel::File, Recipient::Feed("out".into()), Guard::None),
+            outgoing(Channel::File, Recipient::StatusExport, Guard::None),
         ],
         outcomes: vec![
             tried(Outcome::Delivered { detail: "250 ok".to_owned() }),
@@ -292,7 +307,7 @@ fn a_whole_record_reads_from_and_writes_the_bytes_of_version_1() {
             tried(Outcome::Dead { error: "410".to_owned() }),
             tried(Outcome::Suppressed { reason: "paid".to_owned() }),
         ],
-        timers: vec![timer.clone()],
+        timers: vec![timer],
         fired: Some(timer),
         facts: vec![
             SystemFact::Announced { boot: 3 },
@@ -313,18 +328,69 @@ fn a_whole_record_reads_from_and_writes_the_bytes_of_version_1() {
                 error: "y".to_owned(),
             },
         ],
-    };
+    }
+}
+
+#[test]
+fn a_whole_record_reads_from_the_bytes_of_every_version_and_writes_those_of_the_newest() {
+    let stored = fixture("v1", "record.commit", &[]);
+    assert_eq!(decode_record(&stored).unwrap(), (commit(listed()), stored.len()));
+    let newest = commit(figures());
     let mut now = Vec::new();
-    encode_record(&commit, &mut now).unwrap();
-    let stored = fixture("record.commit", &now);
-    assert_eq!(decode_record(&stored).unwrap(), (commit, stored.len()));
+    encode_record(&newest, &mut now).unwrap();
+    let stored = fixture("v2", "record.commit", &now);
+    assert_eq!(decode_record(&stored).unwrap(), (newest, stored.len()));
     assert_eq!(hex(&now), hex(&stored));
     // A record of a newer program is refused and never guessed.
     let mut newer = stored;
-    newer[2] = 2;
-    assert!(decode_record(&newer).unwrap_err().to_string().contains("has version 2, newest known is 1"));
+    newer[2] = 3;
+    assert!(decode_record(&newer).unwrap_err().to_string().contains("has version 3, newest known is 2"));
     newer[0] = 9;
     assert!(decode_record(&newer).unwrap_err().to_string().contains("kind 9 is not known"));
+}
+
+/// What version 1 said of its directory, and what is said of it now.
+fn compare(running: &Running, list: &str) {
+    let path = project().join("fixtures/stored/v1/directory").join(format!("{list}.json"));
+    let expected: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let now = wait_for("the list", || {
+        let now = running.list(&format!("/v1/{list}"));
+        (now.len() == expected.as_array().unwrap().len()).then_some(now)
+    });
+    for (now, expected) in now.iter().zip(expected.as_array().unwrap()) {
+        assert_eq!(now, expected, "{list}");
+    }
+}
+
+#[test]
+fn a_data_directory_of_version_1_opens_and_says_the_same() {
+    let scratch = Scratch::new("v1-directory");
+    let config = configure(scratch.path(), |text| text);
+    let data = scratch.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let archive = project().join("fixtures/stored/v1/directory/data.tar.gz");
+    let unpacked = std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&data).status().unwrap();
+    assert!(unpacked.success());
+    let mut running = Running::start(&config);
+    for list in ["payment-requests", "customers", "transfers"] {
+        compare(&running, list);
+    }
+    // It goes on from there, and what it wrote since is there after a restart.
+    let requests = running.list("/v1/payment-requests");
+    let overdue = requests.iter().filter(|request| request["overdue"] == true).count();
+    running.advance("30d");
+    running.kill();
+    let running = Running::start(&config);
+    let later = wait_for("the list", || {
+        let now = running.list("/v1/payment-requests");
+        (now.iter().filter(|request| request["overdue"] == true).count() > overdue).then_some(now)
+    });
+    assert_eq!(later.len(), requests.len());
+    let id = later[0]["id"].as_str().unwrap();
+    let told = running.get(&format!("/v1/payment-requests/{id}/timeline")).json();
+    let kinds: Vec<&str> =
+        told["data"].as_array().unwrap().iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(kinds.first(), Some(&"payment_request.issued"), "{kinds:?}");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What can be asked of a customer.
 
+use std::sync::Arc;
+
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::{Gives, Profile};
@@ -15,7 +18,7 @@ pub enum Command {
         /// Its id.
         id: CustomerId,
         /// Who it is.
-        profile: Profile,
+        profile: Arc<Profile>,
         /// What of the profile is known.
         gives: Gives,
         /// The account number reserved for it, if the tenant has a pool.
@@ -24,9 +27,9 @@ pub enum Command {
     /// Keep a card.
     AddPaymentMethod {
         /// The provider's token.
-        token: String,
+        token: SmolStr,
         /// The last four digits.
-        last4: String,
+        last4: SmolStr,
         /// The last day of the month printed on it.
         expires_on: Date,
         /// Whether recurring payments are collected from it.
@@ -84,11 +87,11 @@ pub struct Reminder {
     /// The request.
     pub request: PaymentRequestId,
     /// The step's name.
-    pub step: String,
+    pub step: SmolStr,
     /// Channels, the preferred first.
     pub channels: Vec<Channel>,
     /// The template.
-    pub template: String,
+    pub template: Arc<str>,
 }
 
 impl Command {
@@ -120,7 +123,7 @@ pub enum Rejection {
     #[error("payment method '{token}' is already known with another {field}")]
     MethodDiffers {
         /// The token.
-        token: String,
+        token: SmolStr,
         /// What differs.
         field: &'static str,
     },

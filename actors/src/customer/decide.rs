@@ -1,5 +1,9 @@
 //! What a customer decides.
 
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
 use super::apply::apply;
 use super::command::{Command, PlaceTransfer, Rejection, Reminder};
 use super::event::Event;
@@ -21,8 +25,8 @@ impl Machine for Customer {
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
         match command {
             Command::Register { id, profile, gives, virtual_iban } => {
-                let profile = gives.over(profile, self.profile.as_ref());
-                Ok(register(self, *id, &profile, virtual_iban.as_ref()))
+                let profile = gives.over(profile, self.profile.as_deref());
+                Ok(register(self, *id, Arc::new(profile), virtual_iban.as_ref()))
             }
             command => decide(self, self.id.ok_or(Rejection::Unknown)?, command, context),
         }
@@ -52,12 +56,12 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
 }
 
 fn register(
-    state: &Customer, id: CustomerId, profile: &Profile, virtual_iban: Option<&VirtualIban>,
+    state: &Customer, id: CustomerId, profile: Arc<Profile>, virtual_iban: Option<&VirtualIban>,
 ) -> Decision<Event> {
     let mut decision = match &state.profile {
-        None => Decision::of(Event::Registered { id, profile: profile.clone() }),
-        Some(known) if known == profile => Decision::default(), // The same file again.
-        Some(_) => Decision::of(Event::ProfileChanged { profile: profile.clone() }),
+        None => Decision::of(Event::Registered { id, profile }),
+        Some(known) if *known == profile => Decision::default(), // The same file again.
+        Some(_) => Decision::of(Event::ProfileChanged { profile }),
     };
     if let (None, Some(virtual_iban)) = (&state.virtual_iban, virtual_iban) {
         decision.push(Event::VirtualIbanAssigned { virtual_iban: virtual_iban.clone() });
@@ -66,17 +70,17 @@ fn register(
 }
 
 struct NewMethod<'a> {
-    token: &'a str,
-    last4: &'a str,
+    token: &'a SmolStr,
+    last4: &'a SmolStr,
     expires_on: Date,
     backs_recurring: bool,
 }
 
 fn add_payment_method(state: &Customer, new: &NewMethod<'_>, context: &Context<'_>) -> Decided {
-    let known = state.payment_methods.iter().find(|(_, method)| method.token == new.token);
+    let known = state.payment_methods.iter().find(|(_, method)| method.token == *new.token);
     let slot = match known {
-        Some((_, method)) if method.last4 != new.last4 => {
-            return Err(Rejection::MethodDiffers { token: new.token.to_owned(), field: "last4" });
+        Some((_, method)) if method.last4 != *new.last4 => {
+            return Err(Rejection::MethodDiffers { token: new.token.clone(), field: "last4" });
         }
         Some((_, method)) if method.expires_on == new.expires_on && method.backs_recurring == new.backs_recurring => {
             return Ok(Decision::default());
@@ -89,8 +93,8 @@ fn add_payment_method(state: &Customer, new: &NewMethod<'_>, context: &Context<'
     };
     let generation = known.map_or(0, |(_, method)| method.generation).wrapping_add(1);
     let method = PaymentMethod {
-        token: new.token.to_owned(),
-        last4: new.last4.to_owned(),
+        token: new.token.clone(),
+        last4: new.last4.clone(),
         expires_on: new.expires_on,
         backs_recurring: new.backs_recurring,
         notices: 0,
@@ -188,7 +192,7 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     let Reminder { request, step, channels, template } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
-        Decision::of(Event::ReminderSuppressed { request, step, reason: reason.to_owned() })
+        Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
     };
     if !state.open_requests.contains_key(request) {
         return suppressed("nothing is open any more");

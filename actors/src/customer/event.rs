@@ -1,6 +1,9 @@
 //! What happened to a customer. Stored for ever: variants are only ever added at the end (N8).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::state::{PaymentMethod, Profile};
 use crate::delivery::Channel;
@@ -14,12 +17,12 @@ pub enum Event {
         /// Its id.
         id: CustomerId,
         /// Who it is.
-        profile: Profile,
+        profile: Arc<Profile>,
     },
     /// Its details changed.
     ProfileChanged {
         /// Who it is now.
-        profile: Profile,
+        profile: Arc<Profile>,
     },
     /// It was given an account number of its own.
     VirtualIbanAssigned {
@@ -82,7 +85,7 @@ pub enum Event {
         /// The request.
         request: PaymentRequestId,
         /// The step's name.
-        step: String,
+        step: SmolStr,
         /// How it leaves.
         channel: Channel,
         /// When.
@@ -93,8 +96,8 @@ pub enum Event {
         /// The request.
         request: PaymentRequestId,
         /// The step's name.
-        step: String,
+        step: SmolStr,
         /// Why.
-        reason: String,
+        reason: SmolStr,
     },
 }

@@ -1,10 +1,13 @@
 //! What a customer is.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
+use crate::delivery::Channel;
 use crate::values::{
     Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, Timestamp, TransferId,
     VirtualIban,
@@ -25,11 +28,11 @@ pub enum Kind {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// The ERP's key.
-    pub external_ref: String,
+    pub external_ref: SmolStr,
     /// Consumer or business.
     pub kind: Kind,
     /// The name as written on documents.
-    pub name: String,
+    pub name: SmolStr,
     /// E-mail, if known.
     pub email: Option<EmailAddress>,
     /// Phone, if known.
@@ -85,9 +88,9 @@ impl fmt::Debug for Profile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentMethod {
     /// The provider's token.
-    pub token: String,
+    pub token: SmolStr,
     /// The last four digits.
-    pub last4: String,
+    pub last4: SmolStr,
     /// The last day of the month printed on the card.
     pub expires_on: Date,
     /// Whether a subscription or an instalment plan is collected from it.
@@ -113,17 +116,28 @@ pub struct Customer {
     /// The id; set when registered.
     pub id: Option<CustomerId>,
     /// Who it is; set when registered.
-    pub profile: Option<Profile>,
+    pub profile: Option<Arc<Profile>>,
     /// The account number of its own to pay to.
     pub virtual_iban: Option<VirtualIban>,
     /// Payment methods, by slot.
-    pub payment_methods: BTreeMap<u16, PaymentMethod>,
+    pub payment_methods: LiteMap<u16, PaymentMethod>,
     /// Open requests.
-    pub open_requests: BTreeMap<PaymentRequestId, OpenRequest>,
+    pub open_requests: LiteMap<PaymentRequestId, OpenRequest>,
     /// Credit left by over-payments, by currency, in minor units.
-    pub credit: BTreeMap<Currency, i64>,
+    pub credit: LiteMap<Currency, i64>,
     /// Transfers already placed, so that the same one is never placed twice.
-    pub placed_transfers: BTreeMap<TransferId, Money>,
+    pub placed_transfers: LiteMap<TransferId, Money>,
     /// When a person was last written to.
     pub last_contact_at: Option<Timestamp>,
+}
+
+impl Customer {
+    /// Whether a message of this channel can reach the customer, or needs no address of theirs.
+    pub fn reachable_by(&self, channel: Channel) -> bool {
+        self.profile.as_ref().is_some_and(|profile| match channel {
+            Channel::Email => profile.email.is_some(),
+            Channel::Sms => profile.phone.is_some(),
+            Channel::Hook | Channel::File => true,
+        })
+    }
 }

@@ -15,7 +15,11 @@ mod ladder;
 pub use breaker::Breaker;
 pub use ladder::{Ladder, Verdict};
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::rules::Published;
 use crate::values::{CustomerId, DeliveryId, PaymentRequestId, TenantId, Timestamp};
@@ -57,11 +61,11 @@ pub enum Recipient {
     /// A customer.
     Customer(CustomerId),
     /// A list of the configuration, such as `sales`.
-    List(String),
+    List(SmolStr),
     /// A hook endpoint of the configuration.
-    Endpoint(String),
+    Endpoint(SmolStr),
     /// An outgoing feed of the configuration.
-    Feed(String),
+    Feed(SmolStr),
     /// The status file of the ERP.
     StatusExport,
 }
@@ -75,8 +79,8 @@ pub enum Guard {
     StillOpen(PaymentRequestId),
 }
 
-/// One message that must leave: an outbox row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One message about to leave, with the event it tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id, the same on every try.
     pub id: DeliveryId,
@@ -85,7 +89,7 @@ pub struct Delivery {
     /// How it leaves.
     pub channel: Channel,
     /// What it says; machines get the event itself.
-    pub template: Option<String>,
+    pub template: Option<Arc<str>>,
     /// To whom.
     pub recipient: Recipient,
     /// What must still hold.
@@ -93,17 +97,42 @@ pub struct Delivery {
     /// What happened.
     pub event: Published,
     /// Which rule or scenario asked for it.
-    pub cause: String,
+    pub cause: Arc<str>,
 }
 
-impl Delivery {
-    /// The lane it waits in: one slow recipient never holds up another.
-    pub fn lane(&self) -> String {
-        match &self.recipient {
-            Recipient::Endpoint(name) => format!("hook:{}:{name}", self.tenant),
-            Recipient::Feed(name) => format!("file:{}:{name}", self.tenant),
-            Recipient::StatusExport => format!("status:{}", self.tenant),
-            Recipient::Customer(_) | Recipient::List(_) => self.channel.name().to_owned(),
+/// The way a delivery goes: each way has a lane of its own, so that one slow recipient never
+/// holds up another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Route {
+    /// Through the provider of a channel.
+    Channel(Channel),
+    /// To a hook endpoint.
+    Endpoint(TenantId, SmolStr),
+    /// To an outgoing feed.
+    Feed(TenantId, SmolStr),
+    /// To the status file.
+    StatusExport(TenantId),
+}
+
+impl Route {
+    /// The way of a delivery.
+    pub fn of(tenant: &TenantId, channel: Channel, recipient: &Recipient) -> Self {
+        match recipient {
+            Recipient::Endpoint(name) => Route::Endpoint(tenant.clone(), name.clone()),
+            Recipient::Feed(name) => Route::Feed(tenant.clone(), name.clone()),
+            Recipient::StatusExport => Route::StatusExport(tenant.clone()),
+            Recipient::Customer(_) | Recipient::List(_) => Route::Channel(channel),
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Route::Channel(channel) => f.write_str(channel.name()),
+            Route::Endpoint(tenant, name) => write!(f, "hook:{tenant}:{name}"),
+            Route::Feed(tenant, name) => write!(f, "file:{tenant}:{name}"),
+            Route::StatusExport(tenant) => write!(f, "status:{tenant}"),
         }
     }
 }
@@ -140,17 +169,4 @@ impl Outcome {
     pub fn is_final(&self) -> bool {
         !matches!(self, Outcome::RetryAt { .. })
     }
-}
-
-/// A delivery that has not ended, with what has been tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The row.
-    pub delivery: Delivery,
-    /// Tries so far.
-    pub attempts: u32,
-    /// Not before this, in system time.
-    pub not_before: Timestamp,
-    /// The last error, if it is dead or waiting.
-    pub last_error: Option<String>,
 }

@@ -1,12 +1,17 @@
 //! What one step leaves behind: a record of the log, and what a checkpoint takes over.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::directory::DirectoryEntry;
 use super::entity::{Entity, Event};
-use crate::delivery::{Delivery, Outcome, Pending};
+use super::history::History;
+use super::occurrence::{About, Occurrence, View};
+use super::outbox::Row;
+use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use crate::machine::{Purpose, Tell};
-use crate::rules::Published;
+use crate::rules::{EventId, Facts};
 use crate::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
 
 /// A command on its way in.
@@ -55,19 +60,34 @@ pub struct StoredChange {
     pub event: Event,
 }
 
-/// A timer that was armed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A timer of a tenant that was armed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ArmedTimer {
     /// When it is due, in the tenant's clock.
     pub due: Timestamp,
-    /// Whose it is.
-    pub tenant: TenantId,
     /// Whom it wakes.
     pub entity: EntityId,
     /// What for.
     pub purpose: Purpose,
     /// Which arming this is.
     pub generation: u32,
+}
+
+/// A message that must leave, as a record holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// How it leaves.
+    pub channel: Channel,
+    /// What it says; machines get the event itself.
+    pub template: Option<Arc<str>>,
+    /// To whom.
+    pub recipient: Recipient,
+    /// What must still hold when it leaves.
+    pub guard: Guard,
+    /// The place of the public event it tells of.
+    pub occurrence: u16,
+    /// Which rule or scenario asked for it.
+    pub cause: Arc<str>,
 }
 
 /// One try of a delivery.
@@ -148,9 +168,9 @@ pub struct Commit {
     /// What happened, in order.
     pub changes: Vec<StoredChange>,
     /// What is published of it.
-    pub published: Vec<Published>,
+    pub published: Vec<Occurrence>,
     /// What must leave.
-    pub deliveries: Vec<Delivery>,
+    pub deliveries: Vec<Outgoing>,
     /// How tries ended.
     pub outcomes: Vec<TriedDelivery>,
     /// Timers armed.
@@ -161,6 +181,53 @@ pub struct Commit {
     pub facts: Vec<SystemFact>,
 }
 
+impl Commit {
+    /// The id of the delivery at a place: the same on every try and in every replay.
+    pub fn delivery_id(&self, place: usize) -> DeliveryId {
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        DeliveryId::new(self.at, (self.sequence << 10) | place, self.partition)
+    }
+
+    /// The id of the public event at a place.
+    pub fn event_id(&self, place: usize) -> EventId {
+        let index = u16::try_from(place).unwrap_or(u16::MAX);
+        EventId { partition: self.partition, sequence: self.sequence, index }
+    }
+
+    /// The facts of a public event that the record itself tells.
+    pub fn told(&self, place: usize) -> Option<impl Facts> {
+        let occurrence = self.published.get(place)?;
+        let event = &self.changes.get(usize::from(occurrence.change))?.event;
+        Some(View { event, standing: &occurrence.standing, about: About::default() })
+    }
+
+    /// The deliveries, as their lanes are told of them.
+    pub fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.deliveries.iter().enumerate().map(|(place, outgoing)| Ticket {
+            id: self.delivery_id(place),
+            tenant: self.tenant.clone(),
+            route: Route::of(&self.tenant, outgoing.channel, &outgoing.recipient),
+            attempts: 0,
+            not_before: Timestamp::default(),
+        })
+    }
+}
+
+/// What a delivery lane knows of a delivery until it is its turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Which.
+    pub id: DeliveryId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The way it goes.
+    pub route: Route,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Not before this, in system time.
+    pub not_before: Timestamp,
+}
+
 /// Proof that a command was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -168,10 +235,21 @@ pub struct Receipt {
     pub partition: u8,
     /// The record; 0 when nothing had to be recorded.
     pub sequence: u64,
-    /// Whom the command was for.
-    pub entity: Option<EntityId>,
     /// What distinguishes another content under the same id.
     pub fingerprint: u64,
+}
+
+/// An entity as a checkpoint stores it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its version.
+    pub version: u64,
+    /// Its state.
+    pub entity: Arc<Entity>,
+    /// Where the log tells of it.
+    pub history: History,
 }
 
 /// What a lane hands over to the store: everything since the last checkpoint.
@@ -181,20 +259,16 @@ pub struct Checkpoint {
     pub partition: u8,
     /// The last record it contains.
     pub sequence: u64,
-    /// Entities changed, once each, with tenant and version.
-    pub entities: Vec<(TenantId, EntityId, u64, Entity)>,
-    /// Timers armed.
-    pub armed: Vec<ArmedTimer>,
-    /// Timers that fired.
-    pub fired: Vec<ArmedTimer>,
+    /// Entities changed, once each, and whether the store does not know it yet.
+    pub entities: Vec<(EntityId, Saved, bool)>,
+    /// Timers armed, by tenant.
+    pub armed: Vec<(TenantId, ArmedTimer)>,
     /// Deliveries that changed and have not ended, as they stand.
-    pub outbox: Vec<Pending>,
+    pub outbox: Vec<(DeliveryId, Row)>,
     /// Deliveries that have ended.
     pub ended: Vec<DeliveryId>,
     /// Deliveries that were given up: kept for a person.
-    pub dead: Vec<Pending>,
-    /// Public events.
-    pub published: Vec<Published>,
+    pub dead: Vec<(DeliveryId, Row)>,
     /// Directory entries.
     pub directory: Vec<DirectoryEntry>,
     /// Receipts by command.

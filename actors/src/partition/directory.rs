@@ -1,6 +1,7 @@
 //! What the directory learns from a record.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::commit::{Commit, SystemFact};
 use super::entity::Event;
@@ -13,17 +14,17 @@ use crate::values::{CustomerId, EntityId, Iban, PaymentRequestId, ShortReference
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DirectoryKey {
     /// A customer by the ERP's key.
-    CustomerExternalRef(TenantId, String),
+    CustomerExternalRef(TenantId, SmolStr),
     /// A request by the ERP's key.
-    RequestExternalRef(TenantId, String),
+    RequestExternalRef(TenantId, SmolStr),
     /// A customer by its account number.
     VirtualIban(TenantId, Iban),
     /// A request by its ISO 11649 reference.
-    CreditorReference(TenantId, String),
+    CreditorReference(TenantId, SmolStr),
     /// A request by its short reference.
     ShortReference(TenantId, ShortReference),
     /// A transfer by its entry key.
-    TransferEntry(TenantId, String),
+    TransferEntry(TenantId, SmolStr),
     /// A file by its digest.
     FileDigest(TenantId, [u8; 32]),
 }
@@ -57,13 +58,13 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
             Event::PaymentRequest(payment_request::Event::Issued { terms }) => {
                 let value = DirectoryValue::Request(terms.id, terms.customer);
                 let external = terms.external_ref.clone();
-                let creditor = terms.creditor_reference.as_str().to_owned();
+                let creditor = terms.creditor_reference.as_str().into();
                 entries.push((DirectoryKey::RequestExternalRef(tenant.clone(), external), value));
                 entries.push((DirectoryKey::CreditorReference(tenant.clone(), creditor), value));
                 entries.push((DirectoryKey::ShortReference(tenant.clone(), terms.short_reference), value));
             }
             Event::Transfer(transfer::Event::Received { details, .. }) => {
-                let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.clone());
+                let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
             }
             Event::Customer(customer::Event::VirtualIbanAssigned { virtual_iban }) => {

@@ -74,6 +74,30 @@ impl Entity {
         }
     }
 
+    /// The state of a customer.
+    pub fn as_customer(&self) -> Option<&Customer> {
+        match self {
+            Entity::Customer(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The state of a payment request.
+    pub fn as_payment_request(&self) -> Option<&PaymentRequest> {
+        match self {
+            Entity::PaymentRequest(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The state of a transfer.
+    pub fn as_transfer(&self) -> Option<&Transfer> {
+        match self {
+            Entity::Transfer(state) => Some(state),
+            _ => None,
+        }
+    }
+
     pub(super) fn decide(&self, tell: &Tell, context: &Context<'_>) -> Result<Decided, Rejection> {
         match (self, tell) {
             (Entity::Customer(state), Tell::Customer(_, command)) => {

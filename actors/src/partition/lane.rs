@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::commit::{ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, SystemFact, TriedDelivery};
+use rustc_hash::FxHashMap;
+
+use super::commit::{ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, SystemFact, Ticket, TriedDelivery};
 use super::directory::entries_of;
 use super::entity::Entity;
-use super::step::{Step, StepError};
-use crate::customer::Profile;
-use crate::delivery::{Delivery, Guard, Outcome, Pending, Recipient};
+use super::outbox::Row;
+use super::residents::Residents;
+use super::step::{Step, StepError, Touched};
+use crate::delivery::{Outcome, Route};
 use crate::limits;
-use crate::payment_request::Status;
 use crate::policies::Policies;
 use crate::ports::{PortError, Snapshots};
-use crate::rules::Published;
 use crate::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
 
 /// What a command came to.
@@ -25,37 +26,26 @@ pub enum Stepped {
     Unchanged(Receipt),
 }
 
-/// Whether a delivery may leave, and with what.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Preparation {
-    /// It may; the customer concerned, if any, with the account number to pay to.
-    Ready(Option<(Profile, Option<String>)>),
-    /// It is not wanted any more.
-    Suppressed(String),
-}
-
-struct Resident {
-    tenant: TenantId,
-    version: u64,
-    entity: Entity,
-    touched: u64,
-}
-
 /// One ordered lane.
 pub struct Lane {
-    partition: u8,
+    pub(super) partition: u8,
     sequence: u64,
     snapshots: Arc<dyn Snapshots>,
-    residents: BTreeMap<EntityId, Resident>,
-    uses: u64,
-    outbox: BTreeMap<DeliveryId, Pending>,
+    pub(super) residents: Residents,
+    pub(super) outbox: BTreeMap<DeliveryId, Row>,
     outbox_changed: BTreeSet<DeliveryId>,
-    receipts: BTreeMap<CommandId, Receipt>,
+    ways: BTreeSet<Arc<(TenantId, Route)>>,
+    receipts: FxHashMap<CommandId, Receipt>,
     receipts_order: VecDeque<CommandId>,
     times: BTreeMap<TenantId, Timestamp>,
-    changed: BTreeSet<EntityId>,
     gathering: Checkpoint,
-    handed_over: Option<(Checkpoint, BTreeSet<EntityId>)>,
+    handed_over: Option<HandedOver>,
+}
+
+/// What a checkpoint holds that is being written.
+struct HandedOver {
+    entities: Vec<EntityId>,
+    outbox: Vec<DeliveryId>,
 }
 
 impl Lane {
@@ -64,15 +54,14 @@ impl Lane {
         Self {
             partition,
             sequence,
+            residents: Residents::new(Arc::clone(&snapshots)),
             snapshots,
-            residents: BTreeMap::new(),
-            uses: 0,
             outbox: BTreeMap::new(),
             outbox_changed: BTreeSet::new(),
-            receipts: BTreeMap::new(),
+            ways: BTreeSet::new(),
+            receipts: FxHashMap::default(),
             receipts_order: VecDeque::new(),
             times: BTreeMap::new(),
-            changed: BTreeSet::new(),
             gathering: Checkpoint { partition, sequence, ..Checkpoint::default() },
             handed_over: None,
         }
@@ -93,9 +82,14 @@ impl Lane {
         self.residents.len()
     }
 
+    /// Keeps `bound` entities in memory at most, apart from those not checkpointed yet.
+    pub fn bound_residents(&mut self, bound: usize) {
+        self.residents.bound(bound);
+    }
+
     /// Takes over outbox rows and log times of the store, before the tail is folded.
-    pub fn restore(&mut self, outbox: Vec<Pending>, times: Vec<(TenantId, Timestamp)>) {
-        self.outbox.extend(outbox.into_iter().map(|row| (row.delivery.id, row)));
+    pub fn restore(&mut self, outbox: Vec<(DeliveryId, Row)>, times: Vec<(TenantId, Timestamp)>) {
+        self.outbox.extend(outbox.into_iter().map(|(id, row)| (id, Row { stored: true, ..row })));
         self.times.extend(times);
     }
 
@@ -108,29 +102,24 @@ impl Lane {
     pub fn step_fired(
         &mut self, envelope: &Envelope, policies: &Policies, fired: Option<ArmedTimer>,
     ) -> Result<Stepped, StepError> {
-        let from_outside = matches!(envelope.origin, Origin::Api | Origin::File { .. });
-        if from_outside && let Some(receipt) = self.receipt(envelope.command_id)? {
+        if envelope.origin == Origin::Api
+            && let Some(receipt) = self.receipt(envelope.command_id)?
+        {
             let same = receipt.fingerprint == envelope.fingerprint && receipt.partition == self.partition;
             return if same { Ok(Stepped::Unchanged(receipt)) } else { Err(StepError::FingerprintDiffers) };
         }
-        let entity = envelope.tell.to();
         let mut draft = self.draft(&envelope.tenant, envelope.at);
         draft.command_id = envelope.command_id;
         draft.fingerprint = envelope.fingerprint;
         draft.origin = envelope.origin.clone();
-        draft.entity = Some(entity);
-        draft.fired = fired.clone();
+        draft.entity = Some(envelope.tell.to());
+        draft.fired = fired;
         let (commit, states) = Step::new(self, policies, envelope, draft).run(&envelope.tell)?;
         if commit.changes.is_empty() && commit.origin != Origin::Api {
-            self.gathering.fired.extend(fired);
             let fingerprint = envelope.fingerprint;
-            let receipt = Receipt { partition: self.partition, sequence: 0, entity: Some(entity), fingerprint };
-            return Ok(Stepped::Unchanged(receipt));
+            return Ok(Stepped::Unchanged(Receipt { partition: self.partition, sequence: 0, fingerprint }));
         }
-        for (id, (version, entity)) in states {
-            let tenant = envelope.tenant.clone();
-            self.keep(id, Resident { tenant, version, entity, touched: 0 });
-        }
+        self.keep(&envelope.tenant, states);
         Ok(self.take_over(commit))
     }
 
@@ -166,13 +155,32 @@ impl Lane {
 
     /// Drops what is in memory of an entity that is checkpointed, so that it is opened anew.
     pub fn reopen(&mut self, entity: EntityId) {
-        if !self.is_dirty(&entity) {
-            self.residents.remove(&entity);
-        }
+        self.residents.reopen(entity);
     }
 
-    /// Folds a record of the log during recovery.
-    pub fn fold(&mut self, commit: &Arc<Commit>) -> Result<(), PortError> {
+    /// Notes where in the log a record of this lane stands.
+    pub fn placed(&mut self, commit: &Arc<Commit>, position: u64) -> Result<(), PortError> {
+        let mut noted: Option<EntityId> = None;
+        for occurrence in &commit.published {
+            let own = commit.changes.get(usize::from(occurrence.change)).map(|change| change.entity);
+            let request = occurrence.request.map(EntityId::PaymentRequest).filter(|id| Some(*id) != own);
+            for id in own.into_iter().chain(request) {
+                if noted != Some(id) {
+                    self.residents.note(id, position)?;
+                    noted = Some(id);
+                }
+            }
+        }
+        for place in 0..commit.deliveries.len() {
+            if let Some(row) = self.outbox.get_mut(&commit.delivery_id(place)) {
+                row.position = position;
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds the record at a position of the log during recovery.
+    pub fn fold(&mut self, commit: &Arc<Commit>, position: u64) -> Result<(), PortError> {
         if commit.sequence <= self.sequence {
             return Ok(());
         }
@@ -184,60 +192,28 @@ impl Lane {
         for change in &commit.changes {
             let (version, mut entity) = self.activate(change.entity)?;
             if change.version > version {
-                entity.apply(&change.event);
-                let tenant = commit.tenant.clone();
-                let version = change.version;
-                self.keep(change.entity, Resident { tenant, version, entity, touched: 0 });
+                Arc::make_mut(&mut entity).apply(&change.event);
+                self.residents.put(change.entity, &commit.tenant, change.version, entity);
             }
         }
         self.absorb(commit);
-        Ok(())
+        self.placed(commit, position)
     }
 
-    /// A copy of an entity, from memory or its snapshot; the empty state if there is none.
-    pub fn activate(&self, id: EntityId) -> Result<(u64, Entity), PortError> {
-        if let Some(resident) = self.residents.get(&id) {
-            return Ok((resident.version, resident.entity.clone()));
-        }
-        Ok(self.snapshots.load(id)?.unwrap_or_else(|| (0, Entity::new(id))))
-    }
-
-    /// Public events of an entity, oldest first, `limit` of the newest at most.
-    pub fn history(&self, id: EntityId, limit: usize) -> Result<Vec<Published>, PortError> {
-        let mut events = self.snapshots.history(id, limit)?;
-        let handed_over = self.handed_over.iter().flat_map(|(checkpoint, _)| &checkpoint.published);
-        for event in handed_over.chain(&self.gathering.published) {
-            if concerns(event, id) && !events.iter().any(|known| known.id == event.id) {
-                events.push(event.clone());
-            }
-        }
-        let excess = events.len().saturating_sub(limit);
-        Ok(events.split_off(excess))
-    }
-
-    /// Whether a delivery may leave now, and the personal data it needs (INV-03).
-    pub fn prepare(&self, delivery: &Delivery) -> Result<Preparation, PortError> {
-        if let Guard::StillOpen(request) = delivery.guard
-            && let (_, Entity::PaymentRequest(state)) = self.activate(EntityId::PaymentRequest(request))?
-            && state.status != Status::Open
-        {
-            return Ok(Preparation::Suppressed("nothing is open any more".to_owned()));
-        }
-        let id = match &delivery.recipient {
-            Recipient::Customer(id) => Some(*id),
-            _ => delivery.event.customer.filter(|id| id.partition() == self.partition),
-        };
-        let Some(id) = id else { return Ok(Preparation::Ready(None)) };
-        let (_, Entity::Customer(state)) = self.activate(EntityId::Customer(id))? else {
-            return Ok(Preparation::Ready(None));
-        };
-        let iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
-        Ok(Preparation::Ready(state.profile.map(|profile| (profile, iban))))
+    /// Version and state of an entity, from memory or its snapshot; empty if there is none.
+    pub fn activate(&mut self, id: EntityId) -> Result<(u64, Arc<Entity>), PortError> {
+        self.residents.get(id)
     }
 
     /// Deliveries that have not ended.
-    pub fn outbox(&self) -> impl Iterator<Item = &Pending> {
-        self.outbox.values()
+    pub fn outbox(&self) -> impl Iterator<Item = Ticket> {
+        self.outbox.iter().map(|(id, row)| row.ticket(*id))
+    }
+
+    /// Deliveries of a route that have not ended, the oldest first.
+    pub fn outbox_of<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Ticket> + 'a {
+        let of_route = move |(_, row): &(&DeliveryId, &Row)| row.way.1 == *route;
+        self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
     }
 
     /// Whether a checkpoint was handed over that has not been reported as stored.
@@ -248,30 +224,41 @@ impl Lane {
     /// Hands over everything since the last checkpoint; `None` when nothing changed or the last
     /// one is still being written.
     pub fn begin_checkpoint(&mut self) -> Option<Checkpoint> {
-        let idle = self.gathering.sequence == self.sequence && self.gathering.fired.is_empty();
-        if self.has_unwritten_checkpoint() || idle {
+        if self.has_unwritten_checkpoint() || self.gathering.sequence == self.sequence {
             return None;
         }
         let next = Checkpoint { partition: self.partition, sequence: self.sequence, ..Checkpoint::default() };
         let mut checkpoint = std::mem::replace(&mut self.gathering, next);
         checkpoint.sequence = self.sequence;
-        let changed = std::mem::take(&mut self.changed);
-        checkpoint.entities = changed
-            .iter()
-            .filter_map(|id| self.residents.get(id).map(|resident| (id, resident)))
-            .map(|(id, r)| (r.tenant.clone(), *id, r.version, r.entity.clone()))
-            .collect();
-        let rows = std::mem::take(&mut self.outbox_changed);
-        checkpoint.outbox = rows.iter().filter_map(|id| self.outbox.get(id).cloned()).collect();
+        checkpoint.entities = self.residents.changed();
+        for id in std::mem::take(&mut self.outbox_changed) {
+            if let Some(row) = self.outbox.get_mut(&id) {
+                row.stored = true;
+                checkpoint.outbox.push((id, row.clone()));
+            }
+        }
         checkpoint.times = self.times.iter().map(|(tenant, at)| (tenant.clone(), *at)).collect();
-        self.handed_over = Some((checkpoint.clone(), changed));
+        let entities = checkpoint.entities.iter().map(|(id, ..)| *id).collect();
+        let outbox = checkpoint.outbox.iter().map(|(id, _)| *id).collect();
+        self.handed_over = Some(HandedOver { entities, outbox });
         Some(checkpoint)
     }
 
-    /// The checkpoint handed over is in the store.
+    /// The checkpoint handed over is in the store: what is idle leaves memory.
     pub fn end_checkpoint(&mut self) {
-        self.handed_over = None;
-        self.passivate();
+        let Some(HandedOver { entities, outbox }) = self.handed_over.take() else { return };
+        self.residents.stored(&entities);
+        for id in outbox {
+            if let Some(row) = self.outbox.get_mut(&id) {
+                row.record = None;
+            }
+        }
+        let unwritten = self.gathering.receipts.len();
+        while self.receipts_order.len() > limits::RECEIPTS_PER_PARTITION_MAX.max(unwritten) {
+            if let Some(oldest) = self.receipts_order.pop_front() {
+                self.receipts.remove(&oldest);
+            }
+        }
     }
 
     fn draft(&self, tenant: &TenantId, at: Timestamp) -> Commit {
@@ -296,6 +283,12 @@ impl Lane {
         }
     }
 
+    fn keep(&mut self, tenant: &TenantId, states: Vec<Touched>) {
+        for (id, version, entity) in states {
+            self.residents.put(id, tenant, version, entity);
+        }
+    }
+
     fn take_over(&mut self, commit: Commit) -> Stepped {
         let commit = Arc::new(commit);
         let receipt = self.absorb(&commit);
@@ -305,37 +298,38 @@ impl Lane {
     /// Takes over everything of a record but the states of entities.
     fn absorb(&mut self, commit: &Arc<Commit>) -> Receipt {
         self.sequence = commit.sequence;
-        self.times.insert(commit.tenant.clone(), commit.at);
-        for change in &commit.changes {
-            self.changed.insert(change.entity);
+        match self.times.get_mut(&commit.tenant) {
+            Some(at) => *at = commit.at,
+            None => {
+                self.times.insert(commit.tenant.clone(), commit.at);
+            }
         }
-        for delivery in &commit.deliveries {
-            let row = Pending {
-                delivery: delivery.clone(),
+        for (place, outgoing) in commit.deliveries.iter().enumerate() {
+            let id = commit.delivery_id(place);
+            let row = Row {
+                way: self.way(&commit.tenant, Route::of(&commit.tenant, outgoing.channel, &outgoing.recipient)),
+                position: 0,
+                place: u16::try_from(place).unwrap_or(u16::MAX),
                 attempts: 0,
                 not_before: Timestamp::default(),
                 last_error: None,
+                record: (self.outbox.len() < limits::OUTBOX_RECORDS_PER_PARTITION_MAX).then(|| Arc::clone(commit)),
+                stored: false,
             };
-            self.outbox_changed.insert(delivery.id);
-            self.outbox.insert(delivery.id, row);
+            self.outbox_changed.insert(id);
+            self.outbox.insert(id, row);
         }
         for tried in &commit.outcomes {
             self.absorb_outcome(tried);
         }
-        let receipt = Receipt {
-            partition: self.partition,
-            sequence: commit.sequence,
-            entity: commit.entity,
-            fingerprint: commit.fingerprint,
-        };
-        if matches!(commit.origin, Origin::Api | Origin::File { .. }) {
+        let (partition, sequence) = (self.partition, commit.sequence);
+        let receipt = Receipt { partition, sequence, fingerprint: commit.fingerprint };
+        if commit.origin == Origin::Api {
             self.receipts.insert(commit.command_id, receipt);
             self.receipts_order.push_back(commit.command_id);
             self.gathering.receipts.push((commit.command_id, receipt));
         }
-        self.gathering.published.extend(commit.published.iter().cloned());
-        self.gathering.armed.extend(commit.timers.iter().cloned());
-        self.gathering.fired.extend(commit.fired.iter().cloned());
+        self.gathering.armed.extend(commit.timers.iter().map(|timer| (commit.tenant.clone(), *timer)));
         self.gathering.directory.extend(entries_of(commit));
         let facts = commit.facts.iter().map(|fact| (commit.tenant.clone(), commit.at, fact.clone()));
         self.gathering.facts.extend(facts);
@@ -345,21 +339,35 @@ impl Lane {
     fn absorb_outcome(&mut self, tried: &TriedDelivery) {
         let Some(row) = self.outbox.get_mut(&tried.id) else { return };
         row.attempts = row.attempts.saturating_add(1);
-        self.outbox_changed.insert(tried.id);
         match &tried.outcome {
             Outcome::RetryAt { at, error } => {
                 row.not_before = *at;
-                row.last_error = Some(error.clone());
+                row.last_error = Some(error.into());
+                self.outbox_changed.insert(tried.id);
                 return;
             }
             Outcome::Dead { error } => {
-                row.last_error = Some(error.clone());
-                self.gathering.dead.push(row.clone());
+                row.last_error = Some(error.into());
+                self.gathering.dead.push((tried.id, row.clone()));
             }
             Outcome::Delivered { .. } | Outcome::Suppressed { .. } => {}
         }
-        self.outbox.remove(&tried.id);
-        self.gathering.ended.push(tried.id);
+        self.outbox_changed.remove(&tried.id);
+        // A row that no checkpoint has taken over leaves nothing behind.
+        if self.outbox.remove(&tried.id).is_some_and(|row| row.stored) {
+            self.gathering.ended.push(tried.id);
+        }
+    }
+
+    /// The same way is one allocation for all rows of the lane.
+    fn way(&mut self, tenant: &TenantId, route: Route) -> Arc<(TenantId, Route)> {
+        let way = (tenant.clone(), route);
+        if let Some(known) = self.ways.get(&way) {
+            return Arc::clone(known);
+        }
+        let shared = Arc::new(way);
+        self.ways.insert(Arc::clone(&shared));
+        shared
     }
 
     fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, PortError> {
@@ -368,48 +376,4 @@ impl Lane {
             None => self.snapshots.receipt(command),
         }
     }
-
-    fn keep(&mut self, id: EntityId, mut resident: Resident) {
-        self.uses += 1;
-        resident.touched = self.uses;
-        self.residents.insert(id, resident);
-    }
-
-    fn is_dirty(&self, id: &EntityId) -> bool {
-        self.changed.contains(id) || self.handed_over.as_ref().is_some_and(|(_, changed)| changed.contains(id))
-    }
-
-    /// Lets the least recently used checkpointed entities leave memory, down to three quarters
-    /// of the bound, and forgets old receipts that the store has.
-    fn passivate(&mut self) {
-        let bound = limits::RESIDENTS_PER_PARTITION_MAX;
-        if self.residents.len() > bound {
-            let mut idle: Vec<(u64, EntityId)> = self
-                .residents
-                .iter()
-                .filter(|(id, _)| !self.is_dirty(id))
-                .map(|(id, resident)| (resident.touched, *id))
-                .collect();
-            idle.sort_unstable();
-            let leaving = self.residents.len() - bound / 4 * 3;
-            for (_, id) in idle.into_iter().take(leaving) {
-                self.residents.remove(&id);
-            }
-        }
-        let unwritten = self.gathering.receipts.len();
-        while self.receipts_order.len() > limits::RECEIPTS_PER_PARTITION_MAX.max(unwritten) {
-            if let Some(oldest) = self.receipts_order.pop_front() {
-                self.receipts.remove(&oldest);
-            }
-        }
-    }
-}
-
-fn concerns(event: &Published, id: EntityId) -> bool {
-    event.entity == id
-        || match id {
-            EntityId::Customer(id) => event.customer == Some(id),
-            EntityId::PaymentRequest(id) => event.request == Some(id),
-            EntityId::Transfer(_) => false,
-        }
 }

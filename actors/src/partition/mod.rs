@@ -13,14 +13,23 @@
 mod commit;
 mod directory;
 mod entity;
+mod history;
 mod lane;
-mod publish;
+mod occurrence;
+mod outbox;
+mod residents;
 mod step;
+mod telling;
 
 pub use commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Receipt, StoredChange, SystemFact, TriedDelivery,
+    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Outgoing, Receipt, Saved, StoredChange, SystemFact,
+    Ticket, TriedDelivery,
 };
 pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};
 pub use entity::{Entity, Event, Rejection};
-pub use lane::{Lane, Preparation, Stepped};
+pub use history::History;
+pub use lane::{Lane, Stepped};
+pub use occurrence::{Occurrence, RequestFigures, Standing, TransferFigures};
+pub use outbox::Row;
 pub use step::StepError;
+pub use telling::Preparation;

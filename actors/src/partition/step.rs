@@ -1,20 +1,21 @@
-//! One step: a command and everything it leads to in its lane, on copies.
+//! One step: a command and everything it leads to in its lane. States are copied when they
+//! change; the lane takes the new ones over only when the whole step has succeeded.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::commit::{ArmedTimer, Commit, Envelope, StoredChange};
+use super::commit::{ArmedTimer, Commit, Envelope, Outgoing, StoredChange};
 use super::entity::{Entity, Event, Rejection};
 use super::lane::Lane;
-use super::publish::{self, Draft};
-use crate::delivery::{Channel, Delivery, Guard, Recipient};
+use super::occurrence::{About, Occurrence, View, published_of};
+use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Effect, Tell};
 use crate::policies::Policies;
 use crate::ports::PortError;
-use crate::rules::{Action, EventId, EventType, Published};
-use crate::values::{CustomerId, DeliveryId, EntityId};
+use crate::rules::{Action, EventType, Rule, Truth};
+use crate::values::{CustomerId, EntityId};
 
 /// Why a step led to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,26 +34,26 @@ pub enum StepError {
     Bug(String),
 }
 
-/// New states by entity, with their versions.
-pub(super) type States = BTreeMap<EntityId, (u64, Entity)>;
+/// A new state, with its version.
+pub(super) type Touched = (EntityId, u64, Arc<Entity>);
 
 /// The working copies of a step.
 pub(super) struct Step<'a> {
-    lane: &'a Lane,
+    lane: &'a mut Lane,
     context: Context<'a>,
-    touched: States,
+    touched: Vec<Touched>,
     commit: Commit,
     told: usize,
 }
 
 impl<'a> Step<'a> {
-    pub(super) fn new(lane: &'a Lane, policies: &'a Policies, envelope: &'a Envelope, commit: Commit) -> Self {
+    pub(super) fn new(lane: &'a mut Lane, policies: &'a Policies, envelope: &'a Envelope, commit: Commit) -> Self {
         let context = Context { tenant: &envelope.tenant, now: commit.at, policies };
-        Self { lane, context, touched: BTreeMap::new(), commit, told: 0 }
+        Self { lane, context, touched: Vec::new(), commit, told: 0 }
     }
 
     /// Runs the command and gives the record and the new states.
-    pub(super) fn run(mut self, tell: &Tell) -> Result<(Commit, States), StepError> {
+    pub(super) fn run(mut self, tell: &Tell) -> Result<(Commit, Vec<Touched>), StepError> {
         self.handle(tell).map_err(|error| match error {
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
@@ -60,9 +61,7 @@ impl<'a> Step<'a> {
             }
             other => other,
         })?;
-        let changed = |id: &EntityId| self.commit.changes.iter().any(|change| change.entity == *id);
-        let touched = self.touched.into_iter().filter(|(id, _)| changed(id)).collect();
-        Ok((self.commit, touched))
+        Ok((self.commit, self.touched))
     }
 
     fn handle(&mut self, tell: &Tell) -> Result<(), StepError> {
@@ -75,13 +74,16 @@ impl<'a> Step<'a> {
             return Err(StepError::Bug(format!("{id} does not live in this partition")));
         }
         let context = self.context;
-        let decided = self.entity(id)?.decide(tell, &context)?;
+        let (version, entity) = self.entity(id)?;
+        let decided = entity.decide(tell, &context)?;
+        let mut state = Some((version, entity));
         let mut last = None;
         for event in decided.events {
-            last = self.record(id, event)?.or(last);
+            last = self.record(id, event, state.take())?.or(last);
         }
+        drop(state);
         for effect in decided.effects {
-            self.carry(id, effect, last.as_ref())?;
+            self.carry(id, effect, last)?;
         }
         for tell in &decided.tells {
             self.handle(tell)?;
@@ -89,132 +91,124 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    fn entity(&mut self, id: EntityId) -> Result<&Entity, StepError> {
-        if !self.touched.contains_key(&id) {
-            let copy = self.lane.activate(id)?;
-            self.touched.insert(id, copy);
-        }
-        match self.touched.get(&id) {
-            Some((_, entity)) => Ok(entity),
-            None => Err(StepError::Bug(format!("{id} is not there after its activation"))),
+    fn entity(&mut self, id: EntityId) -> Result<(u64, Arc<Entity>), StepError> {
+        match self.touched.iter().find(|(known, ..)| *known == id) {
+            Some((_, version, entity)) => Ok((*version, Arc::clone(entity))),
+            None => Ok(self.lane.activate(id)?),
         }
     }
 
-    /// Applies and stores an event, and publishes it if it is public.
-    fn record(&mut self, id: EntityId, event: Event) -> Result<Option<Published>, StepError> {
-        let (version, entity) =
-            self.touched.get_mut(&id).ok_or_else(|| StepError::Bug(format!("{id} decided without being there")))?;
+    /// Applies and stores an event, and publishes it if it is public; gives its place then.
+    /// `before` is the state before the first event of a decision.
+    fn record(
+        &mut self, id: EntityId, event: Event, before: Option<(u64, Arc<Entity>)>,
+    ) -> Result<Option<u16>, StepError> {
+        let at = match self.touched.iter().position(|(known, ..)| *known == id) {
+            Some(at) => {
+                drop(before);
+                at
+            }
+            None => {
+                let (version, entity) = match before {
+                    Some(before) => before,
+                    None => self.lane.activate(id)?,
+                };
+                self.touched.push((id, version, entity));
+                self.touched.len() - 1
+            }
+        };
+        let Some((_, version, entity)) = self.touched.get_mut(at) else {
+            return Err(StepError::Bug(format!("{id} decided without being there")));
+        };
         *version += 1;
-        entity.apply(&event);
-        let draft = publish::draft(id, entity, &event);
-        let version = *version;
-        self.commit.changes.push(StoredChange { entity: id, version, event });
-        match draft {
-            Some(draft) => self.publish(id, draft).map(Some),
+        let state = Arc::make_mut(entity);
+        state.apply(&event);
+        let published = published_of(id, state, &event);
+        self.commit.changes.push(StoredChange { entity: id, version: *version, event });
+        match published {
+            Some((event, customer, request)) => self.publish(id, event, customer, request).map(Some),
             None => Ok(None),
         }
     }
 
-    fn publish(&mut self, entity: EntityId, draft: Draft) -> Result<Published, StepError> {
-        let mut facts = Vec::new();
-        if let Some(id) = draft.customer
-            && let Entity::Customer(state) = self.entity(EntityId::Customer(id))?
-        {
-            facts.extend(publish::customer_facts(id, state));
-        }
-        if let Some(id) = draft.request {
-            let context = self.context;
-            if let Entity::PaymentRequest(state) = self.entity(EntityId::PaymentRequest(id))? {
-                facts.extend(publish::request_facts(state, &context));
-            }
-        }
-        facts.extend(draft.own);
-        let index = u16::try_from(self.commit.published.len()).unwrap_or(u16::MAX);
-        let (partition, sequence) = (self.commit.partition, self.commit.sequence);
-        let published = Published {
-            id: EventId { partition, sequence, index },
-            tenant: self.context.tenant.clone(),
-            event: draft.event,
-            at: self.context.now,
-            entity,
-            customer: draft.customer,
-            request: draft.request,
-            facts,
+    fn publish(
+        &mut self, entity: EntityId, event: EventType, customer: Option<CustomerId>,
+        request: Option<crate::values::PaymentRequestId>,
+    ) -> Result<u16, StepError> {
+        let customer_state = customer.map(|id| self.entity(EntityId::Customer(id))).transpose()?;
+        let request_state = request.map(|id| self.entity(EntityId::PaymentRequest(id))).transpose()?;
+        let transfer_state = match entity {
+            EntityId::Transfer(_) => Some(self.entity(entity)?),
+            _ => None,
         };
-        self.commit.published.push(published.clone());
-        self.fire_rules(&published)?;
-        Ok(published)
-    }
-
-    fn fire_rules(&mut self, event: &Published) -> Result<(), StepError> {
-        let policies = self.context.policies;
-        for rule in policies.rules.firing(event) {
-            let cause = format!("rule {}", rule.name);
+        let about = About {
+            customer: match (customer, &customer_state) {
+                (Some(id), Some((_, state))) => state.as_customer().map(|state| (id, state)),
+                _ => None,
+            },
+            request: request_state.as_ref().and_then(|(_, state)| state.as_payment_request()),
+            transfer: transfer_state.as_ref().and_then(|(_, state)| state.as_transfer()),
+        };
+        let context = self.context;
+        let Some(change) = self.commit.changes.last() else {
+            return Err(StepError::Bug(format!("{entity} publishes what it did not record")));
+        };
+        let standing = about.figures(&change.event, &context);
+        let place = u16::try_from(self.commit.published.len()).unwrap_or(u16::MAX);
+        let view = View { event: &change.event, standing: &standing, about };
+        let fires = |rule: &&'a Rule| rule.when.evaluate(&view, None) == Truth::True;
+        let firing: Vec<&'a Rule> = context.policies.rules.on(event).filter(fires).collect();
+        let reachable = |channel| about.customer.is_some_and(|(_, state)| state.reachable_by(channel));
+        let mut outgoing = Vec::new();
+        for rule in firing {
             for action in &rule.then {
                 let (channel, template, recipient) = match action {
                     Action::NotifyCustomer { channel, template } => {
-                        let Some(customer) = event.customer else { continue };
-                        if !self.reachable(customer, *channel)? {
-                            continue;
-                        }
-                        (*channel, Some(template.clone()), Recipient::Customer(customer))
+                        let Some(customer) = customer.filter(|_| reachable(*channel)) else { continue };
+                        (*channel, Some(Arc::clone(template)), Recipient::Customer(customer))
                     }
                     Action::Tell { channel, template, recipient } => (*channel, template.clone(), recipient.clone()),
                 };
-                self.deliver(channel, template, recipient, Guard::None, event, &cause)?;
+                let (guard, cause) = (Guard::None, Arc::clone(&rule.cause));
+                outgoing.push(Outgoing { channel, template, recipient, guard, occurrence: place, cause });
             }
         }
-        if policies.status_export && is_status(event.event) {
-            let to = Recipient::StatusExport;
-            self.deliver(Channel::File, None, to, Guard::None, event, "status export")?;
+        if context.policies.status_export && is_status(event) {
+            outgoing.push(Outgoing {
+                channel: Channel::File,
+                template: None,
+                recipient: Recipient::StatusExport,
+                guard: Guard::None,
+                occurrence: place,
+                cause: Arc::clone(&context.policies.rules.status_cause),
+            });
         }
-        Ok(())
+        let change = u16::try_from(self.commit.changes.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        self.commit.published.push(Occurrence { event, change, customer, request, standing });
+        outgoing.into_iter().try_for_each(|outgoing| self.deliver(outgoing))?;
+        Ok(place)
     }
 
-    fn reachable(&mut self, customer: CustomerId, channel: Channel) -> Result<bool, StepError> {
-        let Entity::Customer(state) = self.entity(EntityId::Customer(customer))? else { return Ok(false) };
-        Ok(state.profile.as_ref().is_some_and(|profile| match channel {
-            Channel::Email => profile.email.is_some(),
-            Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File => true,
-        }))
-    }
-
-    fn deliver(
-        &mut self, channel: Channel, template: Option<String>, recipient: Recipient, guard: Guard, event: &Published,
-        cause: &str,
-    ) -> Result<(), StepError> {
-        let place = self.commit.deliveries.len();
-        if place >= limits::STEP_DELIVERIES_MAX {
+    fn deliver(&mut self, outgoing: Outgoing) -> Result<(), StepError> {
+        if self.commit.deliveries.len() >= limits::STEP_DELIVERIES_MAX {
             let max = limits::STEP_DELIVERIES_MAX;
             return Err(StepError::Bug(format!("more than {max} deliveries in one step")));
         }
-        let place = u64::try_from(place).unwrap_or(u64::MAX);
-        let number = (self.commit.sequence << 10) | place;
-        self.commit.deliveries.push(Delivery {
-            id: DeliveryId::new(self.commit.at, number, self.commit.partition),
-            tenant: self.context.tenant.clone(),
-            channel,
-            template,
-            recipient,
-            guard,
-            event: event.clone(),
-            cause: cause.to_owned(),
-        });
+        self.commit.deliveries.push(outgoing);
         Ok(())
     }
 
-    fn carry(&mut self, entity: EntityId, effect: Effect, event: Option<&Published>) -> Result<(), StepError> {
+    fn carry(&mut self, entity: EntityId, effect: Effect, last: Option<u16>) -> Result<(), StepError> {
         match effect {
             Effect::ArmTimer { purpose, due, generation } => {
-                let tenant = self.context.tenant.clone();
-                self.commit.timers.push(ArmedTimer { due, tenant, entity, purpose, generation });
+                self.commit.timers.push(ArmedTimer { due, entity, purpose, generation });
                 Ok(())
             }
             Effect::Send { channel, template, recipient, guard } => {
-                let event = event.ok_or_else(|| StepError::Bug(format!("{entity} sends without a public event")))?;
-                let event = event.clone();
-                self.deliver(channel, Some(template), recipient, guard, &event, "scenario")
+                let occurrence =
+                    last.ok_or_else(|| StepError::Bug(format!("{entity} sends without a public event")))?;
+                let cause = Arc::clone(&self.context.policies.rules.scenario_cause);
+                self.deliver(Outgoing { channel, template: Some(template), recipient, guard, occurrence, cause })
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What can be asked of a payment request.
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::{Source, Status, Terms};
@@ -39,14 +40,14 @@ pub enum Command {
     /// Give money back.
     InitiateRefund {
         /// The caller's key: the same key twice is one refund.
-        key: String,
+        key: SmolStr,
         /// How much.
         amount: Money,
     },
     /// Ask for nothing any more.
     Cancel {
         /// Why, for the record.
-        reason: String,
+        reason: SmolStr,
     },
 }
 
@@ -58,7 +59,7 @@ pub enum AttemptResult {
     /// Not collected.
     Failed {
         /// The provider's or scheme's code, such as AM04.
-        reason_code: String,
+        reason_code: SmolStr,
     },
 }
 
@@ -120,7 +121,7 @@ pub enum Rejection {
         issued_on: String,
     },
     #[error("unknown reminder scenario '{0}'")]
-    UnknownScenario(String),
+    UnknownScenario(SmolStr),
     #[error("already allocated with another amount: {recorded} recorded")]
     AllocationDiffers {
         /// What is recorded.

@@ -1,5 +1,9 @@
 //! What a payment request decides.
 
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
 use super::apply::apply;
 use super::command::{AttemptReport, AttemptResult, Command, Rejection};
 use super::event::Event;
@@ -53,15 +57,15 @@ fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'
         let (due_on, issued_on) = (terms.due_on.to_string(), terms.issued_on.to_string());
         return Err(Rejection::DueBeforeIssue { due_on, issued_on });
     }
-    let unknown = |name: &&String| !context.policies.scenarios.contains_key(name.as_str());
+    let unknown = |name: &&SmolStr| !context.policies.scenarios.contains_key(name.as_str());
     if let Some(name) = terms.scenario.as_ref().filter(unknown) {
         return Err(Rejection::UnknownScenario(name.clone()));
     }
-    let terms = &Terms { created_at: context.now, ..terms.clone() };
-    let mut decision = Decision::of(Event::Issued { terms: terms.clone() });
+    let terms = Arc::new(Terms { created_at: context.now, ..terms.clone() });
+    let mut decision = Decision::of(Event::Issued { terms: Arc::clone(&terms) });
     let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
     decision.effect(Effect::ArmTimer { purpose: Purpose::Overdue, due: overdue, generation: 0 });
-    reminders::plan(&mut decision, state, terms, 0, context);
+    reminders::plan(&mut decision, state, &terms, 0, context);
     let (request, outstanding, due_on) = (terms.id, terms.amount, terms.due_on);
     let open = customer::Command::OpenRequest { request, outstanding, due_on };
     decision.tell(Tell::Customer(terms.customer, open));
@@ -75,7 +79,7 @@ fn difference(recorded: &Terms, received: &Terms) -> Option<(&'static str, Strin
         .or_else(|| compare("amount", recorded.amount.to_string(), received.amount.to_string()))
         .or_else(|| compare("issued_on", recorded.issued_on.to_string(), received.issued_on.to_string()))
         .or_else(|| compare("due_on", recorded.due_on.to_string(), received.due_on.to_string()))
-        .or_else(|| compare("description", recorded.description.clone(), received.description.clone()))
+        .or_else(|| compare("description", recorded.description.to_string(), received.description.to_string()))
 }
 
 fn allocate(state: &PaymentRequest, terms: &Terms, source: Source, amount: Money, context: &Context<'_>) -> Decided {
@@ -174,7 +178,7 @@ fn succeeded_attempt(
     Ok(decision)
 }
 
-fn initiate_refund(state: &PaymentRequest, terms: &Terms, key: &str, amount: Money) -> Decided {
+fn initiate_refund(state: &PaymentRequest, terms: &Terms, key: &SmolStr, amount: Money) -> Decided {
     same_currency(terms, amount)?;
     match state.refunds.get(key) {
         Some(recorded) if *recorded == amount => return Ok(Decision::default()),
@@ -195,7 +199,7 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
         Status::Settled => return Err(Rejection::WrongStatus(Status::Settled)),
         Status::Open => {}
     }
-    let mut decision = Decision::of(Event::Cancelled { reason: reason.to_owned(), at: context.now });
+    let mut decision = Decision::of(Event::Cancelled { reason: reason.into(), at: context.now });
     reminders::stop(&mut decision, state, "cancelled");
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: None };
     decision.tell(Tell::Customer(terms.customer, change));

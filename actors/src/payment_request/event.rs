@@ -1,7 +1,10 @@
 //! What happened to a payment request. Stored for ever: variants are only ever added at the
 //! end (N8).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::state::{Source, Terms};
 use crate::values::{AttemptId, Money, Timestamp};
@@ -12,7 +15,7 @@ pub enum Event {
     /// Payment was asked for.
     Issued {
         /// What was agreed.
-        terms: Terms,
+        terms: Arc<Terms>,
     },
     /// A reminder step was planned.
     ReminderPlanned {
@@ -35,14 +38,14 @@ pub enum Event {
         /// The step's place in the scenario.
         step: u16,
         /// The step's name.
-        name: String,
+        name: SmolStr,
         /// Why.
-        reason: String,
+        reason: SmolStr,
     },
     /// No further step follows, or none is wanted.
     RemindersStopped {
         /// Why.
-        reason: String,
+        reason: SmolStr,
         /// The generation after which no timer counts.
         generation: u32,
     },
@@ -79,21 +82,21 @@ pub enum Event {
         /// The amount tried.
         amount: Money,
         /// The reason code.
-        reason_code: String,
+        reason_code: SmolStr,
         /// The how manieth failure of the request it is.
         failures: u16,
     },
     /// Money is to be given back.
     RefundInitiated {
         /// The caller's key.
-        key: String,
+        key: SmolStr,
         /// How much.
         amount: Money,
     },
     /// Nothing is asked any more.
     Cancelled {
         /// Why.
-        reason: String,
+        reason: SmolStr,
         /// When.
         at: Timestamp,
     },

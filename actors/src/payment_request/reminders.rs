@@ -3,6 +3,8 @@
 //! Exactly one step is armed at a time. After an outage at most one late step leaves: earlier
 //! ones are collapsed into the latest that is due, and one that is too late is skipped.
 
+use smol_str::SmolStr;
+
 use super::event::Event;
 use super::scenario::Scenario;
 use super::state::{PaymentRequest, Status, Terms};
@@ -29,7 +31,7 @@ pub(super) fn plan(
         decision.effect(Effect::ArmTimer { purpose: Purpose::Reminder, due, generation });
         return;
     }
-    let reason = "scenario completed".to_owned();
+    let reason = "scenario completed".into();
     decision.push(Event::RemindersStopped { reason, generation });
 }
 
@@ -72,7 +74,7 @@ pub(super) fn due(
 pub(super) fn stop(decision: &mut Decision<Event>, state: &PaymentRequest, reason: &str) {
     if state.reminders.next.is_some() {
         let generation = state.reminders.generation.wrapping_add(1);
-        decision.push(Event::RemindersStopped { reason: reason.to_owned(), generation });
+        decision.push(Event::RemindersStopped { reason: reason.into(), generation });
     }
 }
 
@@ -83,15 +85,15 @@ fn scenario<'a>(terms: &Terms, context: &Context<'a>) -> Option<&'a Scenario> {
 /// Why a step does not leave although it is due: it is too late, or a later one is due too.
 fn passed_over(
     scenario: &Scenario, terms: &Terms, step: u16, due: Timestamp, context: &Context<'_>,
-) -> Option<String> {
+) -> Option<SmolStr> {
     if due > context.now {
         return None;
     }
     let late_ms = context.now.unix_millis().saturating_sub(due.unix_millis());
     if late_ms > scenario.late_within_ms {
-        return Some(format!("{} hours late", late_ms / 3_600_000));
+        return Some(smol_str::format_smolstr!("{} hours late", late_ms / 3_600_000));
     }
     let later = scenario.steps().iter().skip(usize::from(step) + 1);
     let collapsed = later.take_while(|other| other.due(terms, &context.policies.zone) <= context.now).last()?;
-    Some(format!("collapsed into step {}", collapsed.name))
+    Some(smol_str::format_smolstr!("collapsed into step {}", collapsed.name))
 }

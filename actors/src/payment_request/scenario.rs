@@ -1,7 +1,10 @@
 //! Reminder scenarios: ordered steps, each an anchor, an offset, a local time, channels and a
 //! template.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::Terms;
@@ -16,11 +19,11 @@ pub enum ScenarioError {
     #[error("a scenario has 1 to {0} steps")]
     StepCount(usize),
     #[error("step '{0}' stands twice")]
-    DuplicateStep(String),
+    DuplicateStep(SmolStr),
     #[error("step '{0}' has no channel")]
-    NoChannel(String),
+    NoChannel(SmolStr),
     #[error("step '{0}': a customer is reached by email or sms only")]
-    MachineChannel(String),
+    MachineChannel(SmolStr),
 }
 
 /// What an offset counts from.
@@ -39,7 +42,7 @@ pub enum Anchor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Its name, unique in the scenario.
-    pub name: String,
+    pub name: SmolStr,
     /// What the offset counts from.
     pub anchor: Anchor,
     /// Days after the anchor, negative for before.
@@ -49,7 +52,7 @@ pub struct Step {
     /// Channels, the preferred first; the next is used when the customer has no such address.
     pub channels: Vec<Channel>,
     /// The template.
-    pub template: String,
+    pub template: Arc<str>,
 }
 
 /// A scenario, its steps in the order of the file.

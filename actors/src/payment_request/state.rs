@@ -1,8 +1,10 @@
 //! What a payment request is.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::values::{
     AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId,
@@ -16,7 +18,7 @@ pub struct Terms {
     /// Who owes.
     pub customer: CustomerId,
     /// The ERP's key: the invoice number.
-    pub external_ref: String,
+    pub external_ref: SmolStr,
     /// The amount requested.
     pub amount: Money,
     /// The date of the invoice.
@@ -26,13 +28,13 @@ pub struct Terms {
     /// The payment deadline.
     pub due_on: Date,
     /// What it is for, as printed on messages.
-    pub description: String,
+    pub description: SmolStr,
     /// The reference a payer can copy by hand.
     pub short_reference: ShortReference,
     /// The reference banks check.
     pub creditor_reference: CreditorReference,
     /// The reminder scenario, if any.
-    pub scenario: Option<String>,
+    pub scenario: Option<SmolStr>,
 }
 
 /// Where it stands.
@@ -76,26 +78,26 @@ pub struct Attempt {
     /// Whether it succeeded.
     pub succeeded: bool,
     /// The reason code of a failure, such as AM04.
-    pub reason_code: Option<String>,
+    pub reason_code: Option<SmolStr>,
 }
 
 /// The state of a payment request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PaymentRequest {
     /// What was agreed; set when issued.
-    pub terms: Option<Terms>,
+    pub terms: Option<Arc<Terms>>,
     /// Where it stands.
     pub status: Status,
     /// Parts paid, by source.
-    pub allocations: BTreeMap<Source, Money>,
+    pub allocations: LiteMap<Source, Money>,
     /// What was given back or is being given back, in minor units.
     pub refunded_minor: i64,
     /// Refunds by the caller's key.
-    pub refunds: BTreeMap<String, Money>,
+    pub refunds: LiteMap<SmolStr, Money>,
     /// Where reminders stand.
     pub reminders: Reminders,
     /// Attempts reported.
-    pub attempts: BTreeMap<AttemptId, Attempt>,
+    pub attempts: LiteMap<AttemptId, Attempt>,
     /// Whether the deadline has passed unpaid.
     pub overdue: bool,
     /// When the last cent came in.
@@ -103,11 +105,15 @@ pub struct PaymentRequest {
 }
 
 impl PaymentRequest {
+    /// What has been paid, in minor units.
+    pub(crate) fn paid_minor(&self) -> i64 {
+        self.allocations.values().map(|part| part.minor()).sum()
+    }
+
     /// What has been paid.
     pub fn paid(&self) -> Option<Money> {
         let currency = self.terms.as_ref()?.amount.currency();
-        let minor = self.allocations.values().map(|part| part.minor()).sum();
-        Some(Money::from_minor(minor, currency))
+        Some(Money::from_minor(self.paid_minor(), currency))
     }
 
     /// What is left to pay: nothing once settled or cancelled.

@@ -1,11 +1,12 @@
 //! The rule book of a tenant: rules by event type.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::condition::{Condition, Truth};
-use super::published::{EventType, Published};
+use super::condition::Condition;
+use super::published::EventType;
 use crate::delivery::{Channel, Recipient};
 use crate::limits;
 
@@ -14,7 +15,7 @@ use crate::limits;
 #[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum RuleError {
     #[error("rule '{0}' stands twice")]
-    Duplicate(String),
+    Duplicate(Arc<str>),
     #[error("there are more than {0} rules")]
     TooMany(usize),
 }
@@ -27,14 +28,14 @@ pub enum Action {
         /// How.
         channel: Channel,
         /// What it says.
-        template: String,
+        template: Arc<str>,
     },
     /// A message to a team, or the event to a system.
     Tell {
         /// How.
         channel: Channel,
         /// What it says; machines get the event itself.
-        template: Option<String>,
+        template: Option<Arc<str>>,
         /// To whom.
         recipient: Recipient,
     },
@@ -44,7 +45,9 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Its name, unique in the tenant.
-    pub name: String,
+    pub name: Arc<str>,
+    /// What its deliveries name as their cause.
+    pub cause: Arc<str>,
     /// On what it may fire.
     pub on: Vec<EventType>,
     /// When it fires.
@@ -54,10 +57,28 @@ pub struct Rule {
 }
 
 /// The rules of a tenant, found by event type.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RuleBook {
     rules: Vec<Rule>,
     by_type: BTreeMap<EventType, Vec<usize>>,
+    /// The cause of rows of the status file.
+    pub status_cause: Arc<str>,
+    /// The cause of messages of a scenario.
+    pub scenario_cause: Arc<str>,
+}
+
+impl Default for RuleBook {
+    fn default() -> Self {
+        let (status_cause, scenario_cause) = ("status export".into(), "scenario".into());
+        Self { rules: Vec::new(), by_type: BTreeMap::new(), status_cause, scenario_cause }
+    }
+}
+
+impl Rule {
+    /// A rule; refuses nothing.
+    pub fn new(name: &str, on: Vec<EventType>, when: Condition, then: Vec<Action>) -> Self {
+        Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then }
+    }
 }
 
 impl RuleBook {
@@ -75,7 +96,7 @@ impl RuleBook {
                 by_type.entry(*event).or_default().push(at);
             }
         }
-        Ok(Self { rules, by_type })
+        Ok(Self { rules, by_type, ..Self::default() })
     }
 
     /// Every rule, in the order of the file.
@@ -83,11 +104,9 @@ impl RuleBook {
         &self.rules
     }
 
-    /// The rules that fire on an event, in the order of the file.
-    pub fn firing<'a>(&'a self, event: &'a Published) -> impl Iterator<Item = &'a Rule> {
-        let at = self.by_type.get(&event.event).map(Vec::as_slice).unwrap_or_default();
-        at.iter()
-            .filter_map(|at| self.rules.get(*at))
-            .filter(|rule| rule.when.evaluate(event, &mut Vec::new()) == Truth::True)
+    /// The rules that may fire on an event of this type, in the order of the file.
+    pub fn on(&self, event: EventType) -> impl Iterator<Item = &Rule> {
+        let at = self.by_type.get(&event).map(Vec::as_slice).unwrap_or_default();
+        at.iter().filter_map(|at| self.rules.get(*at))
     }
 }

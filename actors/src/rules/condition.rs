@@ -4,8 +4,7 @@ use std::cmp::Ordering;
 
 use thiserror::Error;
 
-use super::fields::{Field, Kind, Value};
-use super::published::Published;
+use super::fields::{Fact, Facts, Field, Kind, Value};
 use crate::limits;
 
 /// How two values are compared.
@@ -160,14 +159,14 @@ impl Condition {
         }
     }
 
-    /// Evaluates against an event, and says what each comparison came to.
-    pub fn evaluate(&self, event: &Published, trace: &mut Vec<Leaf>) -> Truth {
+    /// Evaluates against facts; when asked, says what each comparison came to.
+    pub fn evaluate(&self, facts: &impl Facts, mut trace: Option<&mut Vec<Leaf>>) -> Truth {
         match self {
             Condition::Always(truth) => Truth::of(*truth),
             Condition::All(parts) => {
                 let mut whole = Truth::True;
                 for part in parts {
-                    match part.evaluate(event, trace) {
+                    match part.evaluate(facts, trace.as_deref_mut()) {
                         Truth::False => return Truth::False,
                         Truth::Unknown => whole = Truth::Unknown,
                         Truth::True => {}
@@ -178,7 +177,7 @@ impl Condition {
             Condition::Any(parts) => {
                 let mut whole = Truth::False;
                 for part in parts {
-                    match part.evaluate(event, trace) {
+                    match part.evaluate(facts, trace.as_deref_mut()) {
                         Truth::True => return Truth::True,
                         Truth::Unknown => whole = Truth::Unknown,
                         Truth::False => {}
@@ -186,20 +185,21 @@ impl Condition {
                 }
                 whole
             }
-            Condition::Not(part) => match part.evaluate(event, trace) {
+            Condition::Not(part) => match part.evaluate(facts, trace) {
                 Truth::True => Truth::False,
                 Truth::False => Truth::True,
                 Truth::Unknown => Truth::Unknown,
             },
             Condition::Compare(field, operator, literal) => {
-                leaf(*field, event, trace, |value| compare(value, literal).map(|ordering| operator.holds(ordering)))
+                leaf(*field, facts, trace, |fact| compare(fact, literal).map(|ordering| operator.holds(ordering)))
             }
-            Condition::OneOf(field, literals) => leaf(*field, event, trace, |value| {
-                Some(literals.iter().any(|literal| compare(value, literal) == Some(Ordering::Equal)))
+            Condition::OneOf(field, literals) => leaf(*field, facts, trace, |fact| {
+                Some(literals.iter().any(|literal| compare(fact, literal) == Some(Ordering::Equal)))
             }),
             Condition::Known(field) => {
-                let truth = Truth::of(event.fact(*field).is_some());
-                trace.push(Leaf { field: *field, value: event.fact(*field).cloned(), truth });
+                let fact = facts.fact(*field);
+                let truth = Truth::of(fact.is_some());
+                note(trace, *field, fact, truth);
                 truth
             }
         }
@@ -214,29 +214,37 @@ fn same_kind(field: Field, value: &Value) -> Result<(), ConditionError> {
     Err(ConditionError::TypeDiffers { path, field: kind, literal })
 }
 
-fn leaf(field: Field, event: &Published, trace: &mut Vec<Leaf>, holds: impl Fn(&Value) -> Option<bool>) -> Truth {
-    let value = event.fact(field);
-    let truth = value.and_then(holds).map_or(Truth::Unknown, Truth::of);
-    trace.push(Leaf { field, value: value.cloned(), truth });
+fn leaf(
+    field: Field, facts: &impl Facts, trace: Option<&mut Vec<Leaf>>, holds: impl Fn(&Fact<'_>) -> Option<bool>,
+) -> Truth {
+    let fact = facts.fact(field);
+    let truth = fact.as_ref().and_then(holds).map_or(Truth::Unknown, Truth::of);
+    note(trace, field, fact, truth);
     truth
 }
 
+fn note(trace: Option<&mut Vec<Leaf>>, field: Field, fact: Option<Fact<'_>>, truth: Truth) {
+    if let Some(trace) = trace {
+        trace.push(Leaf { field, value: fact.map(Fact::into_value), truth });
+    }
+}
+
 /// The order of two values of one type; `None` for two currencies or two types.
-fn compare(value: &Value, literal: &Value) -> Option<Ordering> {
-    match (value, literal) {
-        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
-        (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
-        (Value::Truth(a), Value::Truth(b)) => Some(a.cmp(b)),
-        (Value::Money(a), Value::Money(b)) => (a.currency() == b.currency()).then(|| a.minor().cmp(&b.minor())),
-        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
-        (Value::Instant(a), Value::Instant(b)) => Some(a.cmp(b)),
+fn compare(fact: &Fact<'_>, literal: &Value) -> Option<Ordering> {
+    match (fact, literal) {
+        (Fact::Text(a), Value::Text(b)) => Some(a.as_ref().cmp(b.as_str())),
+        (Fact::Number(a), Value::Number(b)) => Some(a.cmp(b)),
+        (Fact::Truth(a), Value::Truth(b)) => Some(a.cmp(b)),
+        (Fact::Money(a), Value::Money(b)) => (a.currency() == b.currency()).then(|| a.minor().cmp(&b.minor())),
+        (Fact::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+        (Fact::Instant(a), Value::Instant(b)) => Some(a.cmp(b)),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::published::{EventId, EventType};
+    use super::super::published::{EventId, EventType, Published};
     use super::*;
     use crate::values::{Currency, CustomerId, EntityId, Money, TenantId, Timestamp};
 
@@ -286,7 +294,7 @@ mod tests {
             (Condition::Always(true), Truth::True),
         ] {
             assert_eq!(condition.check(), Ok(()));
-            assert_eq!(condition.evaluate(&event(), &mut Vec::new()), expected, "{condition:?}");
+            assert_eq!(condition.evaluate(&event(), None), expected, "{condition:?}");
         }
     }
 
@@ -310,7 +318,7 @@ mod tests {
             Condition::Compare(Field::RequestStatus, Operator::Equal, "open".into()),
         ]);
         let mut trace = Vec::new();
-        condition.evaluate(&event(), &mut trace);
+        condition.evaluate(&event(), Some(&mut trace));
         let read: Vec<_> = trace.iter().map(|leaf| (leaf.field.path(), leaf.truth)).collect();
         assert_eq!(read, [("customer.kind", Truth::True), ("request.status", Truth::Unknown)]);
     }

@@ -1,5 +1,8 @@
 //! The field catalogue: what conditions and templates can name.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 use crate::values::{Date, Money, Timestamp};
@@ -64,6 +67,66 @@ impl Value {
             Value::Instant(_) => Kind::Instant,
         }
     }
+}
+
+/// A fact as it is read: a value that may be borrowed from the state it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Number(i64),
+    /// True or false.
+    Truth(bool),
+    /// Money.
+    Money(Money),
+    /// A civil date.
+    Date(Date),
+    /// An instant.
+    Instant(Timestamp),
+}
+
+impl<'a> Fact<'a> {
+    /// Text as it is.
+    pub(crate) fn text(text: &'a str) -> Self {
+        Fact::Text(Cow::Borrowed(text))
+    }
+
+    /// Anything that prints.
+    pub(crate) fn printed(value: impl Display) -> Self {
+        Fact::Text(Cow::Owned(value.to_string()))
+    }
+
+    /// The fact on its own.
+    pub fn into_value(self) -> Value {
+        match self {
+            Fact::Text(text) => Value::Text(text.into_owned()),
+            Fact::Number(number) => Value::Number(number),
+            Fact::Truth(truth) => Value::Truth(truth),
+            Fact::Money(money) => Value::Money(money),
+            Fact::Date(date) => Value::Date(date),
+            Fact::Instant(at) => Value::Instant(at),
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for Fact<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Text(text) => Fact::text(text),
+            Value::Number(number) => Fact::Number(*number),
+            Value::Truth(truth) => Fact::Truth(*truth),
+            Value::Money(money) => Fact::Money(*money),
+            Value::Date(date) => Fact::Date(*date),
+            Value::Instant(at) => Fact::Instant(*at),
+        }
+    }
+}
+
+/// What conditions are evaluated against.
+pub trait Facts {
+    /// The value of a field, if it is known.
+    fn fact(&self, field: Field) -> Option<Fact<'_>>;
 }
 
 impl From<&str> for Value {

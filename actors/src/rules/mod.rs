@@ -11,5 +11,5 @@ mod published;
 
 pub use book::{Action, Rule, RuleBook, RuleError};
 pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
-pub use fields::{Field, Kind, Value};
+pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use published::{EventId, EventType, Published};

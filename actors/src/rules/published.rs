@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{Field, Value};
+use super::fields::{Fact, Facts, Field, Value};
 use crate::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp};
 
 macro_rules! event_types {
@@ -102,7 +102,8 @@ impl fmt::Display for EventId {
     }
 }
 
-/// A public event.
+/// A public event as it is told to the outside. A record holds it in a shorter form, the
+/// `Occurrence` of the partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// Its id.
@@ -127,5 +128,11 @@ impl Published {
     /// The value of a fact, if it is known.
     pub fn fact(&self, field: Field) -> Option<&Value> {
         self.facts.iter().find(|(known, _)| *known == field).map(|(_, value)| value)
+    }
+}
+
+impl Facts for Published {
+    fn fact(&self, field: Field) -> Option<Fact<'_>> {
+        Published::fact(self, field).map(Fact::from)
     }
 }

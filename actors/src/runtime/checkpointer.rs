@@ -2,21 +2,35 @@
 //! writes it into the store beside the lanes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 use tokio::sync::Mutex;
-use tracing::error;
+use tracing::{error, warn};
 
-use super::partition::{BeginCheckpoint, EndCheckpoint};
+use super::host::{BeginCheckpoint, EndCheckpoint};
 use super::release::Release;
-use super::{Router, SubmitError};
+use super::{Router, SubmitError, Timers};
+use crate::ports::{PortError, Round};
+
+/// A round is followed by a rest of this many times its length, so that checkpoints take a
+/// bounded share of the machine however much there is to store.
+const REST_PER_ROUND: u32 = 4;
+/// But no longer than this: what is not in a checkpoint is replayed at the next start.
+const REST_MAX: Duration = Duration::from_secs(5);
 
 /// Writes checkpoints now and then, and when asked.
 pub struct Checkpointer {
+    rounds: Rounds,
+    every: Duration,
+}
+
+/// What a round needs.
+#[derive(Clone)]
+struct Rounds {
     router: Arc<Router>,
     release: Arc<Release>,
-    every: Duration,
+    timers: Arc<Timers>,
     on_failure: Arc<dyn Fn(String) + Send + Sync>,
     /// Held by the round under way: a later position must not be written before an earlier one.
     turn: Arc<Mutex<()>>,
@@ -26,9 +40,22 @@ impl Checkpointer {
     /// A checkpointer that works `every` so often. A store that fails is fatal: `on_failure`
     /// ends the process, and the next start replays the log.
     pub fn new(
-        router: Arc<Router>, release: Arc<Release>, every: Duration, on_failure: Arc<dyn Fn(String) + Send + Sync>,
+        router: Arc<Router>, release: Arc<Release>, timers: Arc<Timers>, every: Duration,
+        on_failure: Arc<dyn Fn(String) + Send + Sync>,
     ) -> Self {
-        Self { router, release, every, on_failure, turn: Arc::default() }
+        Self { rounds: Rounds { router, release, timers, on_failure, turn: Arc::default() }, every }
+    }
+
+    fn next(&mut self, after: Duration, context: &mut Context<Self>) {
+        context.run_later(after, |actor, context| {
+            let (rounds, every) = (actor.rounds.clone(), actor.every);
+            let round = async move {
+                let started = Instant::now();
+                let _ = rounds.round().await; // A failure has been reported by the round.
+                (started.elapsed() * REST_PER_ROUND).clamp(every, REST_MAX.max(every))
+            };
+            context.wait(round.into_actor(actor).map(|rest, actor: &mut Self, context| actor.next(rest, context)));
+        });
     }
 }
 
@@ -36,64 +63,68 @@ impl Actor for Checkpointer {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let every = self.every;
-        context.run_interval(every, |actor, context| {
-            let round = actor.round();
-            context.wait(actix::fut::wrap_future(async move {
-                let _ = round.await; // A failure has been reported by the round.
-            }));
-        });
+        self.next(self.every, context);
     }
 }
 
-impl Checkpointer {
-    fn round(&self) -> ResponseFuture<Result<usize, SubmitError>> {
-        let (router, release) = (Arc::clone(&self.router), Arc::clone(&self.release));
-        let on_failure = Arc::clone(&self.on_failure);
-        let turn = Arc::clone(&self.turn);
-        Box::pin(async move {
-            let _turn = turn.lock().await;
-            let position = router.ports().journal.position();
-            let mut gathered = Vec::new();
-            for partition in router.partitions() {
-                // A lane that does not answer may hold records up to the position: no round then.
-                let offered = partition.send(BeginCheckpoint).await.map_err(|_| SubmitError::Stopping)??;
-                if let Some(checkpoint) = offered {
-                    gathered.push((partition.clone(), checkpoint));
-                }
+impl Rounds {
+    async fn round(&self) -> Result<usize, SubmitError> {
+        let _turn = self.turn.lock().await;
+        let ports = self.router.ports();
+        if ports.snapshots.is_full() {
+            warn!("no checkpoint is written: the disk is nearly full");
+            return Ok(0);
+        }
+        let position = ports.journal.position();
+        let offers: Vec<_> =
+            self.router.partitions().map(|(lane, host)| (lane, host, host.send(BeginCheckpoint(lane)))).collect();
+        let mut gathered = Vec::new();
+        for (lane, host, offer) in offers {
+            // A lane that does not answer may hold records up to the position: no round then.
+            if let Some(checkpoint) = offer.await.map_err(|_| SubmitError::Stopping)?? {
+                gathered.push(((lane, host.clone()), checkpoint));
             }
-            if gathered.is_empty() {
-                return Ok(0);
-            }
-            release.barrier().wait().await?;
-            let snapshots = Arc::clone(&router.ports().snapshots);
-            let (partitions, checkpoints): (Vec<_>, Vec<_>) = gathered.into_iter().unzip();
-            let count = checkpoints.len();
-            let directory = Arc::clone(&router.ports().directory);
-            let written = tokio::task::spawn_blocking(move || {
-                snapshots.write(&checkpoints, position)?;
-                checkpoints.iter().for_each(|checkpoint| directory.checkpointed(&checkpoint.directory));
-                Ok::<(), crate::ports::PortError>(())
-            })
-            .await;
-            match written {
-                Ok(Ok(())) => {}
-                Ok(Err(failure)) => {
-                    error!(error = %failure, "checkpoint failed");
-                    on_failure(failure.to_string());
-                    return Err(SubmitError::Port(failure));
-                }
-                Err(panic) => {
-                    error!(error = %panic, "checkpoint failed");
-                    on_failure(panic.to_string());
-                    return Err(SubmitError::Stopping);
-                }
-            }
-            for partition in partitions {
-                let _ = partition.send(EndCheckpoint).await; // A stopped partition needs none.
-            }
-            Ok(count)
+        }
+        if gathered.is_empty() {
+            return Ok(0);
+        }
+        let (sender, durable) = tokio::sync::oneshot::channel();
+        self.release.barrier(move |result| {
+            let _ = sender.send(result); // The round may have been given up.
+        });
+        durable.await.map_err(|_| SubmitError::Stopping)?.map_err(SubmitError::Port)?;
+        let (lanes, checkpoints): (Vec<_>, Vec<_>) = gathered.into_iter().unzip();
+        let count = checkpoints.len();
+        let (snapshots, directory) = (Arc::clone(&ports.snapshots), Arc::clone(&ports.directory));
+        // After the barrier: what the checkpoint holds has been armed and observed.
+        let (fired_before, remembered) = (self.timers.fired_before(), ports.observer.remembered());
+        let started = Instant::now();
+        let written = tokio::task::spawn_blocking(move || {
+            let (checkpoints, fired_before) = (&checkpoints, &fired_before);
+            snapshots.write(&Round { checkpoints, position, fired_before, remembered })?;
+            checkpoints.iter().for_each(|checkpoint| directory.checkpointed(&checkpoint.directory));
+            Ok::<(), PortError>(())
         })
+        .await;
+        ports.observer.checkpointed(started.elapsed(), count);
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                error!(error = %failure, "checkpoint failed");
+                (self.on_failure)(failure.to_string());
+                return Err(SubmitError::Port(failure));
+            }
+            Err(panic) => {
+                error!(error = %panic, "checkpoint failed");
+                (self.on_failure)(panic.to_string());
+                return Err(SubmitError::Stopping);
+            }
+        }
+        let ends: Vec<_> = lanes.iter().map(|(lane, host)| host.send(EndCheckpoint(*lane))).collect();
+        for end in ends {
+            let _ = end.await; // A stopped partition needs none.
+        }
+        Ok(count)
     }
 }
 
@@ -106,6 +137,7 @@ impl Handler<Offer> for Checkpointer {
     type Result = ResponseFuture<Result<usize, SubmitError>>;
 
     fn handle(&mut self, _: Offer, _: &mut Self::Context) -> Self::Result {
-        self.round()
+        let rounds = self.rounds.clone();
+        Box::pin(async move { rounds.round().await })
     }
 }

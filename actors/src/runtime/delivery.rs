@@ -5,7 +5,7 @@
 //! the partition first whether the message is still wanted (INV-03), and ends as a record
 //! (INV-06).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use tracing::{debug, info, warn};
 
 use super::{Router, SubmitError};
-use crate::delivery::{Breaker, Ladder, Outcome, Pending, Recipient, Verdict};
+use crate::delivery::{Breaker, Ladder, Outcome, Route, Verdict};
 use crate::limits;
-use crate::partition::{Preparation, TriedDelivery};
+use crate::partition::{Preparation, Ticket, TriedDelivery};
 use crate::ports::Prepared;
-use crate::values::{DeliveryId, Timestamp};
+use crate::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
 const STATUS_PUMP: Duration = Duration::from_secs(1);
@@ -27,13 +27,13 @@ const STATUS_ROWS_MAX: usize = 1_000;
 pub struct DeliverySupervisor {
     router: Arc<Router>,
     ladder: Ladder,
-    lanes: HashMap<String, Addr<DeliveryLane>>,
+    lanes: BTreeMap<Route, Addr<DeliveryLane>>,
 }
 
 impl DeliverySupervisor {
     /// A supervisor whose lanes retry by `ladder`.
     pub fn new(router: Arc<Router>, ladder: Ladder) -> Self {
-        Self { router, ladder, lanes: HashMap::new() }
+        Self { router, ladder, lanes: BTreeMap::new() }
     }
 }
 
@@ -44,20 +44,20 @@ impl Actor for DeliverySupervisor {
 /// Take rows of the outbox.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Enqueue(pub Vec<Pending>);
+pub struct Enqueue(pub Vec<Ticket>);
 
 impl Handler<Enqueue> for DeliverySupervisor {
     type Result = ();
 
     fn handle(&mut self, Enqueue(rows): Enqueue, _: &mut Self::Context) {
-        let mut by_lane: BTreeMap<String, Vec<Pending>> = BTreeMap::new();
+        let mut by_route: BTreeMap<Route, Vec<Ticket>> = BTreeMap::new();
         for row in rows {
-            by_lane.entry(row.delivery.lane()).or_default().push(row);
+            by_route.entry(row.route.clone()).or_default().push(row);
         }
-        for (name, rows) in by_lane {
+        for (route, rows) in by_route {
             let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
-            let lane =
-                self.lanes.entry(name.clone()).or_insert_with(|| DeliveryLane::new(name, router, ladder).start());
+            let lane = self.lanes.entry(route);
+            let lane = lane.or_insert_with_key(|route| DeliveryLane::new(route.clone(), router, ladder).start());
             #[expect(clippy::disallowed_methods, reason = "rows of the outbox: the queue is on disk")]
             lane.do_send(Enqueue(rows));
         }
@@ -66,33 +66,76 @@ impl Handler<Enqueue> for DeliverySupervisor {
 
 /// One lane.
 struct DeliveryLane {
-    name: String,
+    route: Route,
     router: Arc<Router>,
     ladder: Ladder,
     breaker: Breaker,
-    waiting: BTreeMap<(Timestamp, DeliveryId), Pending>,
+    waiting: BTreeMap<(Timestamp, DeliveryId), Ticket>,
     known: BTreeSet<DeliveryId>,
     in_flight: usize,
+    /// Tries that have ended and are not recorded.
+    tried: Vec<(Ticket, Tried)>,
+    recording: bool,
+    /// Rows were left in the outbox because too many were known.
+    more: bool,
 }
 
 impl DeliveryLane {
-    fn new(name: String, router: Arc<Router>, ladder: Ladder) -> Self {
+    fn new(route: Route, router: Arc<Router>, ladder: Ladder) -> Self {
         Self {
-            name,
+            route,
             router,
             ladder,
             breaker: Breaker::default(),
             waiting: BTreeMap::new(),
             known: BTreeSet::new(),
             in_flight: 0,
+            tried: Vec::new(),
+            recording: false,
+            more: false,
         }
     }
 
+    /// Takes rows as far as there is room; the rest stays in the outbox until it is asked for.
+    fn take(&mut self, rows: Vec<Ticket>) {
+        for row in rows {
+            if self.known.len() >= limits::LANE_TICKETS_MAX {
+                self.more = true;
+            } else if self.known.insert(row.id) {
+                self.waiting.insert((row.not_before, row.id), row);
+            }
+        }
+    }
+
+    /// Asks the partitions for what was left in their outboxes, once most of what is known is done.
+    fn refill(&mut self, context: &mut Context<Self>) {
+        if !self.more || self.known.len() > limits::LANE_TICKETS_MAX / 4 {
+            return;
+        }
+        self.more = false;
+        let (router, route) = (Arc::clone(&self.router), self.route.clone());
+        let asked = async move { router.refill(&route, limits::LANE_TICKETS_MAX / PARTITIONS).await };
+        let answered = asked.into_actor(self).map(|rows, lane, context: &mut Context<Self>| match rows {
+            Ok(rows) => {
+                // As many as were asked for means that there may be more.
+                lane.more = rows.len() >= limits::LANE_TICKETS_MAX / PARTITIONS;
+                lane.take(rows);
+                lane.pump(context);
+            }
+            Err(error) => {
+                warn!(lane = %lane.route, %error, "the outbox could not be asked");
+                lane.more = true;
+            }
+        });
+        context.spawn(answered);
+    }
+
     fn is_status(&self) -> bool {
-        self.name.starts_with("status:")
+        matches!(self.route, Route::StatusExport(_))
     }
 
     fn pump(&mut self, context: &mut Context<Self>) {
+        self.refill(context);
         if self.is_status() {
             return self.pump_statuses(context);
         }
@@ -106,13 +149,34 @@ impl DeliveryLane {
             let Some((_, row)) = self.waiting.pop_first() else { return };
             self.in_flight += 1;
             let task = attempt(Arc::clone(&self.router), self.ladder.clone(), row);
-            let ended = task.into_actor(self).map(|(row, outcome), lane, context| {
+            let ended = task.into_actor(self).map(|tried, lane, context| {
                 lane.in_flight = lane.in_flight.saturating_sub(1);
-                lane.settle(row, &outcome);
+                lane.tried.push(tried);
+                lane.record(context);
                 lane.pump(context);
             });
             context.spawn(ended);
         }
+    }
+
+    /// Records how tries ended, all those at once that ended while the last ones were recorded.
+    fn record(&mut self, context: &mut Context<Self>) {
+        if self.recording || self.tried.is_empty() {
+            return;
+        }
+        self.recording = true;
+        let tried = std::mem::take(&mut self.tried);
+        let router = Arc::clone(&self.router);
+        let recorded = async move { record_all(&router, tried).await };
+        let settled = recorded.into_actor(self).map(|tried, lane, context| {
+            lane.recording = false;
+            for (row, outcome) in tried {
+                lane.settle(row, &outcome);
+            }
+            lane.record(context);
+            lane.pump(context);
+        });
+        context.spawn(settled);
     }
 
     /// Statuses leave together: one file for everything that waits.
@@ -131,21 +195,20 @@ impl DeliveryLane {
         }
         self.in_flight += 1;
         let task = export(Arc::clone(&self.router), self.ladder.clone(), rows);
-        let ended = task.into_actor(self).map(|tried, lane, _| {
+        let ended = task.into_actor(self).map(|tried, lane, context| {
             lane.in_flight = 0;
-            for (row, outcome) in tried {
-                lane.settle(row, &outcome);
-            }
+            lane.tried.extend(tried);
+            lane.record(context);
         });
         context.spawn(ended);
     }
 
-    fn settle(&mut self, mut row: Pending, outcome: &Outcome) {
-        let id = row.delivery.id;
+    fn settle(&mut self, mut row: Ticket, outcome: &Outcome) {
+        let id = row.id;
         let now = self.router.ports().clock.system_now();
         match outcome {
             Outcome::RetryAt { at, error } => {
-                warn!(delivery = %id, lane = self.name, error, retry_at = %at, "delivery failed");
+                warn!(delivery = %id, lane = %self.route, error, retry_at = %at, "delivery failed");
                 self.breaker.failed(now);
                 row.attempts = row.attempts.saturating_add(1);
                 row.not_before = *at;
@@ -153,15 +216,15 @@ impl DeliveryLane {
                 return;
             }
             Outcome::Dead { error } => {
-                warn!(delivery = %id, lane = self.name, error, "delivery given up");
+                warn!(delivery = %id, lane = %self.route, error, "delivery given up");
                 self.breaker.failed(now);
             }
             Outcome::Delivered { .. } => {
-                debug!(delivery = %id, lane = self.name, "delivered");
+                debug!(delivery = %id, lane = %self.route, "delivered");
                 self.breaker.succeeded();
             }
             Outcome::Suppressed { reason } => {
-                info!(delivery = %id, lane = self.name, reason, "delivery suppressed");
+                info!(delivery = %id, lane = %self.route, reason, "delivery suppressed");
             }
         }
         self.known.remove(&id);
@@ -181,78 +244,113 @@ impl Handler<Enqueue> for DeliveryLane {
     type Result = ();
 
     fn handle(&mut self, Enqueue(rows): Enqueue, context: &mut Self::Context) {
-        for row in rows {
-            if self.known.insert(row.delivery.id) {
-                self.waiting.insert((row.not_before, row.delivery.id), row);
-            }
-        }
+        self.take(rows);
         if !self.is_status() {
             self.pump(context);
         }
     }
 }
 
-/// One try: prepare, send, record. An outcome that could not be recorded is tried again later
-/// with the same id.
-async fn attempt(router: Arc<Router>, ladder: Ladder, row: Pending) -> (Pending, Outcome) {
-    let number = row.attempts.saturating_add(1);
-    let clock = Arc::clone(&router.ports().clock);
-    let outcome = match router.prepare(row.delivery.clone()).await {
-        Ok(Preparation::Suppressed(reason)) => Outcome::Suppressed { reason },
-        Ok(Preparation::Ready(customer)) => {
-            let (customer, virtual_iban) = customer.unzip();
-            let delivery = row.delivery.clone();
-            let virtual_iban = virtual_iban.flatten();
-            let prepared = Prepared { delivery, attempt: number, customer, virtual_iban };
-            let verdict = router.ports().dispatch.send(prepared).await;
-            ladder.outcome(verdict, number, clock.random(), clock.system_now())
-        }
-        Err(error) => later(&error, clock.system_now()),
-    };
-    let outcome = record(&router, &row, outcome).await;
-    (row, outcome)
+/// How a try ended, before it is recorded.
+enum Tried {
+    /// To be recorded.
+    Ended(Outcome),
+    /// Recorded before, or not tried at all: only the lane is concerned.
+    Aside(Outcome),
 }
 
-async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Pending>) -> Vec<(Pending, Outcome)> {
-    let deliveries = rows.iter().map(|row| row.delivery.clone()).collect();
-    let verdict = router.ports().dispatch.export_statuses(deliveries).await;
+/// One try: prepare and send.
+async fn attempt(router: Arc<Router>, ladder: Ladder, row: Ticket) -> (Ticket, Tried) {
+    let number = row.attempts.saturating_add(1);
     let clock = Arc::clone(&router.ports().clock);
-    let mut tried = Vec::with_capacity(rows.len());
+    let tried = match router.prepare(row.id).await {
+        Ok(Preparation::Suppressed(reason)) => Tried::Ended(Outcome::Suppressed { reason }),
+        // Another try of it has been recorded meanwhile.
+        Ok(Preparation::Ended) => Tried::Aside(Outcome::Delivered { detail: String::new() }),
+        Ok(Preparation::Ready(delivery, customer)) => {
+            let (customer, virtual_iban) = customer.unzip();
+            let virtual_iban = virtual_iban.flatten();
+            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
+            let verdict = router.ports().dispatch.send(prepared).await;
+            Tried::Ended(ladder.outcome(verdict, number, clock.random(), clock.system_now()))
+        }
+        Err(error) => Tried::Aside(later(&error, clock.system_now())),
+    };
+    (row, tried)
+}
+
+async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(Ticket, Tried)> {
+    let clock = Arc::clone(&router.ports().clock);
+    let (mut deliveries, mut ready, mut tried) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
-        let number = row.attempts.saturating_add(1);
-        let verdict = match &verdict {
-            // A full or unwritable directory is repaired by a person: statuses are never given up.
-            Verdict::Never { error } | Verdict::Later { error, .. } => {
-                Verdict::Later { error: error.clone(), retry_after_ms: None }
+        match router.prepare(row.id).await {
+            Ok(Preparation::Ready(delivery, _)) => {
+                deliveries.push(*delivery);
+                ready.push(row);
             }
-            Verdict::Accepted { detail } => Verdict::Accepted { detail: detail.clone() },
-        };
-        let outcome = ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now());
-        let outcome = record(&router, &row, outcome).await;
-        tried.push((row, outcome));
+            Ok(Preparation::Ended) => tried.push((row, Tried::Aside(Outcome::Delivered { detail: String::new() }))),
+            Ok(Preparation::Suppressed(reason)) => tried.push((row, Tried::Ended(Outcome::Suppressed { reason }))),
+            Err(error) => tried.push((row, Tried::Aside(later(&error, clock.system_now())))),
+        }
+    }
+    if deliveries.is_empty() {
+        return tried;
+    }
+    let verdict = match router.ports().dispatch.export_statuses(deliveries).await {
+        // A full or unwritable directory is repaired by a person: statuses are never given up.
+        Verdict::Never { error } | Verdict::Later { error, .. } => Verdict::Later { error, retry_after_ms: None },
+        accepted @ Verdict::Accepted { .. } => accepted,
+    };
+    for row in ready {
+        let number = row.attempts.saturating_add(1);
+        let outcome = ladder.outcome_without_end(verdict.clone(), number, clock.random(), clock.system_now());
+        tried.push((row, Tried::Ended(outcome)));
     }
     tried
 }
 
-async fn record(router: &Arc<Router>, row: &Pending, outcome: Outcome) -> Outcome {
-    let kind = match &outcome {
+/// Records how tries ended. What could not be recorded is tried again later, with the same id.
+async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(Ticket, Outcome)> {
+    let mut by_tenant: BTreeMap<TenantId, Vec<TriedDelivery>> = BTreeMap::new();
+    for (row, tried) in &tried {
+        if let Tried::Ended(outcome) = tried {
+            count(router, row, outcome);
+            let tries = by_tenant.entry(row.tenant.clone()).or_default();
+            tries.push(TriedDelivery { id: row.id, outcome: outcome.clone() });
+        }
+    }
+    let mut failed: BTreeMap<TenantId, SubmitError> = BTreeMap::new();
+    for (tenant, tries) in by_tenant {
+        if let Err(error) = router.record_outcomes(&tenant, tries).await {
+            failed.insert(tenant, error);
+        }
+    }
+    let now = router.ports().clock.system_now();
+    let settled = tried.into_iter().map(|(row, tried)| {
+        let outcome = match (tried, failed.get(&row.tenant)) {
+            (Tried::Ended(_), Some(error)) => later(error, now),
+            (Tried::Ended(outcome) | Tried::Aside(outcome), _) => outcome,
+        };
+        (row, outcome)
+    });
+    settled.collect()
+}
+
+fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
+    let kind = match outcome {
         Outcome::Delivered { .. } => "delivered",
         Outcome::RetryAt { .. } => "retry",
         Outcome::Dead { .. } => "dead",
         Outcome::Suppressed { .. } => "suppressed",
     };
-    let channel = match row.delivery.recipient {
-        Recipient::StatusExport => "status_file",
-        _ => row.delivery.channel.name(),
+    let channel = match &row.route {
+        Route::StatusExport(_) => "status_file",
+        Route::Channel(channel) => channel.name(),
+        Route::Endpoint(..) => "hook",
+        Route::Feed(..) => "file",
     };
     let labels = BTreeMap::from([("channel", channel.to_owned()), ("outcome", kind.to_owned())]);
     router.ports().observer.count("quittance_deliveries_total", labels);
-    let tries = vec![TriedDelivery { id: row.delivery.id, outcome: outcome.clone() }];
-    let recorded = router.record_outcomes(row.delivery.id.partition(), row.delivery.tenant.clone(), tries);
-    match recorded.await {
-        Ok(()) => outcome,
-        Err(error) => later(&error, router.ports().clock.system_now()),
-    }
 }
 
 fn later(error: &SubmitError, now: Timestamp) -> Outcome {

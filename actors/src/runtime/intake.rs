@@ -145,14 +145,14 @@ pub async fn admit_customer(
     // Held until the command is recorded or refused: then others may take the key.
     let mut held = Held::find_or_reserve(router, key, fresh)?;
     let DirectoryValue::Customer(id) = held.value else {
-        return Err(IntakeError::UnknownCustomer(profile.external_ref.clone()));
+        return Err(IntakeError::UnknownCustomer(profile.external_ref.to_string()));
     };
     let virtual_iban = match pool {
         Some(pool) if held.value == fresh => Some(next_virtual_iban(router, tenant, pool)?),
         _ => None,
     };
     let fingerprint = fingerprint_of_customer(row);
-    let (profile, gives) = (profile.clone(), row.gives);
+    let (profile, gives) = (Arc::new(profile.clone()), row.gives);
     let register = customer::Command::Register { id, profile, gives, virtual_iban };
     let tell = Tell::Customer(id, register);
     let receipt = held.until(router.submit(tenant, tell, command, fingerprint, origin, priority)).await?;
@@ -236,15 +236,15 @@ pub async fn admit_invoice(
     let terms = Terms {
         id,
         customer,
-        external_ref: row.external_ref.clone(),
+        external_ref: row.external_ref.as_str().into(),
         amount: row.amount,
         issued_on: row.issued_on.unwrap_or_else(|| today.min(row.due_on)),
         created_at: now,
         due_on: row.due_on,
-        description: row.description.clone(),
+        description: row.description.as_str().into(),
         short_reference,
         creditor_reference,
-        scenario: row.scenario.clone().or_else(|| policies.default_scenario.clone()),
+        scenario: row.scenario.as_ref().or(policies.default_scenario.as_ref()).map(Into::into),
     };
     let fingerprint = hash(&[
         "request",
@@ -274,7 +274,7 @@ async fn customer_of(
         let (id, _) = admit_customer(router, tenant, customer, pool, command, origin.clone(), priority).await?;
         return Ok(id);
     }
-    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.clone());
+    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
     match router.ports().directory.find(&key)? {
         Some(DirectoryValue::Customer(id)) => Ok(id),
         _ => Err(IntakeError::UnknownCustomer(row.customer_ref.clone())),
@@ -285,7 +285,7 @@ fn request_id<'a>(
     router: &'a Arc<Router>, tenant: &TenantId, external_ref: &str, customer: CustomerId, now: Timestamp,
 ) -> Result<Held<'a>, IntakeError> {
     let ports = router.ports();
-    let key = DirectoryKey::RequestExternalRef(tenant.clone(), external_ref.to_owned());
+    let key = DirectoryKey::RequestExternalRef(tenant.clone(), external_ref.into());
     let id = PaymentRequestId::new(now, ports.clock.random(), customer.partition());
     let held = Held::find_or_reserve(router, key, DirectoryValue::Request(id, customer))?;
     match held.value {
@@ -321,7 +321,7 @@ pub(super) fn transfer_id<'a>(
     let ports = router.ports();
     let partition = lane.unwrap_or_else(|| partition_of(tenant, entry_key));
     let id = TransferId::new(ports.clock.now(tenant), ports.clock.random(), partition);
-    let key = DirectoryKey::TransferEntry(tenant.clone(), entry_key.to_owned());
+    let key = DirectoryKey::TransferEntry(tenant.clone(), entry_key.into());
     Held::find_or_reserve(router, key, DirectoryValue::Transfer(id))
 }
 

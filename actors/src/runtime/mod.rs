@@ -2,7 +2,7 @@
 //!
 //! | Actor | Children | Is |
 //! |---|---|---|
-//! | [`Partition`] | 256, spread over one arbiter per core | hosts the virtual actors of a lane |
+//! | [`Host`] | one per core | hosts the lanes of a core and their virtual actors |
 //! | [`IngestionSupervisor`] | one per feed | admits the rows of files, one file at a time per feed |
 //! | [`ReconciliationSupervisor`] | | looks up who paid, routes transfers to their lane |
 //! | [`DeliverySupervisor`] | one per delivery lane | sends what is due, records how it ended |
@@ -13,25 +13,27 @@
 //! the entity, its memory dropped, the command tried again, and after three panics put aside.
 //! `do_send` ignores a mailbox's capacity and is used in `release` alone.
 
+mod answers;
 mod checkpointer;
 mod delivery;
+mod host;
 mod ingestion;
 mod intake;
-mod partition;
 mod reconciliation;
 mod release;
 mod router;
 mod timekeeper;
 
+pub use answers::Answer;
 pub use checkpointer::{Checkpointer, Offer};
 pub use delivery::{DeliverySupervisor, Enqueue};
+pub use host::Host;
 pub use ingestion::{Arrived, FeedReader, IncomingFile, IngestionSupervisor, Progress, ReadRow, RowOutcome};
 pub use intake::{BankEntry, CustomerRow, Intake, IntakeError, InvoiceRow, admit_customer, admit_invoice};
-pub use partition::Partition;
 pub use reconciliation::{Admit, ReconciliationSupervisor};
 pub use release::Release;
-pub use router::{Priority, Router, SubmitError};
-pub use timekeeper::{Timekeeper, Timers, advance};
+pub use router::{Priority, Request, Router, SubmitError};
+pub use timekeeper::{Timekeeper, Timers, advance, horizon};
 
 use std::sync::Arc;
 

@@ -65,7 +65,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     entry.details.id = id;
     let fingerprint = fingerprint_of_entry(&entry);
     // A hit in another lane contradicts or is alone: the transfer's machine sees only its facts.
-    let receive = transfer::Command::Receive { details: entry.details, evidence };
+    let receive = transfer::Command::Receive { details: Arc::new(entry.details), evidence };
     let tell = Tell::Transfer(id, receive);
     let receipt = held.until(router.submit(&tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
@@ -95,7 +95,7 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
     let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
     let texts = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured(), end_to_end]);
     for reference in texts().flat_map(CreditorReference::scan) {
-        let key = DirectoryKey::CreditorReference(tenant.clone(), reference.as_str().to_owned());
+        let key = DirectoryKey::CreditorReference(tenant.clone(), reference.as_str().into());
         add(ReferenceKind::Creditor, Reading::Exact, key)?;
     }
     let reference_key = router.ports().tenants.reference_key(tenant);

@@ -3,14 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use actix::Addr;
-use tokio::sync::oneshot;
 
+use super::Ports;
 use super::delivery::{DeliverySupervisor, Enqueue};
 use super::timekeeper::Timers;
-use super::{Ports, SubmitError};
-use crate::delivery::Pending;
-use crate::partition::{Commit, entries_of};
-use crate::values::Timestamp;
+use crate::partition::{Commit, Ticket, entries_of};
+use crate::ports::PortError;
 
 /// Hands records to the journal, and their effects on once they are durable.
 pub struct Release {
@@ -30,62 +28,36 @@ impl Release {
         let _ = self.deliveries.set(deliveries);
     }
 
-    /// Appends a record. The receiver hears when it is durable and its effects are released.
-    pub(super) fn append(self: &Arc<Self>, commit: Arc<Commit>) -> Durable {
-        let (sender, receiver) = oneshot::channel();
-        self.ports.directory.learn(&entries_of(&commit));
-        let release = Arc::clone(self);
-        let appended = Arc::clone(&commit);
-        self.ports.journal.append(
-            commit,
-            Box::new(move |result| {
-                if result.is_ok() {
-                    release.effects(&appended);
-                }
-                let _ = sender.send(result); // The caller may have left.
-            }),
-        );
-        Durable(receiver)
-    }
-
-    /// Waits until everything appended so far is durable (INV-07).
-    pub(super) fn barrier(&self) -> Durable {
-        let (sender, receiver) = oneshot::channel();
-        self.ports.journal.barrier(Box::new(move |result| {
-            let _ = sender.send(result);
-        }));
-        Durable(receiver)
-    }
-
-    fn effects(&self, commit: &Commit) {
-        self.timers.arm(&commit.timers);
-        self.ports.observer.committed(commit);
-        if commit.deliveries.is_empty() {
-            return;
+    /// Appends records of one partition; gives the position of the first. Calls back when they
+    /// are durable and their effects are released.
+    pub(super) fn append(
+        self: &Arc<Self>, records: &Arc<[Arc<Commit>]>, then: impl FnOnce(Result<(), PortError>) + Send + 'static,
+    ) -> Result<u64, PortError> {
+        for record in records.iter() {
+            self.ports.directory.learn(&entries_of(record));
         }
-        let rows = commit.deliveries.iter().map(|delivery| Pending {
-            delivery: delivery.clone(),
-            attempts: 0,
-            not_before: Timestamp::default(),
-            last_error: None,
+        let (release, appended) = (Arc::clone(self), Arc::clone(records));
+        let on_durable = Box::new(move |durable: Result<u64, PortError>| {
+            then(durable.map(|position| release.effects(&appended, position)));
         });
-        if let Some(supervisor) = self.deliveries.get() {
+        self.ports.journal.append(records, on_durable)
+    }
+
+    /// Calls back when everything appended so far is durable (INV-07).
+    pub(super) fn barrier(&self, then: impl FnOnce(Result<(), PortError>) + Send + 'static) {
+        self.ports.journal.barrier(Box::new(move |durable| then(durable.map(|_| ()))));
+    }
+
+    fn effects(&self, records: &[Arc<Commit>], position: u64) {
+        for record in records {
+            self.timers.arm(&record.tenant, &record.timers);
+        }
+        self.ports.observer.committed(records, position);
+        let tickets: Vec<Ticket> = records.iter().flat_map(|record| record.tickets()).collect();
+        if let Some(supervisor) = self.deliveries.get().filter(|_| !tickets.is_empty()) {
             // The rows are in the outbox already: the mailbox is a hint of what is there.
             #[expect(clippy::disallowed_methods, reason = "the named place: effects after durability")]
-            supervisor.do_send(Enqueue(rows.collect()));
-        }
-    }
-}
-
-/// Resolves when a record is durable.
-pub(super) struct Durable(oneshot::Receiver<Result<(), crate::ports::PortError>>);
-
-impl Durable {
-    pub(super) async fn wait(self) -> Result<(), SubmitError> {
-        match self.0.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(SubmitError::Port(error)),
-            Err(_) => Err(SubmitError::Stopping),
+            supervisor.do_send(Enqueue(tickets));
         }
     }
 }

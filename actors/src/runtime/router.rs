@@ -1,23 +1,33 @@
 //! From an id to its partition, through bounded admission.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
+use actix::prelude::SendError;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use super::Ports;
-use super::partition::{Partition, Prepare, Read, RecordFact, RecordOutcomes, Submit};
-use crate::delivery::Delivery;
+use super::answers::{Answer, Answers};
+use super::host::{
+    Asked, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents, TellOne,
+};
+use crate::delivery::Route;
 use crate::limits;
 use crate::machine::{Purpose, Tell};
 use crate::partition::{
-    ArmedTimer, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact, TriedDelivery,
+    ArmedTimer, Commit, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact, Ticket,
+    TriedDelivery,
 };
 use crate::ports::PortError;
 use crate::rules::Published;
-use crate::values::{CommandId, EntityId, TenantId};
+use crate::values::{CommandId, DeliveryId, EntityId, TenantId};
 use crate::{customer, payment_request};
+
+/// How long a full mailbox is left alone.
+const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
 
 /// Why a command was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,6 +44,9 @@ pub enum SubmitError {
     /// Too much is under way; the same command may be sent again.
     #[error("too much is under way, try again")]
     Overloaded,
+    /// Nothing can be recorded until there is space; the same command may be sent again then.
+    #[error("the disk is full: nothing can be recorded until there is space")]
+    DiskFull,
     /// This process does not own the partition.
     #[error("another node owns this partition")]
     NotOwner,
@@ -68,17 +81,38 @@ pub enum Priority {
     Patient,
 }
 
+/// A command on its way to admission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What is asked of whom.
+    pub tell: Tell,
+    /// The same id twice is one set of events (INV-09).
+    pub command_id: CommandId,
+    /// What distinguishes another content under the same id.
+    pub fingerprint: u64,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The timer that caused it.
+    pub fired: Option<ArmedTimer>,
+}
+
 /// The way to the partitions.
 pub struct Router {
     ports: Ports,
-    partitions: Vec<(Addr<Partition>, Semaphore)>,
+    hosts: Vec<Addr<Host>>,
+    admitted: Arc<Semaphore>,
 }
 
 impl Router {
-    /// A router over every partition, in order.
-    pub fn new(ports: Ports, partitions: Vec<Addr<Partition>>) -> Arc<Self> {
-        let place = |address| (address, Semaphore::new(limits::ADMITTED_PER_PARTITION_MAX));
-        Arc::new(Self { ports, partitions: partitions.into_iter().map(place).collect() })
+    /// A router over hosts, each of which hosts the partitions that [`Router::host_of`] says.
+    pub fn new(ports: Ports, hosts: Vec<Addr<Host>>) -> Arc<Self> {
+        let admitted = Arc::new(Semaphore::new(limits::ADMITTED_COMMANDS_MAX));
+        Arc::new(Self { ports, hosts, admitted })
+    }
+
+    /// Which of so many hosts a partition lives on.
+    pub fn host_of(partition: u8, hosts: usize) -> usize {
+        usize::from(partition) % hosts.max(1)
     }
 
     /// The ports.
@@ -86,13 +120,22 @@ impl Router {
         &self.ports
     }
 
-    fn place(&self, partition: u8) -> Result<&(Addr<Partition>, Semaphore), SubmitError> {
-        self.partitions.get(usize::from(partition)).ok_or(SubmitError::NotOwner)
+    fn place(&self, partition: u8) -> Result<&Addr<Host>, SubmitError> {
+        self.hosts.get(Self::host_of(partition, self.hosts.len())).ok_or(SubmitError::NotOwner)
     }
 
-    /// Every partition, in order.
-    pub(super) fn partitions(&self) -> impl Iterator<Item = &Addr<Partition>> {
-        self.partitions.iter().map(|(address, _)| address)
+    /// Every partition and its host, in order.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = (u8, &Addr<Host>)> {
+        (0..=u8::MAX).filter_map(|partition| Some((partition, self.place(partition).ok()?)))
+    }
+
+    /// Deliveries of a route that have not ended, so many per partition at most.
+    pub(super) async fn refill(&self, route: &Route, limit: usize) -> Result<Vec<Ticket>, SubmitError> {
+        let mut tickets = Vec::new();
+        for host in &self.hosts {
+            tickets.extend(host.send(Refill(route.clone(), limit)).await.map_err(|_| SubmitError::Stopping)?);
+        }
+        Ok(tickets)
     }
 
     /// Submits a command and waits until its record is durable.
@@ -100,56 +143,132 @@ impl Router {
         &self, tenant: &TenantId, tell: Tell, command_id: CommandId, fingerprint: u64, origin: Origin,
         priority: Priority,
     ) -> Result<Receipt, SubmitError> {
-        let (address, places) = self.place(tell.to().partition())?;
-        let _place = match priority {
-            Priority::Interactive => places.try_acquire().map_err(|_| SubmitError::Overloaded)?,
-            Priority::Patient => places.acquire().await.map_err(|_| SubmitError::Stopping)?,
-        };
-        let at = self.ports.clock.now(tenant);
-        let envelope = Envelope { tenant: tenant.clone(), command_id, fingerprint, origin, at, tell };
-        address.send(Submit(envelope, None)).await.map_err(|_| SubmitError::Stopping)?
+        let request = Request { tell, command_id, fingerprint, origin, fired: None };
+        let answers = self.submit_all(tenant, vec![request], priority).await?;
+        answers.into_iter().next().unwrap_or(Err(SubmitError::Stopping))
     }
 
-    /// Turns a due timer into a record.
-    pub async fn fire(&self, timer: ArmedTimer) -> Result<Receipt, SubmitError> {
-        let (address, places) = self.place(timer.entity.partition())?;
-        let _place = places.acquire().await.map_err(|_| SubmitError::Stopping)?;
-        let Some(tell) = timer_command(&timer) else { return Err(SubmitError::NotOwner) };
-        let at = self.ports.clock.now(&timer.tenant);
-        let random = self.ports.clock.random();
-        let command_id = CommandId::new(at, random, timer.entity.partition());
-        let tenant = timer.tenant.clone();
-        let envelope = Envelope { tenant, command_id, fingerprint: 0, origin: Origin::Timer, at, tell };
-        address.send(Submit(envelope, Some(timer))).await.map_err(|_| SubmitError::Stopping)?
+    /// Submits commands side by side and waits until all of their records are durable. Commands
+    /// of one entity are decided in the order given. Gives an answer to each, in order, or an
+    /// error when none of them was admitted.
+    pub async fn submit_all(
+        &self, tenant: &TenantId, requests: Vec<Request>, priority: Priority,
+    ) -> Result<Vec<Answer>, SubmitError> {
+        let count = requests.len();
+        let wanted = u32::try_from(count.min(limits::ADMITTED_COMMANDS_MAX)).unwrap_or(u32::MAX);
+        let admitted = Arc::clone(&self.admitted);
+        let permit = match priority {
+            Priority::Interactive if self.ports.journal.is_full() => return Err(SubmitError::DiskFull),
+            Priority::Interactive => admitted.try_acquire_many_owned(wanted).map_err(|_| SubmitError::Overloaded)?,
+            Priority::Patient => admitted.acquire_many_owned(wanted).await.map_err(|_| SubmitError::Stopping)?,
+        };
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let at = self.ports.clock.now(tenant);
+        let mut by_host: BTreeMap<usize, Vec<Asked>> = BTreeMap::new();
+        for (place, request) in requests.into_iter().enumerate() {
+            let Request { tell, command_id, fingerprint, origin, fired } = request;
+            let envelope = Envelope { tenant: tenant.clone(), command_id, fingerprint, origin, at, tell };
+            let host = Self::host_of(envelope.tell.to().partition(), self.hosts.len());
+            by_host.entry(host).or_default().push(Asked { place, envelope, fired });
+        }
+        let (answers, receiver) = Answers::new(count, permit);
+        let since = Instant::now();
+        for (host, asked) in by_host {
+            let Some(address) = self.hosts.get(host) else { return Err(SubmitError::NotOwner) };
+            self.hand_over(address, Submit { asked, answers: Arc::clone(&answers), since }, priority).await;
+        }
+        drop(answers);
+        receiver.await.map_err(|_| SubmitError::Stopping)
+    }
+
+    async fn hand_over(&self, address: &Addr<Host>, mut submit: Submit, priority: Priority) {
+        loop {
+            let (error, refused) = match address.try_send(submit) {
+                Ok(()) => return,
+                Err(SendError::Full(refused)) if priority == Priority::Patient => {
+                    tokio::time::sleep(MAILBOX_PAUSE).await;
+                    submit = refused;
+                    continue;
+                }
+                Err(SendError::Full(refused)) => (SubmitError::Overloaded, refused),
+                Err(SendError::Closed(refused)) => (SubmitError::Stopping, refused),
+            };
+            let places = refused.asked.iter().map(|asked| (asked.place, Err(error.clone())));
+            return refused.answers.give(places.collect());
+        }
+    }
+
+    /// Turns due timers of a tenant into records, side by side.
+    pub async fn fire(&self, tenant: &TenantId, timers: &[ArmedTimer]) -> Result<Vec<Answer>, SubmitError> {
+        let at = self.ports.clock.now(tenant);
+        let request = |timer: &ArmedTimer| {
+            let command_id = CommandId::new(at, self.ports.clock.random(), timer.entity.partition());
+            let (origin, fired) = (Origin::Timer, Some(*timer));
+            // What a timer of this kind never wakes is answered by the entity: nothing changes.
+            Some(Request { tell: timer_command(timer)?, command_id, fingerprint: 0, origin, fired })
+        };
+        let requests = timers.iter().filter_map(request).collect();
+        self.submit_all(tenant, requests, Priority::Patient).await
     }
 
     /// Reads an entity, with `limit` of its newest public events.
-    pub async fn read(&self, entity: EntityId, limit: usize) -> Result<(u64, Entity, Vec<Published>), SubmitError> {
-        let (address, _) = self.place(entity.partition())?;
-        address.send(Read(entity, limit)).await.map_err(|_| SubmitError::Stopping)?
+    pub async fn read(
+        &self, entity: EntityId, limit: usize,
+    ) -> Result<(u64, Arc<Entity>, Vec<Published>), SubmitError> {
+        let address = self.place(entity.partition())?;
+        let (version, state, positions) =
+            address.send(Read(entity, limit)).await.map_err(|_| SubmitError::Stopping)??;
+        if positions.is_empty() {
+            return Ok((version, state, Vec::new()));
+        }
+        let journal = Arc::clone(&self.ports.journal);
+        let read = move || positions.into_iter().map(|position| journal.read(position)).collect();
+        let records: Result<Vec<Arc<Commit>>, PortError> =
+            tokio::task::spawn_blocking(read).await.map_err(|_| SubmitError::Stopping)?;
+        let told = address.send(TellEvents(entity, records?)).await.map_err(|_| SubmitError::Stopping)?;
+        let mut events = told?;
+        let excess = events.len().saturating_sub(limit);
+        Ok((version, state, events.split_off(excess)))
+    }
+
+    /// One public event of a durable record.
+    pub async fn tell(&self, record: Arc<Commit>, place: usize) -> Result<Option<Published>, SubmitError> {
+        let address = self.place(record.partition)?;
+        address.send(TellOne(record, place)).await.map_err(|_| SubmitError::Stopping)?
     }
 
     /// Asks whether a delivery may leave.
-    pub(super) async fn prepare(&self, delivery: Delivery) -> Result<Preparation, SubmitError> {
-        let (address, _) = self.place(delivery.id.partition())?;
-        let prepared = address.send(Prepare(delivery)).await.map_err(|_| SubmitError::Stopping)?;
-        Ok(prepared?)
+    pub(super) async fn prepare(&self, delivery: DeliveryId) -> Result<Preparation, SubmitError> {
+        let address = self.place(delivery.partition())?;
+        address.send(Prepare(delivery)).await.map_err(|_| SubmitError::Stopping)?
     }
 
-    /// Records how tries of one partition ended.
+    /// Records how tries of a tenant's deliveries ended: one record per partition.
     pub(super) async fn record_outcomes(
-        &self, partition: u8, tenant: TenantId, tries: Vec<TriedDelivery>,
+        &self, tenant: &TenantId, tries: Vec<TriedDelivery>,
     ) -> Result<(), SubmitError> {
-        let (address, _) = self.place(partition)?;
-        let at = self.ports.clock.now(&tenant);
-        address.send(RecordOutcomes(tenant, at, tries)).await.map_err(|_| SubmitError::Stopping)?
+        let at = self.ports.clock.now(tenant);
+        let mut by_host: BTreeMap<usize, Vec<TriedDelivery>> = BTreeMap::new();
+        for tried in tries {
+            by_host.entry(Self::host_of(tried.id.partition(), self.hosts.len())).or_default().push(tried);
+        }
+        let send = |(host, tries)| {
+            self.hosts.get(host).map(|host: &Addr<Host>| host.send(RecordOutcomes(tenant.clone(), at, tries)))
+        };
+        let sent: Vec<_> = by_host.into_iter().filter_map(send).collect();
+        for recorded in sent {
+            recorded.await.map_err(|_| SubmitError::Stopping)??;
+        }
+        Ok(())
     }
 
     /// Records a fact of the service itself in `partition`.
     pub async fn record_fact(&self, partition: u8, tenant: &TenantId, fact: SystemFact) -> Result<(), SubmitError> {
-        let (address, _) = self.place(partition)?;
+        let address = self.place(partition)?;
         let at = self.ports.clock.now(tenant);
-        address.send(RecordFact(tenant.clone(), at, fact)).await.map_err(|_| SubmitError::Stopping)?
+        address.send(RecordFact(partition, tenant.clone(), at, fact)).await.map_err(|_| SubmitError::Stopping)?
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be asked of a transfer.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::matching::Placement;
@@ -12,7 +14,7 @@ pub enum Command {
     /// Money came in.
     Receive {
         /// What the bank said.
-        details: Details,
+        details: Arc<Details>,
         /// What was looked up about it before admission.
         evidence: Evidence,
     },

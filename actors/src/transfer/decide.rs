@@ -1,5 +1,7 @@
 //! What a transfer decides.
 
+use std::sync::Arc;
+
 use super::apply::apply;
 use super::command::{Command, Evidence, Rejection};
 use super::event::Event;
@@ -28,7 +30,7 @@ impl Machine for Transfer {
     }
 }
 
-fn receive(state: &Transfer, details: &Details, evidence: &Evidence) -> Decided {
+fn receive(state: &Transfer, details: &Arc<Details>, evidence: &Evidence) -> Decided {
     if let Some(recorded) = &state.details {
         let same = [
             ("amount", recorded.amount == details.amount),
@@ -44,7 +46,7 @@ fn receive(state: &Transfer, details: &Details, evidence: &Evidence) -> Decided 
     }
     let payer = payer(evidence);
     let customer = payer.as_ref().ok().copied();
-    let mut decision = Decision::of(Event::Received { details: details.clone(), customer });
+    let mut decision = Decision::of(Event::Received { details: Arc::clone(details), customer });
     match payer {
         Ok(customer) => {
             let placing = PlaceTransfer {

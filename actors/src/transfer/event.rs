@@ -1,5 +1,7 @@
 //! What happened to a transfer. Stored for ever: variants are only ever added at the end (N8).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::state::{Details, Doubt};
@@ -11,7 +13,7 @@ pub enum Event {
     /// Money came in.
     Received {
         /// What the bank said.
-        details: Details,
+        details: Arc<Details>,
         /// Who paid, if known.
         customer: Option<CustomerId>,
     },

@@ -3,7 +3,7 @@
 //! The same inputs give the same placement, whatever the order they came in. Two candidates
 //! that fit equally well are a task, never a guess (N13).
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::command::ReferenceHit;
 use super::state::Doubt;
@@ -32,7 +32,7 @@ pub enum Placement {
     },
 }
 
-type Open = BTreeMap<PaymentRequestId, OpenRequest>;
+type Open = LiteMap<PaymentRequestId, OpenRequest>;
 
 /// Places a transfer of one customer on its open requests.
 pub fn place(received: &PlaceTransfer, open: &Open) -> Placement {

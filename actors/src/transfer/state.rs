@@ -1,8 +1,9 @@
 //! What a transfer is.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId};
@@ -93,13 +94,13 @@ impl Doubt {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Transfer {
     /// What the bank said; set when received.
-    pub details: Option<Details>,
+    pub details: Option<Arc<Details>>,
     /// Where it stands.
     pub status: Status,
     /// Who paid, if known.
     pub customer: Option<CustomerId>,
     /// What it paid.
-    pub allocations: BTreeMap<PaymentRequestId, Money>,
+    pub allocations: LiteMap<PaymentRequestId, Money>,
     /// What was kept as the customer's credit, in minor units.
     pub credited_minor: i64,
     /// Why it was matched as it was, or why not, in words.

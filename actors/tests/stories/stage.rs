@@ -10,12 +10,11 @@ use quittance_actors::customer::{self, Kind, Profile};
 use quittance_actors::delivery::{Delivery, Outcome};
 use quittance_actors::machine::{Purpose, Tell};
 use quittance_actors::partition::{
-    ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Stepped, TriedDelivery,
+    ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Terms};
 use quittance_actors::policies::Policies;
-use quittance_actors::ports::{PortError, Snapshots};
-use quittance_actors::rules::Published;
+use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
@@ -30,12 +29,12 @@ const LANE: u8 = 7;
 /// A store in memory.
 #[derive(Default)]
 pub struct Memory {
-    entities: Mutex<BTreeMap<EntityId, (u64, Entity)>>,
+    entities: Mutex<BTreeMap<EntityId, Saved>>,
     receipts: Mutex<BTreeMap<CommandId, Receipt>>,
 }
 
 impl Snapshots for Memory {
-    fn load(&self, entity: EntityId) -> Result<Option<(u64, Entity)>, PortError> {
+    fn load(&self, entity: EntityId) -> Result<Option<Saved>, PortError> {
         Ok(self.entities.lock().unwrap().get(&entity).cloned())
     }
 
@@ -43,14 +42,14 @@ impl Snapshots for Memory {
         Ok(self.receipts.lock().unwrap().get(&command).copied())
     }
 
-    fn history(&self, _: EntityId, _: usize) -> Result<Vec<Published>, PortError> {
+    fn timers(&self, _: &TenantId, _: Timestamp, _: Timestamp) -> Result<Vec<ArmedTimer>, PortError> {
         Ok(Vec::new())
     }
 
-    fn write(&self, checkpoints: &[Checkpoint], _: u64) -> Result<(), PortError> {
-        for checkpoint in checkpoints {
-            for (_, id, version, entity) in &checkpoint.entities {
-                self.entities.lock().unwrap().insert(*id, (*version, entity.clone()));
+    fn write(&self, round: &Round<'_>) -> Result<(), PortError> {
+        for checkpoint in round.checkpoints {
+            for (id, saved, _) in &checkpoint.entities {
+                self.entities.lock().unwrap().insert(*id, saved.clone());
             }
             self.receipts.lock().unwrap().extend(checkpoint.receipts.iter().copied());
         }
@@ -115,13 +114,13 @@ impl Stage {
             "transfer" => self.transfer(line),
             "attempt" => self.attempt(line),
             "refund" => {
-                let (id, key) = (self.request(line.word(0)?)?, line.word(1)?.to_owned());
+                let (id, key) = (self.request(line.word(0)?)?, line.word(1)?.into());
                 let amount = money(line.word(2)?)?;
                 self.ask(Tell::PaymentRequest(id, payment_request::Command::InitiateRefund { key, amount }))
             }
             "cancel" => {
                 let id = self.request(line.word(0)?)?;
-                self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".to_owned() }))
+                self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".into() }))
             }
             "card" => self.card(line),
             "day" => self.day(line.word(0)?, true),
@@ -154,21 +153,25 @@ impl Stage {
 
     /// What happens once a record is durable: timers are armed, deliveries leave.
     fn durable(&mut self, commit: Arc<Commit>) -> Result<(), String> {
-        self.timers.extend(commit.timers.iter().cloned());
+        self.timers.extend(&commit.timers);
         self.commits.push(Arc::clone(&commit));
+        self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
         let mut tries = Vec::new();
-        for delivery in &commit.deliveries {
-            let outcome = match self.lane.prepare(delivery).map_err(|error| error.to_string())? {
-                Preparation::Ready(_) => {
-                    self.left.push(delivery.clone());
+        for place in 0..commit.deliveries.len() {
+            let id = commit.delivery_id(place);
+            let outcome = match self.lane.prepare(id, Some(&commit)).map_err(|error| error.to_string())? {
+                Preparation::Ready(delivery, _) => {
+                    self.left.push(*delivery);
                     Outcome::Delivered { detail: String::new() }
                 }
                 Preparation::Suppressed(reason) => Outcome::Suppressed { reason },
+                Preparation::Ended => return Err(format!("{id} has ended before it left")),
             };
-            tries.push(TriedDelivery { id: delivery.id, outcome });
+            tries.push(TriedDelivery { id, outcome });
         }
         if let Some(Stepped::Recorded(commit, _)) = self.lane.record_outcomes(&self.tenant.clone(), self.now, tries) {
-            self.commits.push(commit);
+            self.commits.push(Arc::clone(&commit));
+            self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -182,9 +185,9 @@ impl Stage {
         let id = CustomerId::new(Timestamp::default(), number(name), LANE);
         let without = |word| line.is_some_and(|line| line.has(word));
         let profile = Profile {
-            external_ref: name.to_owned(),
+            external_ref: name.into(),
             kind: Kind::Business,
-            name: format!("Customer {name}"),
+            name: format!("Customer {name}").into(),
             email: (!without("no-email")).then(|| EmailAddress::parse(&format!("{name}@example.org")).unwrap()),
             phone: (!without("no-phone")).then(|| PhoneNumber::parse("+33612345678", None).unwrap()),
             language: Language::Fr,
@@ -195,7 +198,7 @@ impl Stage {
         self.customers.insert(name.to_owned(), id);
         self.ask(Tell::Customer(
             id,
-            customer::Command::Register { id, profile, gives: customer::Gives::ALL, virtual_iban },
+            customer::Command::Register { id, profile: Arc::new(profile), gives: customer::Gives::ALL, virtual_iban },
         ))?;
         Ok(id)
     }
@@ -219,15 +222,15 @@ impl Stage {
         let terms = Terms {
             id,
             customer,
-            external_ref: name.clone(),
+            external_ref: name.as_str().into(),
             amount,
             issued_on: today.min(due_on),
             created_at: self.now,
             due_on,
-            description: String::new(),
+            description: "".into(),
             short_reference,
             creditor_reference: CreditorReference::of(&short_reference.compact()).unwrap(),
-            scenario: Some("standard".to_owned()),
+            scenario: Some("standard".into()),
         };
         self.requests.insert(name, id);
         self.ask(Tell::PaymentRequest(id, payment_request::Command::Issue { terms, dated: true }))
@@ -264,14 +267,13 @@ impl Stage {
             remittance: RemittanceInformation::default(),
         };
         self.transfers.insert(name, id);
-        self.ask(Tell::Transfer(id, transfer::Command::Receive { details, evidence }))
+        self.ask(Tell::Transfer(id, transfer::Command::Receive { details: Arc::new(details), evidence }))
     }
 
-    fn owner(&self, request: PaymentRequestId) -> Result<CustomerId, String> {
-        match self.entity(EntityId::PaymentRequest(request))? {
-            Entity::PaymentRequest(state) => Ok(state.terms.ok_or("not issued")?.customer),
-            _ => Err("not a request".to_owned()),
-        }
+    fn owner(&mut self, request: PaymentRequestId) -> Result<CustomerId, String> {
+        let entity = self.entity(EntityId::PaymentRequest(request))?;
+        let state = entity.as_payment_request().ok_or("not a request")?;
+        Ok(state.terms.as_ref().ok_or("not issued")?.customer)
     }
 
     fn attempt(&mut self, line: &Line) -> Result<(), String> {
@@ -279,7 +281,7 @@ impl Stage {
         let attempt = AttemptId::new(Timestamp::default(), number(line.word(1)?), LANE);
         let result = match line.word(2)? {
             "succeeded" => AttemptResult::Succeeded,
-            code => AttemptResult::Failed { reason_code: code.to_owned() },
+            code => AttemptResult::Failed { reason_code: code.into() },
         };
         let report = AttemptReport { attempt, amount: money(line.word(3)?)?, result };
         self.ask(Tell::PaymentRequest(id, payment_request::Command::ReportAttempt(report)))
@@ -287,10 +289,10 @@ impl Stage {
 
     fn card(&mut self, line: &Line) -> Result<(), String> {
         let id = self.customer(line.word(0)?, None)?;
-        let last4 = line.word(1)?.to_owned();
+        let last4 = line.word(1)?;
         let expires = line.after("expires").ok_or("card needs expires and a month")?;
         let expires_on = Date::parse(&format!("{expires}-01")).map_err(|error| error.to_string())?.month_end();
-        let (token, backs_recurring) = (format!("tok_{last4}"), line.has("recurring"));
+        let (token, last4, backs_recurring) = (format!("tok_{last4}").into(), last4.into(), line.has("recurring"));
         self.ask(Tell::Customer(
             id,
             customer::Command::AddPaymentMethod { token, last4, expires_on, backs_recurring },
@@ -306,7 +308,7 @@ impl Stage {
         if !running {
             self.now = target;
         }
-        while let Some(timer) = self.timers.first().filter(|timer| timer.due <= target).cloned() {
+        while let Some(timer) = self.timers.first().filter(|timer| timer.due <= target).copied() {
             self.timers.remove(&timer);
             self.now = self.now.max(timer.due);
             self.fire(timer)?;
@@ -338,7 +340,9 @@ impl Stage {
 
     fn checkpoint(&mut self) -> Result<(), String> {
         if let Some(checkpoint) = self.lane.begin_checkpoint() {
-            self.memory.write(&[checkpoint], 0).map_err(|error| error.to_string())?;
+            let position = self.commits.len() as u64;
+            let round = Round { checkpoints: &[checkpoint], position, fired_before: &[], remembered: None };
+            self.memory.write(&round).map_err(|error| error.to_string())?;
             self.lane.end_checkpoint();
         }
         Ok(())
@@ -349,7 +353,7 @@ impl Stage {
         self.lane = self.rebuilt()?;
         self.timers.clear();
         for commit in &self.commits {
-            self.timers.extend(commit.timers.iter().cloned());
+            self.timers.extend(&commit.timers);
             if let Some(fired) = &commit.fired {
                 self.timers.remove(fired);
             }
@@ -359,13 +363,13 @@ impl Stage {
 
     fn rebuilt(&self) -> Result<Lane, String> {
         let mut lane = Lane::new(LANE, 0, Arc::new(Memory::default()));
-        for commit in &self.commits {
-            lane.fold(commit).map_err(|error| error.to_string())?;
+        for (commit, position) in self.commits.iter().zip(1..) {
+            lane.fold(commit, position).map_err(|error| error.to_string())?;
         }
         Ok(lane)
     }
 
-    fn entity(&self, id: EntityId) -> Result<Entity, String> {
+    fn entity(&mut self, id: EntityId) -> Result<Arc<Entity>, String> {
         Ok(self.lane.activate(id).map_err(|error| error.to_string())?.1)
     }
 }

@@ -14,9 +14,9 @@ use quittance_actors::customer::{Command as Customer, Gives, Kind, Profile};
 use quittance_actors::delivery::{Delivery, Verdict};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
-use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command as Request, Terms};
+use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command as Ask, Terms};
 use quittance_actors::ports::{BoxFuture, Clock as _, Dispatch, Prepared};
-use quittance_actors::runtime::{Priority, SubmitError};
+use quittance_actors::runtime::{Priority, Request};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, EmailAddress, Language, Money,
     PaymentRequestId, ReferenceKey, ShortReference, TenantId, Timestamp,
@@ -73,14 +73,14 @@ channel = "email"
 template = "transfer_received"
 "#;
 
-pub(super) fn run(events: u64, in_flight: usize) -> anyhow::Result<u8> {
+pub(super) fn run(events: u64, in_flight: usize, batch: usize) -> anyhow::Result<u8> {
     let folder = std::env::temp_dir().join(format!("quittance-bench-{}", digest::hex(&clock::random_bytes::<6>())));
-    let outcome = actix_web::rt::System::new().block_on(measure(&folder, events, in_flight));
+    let outcome = actix_web::rt::System::new().block_on(measure(&folder, events, in_flight, batch));
     let _ = std::fs::remove_dir_all(&folder); // What cannot be removed is in the temporary folder.
     outcome.map(|()| 0)
 }
 
-async fn measure(folder: &std::path::Path, events: u64, in_flight: usize) -> anyhow::Result<()> {
+async fn measure(folder: &std::path::Path, events: u64, in_flight: usize, batch: usize) -> anyhow::Result<()> {
     let mut files = samples::fresh(|text| text.replace("status_export", "# status_export"))?.files;
     for (path, text) in &mut files {
         if path == "rules.toml" {
@@ -96,7 +96,7 @@ async fn measure(folder: &std::path::Path, events: u64, in_flight: usize) -> any
     let tenant = TenantId::parse("maison-dupre")?;
     let world = World::new(&service, &tenant, events);
     let (cpu_before, wall) = (cpu_us(), Instant::now());
-    let mut waits_us = world.drive(&service, &tenant, in_flight).await?;
+    let mut waits_us = world.drive(&service, &tenant, in_flight, batch).await?;
     let (seconds, cpu) = (wall.elapsed().as_secs_f64(), cpu_us() - cpu_before);
     let statistics = service.writer.statistics();
     let (records, bytes) = (statistics.records.load(Ordering::Relaxed), statistics.bytes.load(Ordering::Relaxed));
@@ -108,7 +108,7 @@ async fn measure(folder: &std::path::Path, events: u64, in_flight: usize) -> any
     let rate = per_second(count, seconds);
     let bare_rate = per_second(usize::try_from(records).unwrap_or(usize::MAX), bound);
     println!(
-        "W1 ingest: {count} commands, {} customers, {} requests, {in_flight} under way",
+        "W1 ingest: {count} commands, {} customers, {} requests, {in_flight} under way in batches of {batch}",
         world.customers, world.requests
     );
     println!("  events/s        {rate:>12.0}");
@@ -163,29 +163,32 @@ impl World {
         if number < self.customers {
             let id = self.customer(number);
             let profile = Profile {
-                external_ref: format!("C{number}"),
+                external_ref: format!("C{number}").into(),
                 kind: Kind::Business,
-                name: format!("Customer {number}"),
+                name: format!("Customer {number}").into(),
                 email: Some(EmailAddress::parse(&format!("c{number}@example.org"))?),
                 phone: None,
                 language: Language::Fr,
             };
-            return Ok(Tell::Customer(id, Customer::Register { id, profile, gives: Gives::ALL, virtual_iban: None }));
+            return Ok(Tell::Customer(
+                id,
+                Customer::Register { id, profile: Arc::new(profile), gives: Gives::ALL, virtual_iban: None },
+            ));
         }
         let number = number - self.customers;
         let day = self.start.date_in(&quittance_actors::values::Zone::utc());
         if number < self.requests {
-            let issue = Request::Issue { terms: self.terms(number, day)?, dated: true };
+            let issue = Ask::Issue { terms: self.terms(number, day)?, dated: true };
             return Ok(Tell::PaymentRequest(self.request(number), issue));
         }
         let number = number - self.requests;
         let id = self.request(number % self.requests);
         // Every second one fires the first rule, whose notification is delivered and recorded.
-        let reason_code = if number.is_multiple_of(2) { "AM04" } else { "MS03" }.to_owned();
+        let reason_code = if number.is_multiple_of(2) { "AM04" } else { "MS03" }.into();
         let amount = Money::from_minor(1_000, Currency::EUR);
         let attempt = AttemptId::new(self.start, number, id.partition());
         let report = AttemptReport { attempt, amount, result: AttemptResult::Failed { reason_code } };
-        Ok(Tell::PaymentRequest(id, Request::ReportAttempt(report)))
+        Ok(Tell::PaymentRequest(id, Ask::ReportAttempt(report)))
     }
 
     fn terms(&self, number: u64, day: Date) -> anyhow::Result<Terms> {
@@ -193,42 +196,62 @@ impl World {
         Ok(Terms {
             id: self.request(number),
             customer: self.customer(number % self.customers),
-            external_ref: format!("F{number}"),
+            external_ref: format!("F{number}").into(),
             amount: Money::from_minor(100_000, Currency::EUR),
             issued_on: day,
             created_at: self.start,
             due_on: day.plus_days(30),
-            description: String::new(),
+            description: Default::default(),
             short_reference,
             creditor_reference: CreditorReference::of(&short_reference.compact())?,
-            scenario: Some("standard".to_owned()),
+            scenario: Some("standard".into()),
         })
     }
 
-    /// Submits everything; gives the wait of each command in microseconds.
-    async fn drive(&self, service: &Arc<Service>, tenant: &TenantId, in_flight: usize) -> anyhow::Result<Vec<u64>> {
-        let places = Arc::new(Semaphore::new(in_flight));
-        let all = u32::try_from(in_flight).unwrap_or(u32::MAX);
+    /// Submits everything in batches; gives the wait of each command in microseconds.
+    async fn drive(
+        &self, service: &Arc<Service>, tenant: &TenantId, in_flight: usize, batch: usize,
+    ) -> anyhow::Result<Vec<u64>> {
+        let batches = (in_flight / batch).max(1);
+        let places = Arc::new(Semaphore::new(batches));
+        let all = u32::try_from(batches).unwrap_or(u32::MAX);
         let waits = Arc::new(parking_lot::Mutex::new(Vec::new()));
-        for number in 0..self.events {
+        let mut number = 0;
+        while number < self.events {
             // Requests need their customers, attempts their requests.
-            if number == self.customers || number == self.customers + self.requests {
-                drop(places.acquire_many(all).await?);
-            }
+            let phase = [self.customers, self.customers + self.requests, self.events];
+            let end = phase.into_iter().find(|end| number < *end).unwrap_or(self.events);
+            let upto = (number + u64::try_from(batch)?).min(end);
             let place = Arc::clone(&places).acquire_owned().await?;
-            let tell = self.command(number)?;
-            let command = CommandId::new(self.start, number, 0);
+            let request = |number: u64| -> anyhow::Result<Request> {
+                let command_id = CommandId::new(self.start, number, 0);
+                Ok(Request {
+                    tell: self.command(number)?,
+                    command_id,
+                    fingerprint: number,
+                    origin: Origin::Api,
+                    fired: None,
+                })
+            };
+            let requests = (number..upto).map(request).collect::<anyhow::Result<Vec<_>>>()?;
+            number = upto;
             let (service, tenant, waits) = (Arc::clone(service), tenant.clone(), Arc::clone(&waits));
             actix::spawn(async move {
                 let _place = place;
                 let asked = Instant::now();
-                let sent = service.router.submit(&tenant, tell, command, number, Origin::Api, Priority::Patient);
-                match sent.await {
-                    Ok(_) => waits.lock().push(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX)),
-                    Err(SubmitError::Stopping) => {}
+                match service.router.submit_all(&tenant, requests, Priority::Patient).await {
+                    Ok(answers) => {
+                        let waited = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+                        let refused = answers.iter().find_map(|answer| answer.as_ref().err());
+                        refused.into_iter().for_each(|error| eprintln!("not recorded: {error}"));
+                        waits.lock().extend(std::iter::repeat_n(waited, answers.len()));
+                    }
                     Err(error) => eprintln!("not recorded: {error}"),
                 }
             });
+            if number == end {
+                drop(places.acquire_many(all).await?);
+            }
         }
         drop(places.acquire_many(all).await?);
         let waits = std::mem::take(&mut *waits.lock());

@@ -168,9 +168,12 @@ pub(super) async fn narrate(app: Arc<App>, tenant: TenantId, started: Instant) {
     let mut events = app.service.live.subscribe();
     loop {
         match events.recv().await {
-            Ok(event) if event.tenant == tenant => {
-                if let Some(line) = line(&event) {
-                    println!("{:>7.1} s  {line}", started.elapsed().as_secs_f64());
+            Ok(record) if record.tenant == tenant => {
+                for place in 0..record.published.len() {
+                    let told = app.service.router.tell(Arc::clone(&record), place).await;
+                    if let Some(line) = told.ok().flatten().as_ref().and_then(line) {
+                        println!("{:>7.1} s  {line}", started.elapsed().as_secs_f64());
+                    }
                 }
             }
             Ok(_) | Err(RecvError::Lagged(_)) => {}

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use quittance_actors::delivery::{Channel, Delivery, Recipient};
 use quittance_actors::machine::Purpose;
-use quittance_actors::partition::Entity;
 use quittance_actors::payment_request::Status;
 use quittance_actors::transfer::{self};
 use quittance_actors::values::{Currency, EntityId, Money};
@@ -27,9 +26,8 @@ impl Stage {
                 None => Err("it was not refused".to_owned()),
             },
             "credit" => {
-                let Entity::Customer(state) = self.entity(EntityId::Customer(self.customers[line.word(1)?]))? else {
-                    return Err("not a customer".to_owned());
-                };
+                let entity = self.entity(EntityId::Customer(self.customers[line.word(1)?]))?;
+                let state = entity.as_customer().ok_or("not a customer")?;
                 let held = state.credit.get(&Currency::EUR).copied().unwrap_or(0);
                 same("credit", held, money(line.word(2)?)?.minor())
             }
@@ -41,11 +39,12 @@ impl Stage {
     }
 
     /// Reminder timers that would still do something.
-    fn live_timers(&self) -> Result<usize, String> {
+    fn live_timers(&mut self) -> Result<usize, String> {
         let mut live = 0;
-        for timer in &self.timers {
+        for timer in self.timers.clone() {
             if let (EntityId::PaymentRequest(_), Purpose::Reminder) = (timer.entity, timer.purpose)
-                && let Entity::PaymentRequest(state) = self.entity(timer.entity)?
+                && let entity = self.entity(timer.entity)?
+                && let Some(state) = entity.as_payment_request()
                 && state.reminders.next.is_some()
                 && state.reminders.generation == timer.generation
             {
@@ -66,13 +65,13 @@ impl Stage {
             };
             let to = match &delivery.recipient {
                 Recipient::Customer(id) => {
-                    self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone())
+                    self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.as_str())
                 }
-                Recipient::List(name) | Recipient::Endpoint(name) | Recipient::Feed(name) => Some(name.clone()),
+                Recipient::List(name) | Recipient::Endpoint(name) | Recipient::Feed(name) => Some(name.as_str()),
                 Recipient::StatusExport => None,
             };
             let said = delivery.template.as_deref().unwrap_or(delivery.event.event.name());
-            channel == kind && to.as_deref() == Some(whom) && said == what
+            channel == kind && to == Some(whom) && said == what
         });
         match found {
             Some(at) => {
@@ -86,11 +85,10 @@ impl Stage {
         }
     }
 
-    fn expect_request(&self, line: &Line) -> Result<(), String> {
+    fn expect_request(&mut self, line: &Line) -> Result<(), String> {
         let name = line.word(0)?;
-        let Entity::PaymentRequest(state) = self.entity(EntityId::PaymentRequest(self.request(name)?))? else {
-            return Err("not a request".to_owned());
-        };
+        let entity = self.entity(EntityId::PaymentRequest(self.request(name)?))?;
+        let state = entity.as_payment_request().ok_or("not a request")?;
         let status = match state.status {
             Status::Open if state.overdue => "overdue",
             Status::Open => "open",
@@ -106,11 +104,10 @@ impl Stage {
         }
     }
 
-    fn expect_transfer(&self, line: &Line) -> Result<(), String> {
+    fn expect_transfer(&mut self, line: &Line) -> Result<(), String> {
         let name = line.word(0)?;
-        let Entity::Transfer(state) = self.entity(EntityId::Transfer(self.transfers[name]))? else {
-            return Err("not a transfer".to_owned());
-        };
+        let entity = self.entity(EntityId::Transfer(self.transfers[name]))?;
+        let state = entity.as_transfer().ok_or("not a transfer")?;
         let said = match state.status {
             transfer::Status::Matched => "matched",
             transfer::Status::NeedsDecision => "task",
@@ -132,7 +129,7 @@ impl Stage {
         if let Some(delivery) = self.left.first() {
             return Err(format!("at the end: {} was not expected", describe(delivery)));
         }
-        let again = self.rebuilt()?;
+        let mut again = self.rebuilt()?;
         let ids: BTreeSet<EntityId> =
             self.commits.iter().flat_map(|commit| commit.changes.iter().map(|change| change.entity)).collect();
         for id in ids {

@@ -10,12 +10,12 @@ pub(super) fn policies() -> Policies {
     let calendar = Calendar::new("TARGET", 1, vec![6, 7], vec![], vec![], vec![]).unwrap();
     let mut policies = Policies::quiet(Zone::parse("Europe/Paris").unwrap(), calendar);
     let step = |name: &str, anchor, offset_days, channels: &[Channel], template: &str| Step {
-        name: name.to_owned(),
+        name: name.into(),
         anchor,
         offset_days,
         at: (9, 30),
         channels: channels.to_vec(),
-        template: template.to_owned(),
+        template: template.into(),
     };
     let steps = vec![
         step("request", Anchor::Created, 0, &[Channel::Email], "payment_request"),
@@ -34,23 +34,15 @@ pub(super) fn policies() -> Policies {
             Condition::Always(true),
             mail_to("accounting", "refund_initiated"),
         ),
-        Rule {
-            name: "settled".to_owned(),
-            on: vec![EventType::PaymentRequestSettled],
-            when: Condition::Always(true),
-            then: vec![
-                Action::Tell {
-                    channel: Channel::Hook,
-                    template: None,
-                    recipient: Recipient::Endpoint("erp".to_owned()),
-                },
-                Action::Tell {
-                    channel: Channel::File,
-                    template: None,
-                    recipient: Recipient::Feed("erp_out".to_owned()),
-                },
+        Rule::new(
+            "settled",
+            vec![EventType::PaymentRequestSettled],
+            Condition::Always(true),
+            vec![
+                Action::Tell { channel: Channel::Hook, template: None, recipient: Recipient::Endpoint("erp".into()) },
+                Action::Tell { channel: Channel::File, template: None, recipient: Recipient::Feed("erp_out".into()) },
             ],
-        },
+        ),
         rule(
             "card",
             EventType::PaymentMethodExpiring,
@@ -58,7 +50,7 @@ pub(super) fn policies() -> Policies {
                 Condition::Compare(Field::MethodBacksRecurring, Operator::Equal, Value::Truth(true)),
                 Condition::Compare(Field::MethodDaysToExpiry, Operator::LessOrEqual, Value::Number(30)),
             ]),
-            Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".to_owned() },
+            Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".into() },
         ),
     ])
     .unwrap();
@@ -66,10 +58,10 @@ pub(super) fn policies() -> Policies {
 }
 
 fn rule(name: &str, on: EventType, when: Condition, then: Action) -> Rule {
-    Rule { name: name.to_owned(), on: vec![on], when, then: vec![then] }
+    Rule::new(name, vec![on], when, vec![then])
 }
 
 fn mail_to(list: &str, template: &str) -> Action {
-    let recipient = Recipient::List(list.to_owned());
-    Action::Tell { channel: Channel::Email, template: Some(template.to_owned()), recipient }
+    let recipient = Recipient::List(list.into());
+    Action::Tell { channel: Channel::Email, template: Some(template.into()), recipient }
 }

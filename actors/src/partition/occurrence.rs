@@ -1,0 +1,357 @@
+//! A public event as a record holds it: what is published of which change, and the figures of
+//! that moment. Everything else is in the change itself and in what never changes.
+
+use serde::{Deserialize, Serialize};
+
+use super::entity::{Entity, Event};
+use crate::customer::{self, Customer, PaymentMethod};
+use crate::machine::Context;
+use crate::payment_request::{self, PaymentRequest, Source};
+use crate::rules::{EventType, Fact, Facts, Field, Value};
+use crate::transfer::{self, Transfer};
+use crate::values::{CustomerId, EntityId, Money, PaymentRequestId};
+
+/// A public event of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// What happened.
+    pub event: EventType,
+    /// The place of the change it tells of.
+    pub change: u16,
+    /// The customer concerned.
+    pub customer: Option<CustomerId>,
+    /// The request concerned.
+    pub request: Option<PaymentRequestId>,
+    /// How things stood right after it.
+    pub standing: Standing,
+}
+
+/// The facts of an occurrence that its change does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Every fact, as records of version 1 list them.
+    Listed(Vec<(Field, Value)>),
+    /// The figures of that moment.
+    Figures {
+        /// How many requests the customer had open.
+        open_count: Option<u32>,
+        /// The request's figures.
+        request: Option<RequestFigures>,
+        /// The transfer's figures.
+        transfer: Option<TransferFigures>,
+        /// The card concerned, when the change names its slot only.
+        method: Option<PaymentMethod>,
+    },
+}
+
+/// The figures of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFigures {
+    /// The amount requested.
+    pub amount: Money,
+    /// What had been paid, in minor units.
+    pub paid_minor: i64,
+    /// Where it stood.
+    pub status: payment_request::Status,
+    /// Days past the deadline, negative before it.
+    pub days_overdue: i32,
+}
+
+/// The figures of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferFigures {
+    /// What was neither allocated nor credited, in minor units.
+    pub unallocated_minor: i64,
+    /// Where it stood.
+    pub status: transfer::Status,
+    /// Whether the payer was known.
+    pub identified: bool,
+}
+
+/// What is published of a change, if anything: the type, the customer and the request concerned.
+pub(super) fn published_of(
+    id: EntityId, state: &Entity, event: &Event,
+) -> Option<(EventType, Option<CustomerId>, Option<PaymentRequestId>)> {
+    match (id, state, event) {
+        (EntityId::Customer(id), _, Event::Customer(event)) => {
+            let (event, request) = of_customer(event)?;
+            Some((event, Some(id), request))
+        }
+        (_, Entity::PaymentRequest(state), Event::PaymentRequest(event)) => {
+            let terms = state.terms.as_ref()?;
+            Some((of_request(event)?, Some(terms.customer), Some(terms.id)))
+        }
+        (_, Entity::Transfer(state), Event::Transfer(event)) => {
+            let (event, request) = of_transfer(event);
+            Some((event, state.customer, request))
+        }
+        _ => None,
+    }
+}
+
+fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequestId>)> {
+    use customer::Event as E;
+    match event {
+        E::Registered { .. } => Some((EventType::CustomerCreated, None)),
+        E::ProfileChanged { .. } => Some((EventType::CustomerUpdated, None)),
+        E::VirtualIbanAssigned { .. } => Some((EventType::VirtualIbanAssigned, None)),
+        E::PaymentMethodAdded { .. } => Some((EventType::PaymentMethodAdded, None)),
+        E::PaymentMethodExpiring { .. } => Some((EventType::PaymentMethodExpiring, None)),
+        E::CreditAdded { .. } => Some((EventType::CustomerCreditChanged, None)),
+        E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
+        E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
+        E::RequestOpened { .. }
+        | E::OutstandingChanged { .. }
+        | E::RequestClosed { .. }
+        | E::TransferPlaced { .. } => None,
+    }
+}
+
+fn of_request(event: &payment_request::Event) -> Option<EventType> {
+    use payment_request::Event as E;
+    match event {
+        E::Issued { .. } => Some(EventType::PaymentRequestIssued),
+        E::ReminderPlanned { .. } => Some(EventType::ReminderPlanned),
+        E::ReminderReached { .. } => None,
+        E::ReminderSkipped { .. } => Some(EventType::ReminderSuppressed),
+        E::RemindersStopped { .. } => Some(EventType::ReminderStopped),
+        E::AmountAllocated { outstanding, .. } if outstanding.is_positive() => {
+            Some(EventType::PaymentRequestPartiallyPaid)
+        }
+        E::AmountAllocated { .. } => Some(EventType::PaymentRequestPaid),
+        E::Settled { .. } => Some(EventType::PaymentRequestSettled),
+        E::BecameOverdue { .. } => Some(EventType::PaymentRequestOverdue),
+        E::AttemptSucceeded { .. } => Some(EventType::AttemptSucceeded),
+        E::AttemptFailed { .. } => Some(EventType::AttemptFailed),
+        E::RefundInitiated { .. } => Some(EventType::RefundInitiated),
+        E::Cancelled { .. } => Some(EventType::PaymentRequestCancelled),
+    }
+}
+
+fn of_transfer(event: &transfer::Event) -> (EventType, Option<PaymentRequestId>) {
+    use transfer::Event as E;
+    match event {
+        E::Received { .. } => (EventType::TransferReceived, None),
+        E::Matched { allocations, .. } => match allocations.as_slice() {
+            [(request, _)] => (EventType::TransferMatched, Some(*request)),
+            _ => (EventType::TransferMatched, None),
+        },
+        E::TaskOpened { .. } => (EventType::TaskOpened, None),
+    }
+}
+
+/// The states that the facts of an occurrence are read from.
+#[derive(Clone, Copy, Default)]
+pub(super) struct About<'a> {
+    pub customer: Option<(CustomerId, &'a Customer)>,
+    pub request: Option<&'a PaymentRequest>,
+    pub transfer: Option<&'a Transfer>,
+}
+
+impl About<'_> {
+    /// The figures of this moment.
+    pub fn figures(&self, event: &Event, context: &Context<'_>) -> Standing {
+        let open = |customer: &Customer| u32::try_from(customer.open_requests.len()).unwrap_or(u32::MAX);
+        let request = self.request.and_then(|state| {
+            let terms = state.terms.as_ref()?;
+            let today = context.now.date_in(&context.policies.zone);
+            Some(RequestFigures {
+                amount: terms.amount,
+                paid_minor: state.paid_minor(),
+                status: state.status,
+                days_overdue: today.days_since(terms.due_on),
+            })
+        });
+        let transfer = self.transfer.map(|state| TransferFigures {
+            unallocated_minor: state.unallocated().map_or(0, Money::minor),
+            status: state.status,
+            identified: state.customer.is_some(),
+        });
+        let method = match event {
+            Event::Customer(customer::Event::PaymentMethodExpiring { slot, .. }) => {
+                self.customer.and_then(|(_, state)| state.payment_methods.get(slot)).cloned()
+            }
+            _ => None,
+        };
+        Standing::Figures { open_count: self.customer.map(|(_, state)| open(state)), request, transfer, method }
+    }
+}
+
+/// An occurrence with everything its facts are read from.
+pub(super) struct View<'a> {
+    pub event: &'a Event,
+    pub standing: &'a Standing,
+    pub about: About<'a>,
+}
+
+impl Facts for View<'_> {
+    fn fact(&self, field: Field) -> Option<Fact<'_>> {
+        match self.standing {
+            Standing::Listed(facts) => {
+                facts.iter().find(|(known, _)| *known == field).map(|(_, value)| Fact::from(value))
+            }
+            Standing::Figures { open_count, request, transfer, method } => self
+                .of_customer(field, *open_count)
+                .or_else(|| self.of_request(field, request.as_ref()))
+                .or_else(|| self.of_transfer(field, transfer.as_ref()))
+                .or_else(|| of_method(field, method.as_ref()))
+                .or_else(|| of_event(field, self.event)),
+        }
+    }
+}
+
+impl View<'_> {
+    /// Every fact that is known, in the order of the catalogue.
+    pub fn facts(&self) -> Vec<(Field, Value)> {
+        if let Standing::Listed(facts) = self.standing {
+            return facts.clone();
+        }
+        let known = |field: &Field| Some((*field, self.fact(*field)?.into_value()));
+        Field::ALL.iter().filter_map(known).collect()
+    }
+
+    /// Facts of the customer concerned: never a name or an address.
+    fn of_customer(&self, field: Field, open_count: Option<u32>) -> Option<Fact<'_>> {
+        let (id, state) = self.about.customer?;
+        let profile = state.profile.as_ref();
+        match field {
+            Field::CustomerId => Some(Fact::printed(id)),
+            Field::CustomerOpenCount => open_count.map(|count| Fact::Number(i64::from(count))),
+            Field::CustomerExternalRef => profile.map(|profile| Fact::text(&profile.external_ref)),
+            Field::CustomerLanguage => profile.map(|profile| Fact::text(profile.language.code())),
+            Field::CustomerKind => profile.map(|profile| match profile.kind {
+                customer::Kind::Consumer => Fact::text("consumer"),
+                customer::Kind::Business => Fact::text("business"),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Facts of the request concerned.
+    fn of_request(&self, field: Field, figures: Option<&RequestFigures>) -> Option<Fact<'_>> {
+        use payment_request::Status;
+        let figures = figures?;
+        let money = |minor| Fact::Money(Money::from_minor(minor, figures.amount.currency()));
+        match field {
+            Field::RequestAmount => return Some(Fact::Money(figures.amount)),
+            Field::RequestPaid => return Some(money(figures.paid_minor)),
+            Field::RequestOutstanding => {
+                return Some(match figures.status {
+                    Status::Cancelled => money(0),
+                    Status::Open | Status::Settled => {
+                        money(figures.amount.minor().saturating_sub(figures.paid_minor))
+                    }
+                });
+            }
+            Field::RequestStatus => {
+                return Some(Fact::text(match figures.status {
+                    Status::Open => "open",
+                    Status::Settled => "settled",
+                    Status::Cancelled => "cancelled",
+                }));
+            }
+            Field::RequestDaysOverdue => return Some(Fact::Number(i64::from(figures.days_overdue))),
+            _ => {}
+        }
+        let state = self.about.request?;
+        let terms = state.terms.as_ref()?;
+        match field {
+            Field::RequestId => Some(Fact::printed(terms.id)),
+            Field::RequestExternalRef => Some(Fact::text(&terms.external_ref)),
+            Field::RequestIssuedOn => Some(Fact::Date(terms.issued_on)),
+            Field::RequestDueOn => Some(Fact::Date(terms.due_on)),
+            Field::RequestDescription => Some(Fact::text(&terms.description)),
+            Field::RequestShortReference => Some(Fact::printed(terms.short_reference)),
+            Field::RequestCreditorReference => Some(Fact::printed(terms.creditor_reference.printed())),
+            Field::RequestSettledAt if figures.status == Status::Settled => state.settled_at.map(Fact::Instant),
+            _ => None,
+        }
+    }
+
+    fn of_transfer(&self, field: Field, figures: Option<&TransferFigures>) -> Option<Fact<'_>> {
+        use transfer::Status;
+        let figures = figures?;
+        let details = self.about.transfer?.details.as_ref()?;
+        match field {
+            Field::TransferId => Some(Fact::printed(details.id)),
+            Field::TransferAmount => Some(Fact::Money(details.amount)),
+            Field::TransferUnallocated => {
+                Some(Fact::Money(Money::from_minor(figures.unallocated_minor, details.amount.currency())))
+            }
+            Field::TransferBookedOn => Some(Fact::Date(details.booked_on)),
+            Field::TransferIdentified => Some(Fact::Truth(figures.identified)),
+            Field::TransferStatus => Some(Fact::text(match figures.status {
+                Status::Received => "received",
+                Status::Matched => "matched",
+                Status::NeedsDecision => "needs_decision",
+            })),
+            _ => None,
+        }
+    }
+}
+
+fn of_method(field: Field, method: Option<&PaymentMethod>) -> Option<Fact<'_>> {
+    let method = method?;
+    match field {
+        Field::MethodLast4 => Some(Fact::text(&method.last4)),
+        Field::MethodExpiresOn => Some(Fact::Date(method.expires_on)),
+        Field::MethodBacksRecurring => Some(Fact::Truth(method.backs_recurring)),
+        _ => None,
+    }
+}
+
+/// What the change itself tells.
+fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
+    use customer::Event as C;
+    use payment_request::Event as P;
+    use transfer::Event as T;
+    match event {
+        Event::Customer(event) => match (event, field) {
+            (C::PaymentMethodAdded { method, .. }, field) => of_method(field, Some(method)),
+            (C::PaymentMethodExpiring { days_to_expiry, .. }, Field::MethodDaysToExpiry) => {
+                Some(Fact::Number(i64::from(*days_to_expiry)))
+            }
+            (C::CreditAdded { amount }, Field::TransferCredit) => Some(Fact::Money(*amount)),
+            (C::ReminderSent { step, .. } | C::ReminderSuppressed { step, .. }, Field::ReminderStep) => {
+                Some(Fact::text(step))
+            }
+            (C::ReminderSent { channel, .. }, Field::ReminderChannel) => Some(Fact::text(channel.name())),
+            (C::ReminderSuppressed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
+            _ => None,
+        },
+        Event::PaymentRequest(event) => match (event, field) {
+            (P::ReminderPlanned { due, .. }, Field::Reason) => Some(Fact::printed(due)),
+            (P::ReminderSkipped { name, .. }, Field::ReminderStep) => Some(Fact::text(name)),
+            (
+                P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
+                Field::Reason,
+            ) => Some(Fact::text(reason)),
+            (P::AmountAllocated { amount, .. }, Field::AllocationAmount) => Some(Fact::Money(*amount)),
+            (P::AmountAllocated { source, .. }, Field::AllocationSource) => Some(Fact::text(match source {
+                Source::Transfer(_) => "transfer",
+                Source::Attempt(_) => "attempt",
+            })),
+            (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {
+                Some(Fact::printed(attempt))
+            }
+            (P::AttemptSucceeded { amount, .. } | P::AttemptFailed { amount, .. }, Field::AttemptAmount) => {
+                Some(Fact::Money(*amount))
+            }
+            (P::AttemptFailed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
+            (P::AttemptFailed { failures, .. }, Field::AttemptFailures) => Some(Fact::Number(i64::from(*failures))),
+            (P::RefundInitiated { amount, .. }, Field::RefundAmount) => Some(Fact::Money(*amount)),
+            (P::RefundInitiated { key, .. }, Field::RefundKey) => Some(Fact::text(key)),
+            _ => None,
+        },
+        Event::Transfer(event) => match (event, field) {
+            (T::Received { details, .. }, Field::TransferAmount) => Some(Fact::Money(details.amount)),
+            (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),
+            (T::Matched { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
+            (T::Matched { explanation, .. }, Field::TransferExplanation) => Some(Fact::text(explanation)),
+            (T::TaskOpened { doubt, .. }, Field::TransferExplanation | Field::Reason) => {
+                Some(Fact::text(doubt.text()))
+            }
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,144 @@
+//! The virtual actors in memory, in order of use.
+
+use std::sync::Arc;
+
+use hashlink::LinkedHashMap;
+use rustc_hash::FxBuildHasher;
+
+use super::commit::Saved;
+use super::entity::Entity;
+use super::history::History;
+use crate::limits;
+use crate::ports::{PortError, Snapshots};
+use crate::values::{EntityId, TenantId};
+
+/// A virtual actor in memory.
+pub(super) struct Resident {
+    pub tenant: TenantId,
+    pub version: u64,
+    pub entity: Arc<Entity>,
+    pub history: History,
+    /// The round of checkpoints that will store it; 0 when the store has it.
+    changed_in: u32,
+    /// Whether the store does not know it yet.
+    new: bool,
+}
+
+/// The resident set of a lane: bounded, least recently used first.
+pub(super) struct Residents {
+    snapshots: Arc<dyn Snapshots>,
+    entities: LinkedHashMap<EntityId, Resident, FxBuildHasher>,
+    /// Changed in the round that is being gathered, once each.
+    changed: Vec<EntityId>,
+    round: u32,
+    bound: usize,
+}
+
+impl Residents {
+    pub fn new(snapshots: Arc<dyn Snapshots>) -> Self {
+        let bound = limits::RESIDENTS_PER_PARTITION_MAX;
+        Self { snapshots, entities: LinkedHashMap::default(), changed: Vec::new(), round: 1, bound }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// Keeps `bound` entities at most after a checkpoint.
+    pub fn bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
+    /// Version and state; activated from its snapshot, or empty when there is none.
+    pub fn get(&mut self, id: EntityId) -> Result<(u64, Arc<Entity>), PortError> {
+        if let Some(resident) = self.entities.to_back(&id) {
+            return Ok((resident.version, Arc::clone(&resident.entity)));
+        }
+        let Some(saved) = self.snapshots.load(id)? else { return Ok((0, Arc::new(Entity::new(id)))) };
+        let found = (saved.version, Arc::clone(&saved.entity));
+        let Saved { tenant, version, entity, history } = saved;
+        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: 0, new: false });
+        Ok(found)
+    }
+
+    /// A resident as it is, without counting as use.
+    pub fn peek(&self, id: EntityId) -> Option<&Resident> {
+        self.entities.get(&id)
+    }
+
+    /// Takes over a new state. The entity was activated before, or is new.
+    pub fn put(&mut self, id: EntityId, tenant: &TenantId, version: u64, entity: Arc<Entity>) {
+        let round = self.round;
+        if let Some(resident) = self.entities.to_back(&id) {
+            if resident.changed_in != round {
+                resident.changed_in = round;
+                self.changed.push(id);
+            }
+            resident.version = version;
+            resident.entity = entity;
+            return;
+        }
+        self.changed.push(id);
+        let (tenant, history) = (tenant.clone(), History::default());
+        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: round, new: true });
+    }
+
+    /// Notes where the log tells of an entity.
+    pub fn note(&mut self, id: EntityId, position: u64) -> Result<(), PortError> {
+        if !self.entities.contains_key(&id) {
+            self.get(id)?;
+        }
+        let round = self.round;
+        if let Some(resident) = self.entities.get_mut(&id) {
+            resident.history.push(position);
+            if resident.changed_in != round {
+                resident.changed_in = round;
+                self.changed.push(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what is in memory of an entity that the store has as it is.
+    pub fn reopen(&mut self, id: EntityId) {
+        if self.entities.get(&id).is_some_and(|resident| resident.changed_in == 0) {
+            self.entities.remove(&id);
+        }
+    }
+
+    /// What the next checkpoint stores, in the order of ids. A new round begins.
+    pub fn changed(&mut self) -> Vec<(EntityId, Saved, bool)> {
+        let mut changed = std::mem::take(&mut self.changed);
+        self.round = self.round.wrapping_add(1).max(1);
+        changed.sort_unstable();
+        let saved = changed.into_iter().filter_map(|id| {
+            let resident = self.entities.get_mut(&id)?;
+            let new = std::mem::take(&mut resident.new);
+            let Resident { tenant, version, entity, history, .. } = resident;
+            let (tenant, entity, history) = (tenant.clone(), Arc::clone(entity), history.clone());
+            Some((id, Saved { tenant, version: *version, entity, history }, new))
+        });
+        saved.collect()
+    }
+
+    /// Everything handed over is in the store: it counts as clean unless it changed again, and
+    /// the least recently used of what is clean leaves memory.
+    pub fn stored(&mut self, handed_over: &[EntityId]) {
+        let round = self.round;
+        for id in handed_over {
+            if let Some(resident) = self.entities.get_mut(id)
+                && resident.changed_in != round
+            {
+                resident.changed_in = 0;
+            }
+        }
+        let excess = self.entities.len().saturating_sub(self.bound);
+        if excess > 0 {
+            let clean = self.entities.iter().filter(|(_, resident)| resident.changed_in == 0);
+            let leaving: Vec<EntityId> = clean.map(|(id, _)| *id).take(excess).collect();
+            for id in leaving {
+                self.entities.remove(&id);
+            }
+        }
+    }
+}

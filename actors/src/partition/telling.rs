@@ -1,0 +1,128 @@
+//! What a lane tells of its records: public events with their facts, and what a delivery needs.
+
+use std::sync::Arc;
+
+use super::commit::Commit;
+use super::entity::Entity;
+use super::lane::Lane;
+use super::occurrence::{About, View};
+use crate::customer::Profile;
+use crate::delivery::{Delivery, Guard, Recipient};
+use crate::payment_request::Status;
+use crate::ports::PortError;
+use crate::rules::Published;
+use crate::values::{DeliveryId, EntityId};
+
+/// Whether a delivery may leave, and with what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Preparation {
+    /// It may; with the customer concerned, if any, and the account number to pay to.
+    Ready(Box<Delivery>, Option<(Arc<Profile>, Option<String>)>),
+    /// It is not wanted any more.
+    Suppressed(String),
+    /// It has ended already.
+    Ended,
+}
+
+impl Lane {
+    /// Where the log tells of an entity: the newest `limit` positions, the oldest first.
+    pub fn history(&mut self, id: EntityId, limit: usize) -> Result<Vec<u64>, PortError> {
+        self.activate(id)?;
+        let Some(resident) = self.residents.peek(id) else { return Ok(Vec::new()) };
+        let mut positions: Vec<u64> = resident.history.positions().collect();
+        let excess = positions.len().saturating_sub(limit);
+        Ok(positions.split_off(excess))
+    }
+
+    /// The public events of a record that concern an entity.
+    pub fn events(&mut self, id: EntityId, commit: &Commit) -> Result<Vec<Published>, PortError> {
+        let mut events = Vec::new();
+        for place in 0..commit.published.len() {
+            let event = self.publish(commit, place)?;
+            events.extend(event.filter(|event| concerns(event, id)));
+        }
+        Ok(events)
+    }
+
+    /// The public event at a place of a record of this lane, with its facts.
+    pub fn publish(&mut self, commit: &Commit, place: usize) -> Result<Option<Published>, PortError> {
+        let Some(occurrence) = commit.published.get(place) else { return Ok(None) };
+        let Some(change) = commit.changes.get(usize::from(occurrence.change)) else { return Ok(None) };
+        let mut state = |id: Option<EntityId>| id.map(|id| Ok(self.activate(id)?.1)).transpose();
+        let customer: Option<Arc<Entity>> = state(occurrence.customer.map(EntityId::Customer))?;
+        let request = state(occurrence.request.map(EntityId::PaymentRequest))?;
+        let transfer = state(Some(change.entity).filter(|id| matches!(id, EntityId::Transfer(_))))?;
+        let about = About {
+            customer: occurrence.customer.zip(customer.as_ref().and_then(|state| state.as_customer())),
+            request: request.as_ref().and_then(|state| state.as_payment_request()),
+            transfer: transfer.as_ref().and_then(|state| state.as_transfer()),
+        };
+        let view = View { event: &change.event, standing: &occurrence.standing, about };
+        Ok(Some(Published {
+            id: commit.event_id(place),
+            tenant: commit.tenant.clone(),
+            event: occurrence.event,
+            at: commit.at,
+            entity: change.entity,
+            customer: occurrence.customer,
+            request: occurrence.request,
+            facts: view.facts(),
+        }))
+    }
+
+    /// The position of the record that a delivery needs and that is no longer in memory.
+    pub fn missing_record(&self, id: DeliveryId) -> Option<u64> {
+        self.outbox.get(&id).filter(|row| row.record.is_none()).map(|row| row.position)
+    }
+
+    /// Whether a delivery may leave now, and what it needs (INV-03). `record` is what the log
+    /// holds at its position, when [`Lane::missing_record`] asked for it.
+    pub fn prepare(&mut self, id: DeliveryId, record: Option<&Arc<Commit>>) -> Result<Preparation, PortError> {
+        let Some(row) = self.outbox.get(&id) else { return Ok(Preparation::Ended) };
+        let place = usize::from(row.place);
+        let commit = row.record.as_ref().or(record).map(Arc::clone);
+        let bug = |detail: &str| PortError { port: "journal", detail: format!("{id}: {detail}") };
+        let commit = commit.ok_or_else(|| bug("its record is not at hand"))?;
+        let outgoing = commit.deliveries.get(place).ok_or_else(|| bug("its record has no such delivery"))?;
+        if let Guard::StillOpen(request) = outgoing.guard
+            && let (_, entity) = self.activate(EntityId::PaymentRequest(request))?
+            && entity.as_payment_request().is_some_and(|state| state.status != Status::Open)
+        {
+            return Ok(Preparation::Suppressed("nothing is open any more".to_owned()));
+        }
+        let event = self.publish(&commit, usize::from(outgoing.occurrence))?;
+        let event = event.ok_or_else(|| bug("its record has no such event"))?;
+        let concerned = match &outgoing.recipient {
+            Recipient::Customer(id) => Some(*id),
+            _ => event.customer.filter(|id| id.partition() == self.partition),
+        };
+        let mut about = None;
+        if let Some(id) = concerned
+            && let (_, entity) = self.activate(EntityId::Customer(id))?
+            && let Some(state) = entity.as_customer()
+        {
+            let iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
+            about = state.profile.clone().map(|profile| (profile, iban));
+        }
+        let delivery = Delivery {
+            id,
+            tenant: commit.tenant.clone(),
+            channel: outgoing.channel,
+            template: outgoing.template.clone(),
+            recipient: outgoing.recipient.clone(),
+            guard: outgoing.guard,
+            event,
+            cause: Arc::clone(&outgoing.cause),
+        };
+        Ok(Preparation::Ready(Box::new(delivery), about))
+    }
+}
+
+fn concerns(event: &Published, id: EntityId) -> bool {
+    event.entity == id
+        || match id {
+            EntityId::Customer(id) => event.customer == Some(id),
+            EntityId::PaymentRequest(id) => event.request == Some(id),
+            EntityId::Transfer(_) => false,
+        }
+}

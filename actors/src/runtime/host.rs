@@ -1,0 +1,339 @@
+//! The actor that hosts the lanes of one core: commands in order, pipelined over the sync. It
+//! goes on with the next ones while the log writes; answers and effects wait until their records
+//! are durable.
+//!
+//! One mailbox for all lanes of a core, because a batch of commands meets most lanes with a few
+//! commands each: handed over lane by lane, a message cost as much as what it asked for.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Actor, Context, Handler, Message, MessageResult, ResponseFuture};
+use tracing::error;
+
+use super::answers::Answers;
+use super::release::Release;
+use super::{Ports, SubmitError};
+use crate::delivery::Route;
+use crate::limits;
+use crate::partition::{
+    ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Preparation, Receipt, StepError, Stepped, SystemFact,
+    Ticket, TriedDelivery,
+};
+use crate::policies::Policies;
+use crate::ports::PortError;
+use crate::rules::Published;
+use crate::values::{DeliveryId, EntityId, TenantId, Timestamp};
+
+/// Hosts the virtual actors of the lanes of one core.
+pub struct Host {
+    lanes: BTreeMap<u8, Lane>,
+    ports: Ports,
+    release: Arc<Release>,
+}
+
+impl Host {
+    /// A host of lanes, each of which goes on where it stands.
+    pub fn new(lanes: Vec<Lane>, ports: Ports, release: Arc<Release>) -> Self {
+        let lanes = lanes.into_iter().map(|lane| (lane.partition(), lane)).collect();
+        Self { lanes, ports, release }
+    }
+
+    fn lane(&mut self, partition: u8) -> Result<&mut Lane, SubmitError> {
+        self.lanes.get_mut(&partition).ok_or(SubmitError::NotOwner)
+    }
+
+    /// Decides; a panic is caught, the entity reopened, and after three the command put aside.
+    fn decide(
+        &mut self, envelope: &Envelope, fired: Option<ArmedTimer>, policies: &Policies,
+        records: &mut Vec<Arc<Commit>>,
+    ) -> Result<Receipt, SubmitError> {
+        let partition = envelope.tell.to().partition();
+        if !self.ports.ownership.owns(partition) {
+            return Err(SubmitError::NotOwner);
+        }
+        let mut last = String::new();
+        for _ in 0..limits::COMMAND_PANICS_MAX {
+            let lane = self.lane(partition)?;
+            match catch_unwind(AssertUnwindSafe(|| lane.step_fired(envelope, policies, fired))) {
+                Ok(Err(StepError::Bug(bug))) => last = bug,
+                Ok(Err(error)) => return Err(error.into()),
+                Ok(Ok(Stepped::Recorded(commit, receipt))) => {
+                    records.push(commit);
+                    return Ok(receipt);
+                }
+                Ok(Ok(Stepped::Unchanged(receipt))) => return Ok(receipt),
+                Err(panic) => last = panic_text(panic.as_ref()),
+            }
+            let (entity, command) = (envelope.tell.to(), envelope.tell.name());
+            error!(%entity, command, error = %last, "command failed, entity reopened");
+            self.lane(partition)?.reopen(entity);
+        }
+        let (entity, command) = (envelope.tell.to(), envelope.tell.name());
+        error!(%entity, command, error = %last, "command quarantined");
+        self.ports.observer.count("quittance_quarantined_total", std::collections::BTreeMap::new());
+        if let Stepped::Recorded(commit, _) = self.lane(partition)?.quarantine(envelope, last.clone()) {
+            records.push(commit);
+        }
+        Err(SubmitError::Quarantined(last))
+    }
+
+    /// Appends records and calls back when they, and everything before them, are durable.
+    fn append(
+        &mut self, records: Vec<Arc<Commit>>, then: impl FnOnce(Result<(), PortError>) + Send + 'static,
+    ) -> Result<(), PortError> {
+        if records.is_empty() {
+            // What an answer rests on may still be on its way to the disk (INV-07).
+            self.release.barrier(then);
+            return Ok(());
+        }
+        let records: Arc<[Arc<Commit>]> = records.into();
+        let first = self.release.append(&records, then)?;
+        for (record, position) in records.iter().zip(first..) {
+            if let Some(lane) = self.lanes.get_mut(&record.partition) {
+                lane.placed(record, position)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::append`], as a future.
+    fn appended(&mut self, records: Vec<Arc<Commit>>) -> ResponseFuture<Result<(), SubmitError>> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let appended = self.append(records, move |durable| {
+            let _ = sender.send(durable); // The caller may have left.
+        });
+        Box::pin(async move {
+            appended?;
+            receiver.await.map_err(|_| SubmitError::Stopping)?.map_err(SubmitError::Port)
+        })
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+fn recorded(stepped: Stepped) -> Vec<Arc<Commit>> {
+    match stepped {
+        Stepped::Recorded(commit, _) => vec![commit],
+        Stepped::Unchanged(_) => Vec::new(),
+    }
+}
+
+impl Actor for Host {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(limits::HOST_MAILBOX_MESSAGES);
+    }
+}
+
+/// A command and its place among the answers.
+pub(super) struct Asked {
+    pub place: usize,
+    pub envelope: Envelope,
+    pub fired: Option<ArmedTimer>,
+}
+
+/// Decide commands in order and answer each when its record is durable.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Submit {
+    pub asked: Vec<Asked>,
+    pub answers: Arc<Answers>,
+    pub since: Instant,
+}
+
+impl Handler<Submit> for Host {
+    type Result = ();
+
+    fn handle(&mut self, Submit { asked, answers, since }: Submit, _: &mut Self::Context) {
+        let started = Instant::now();
+        let mut results = Vec::with_capacity(asked.len());
+        let mut records = Vec::with_capacity(asked.len());
+        let mut policies: Option<(TenantId, Option<Arc<Policies>>)> = None;
+        for Asked { place, envelope, fired } in asked {
+            if policies.as_ref().is_none_or(|(tenant, _)| *tenant != envelope.tenant) {
+                policies = Some((envelope.tenant.clone(), self.ports.tenants.policies(&envelope.tenant)));
+            }
+            let result = match policies.as_ref().and_then(|(_, policies)| policies.clone()) {
+                None => Err(SubmitError::UnknownTenant),
+                Some(policies) => self.decide(&envelope, fired, &policies, &mut records),
+            };
+            results.push((place, result));
+        }
+        self.ports.observer.decided(started - since, started.elapsed(), results.len());
+        let late = Arc::clone(&answers);
+        let places: Vec<usize> = results.iter().map(|(place, _)| *place).collect();
+        let appended = self.append(records, move |durable| match durable {
+            Ok(()) => answers.give(results),
+            Err(error) => answers
+                .give(results.into_iter().map(|(place, _)| (place, Err(SubmitError::Port(error.clone())))).collect()),
+        });
+        if let Err(error) = appended {
+            late.give(places.into_iter().map(|place| (place, Err(SubmitError::Port(error.clone())))).collect());
+        }
+    }
+}
+
+/// Record how tries of deliveries ended.
+#[derive(Message)]
+#[rtype(result = "Result<(), SubmitError>")]
+pub(super) struct RecordOutcomes(pub TenantId, pub Timestamp, pub Vec<TriedDelivery>);
+
+impl Handler<RecordOutcomes> for Host {
+    type Result = ResponseFuture<Result<(), SubmitError>>;
+
+    fn handle(&mut self, RecordOutcomes(tenant, at, tries): RecordOutcomes, _: &mut Self::Context) -> Self::Result {
+        let mut by_lane: BTreeMap<u8, Vec<TriedDelivery>> = BTreeMap::new();
+        for tried in tries {
+            by_lane.entry(tried.id.partition()).or_default().push(tried);
+        }
+        let mut records = Vec::with_capacity(by_lane.len());
+        for (partition, tries) in by_lane {
+            if let Some(lane) = self.lanes.get_mut(&partition) {
+                records.extend(lane.record_outcomes(&tenant, at, tries).into_iter().flat_map(recorded));
+            }
+        }
+        self.appended(records)
+    }
+}
+
+/// Record a fact of the service itself.
+#[derive(Message)]
+#[rtype(result = "Result<(), SubmitError>")]
+pub(super) struct RecordFact(pub u8, pub TenantId, pub Timestamp, pub SystemFact);
+
+impl Handler<RecordFact> for Host {
+    type Result = ResponseFuture<Result<(), SubmitError>>;
+
+    fn handle(&mut self, RecordFact(lane, tenant, at, fact): RecordFact, _: &mut Self::Context) -> Self::Result {
+        match self.lane(lane).map(|lane| recorded(lane.record_fact(&tenant, at, fact))) {
+            Ok(records) => self.appended(records),
+            Err(error) => Box::pin(async move { Err(error) }),
+        }
+    }
+}
+
+/// Version and state of an entity, and where the log tells of it.
+pub(super) type Found = (u64, Arc<Entity>, Vec<u64>);
+
+/// Read an entity and where the log tells of it; answers only with what is durable.
+#[derive(Message)]
+#[rtype(result = "Result<Found, SubmitError>")]
+pub(super) struct Read(pub EntityId, pub usize);
+
+impl Handler<Read> for Host {
+    type Result = ResponseFuture<Result<Found, SubmitError>>;
+
+    fn handle(&mut self, Read(entity, limit): Read, _: &mut Self::Context) -> Self::Result {
+        let read = self.lane(entity.partition()).and_then(|lane| {
+            let (version, state) = lane.activate(entity)?;
+            let history = if limit == 0 { Vec::new() } else { lane.history(entity, limit)? };
+            Ok((version, state, history))
+        });
+        let durable = self.appended(Vec::new());
+        Box::pin(async move {
+            durable.await?;
+            read
+        })
+    }
+}
+
+/// Tell the public events of durable records that concern an entity, the oldest first.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Published>, SubmitError>")]
+pub(super) struct Tell(pub EntityId, pub Vec<Arc<Commit>>);
+
+impl Handler<Tell> for Host {
+    type Result = Result<Vec<Published>, SubmitError>;
+
+    fn handle(&mut self, Tell(entity, records): Tell, _: &mut Self::Context) -> Self::Result {
+        let mut events = Vec::new();
+        for record in &records {
+            events.extend(self.lane(entity.partition())?.events(entity, record)?);
+        }
+        Ok(events)
+    }
+}
+
+/// Tell one public event of a durable record.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Published>, SubmitError>")]
+pub(super) struct TellOne(pub Arc<Commit>, pub usize);
+
+impl Handler<TellOne> for Host {
+    type Result = Result<Option<Published>, SubmitError>;
+
+    fn handle(&mut self, TellOne(record, place): TellOne, _: &mut Self::Context) -> Self::Result {
+        Ok(self.lane(record.partition)?.publish(&record, place)?)
+    }
+}
+
+/// Name deliveries of a route that have not ended, the oldest of each lane, so many at most.
+#[derive(Message)]
+#[rtype(result = "Vec<Ticket>")]
+pub(super) struct Refill(pub Route, pub usize);
+
+impl Handler<Refill> for Host {
+    type Result = MessageResult<Refill>;
+
+    fn handle(&mut self, Refill(route, limit): Refill, _: &mut Self::Context) -> Self::Result {
+        let of_lane = |lane: &Lane| lane.outbox_of(&route).take(limit).collect::<Vec<_>>();
+        MessageResult(self.lanes.values().flat_map(of_lane).collect())
+    }
+}
+
+/// Say whether a delivery may leave, and with what.
+#[derive(Message)]
+#[rtype(result = "Result<Preparation, SubmitError>")]
+pub(super) struct Prepare(pub DeliveryId);
+
+impl Handler<Prepare> for Host {
+    type Result = Result<Preparation, SubmitError>;
+
+    fn handle(&mut self, Prepare(id): Prepare, _: &mut Self::Context) -> Self::Result {
+        // An old row's record is on disk, most often in the page cache.
+        let journal = Arc::clone(&self.ports.journal);
+        let lane = self.lane(id.partition())?;
+        let record = lane.missing_record(id).map(|position| journal.read(position)).transpose()?;
+        Ok(lane.prepare(id, record.as_ref())?)
+    }
+}
+
+/// Hand over everything since the last checkpoint.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Checkpoint>, SubmitError>")]
+pub(super) struct BeginCheckpoint(pub u8);
+
+impl Handler<BeginCheckpoint> for Host {
+    type Result = Result<Option<Checkpoint>, SubmitError>;
+
+    fn handle(&mut self, BeginCheckpoint(partition): BeginCheckpoint, _: &mut Self::Context) -> Self::Result {
+        let lane = self.lane(partition)?;
+        if lane.has_unwritten_checkpoint() {
+            // An earlier round broke off: the log keeps what it holds, the position must not pass it.
+            return Err(SubmitError::Stopping);
+        }
+        Ok(lane.begin_checkpoint())
+    }
+}
+
+/// The checkpoint handed over is in the store.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct EndCheckpoint(pub u8);
+
+impl Handler<EndCheckpoint> for Host {
+    type Result = ();
+
+    fn handle(&mut self, EndCheckpoint(partition): EndCheckpoint, _: &mut Self::Context) {
+        if let Some(lane) = self.lanes.get_mut(&partition) {
+            lane.end_checkpoint();
+        }
+    }
+}
