@@ -6,6 +6,7 @@
 //! | `config`, `diagnostics` | configuration, and findings with file, line and column |
 //! | `journal` | the record log: the truth |
 //! | `store` | checkpoints of the log in an LSM store: derived, rebuildable |
+//! | `backup`, `replay` | copies of the log, and the state it tells, built again and compared |
 //! | `watch`, `formats` | directories and the files in them |
 //! | `channels`, `render`, `dispatch` | e-mail, SMS, hooks, files, and what they say |
 //! | `api`, `backoffice`, `server` | HTTP for machines and for people |
@@ -19,6 +20,7 @@
 pub mod api;
 pub mod assemble;
 pub mod backoffice;
+pub mod backup;
 pub mod channels;
 pub mod cli;
 pub mod clock;
@@ -32,6 +34,7 @@ pub mod journal;
 pub mod observe;
 pub mod overview;
 pub mod render;
+pub mod replay;
 pub mod server;
 pub mod store;
 pub mod watch;

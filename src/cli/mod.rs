@@ -1,12 +1,16 @@
 //! The command line: one file per command. Data goes to stdout, talk to stderr.
 
+mod backup;
 mod bench;
 mod check;
 mod client;
 mod clock;
+mod data;
 mod demo;
+mod doctor;
 mod import;
 mod init;
+mod replay;
 mod samples;
 mod serve;
 
@@ -66,6 +70,23 @@ enum Command {
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
     Clock(clock::Options),
+    /// Copies the record log, while the service runs, with a manifest of checksums.
+    #[command(
+        after_help = "Examples:\n  quittance backup /backups/today\n  quittance backup /backups/today --data /var/lib/quittance"
+    )]
+    Backup(backup::Options),
+    /// Restores a backup into an empty data directory.
+    #[command(after_help = "Examples:\n  quittance restore /backups/today --data /var/lib/quittance")]
+    Restore(backup::Options),
+    /// Looks a data directory over, and says what is hurt and what to do.
+    #[command(after_help = "Examples:\n  quittance doctor\n  quittance doctor --data /var/lib/quittance")]
+    Doctor(doctor::DoctorOptions),
+    /// Verifies checksums, the chain and the store of a data directory.
+    #[command(after_help = "Examples:\n  quittance verify\n  quittance verify --deep")]
+    Verify(doctor::VerifyOptions),
+    /// Builds the state again from the first record of the log.
+    #[command(after_help = "Examples:\n  quittance replay --verify\n  quittance replay --digests")]
+    Replay(replay::Options),
     /// Measures the engine on this machine.
     #[command(after_help = "Examples:\n  quittance bench ingest\n  quittance bench ingest --events 2000000")]
     Bench(bench::Options),
@@ -80,6 +101,11 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
         Command::Clock(options) => clock::run(&options),
+        Command::Backup(options) => backup::take(&options),
+        Command::Restore(options) => backup::restore(&options),
+        Command::Doctor(options) => doctor::doctor(&options),
+        Command::Verify(options) => doctor::verify(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Bench(options) => bench::run(&options),
     }
 }

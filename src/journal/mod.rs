@@ -21,7 +21,7 @@ mod writer;
 
 pub use kinds::{KINDS, Kind};
 pub use reader::Reader;
-pub use scan::{Damage, Opened, open};
+pub use scan::{Damage, Extent, Opened, Walked, open, walk};
 pub use writer::{Statistics, Writer};
 
 use std::path::PathBuf;

@@ -112,60 +112,89 @@ pub(super) fn watermark_path(folder: &Path) -> PathBuf {
 /// acknowledged. A torn last frame with nothing valid after it is cut and reported; anything
 /// else that does not agree is an error that says where.
 pub fn open(
-    folder: &Path, after: u64, mut visit: impl FnMut(u64, Commit) -> Result<(), String>,
+    folder: &Path, after: u64, visit: impl FnMut(u64, Commit) -> Result<(), String>,
 ) -> Result<Opened, Error> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let mut places = segment::list(folder).map_err(Error::io(folder))?;
-    if places.is_empty() {
-        if after > 0 {
-            let damage = Damage::BehindCheckpoint { checkpoint: after, found: 0 };
-            return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage });
-        }
-        let (_, place) = segment::create(folder, 1, 0).map_err(Error::io(folder))?;
-        places.push(place);
+    if after == 0 && segment::list(folder).map_err(Error::io(folder))?.is_empty() {
+        segment::create(folder, 1, 0).map_err(Error::io(folder))?;
     }
-    // Start with the last segment that can hold the first record wanted.
-    let start = places.iter().rposition(|place| place.first_position <= after + 1);
-    let Some(start) = start else {
-        let found = places.first().map_or(0, |place| place.first_position);
-        let damage = Damage::MissingSegment { expected: after + 1, found };
-        return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage });
-    };
-    let mut walk = Walk { position: 0, checksum: 0, after, replayed: 0 };
-    let mut end = None;
-    let count = places.len();
-    for (index, place) in places.iter().enumerate().skip(start) {
-        let last = index + 1 == count;
-        end = Some(walk.segment(place, index > start, last, &mut visit)?);
-    }
-    let Some(End { path, header, offset, torn_bytes }) = end else {
+    let Walked { position, checksum, replayed, segments } = walk(folder, after, visit)?;
+    let Some(Extent { path, align, bytes: offset, torn_bytes, .. }) = segments.into_iter().next_back() else {
         return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage: Damage::SegmentHeader });
     };
-    let damaged = |damage| Error::Damaged { path: path.clone(), offset, damage };
-    if walk.position < after {
-        return Err(damaged(Damage::BehindCheckpoint { checkpoint: after, found: walk.position }));
-    }
-    if let Some(acknowledged) = watermark(folder)
-        && walk.position < acknowledged
-    {
-        return Err(damaged(Damage::Shortened { acknowledged, found: walk.position }));
-    }
     if torn_bytes > 0 {
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io(&path))?;
         cut(&file, offset).map_err(Error::io(&path))?;
     }
     // A segment of an earlier format is complete: the next record begins a new one.
-    let goes_on = header.align == segment::BLOCK_BYTES;
+    let goes_on = align == segment::BLOCK_BYTES;
     let sink = goes_on.then(|| Sink::open(&path)).transpose().map_err(Error::io(&path))?;
-    Ok(Opened {
-        sink,
-        folder: folder.to_owned(),
-        offset,
-        position: walk.position,
-        checksum: walk.checksum,
-        torn_bytes,
-        replayed: walk.replayed,
-    })
+    Ok(Opened { sink, folder: folder.to_owned(), offset, position, checksum, torn_bytes, replayed })
+}
+
+/// A log that was walked to its end.
+#[derive(Debug)]
+pub struct Walked {
+    /// The last record.
+    pub position: u64,
+    /// The checksum of the last frame.
+    checksum: u64,
+    /// Records given to the visitor.
+    pub replayed: u64,
+    /// The segments walked, in order.
+    pub segments: Vec<Extent>,
+}
+
+/// How far a segment goes.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its first record.
+    pub first_position: u64,
+    align: usize,
+    /// Where its whole frames end.
+    pub bytes: u64,
+    /// Bytes of a torn frame after them.
+    pub torn_bytes: u64,
+}
+
+/// Walks the log in `folder` as [`open`] does, and changes nothing. A log that is being written
+/// is read up to a whole frame.
+pub fn walk(
+    folder: &Path, after: u64, mut visit: impl FnMut(u64, Commit) -> Result<(), String>,
+) -> Result<Walked, Error> {
+    // Before the walk: what is acknowledged meanwhile need not be found.
+    let acknowledged = watermark(folder);
+    let places = segment::list(folder).map_err(Error::io(folder))?;
+    // Start with the last segment that can hold the first record wanted.
+    let start = places.iter().rposition(|place| place.first_position <= after + 1);
+    let Some(start) = start else {
+        let damage = match places.first() {
+            Some(place) => Damage::MissingSegment { expected: after + 1, found: place.first_position },
+            None => Damage::BehindCheckpoint { checkpoint: after, found: 0 },
+        };
+        return Err(Error::Damaged { path: folder.to_owned(), offset: 0, damage });
+    };
+    let mut walk = Walk { position: 0, checksum: 0, after, replayed: 0 };
+    let mut segments = Vec::new();
+    let count = places.len();
+    for (index, place) in places.iter().enumerate().skip(start) {
+        segments.push(walk.segment(place, index > start, index + 1 == count, &mut visit)?);
+    }
+    let damaged = |damage| {
+        let end = segments.last();
+        let path = end.map_or_else(|| folder.to_owned(), |end| end.path.clone());
+        Error::Damaged { path, offset: end.map_or(0, |end| end.bytes), damage }
+    };
+    if walk.position < after {
+        return Err(damaged(Damage::BehindCheckpoint { checkpoint: after, found: walk.position }));
+    }
+    if let Some(acknowledged) = acknowledged.filter(|acknowledged| walk.position < *acknowledged) {
+        return Err(damaged(Damage::Shortened { acknowledged, found: walk.position }));
+    }
+    let Walk { position, checksum, replayed, .. } = walk;
+    Ok(Walked { position, checksum, replayed, segments })
 }
 
 fn watermark(folder: &Path) -> Option<u64> {
@@ -180,15 +209,6 @@ fn cut(file: &File, offset: u64) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Where a segment ends.
-struct End {
-    path: PathBuf,
-    header: segment::Header,
-    /// Where the next frame goes.
-    offset: u64,
-    torn_bytes: u64,
-}
-
 struct Walk {
     position: u64,
     checksum: u64,
@@ -201,7 +221,7 @@ impl Walk {
     fn segment(
         &mut self, place: &Place, follows: bool, last: bool,
         visit: &mut impl FnMut(u64, Commit) -> Result<(), String>,
-    ) -> Result<End, Error> {
+    ) -> Result<Extent, Error> {
         let path = &place.path;
         let damaged = |offset: usize, damage| {
             let offset = u64::try_from(offset).unwrap_or(u64::MAX);
@@ -240,7 +260,9 @@ impl Walk {
             }
         }
         let offset = u64::try_from(offset).unwrap_or(u64::MAX);
-        Ok(End { path: path.clone(), header, offset, torn_bytes: u64::try_from(torn).unwrap_or(u64::MAX) })
+        let (path, first_position, align) = (path.clone(), place.first_position, header.align);
+        let torn_bytes = u64::try_from(torn).unwrap_or(u64::MAX);
+        Ok(Extent { path, first_position, align, bytes: offset, torn_bytes })
     }
 
     fn records(

@@ -101,7 +101,7 @@ fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
     prefix
 }
 
-fn entity_of(key: &[u8]) -> Option<EntityId> {
+pub(super) fn entity_of(key: &[u8]) -> Option<EntityId> {
     let (_, id) = key.split_last_chunk::<17>()?;
     let (kind, bytes) = id.split_first()?;
     let bytes: [u8; 16] = bytes.try_into().ok()?;

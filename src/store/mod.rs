@@ -24,9 +24,9 @@ pub use lists::{List, Page};
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
-use quittance_actors::partition::Row;
+use quittance_actors::partition::{Row, Saved};
 use quittance_actors::ports::PortError;
-use quittance_actors::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
+use quittance_actors::values::{DeliveryId, EntityId, PARTITIONS, TenantId, Timestamp};
 
 use crate::journal::codec;
 
@@ -101,6 +101,23 @@ impl Store {
 
     /// Reads what a start needs, and counts the start. Refuses a store of another format.
     pub fn restore(&self) -> Result<Restored, PortError> {
+        let mut restored = self.look()?;
+        restored.boots += 1;
+        self.meta.insert(keys::BOOTS, restored.boots.to_be_bytes()).map_err(failed)?;
+        Ok(restored)
+    }
+
+    /// Every entity of a partition, in the order of ids.
+    pub fn snapshots_of(&self, partition: u8) -> impl Iterator<Item = Result<(EntityId, Saved), PortError>> {
+        self.snapshots.prefix([partition]).map(|guard| {
+            let (key, value) = guard.into_inner().map_err(failed)?;
+            let id = lists::entity_of(&key).ok_or_else(|| failed("a snapshot of nothing that is known"))?;
+            Ok((id, codec::decode_value(&value).map_err(failed)?))
+        })
+    }
+
+    /// Reads what a start would need.
+    pub fn look(&self) -> Result<Restored, PortError> {
         let format = self.meta.get(keys::FORMAT).map_err(failed)?;
         let empty = self.meta.is_empty().map_err(failed)?;
         match format.as_deref() {
@@ -131,8 +148,7 @@ impl Store {
         for guard in self.meta.prefix(keys::TIMES) {
             times.push(codec::decode_value(&guard.value().map_err(failed)?).map_err(failed)?);
         }
-        let boots = number(keys::BOOTS)? + 1;
-        self.meta.insert(keys::BOOTS, boots.to_be_bytes()).map_err(failed)?;
+        let boots = number(keys::BOOTS)?;
         let position = number(keys::POSITION)?;
         Ok(Restored { position, sequences, outbox, remembered, times, boots })
     }

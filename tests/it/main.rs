@@ -8,6 +8,8 @@ mod crash;
 mod formats;
 mod journal;
 mod recovery;
+mod rounds;
+mod safekeeping;
 mod service;
 mod stored;
 mod support;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::commit::{ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, SystemFact, Ticket, TriedDelivery};
+use super::commit::{
+    ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Saved, SystemFact, Ticket, TriedDelivery,
+};
 use super::directory::entries_of;
 use super::entity::Entity;
 use super::outbox::Row;
@@ -214,6 +216,12 @@ impl Lane {
     pub fn outbox_of<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Ticket> + 'a {
         let of_route = move |(_, row): &(&DeliveryId, &Row)| row.way.1 == *route;
         self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
+    }
+
+    /// The entities in memory and the outbox as they would be stored, in the order of ids.
+    pub fn saved(&self) -> (Vec<(EntityId, Saved)>, Vec<(DeliveryId, Row)>) {
+        let rows = self.outbox.iter().map(|(id, row)| (*id, Row { record: None, stored: false, ..row.clone() }));
+        (self.residents.saved(), rows.collect())
     }
 
     /// Whether a checkpoint was handed over that has not been reported as stored.

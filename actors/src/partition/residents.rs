@@ -61,6 +61,18 @@ impl Residents {
         Ok(found)
     }
 
+    /// Every entity in memory, in the order of ids.
+    pub fn saved(&self) -> Vec<(EntityId, Saved)> {
+        let mut all: Vec<_> = self.entities.iter().collect();
+        all.sort_unstable_by_key(|(id, _)| **id);
+        let saved = all.into_iter().map(|(id, resident)| {
+            let Resident { tenant, version, entity, history, .. } = resident;
+            let (tenant, entity, history) = (tenant.clone(), Arc::clone(entity), history.clone());
+            (*id, Saved { tenant, version: *version, entity, history })
+        });
+        saved.collect()
+    }
+
     /// A resident as it is, without counting as use.
     pub fn peek(&self, id: EntityId) -> Option<&Resident> {
         self.entities.get(&id)

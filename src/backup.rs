@@ -1,0 +1,175 @@
+//! Backups: the record log, which is the truth, with a manifest of checksums. The store is built
+//! again from it at the first start after a restore.
+//!
+//! A backup is taken while the service runs: segments only grow, so the whole frames found are a
+//! state that was. Segments that an earlier backup in the same folder holds are not copied again.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::journal::{self, Extent};
+use crate::{clock, digest};
+
+/// The name of the manifest, which is written last: a folder without one is not a backup.
+pub const MANIFEST: &str = "manifest.json";
+const FORMAT: u32 = 1;
+
+/// What a backup holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The format of the backup.
+    pub format: u32,
+    /// The program that took it.
+    pub version: String,
+    /// When it was taken.
+    pub taken_at: String,
+    /// The last record it holds.
+    pub position: u64,
+    /// The segments of the log, in order.
+    pub segments: Vec<Segment>,
+}
+
+/// A file of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// Its name.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Copies `bytes` of `from`, and gives their SHA-256; without `to`, only that.
+fn copy(from: &Path, bytes: u64, to: Option<&Path>) -> io::Result<String> {
+    let mut source = File::open(from)?.take(bytes);
+    let mut target = to.map(File::create).transpose()?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut copied = 0;
+    loop {
+        let read = source.read(&mut buffer)?;
+        let part = buffer.get(..read).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        hash.update(part);
+        if let Some(target) = &mut target {
+            target.write_all(part)?;
+        }
+        copied += u64::try_from(read).unwrap_or(0);
+    }
+    if let Some(target) = &target {
+        target.sync_all()?;
+    }
+    if copied != bytes {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{copied} of {bytes} bytes")));
+    }
+    Ok(digest::hex(&hash.finalize()))
+}
+
+fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, String> {
+    result.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Takes a backup of the data directory `data` into `folder`; a running service goes on.
+pub fn take(data: &Path, folder: &Path) -> Result<Manifest, String> {
+    let walked =
+        journal::walk(&data.join("log"), 0, |_, _| Ok(())).map_err(|error| format!("the record log: {error}"))?;
+    at(folder, std::fs::create_dir_all(folder))?;
+    let before = read_manifest(folder).ok();
+    let _ = std::fs::remove_file(folder.join(MANIFEST)); // From here on it is not a backup until it is done.
+    let mut segments = Vec::new();
+    for Extent { path, bytes, .. } in &walked.segments {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let target = folder.join(&name);
+        let known = before.as_ref().and_then(|before| before.segments.iter().find(|segment| segment.name == name));
+        let same = known.filter(|known| known.bytes == *bytes);
+        let segment = match same {
+            Some(known) if at(&target, copy(&target, *bytes, None)).is_ok_and(|sha256| sha256 == known.sha256) => {
+                known.clone()
+            }
+            _ => {
+                let sha256 = at(path, copy(path, *bytes, Some(&target)))?;
+                Segment { name, bytes: *bytes, sha256 }
+            }
+        };
+        segments.push(segment);
+    }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let taken_at = clock::system_now().to_string();
+    let manifest = Manifest { format: FORMAT, version, taken_at, position: walked.position, segments };
+    write_manifest(folder, &manifest)?;
+    Ok(manifest)
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), String> {
+    let (path, aside) = (folder.join(MANIFEST), folder.join("manifest.new"));
+    let text = serde_json::to_vec_pretty(manifest).map_err(|error| error.to_string())?;
+    let mut file = at(&aside, File::create(&aside))?;
+    at(&aside, file.write_all(&text).and_then(|()| file.sync_all()))?;
+    at(&path, std::fs::rename(&aside, &path))?;
+    at(folder, File::open(folder).and_then(|folder| folder.sync_all()))
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest, String> {
+    let path = folder.join(MANIFEST);
+    let text = at(&path, std::fs::read(&path))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    if manifest.format != FORMAT {
+        return Err(format!("{}: format {}, this program reads {FORMAT}", path.display(), manifest.format));
+    }
+    Ok(manifest)
+}
+
+/// Checks a backup against its manifest.
+pub fn check(folder: &Path) -> Result<Manifest, String> {
+    let manifest = read_manifest(folder)?;
+    for Segment { name, bytes, sha256 } in &manifest.segments {
+        let path = file_of(folder, name)?;
+        let found = at(&path, copy(&path, *bytes, None))?;
+        if found != *sha256 {
+            return Err(format!("{}: its SHA-256 is {found}, the manifest says {sha256}", path.display()));
+        }
+    }
+    Ok(manifest)
+}
+
+/// A file of the backup itself, whatever the manifest says.
+fn file_of(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let plain = name.ends_with(".qlog") && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    if plain { Ok(folder.join(name)) } else { Err(format!("the manifest names {name:?}, which is no segment")) }
+}
+
+/// Restores a backup into `data`, which must not hold a log yet.
+pub fn restore(folder: &Path, data: &Path) -> Result<Manifest, String> {
+    let manifest = check(folder)?;
+    let log = data.join("log");
+    if log.exists() || data.join("store").exists() {
+        return Err(format!("{}: there is a log or a store already; name an empty directory", data.display()));
+    }
+    // Under another name until it is whole: what breaks off is no data directory.
+    let aside = data.join("log.restoring");
+    let _ = std::fs::remove_dir_all(&aside);
+    at(&aside, std::fs::create_dir_all(&aside))?;
+    for Segment { name, bytes, sha256 } in &manifest.segments {
+        let (from, to) = (file_of(folder, name)?, aside.join(name));
+        let copied = at(&from, copy(&from, *bytes, Some(&to)))?;
+        if copied != *sha256 {
+            return Err(format!("{}: changed while it was restored", from.display()));
+        }
+    }
+    let walked = journal::walk(&aside, 0, |_, _| Ok(())).map_err(|error| format!("the backup's log: {error}"))?;
+    if walked.position != manifest.position {
+        return Err(format!("the log ends at record {}, the manifest says {}", walked.position, manifest.position));
+    }
+    at(&log, std::fs::rename(&aside, &log))?;
+    at(data, File::open(data).and_then(|folder| folder.sync_all()))?;
+    Ok(manifest)
+}
