@@ -8,6 +8,7 @@
 //! | `rules` | the field catalogue, conditions, and who is told what |
 //! | `partition` | one ordered lane: a step, its record, residents, checkpoints |
 //! | `runtime` | the actix shells (feature `runtime`) |
+//! | `simulation` | a seeded world around the lanes, and its auditor (feature `simulation`) |
 //!
 //! Never here: a file, a socket, a clock, a thread (outside `runtime`), an encoding, a template.
 //! See ARCHITECTURE.md for the rules N1 to N14 and the invariants INV-01 to INV-13.
@@ -26,5 +27,7 @@ pub mod ports;
 pub mod rules;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod transfer;
 pub mod values;

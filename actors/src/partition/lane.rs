@@ -28,6 +28,11 @@ pub enum Stepped {
     Unchanged(Receipt),
 }
 
+/// Entities as they would be stored, in the order of ids.
+pub type Entities = Vec<(EntityId, Saved)>;
+/// Rows of the outbox as they would be stored, in the order of ids.
+pub type Rows = Vec<(DeliveryId, Row)>;
+
 /// One ordered lane.
 pub struct Lane {
     pub(super) partition: u8,
@@ -219,7 +224,7 @@ impl Lane {
     }
 
     /// The entities in memory and the outbox as they would be stored, in the order of ids.
-    pub fn saved(&self) -> (Vec<(EntityId, Saved)>, Vec<(DeliveryId, Row)>) {
+    pub fn saved(&self) -> (Entities, Rows) {
         let rows = self.outbox.iter().map(|(id, row)| (*id, Row { record: None, stored: false, ..row.clone() }));
         (self.residents.saved(), rows.collect())
     }

@@ -28,7 +28,7 @@ pub use commit::{
 pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};
 pub use entity::{Entity, Event, Rejection};
 pub use history::History;
-pub use lane::{Lane, Stepped};
+pub use lane::{Entities, Lane, Rows, Stepped};
 pub use occurrence::{Occurrence, RequestFigures, Standing, TransferFigures};
 pub use outbox::Row;
 pub use step::StepError;

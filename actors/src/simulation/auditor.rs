@@ -1,0 +1,237 @@
+//! The auditor: folds the log on its own, sees what leaves, and names what must not be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::customer;
+use crate::delivery::Guard;
+use crate::partition::{ArmedTimer, Commit, Entity, Event, Lane, Origin};
+use crate::payment_request::{self, Source, Status};
+use crate::transfer;
+use crate::values::{CommandId, DeliveryId, EntityId, Money, PaymentRequestId, Timestamp};
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its id.
+    pub invariant: &'static str,
+    /// What was found.
+    pub found: String,
+}
+
+pub(super) type Audited = Result<(), Violation>;
+
+pub(super) fn broken<T>(invariant: &'static str, found: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation { invariant, found: found.into() })
+}
+
+/// What must never stand in a record about anything but a customer.
+pub(super) const ADDRESS_MARK: &str = "@private.example";
+
+/// What the log tells, folded a second time.
+#[derive(Default)]
+pub(super) struct Auditor {
+    pub model: BTreeMap<EntityId, (u64, Entity)>,
+    sequences: BTreeMap<u8, u64>,
+    commands: BTreeMap<CommandId, u64>,
+    issued: BTreeMap<SmolStr, PaymentRequestId>,
+    /// Deliveries that have not ended.
+    pub pending: BTreeSet<DeliveryId>,
+    /// Commands whose callers have heard that they are recorded.
+    pub acknowledged: BTreeSet<CommandId>,
+    /// Attempts that gateways made, by request.
+    pub made: BTreeMap<PaymentRequestId, usize>,
+}
+
+impl Auditor {
+    /// Forgets what it folded; what happened outside stays known.
+    pub fn forget(&mut self) {
+        let (acknowledged, made) = (std::mem::take(&mut self.acknowledged), std::mem::take(&mut self.made));
+        *self = Self { acknowledged, made, ..Self::default() };
+    }
+
+    /// Takes the record at a position.
+    pub fn record(&mut self, position: u64, commit: &Commit, bytes: &[u8]) -> Audited {
+        let sequence = self.sequences.insert(commit.partition, commit.sequence).unwrap_or(0);
+        if commit.sequence != sequence + 1 {
+            let Commit { partition, sequence: found, .. } = commit;
+            return broken("INV-13", format!("lane {partition} goes from record {sequence} to {found}"));
+        }
+        if commit.origin == Origin::Api && self.commands.insert(commit.command_id, position).is_some() {
+            return broken("INV-09", format!("{} is recorded a second time", commit.command_id));
+        }
+        let marked = bytes.windows(ADDRESS_MARK.len()).any(|window| window == ADDRESS_MARK.as_bytes());
+        if marked && beside_profiles(commit).contains(ADDRESS_MARK) {
+            return broken("INV-12", format!("record {position} holds an address outside a profile"));
+        }
+        for change in &commit.changes {
+            if let Event::PaymentRequest(payment_request::Event::Issued { terms }) = &change.event
+                && self.issued.insert(terms.external_ref.clone(), terms.id).is_some_and(|known| known != terms.id)
+            {
+                return broken("INV-11", format!("{} is issued a second time", terms.external_ref));
+            }
+            let (version, entity) =
+                self.model.entry(change.entity).or_insert_with(|| (0, Entity::new(change.entity)));
+            if change.version != *version + 1 {
+                let found = format!("{} goes from version {version} to {}", change.entity, change.version);
+                return broken("INV-08", found);
+            }
+            *version = change.version;
+            entity.apply(&change.event);
+        }
+        for place in 0..commit.deliveries.len() {
+            self.pending.insert(commit.delivery_id(place));
+        }
+        for tried in commit.outcomes.iter().filter(|tried| tried.outcome.is_final()) {
+            if !self.pending.remove(&tried.id) {
+                return broken("INV-06", format!("{} ends a second time, or was never to leave", tried.id));
+            }
+        }
+        self.sums(commit)
+    }
+
+    /// The sums of everything that a record touched.
+    fn sums(&self, commit: &Commit) -> Audited {
+        for change in &commit.changes {
+            match self.model.get(&change.entity) {
+                Some((_, Entity::PaymentRequest(state))) => {
+                    let Some(terms) = &state.terms else { continue };
+                    let paid: i64 = state.allocations.values().map(|part| part.minor()).sum();
+                    if paid > terms.amount.minor() {
+                        return broken("INV-01", format!("{}: {paid} is allocated of {}", terms.id, terms.amount));
+                    }
+                    let made = self.made.get(&terms.id).copied().unwrap_or(0);
+                    if state.attempts.len() > made {
+                        let found =
+                            format!("{}: {} attempts are recorded, {made} made", terms.id, state.attempts.len());
+                        return broken("INV-04", found);
+                    }
+                }
+                Some((_, Entity::Transfer(state))) => self.transfer(state)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn transfer(&self, state: &transfer::Transfer) -> Audited {
+        let Some(details) = &state.details else { return Ok(()) };
+        if state.status != transfer::Status::Matched {
+            return Ok(());
+        }
+        let allocated: i64 = state.allocations.values().map(|part| part.minor()).sum();
+        if allocated + state.credited_minor != details.amount.minor() {
+            let found = format!(
+                "{}: {allocated} allocated and {} credited of {}",
+                details.id, state.credited_minor, details.amount
+            );
+            return broken("INV-02", found);
+        }
+        for (request, part) in state.allocations.iter() {
+            let known = match self.model.get(&EntityId::PaymentRequest(*request)) {
+                Some((_, Entity::PaymentRequest(known))) => {
+                    known.allocations.get(&Source::Transfer(details.id)).copied()
+                }
+                _ => None,
+            };
+            if known != Some(*part) {
+                let found = format!("{} gives {part} to {request}, which holds {known:?}", details.id);
+                return broken("INV-02", found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Something is about to leave.
+    pub fn leaves(&self, id: DeliveryId, position: u64, durable: usize, guard: Guard) -> Audited {
+        if position > u64::try_from(durable).unwrap_or(u64::MAX) {
+            return broken("INV-07", format!("{id} leaves, and its record {position} is not synced"));
+        }
+        if let Guard::StillOpen(request) = guard
+            && let Some((_, Entity::PaymentRequest(state))) = self.model.get(&EntityId::PaymentRequest(request))
+            && state.status != Status::Open
+        {
+            return broken("INV-03", format!("{id} reminds of {request}, which is {:?}", state.status));
+        }
+        Ok(())
+    }
+
+    /// A timer fires.
+    pub fn fires(&self, timer: &ArmedTimer, now: Timestamp) -> Audited {
+        if now < timer.due {
+            return broken("INV-10", format!("{} is woken at {now}, before {}", timer.entity, timer.due));
+        }
+        Ok(())
+    }
+
+    /// What callers have heard is still there.
+    pub fn kept(&self) -> Audited {
+        match self.acknowledged.iter().find(|command| !self.commands.contains_key(command)) {
+            Some(command) => broken("INV-07", format!("{command} was acknowledged and is lost")),
+            None => Ok(()),
+        }
+    }
+
+    /// The lanes hold what the log tells.
+    pub fn compare(&self, lanes: &mut BTreeMap<u8, Lane>) -> Audited {
+        for (id, (version, entity)) in &self.model {
+            let Some(lane) = lanes.get_mut(&id.partition()) else { continue };
+            let held =
+                lane.activate(*id).map_err(|error| Violation { invariant: "INV-08", found: error.to_string() })?;
+            if held.0 != *version || *held.1 != *entity {
+                let found = format!("{id}: the lane holds {held:?}, the log tells version {version}: {entity:?}");
+                return broken("INV-08", found);
+            }
+        }
+        let held: BTreeSet<DeliveryId> = lanes.values().flat_map(|lane| lane.outbox().map(|row| row.id)).collect();
+        if let Some(id) = self.pending.symmetric_difference(&held).next() {
+            let here = if held.contains(id) { "waits in its lane, and has ended" } else { "has vanished" };
+            return broken("INV-06", format!("{id} {here}"));
+        }
+        Ok(())
+    }
+
+    /// After everything due has fired: nothing waits for a timer that never came.
+    pub fn woken(&self, now: Timestamp, zone: &crate::values::Zone) -> Audited {
+        for (id, (_, entity)) in &self.model {
+            let Entity::PaymentRequest(state) = entity else { continue };
+            let Some(terms) = state.terms.as_ref().filter(|_| state.status == Status::Open) else { continue };
+            if let Some((step, due)) = state.reminders.next.filter(|(_, due)| *due < now) {
+                return broken("INV-10", format!("{id}: step {step} was due at {due} and never came"));
+            }
+            let overdue = terms.due_on.plus_days(1).at(0, 0, zone);
+            if !state.overdue && overdue < now {
+                return broken("INV-10", format!("{id}: was due on {} and never became overdue", terms.due_on));
+            }
+        }
+        Ok(())
+    }
+
+    /// Open requests, for the world to act upon.
+    pub fn open(&self) -> Vec<(PaymentRequestId, Money)> {
+        let open = self.model.values().filter_map(|(_, entity)| {
+            let state = entity.as_payment_request().filter(|state| state.status == Status::Open)?;
+            Some((state.terms.as_ref()?.id, state.outstanding()?))
+        });
+        open.collect()
+    }
+}
+
+/// Everything a record says but the profiles of customers.
+fn beside_profiles(commit: &Commit) -> String {
+    let is_profile = |event: &Event| {
+        matches!(event, Event::Customer(customer::Event::Registered { .. } | customer::Event::ProfileChanged { .. }))
+    };
+    let changes = commit.changes.iter().filter(|change| !is_profile(&change.event));
+    let Commit { published, deliveries, outcomes, facts, .. } = commit;
+    format!("{:?} {published:?} {deliveries:?} {outcomes:?} {facts:?}", changes.collect::<Vec<_>>())
+}
+
+/// A tampered copy of a record, and whether anything was changed.
+pub(super) fn tampered(commit: &Arc<Commit>, change: impl FnOnce(&mut Commit) -> bool) -> (Arc<Commit>, bool) {
+    let mut copy = commit.as_ref().clone();
+    let changed = change(&mut copy);
+    if changed { (Arc::new(copy), true) } else { (Arc::clone(commit), false) }
+}

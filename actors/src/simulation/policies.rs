@@ -1,0 +1,53 @@
+//! The policies of the simulated tenant: a scenario, rules to people and machines, card notices.
+
+use crate::delivery::{Channel, Recipient};
+use crate::payment_request::{Anchor, Scenario, Step};
+use crate::policies::Policies;
+use crate::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook};
+use crate::values::{Calendar, Zone};
+
+/// The policies, or why they could not be built.
+pub(super) fn policies() -> Result<Policies, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let calendar = Calendar::new("weekends", 1, vec![6, 7], vec![], vec![], vec![]).map_err(|error| text(&error))?;
+    let zone = Zone::parse("Europe/Paris").map_err(|error| text(&error))?;
+    let mut policies = Policies::quiet(zone, calendar);
+    let step = |name: &str, anchor, offset_days, channels: &[Channel]| Step {
+        name: name.into(),
+        anchor,
+        offset_days,
+        at: (9, 30),
+        channels: channels.to_vec(),
+        template: name.into(),
+    };
+    let steps = vec![
+        step("request", Anchor::Created, 0, &[Channel::Email]),
+        step("before", Anchor::Due, -3, &[Channel::Email]),
+        step("late_3", Anchor::Due, 3, &[Channel::Email, Channel::Sms]),
+        step("late_10", Anchor::Due, 10, &[Channel::Sms, Channel::Email]),
+    ];
+    let scenario = Scenario::new("standard", steps, 24 * 3_600_000).map_err(|error| text(&error))?;
+    policies.scenarios.insert("standard".to_owned(), scenario);
+    policies.card_notices_days = vec![60, 30, 7];
+    policies.status_export = true;
+    let hook = |name: &str| Action::Tell {
+        channel: Channel::Hook,
+        template: None,
+        recipient: Recipient::Endpoint(name.into()),
+    };
+    let mail = Action::Tell {
+        channel: Channel::Email,
+        template: Some("transfer".into()),
+        recipient: Recipient::List("sales".into()),
+    };
+    let failed = Condition::Compare(Field::AttemptReasonCode, Operator::Equal, "AM04".into());
+    let told = Action::NotifyCustomer { channel: Channel::Email, template: "failed".into() };
+    policies.rules = RuleBook::new(vec![
+        Rule::new("settled", vec![EventType::PaymentRequestSettled], Condition::Always(true), vec![hook("erp")]),
+        Rule::new("received", vec![EventType::TransferReceived], Condition::Always(true), vec![mail]),
+        Rule::new("failed", vec![EventType::AttemptFailed], failed, vec![told]),
+        Rule::new("card", vec![EventType::PaymentMethodExpiring], Condition::Always(true), vec![hook("erp")]),
+    ])
+    .map_err(|error| text(&error))?;
+    Ok(policies)
+}
