@@ -27,3 +27,11 @@ demo:
 # The engine's figures.
 bench:
     cargo run --release -- bench ingest
+
+# The simulation for long: a hundred thousand seeds.
+soak:
+    SIM_SEEDS=100000 cargo test --release --test simulation every_seed -- --nocapture
+
+# kill -9 under load, two hundred times.
+kill-rounds:
+    cargo test --release --test it -- --ignored --nocapture kill_9_two_hundred_times

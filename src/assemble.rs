@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter};
 use quittance_actors::delivery::Ladder;
-use quittance_actors::partition::{Lane, SystemFact, entries_of};
+use quittance_actors::partition::{Commit, Lane, SystemFact, entries_of};
 use quittance_actors::policies::Policies;
-use quittance_actors::ports::{Clock as _, Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
+use quittance_actors::ports::{
+    Clock as _, Directory, Dispatch, Journal, Observer as _, Ownership, PortError, Round, Snapshots, Tenants,
+};
 use quittance_actors::runtime::{
     Checkpointer, DeliverySupervisor, Enqueue, FeedReader, Host, IngestionSupervisor, Offer, Ports,
     ReconciliationSupervisor, Release, Router, Timekeeper, Timers, horizon,
@@ -31,6 +33,11 @@ use crate::observe::Live;
 use crate::render::Templates;
 use crate::store::{Restored, Store, StoreDirectory};
 use crate::watch::{self, Activity, Watched};
+
+/// Records of the tail that are folded together.
+const FOLDED_TOGETHER: usize = 65_536;
+/// Records of the tail after which a start writes a checkpoint.
+const CHECKPOINT_AFTER: usize = 1_000_000;
 
 /// Ends the process.
 pub type OnFatal = Arc<dyn Fn(String) + Send + Sync>;
@@ -130,7 +137,8 @@ pub async fn assemble_with(
     let clocks = Arc::new(Clocks::new(tests));
     let timers = Arc::new(Timers::default());
     let tenants: Vec<TenantId> = config.service.tenants.iter().map(|tenant| tenant.id.clone()).collect();
-    let state = recover(&data, &live, &clocks, &timers, &tenants)?;
+    let bound = config.service.data.resident_entities.div_ceil(PARTITIONS);
+    let state = recover(&data, &live, &clocks, &timers, (&tenants, bound))?;
     let State { lock, store, directory, lanes, writer, recovery } = state;
     let fatal = Arc::clone(&on_fatal);
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
@@ -227,7 +235,7 @@ fn lock(data: &Path) -> Result<File, String> {
 }
 
 fn recover(
-    data: &Path, live: &Live, clocks: &Clocks, timers: &Timers, tenants: &[TenantId],
+    data: &Path, live: &Live, clocks: &Clocks, timers: &Timers, (tenants, bound): (&[TenantId], usize),
 ) -> Result<State, String> {
     let lock = lock(data)?;
     let folder = data.join("store");
@@ -264,14 +272,17 @@ fn recover(
     for ((partition, sequence), rows) in (0..=u8::MAX).zip(sequences).zip(outbox) {
         let snapshots = Arc::clone(&store) as Arc<dyn Snapshots>;
         let mut lane = Lane::new(partition, sequence, snapshots);
+        lane.bound_residents(bound);
         lane.restore(rows, times.clone());
         lanes.push(lane);
     }
+    let mut tail = Tail { lanes, store: &store, directory: &directory, chunk: Vec::new(), folded: 0 };
+    let mut known: Vec<u64> = tail.lanes.iter().map(Lane::sequence).collect();
     let writer = journal::open(&data.join("log"), position, |position, commit| {
         let commit = Arc::new(commit);
-        let lane = lanes.get_mut(usize::from(commit.partition)).ok_or("no such partition")?;
-        if commit.sequence > lane.sequence() {
-            lane.fold(&commit, position).map_err(|error| error.to_string())?;
+        let known = known.get_mut(usize::from(commit.partition)).ok_or("no such partition")?;
+        if commit.sequence > *known {
+            *known = commit.sequence;
             directory.learn(&entries_of(&commit));
             clocks.restore(&commit.tenant, commit.at);
             for fact in &commit.facts {
@@ -281,13 +292,74 @@ fn recover(
             }
             timers.disarm(&commit.tenant, commit.fired.as_ref());
             timers.arm(&commit.tenant, &commit.timers);
+            tail.chunk.push((position, Arc::clone(&commit)));
         }
         live.remember(&commit, position);
-        Ok(())
+        if tail.chunk.len() < FOLDED_TOGETHER { Ok(()) } else { tail.fold(position, timers, live) }
     })
     .map_err(|error| format!("the record log: {error}"))?;
+    tail.fold(writer.position, timers, live)?;
+    let lanes = tail.lanes;
     let recovery = Recovery { replayed: writer.replayed, torn_bytes: writer.torn_bytes, boots, rebuilt };
     Ok(State { lock, store, directory, lanes, writer, recovery })
+}
+
+/// The tail of the log on its way into the lanes.
+struct Tail<'a> {
+    lanes: Vec<Lane>,
+    store: &'a Arc<Store>,
+    directory: &'a StoreDirectory,
+    chunk: Vec<(u64, Arc<Commit>)>,
+    folded: usize,
+}
+
+impl Tail<'_> {
+    /// Folds what was read, lanes side by side on every core. After many records a checkpoint is
+    /// written, so that a rebuild holds no more in memory than a running service.
+    fn fold(&mut self, position: u64, timers: &Timers, live: &Live) -> Result<(), String> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut by_core: Vec<Vec<&mut Lane>> = (0..cores).map(|_| Vec::new()).collect();
+        for lane in &mut self.lanes {
+            if let Some(share) = by_core.get_mut(Router::host_of(lane.partition(), cores)) {
+                share.push(lane);
+            }
+        }
+        let chunk = &self.chunk;
+        std::thread::scope(|scope| {
+            let fold = |mut lanes: Vec<&mut Lane>| -> Result<(), PortError> {
+                let mut places = [None; PARTITIONS];
+                for (place, lane) in lanes.iter().enumerate() {
+                    if let Some(of_lane) = places.get_mut(usize::from(lane.partition())) {
+                        *of_lane = Some(place);
+                    }
+                }
+                for (position, commit) in chunk {
+                    let place = places.get(usize::from(commit.partition)).copied().flatten();
+                    if let Some(lane) = place.and_then(|place| lanes.get_mut(place)) {
+                        lane.fold(commit, *position)?;
+                    }
+                }
+                Ok(())
+            };
+            let folding: Vec<_> = by_core.into_iter().map(|lanes| scope.spawn(move || fold(lanes))).collect();
+            folding.into_iter().try_for_each(|folded| {
+                folded.join().map_err(|_| "a lane failed".to_owned())?.map_err(|error| error.to_string())
+            })
+        })?;
+        self.folded += self.chunk.len();
+        self.chunk.clear();
+        if self.folded < CHECKPOINT_AFTER {
+            return Ok(());
+        }
+        self.folded = 0;
+        let checkpoints: Vec<_> = self.lanes.iter_mut().filter_map(Lane::begin_checkpoint).collect();
+        let (fired_before, remembered) = (timers.fired_before(), live.remembered());
+        let round = Round { checkpoints: &checkpoints, position, fired_before: &fired_before, remembered };
+        self.store.write(&round).map_err(|error| error.to_string())?;
+        checkpoints.iter().for_each(|checkpoint| self.directory.checkpointed(&checkpoint.directory));
+        self.lanes.iter_mut().for_each(Lane::end_checkpoint);
+        Ok(())
+    }
 }
 
 fn open_store(folder: &Path) -> Result<(Store, Restored), String> {

@@ -155,6 +155,13 @@ impl Observer for Live {
         metrics::histogram!("quittance_decide_seconds").record(took / u32::try_from(count.max(1)).unwrap_or(1));
     }
 
+    fn fired(&self, late_ms: &[i64]) {
+        let lateness = metrics::histogram!("quittance_timer_lateness_seconds");
+        for late in late_ms {
+            lateness.record(Duration::from_millis(u64::try_from(*late).unwrap_or(0)));
+        }
+    }
+
     fn checkpointed(&self, took: Duration, lanes: usize) {
         metrics::histogram!("quittance_checkpoint_seconds").record(took);
         metrics::counter!("quittance_checkpoint_lanes_total").increment(u64::try_from(lanes).unwrap_or(0));

@@ -191,6 +191,11 @@ pub trait Observer: Send + Sync {
         let _ = (waited, took, count);
     }
 
+    /// Timers were recorded so long after they were due, in milliseconds.
+    fn fired(&self, late_ms: &[i64]) {
+        let _ = late_ms;
+    }
+
     /// A checkpoint of so many lanes was written.
     fn checkpointed(&self, took: Duration, lanes: usize) {
         let _ = (took, lanes);

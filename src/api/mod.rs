@@ -1,5 +1,6 @@
 //! The HTTP API: REST under `/v1`, problem+json errors, idempotent writes.
 
+mod batch;
 mod body;
 mod clock;
 mod customers;
@@ -61,6 +62,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))
                 .route("/payment-requests/{id}/refunds", web::post().to(payment_requests::refund))
                 .route("/payment-requests/{id}/cancel", web::post().to(payment_requests::cancel))
+                .service(
+                    web::resource("/attempts")
+                        .app_data(web::PayloadConfig::new(batch::BATCH_BYTES_MAX))
+                        .route(web::post().to(batch::report_attempts)),
+                )
                 .route("/transfers", web::post().to(transfers::create))
                 .route("/transfers", web::get().to(transfers::list))
                 .route("/transfers/{id}", web::get().to(transfers::read))

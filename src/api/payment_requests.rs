@@ -136,11 +136,15 @@ pub(super) async fn report_attempt(
         Some(reason_code) if !succeeded => AttemptResult::Failed { reason_code: reason_code.into() },
         _ => AttemptResult::Succeeded,
     };
-    // The provider's own reference makes the attempt the same one on every report.
-    let number = xxhash_rust::xxh3::xxh3_64(format!("{id}\u{1f}{reference}").as_bytes());
-    let attempt = AttemptId::new(Timestamp::default(), number, id.partition());
+    let attempt = attempt_id(id, &reference);
     let command = Command::ReportAttempt(AttemptReport { attempt, amount, result });
     write(&app, &request, &tenant, id, &bytes, command).await
+}
+
+/// The provider's own reference makes the attempt the same one on every report.
+pub(super) fn attempt_id(id: PaymentRequestId, reference: &str) -> AttemptId {
+    let number = xxhash_rust::xxh3::xxh3_64(format!("{id}\u{1f}{reference}").as_bytes());
+    AttemptId::new(Timestamp::default(), number, id.partition())
 }
 
 pub(super) async fn refund(

@@ -61,6 +61,12 @@ impl Problem {
         Self::of(413, "too_large", "The body is too large", "a JSON body has at most 256 KiB")
     }
 
+    /// 413: the batch is too large.
+    pub fn batch_too_large(megabytes: usize, lines: usize) -> Self {
+        let detail = format!("a batch has at most {megabytes} MiB and {lines} lines");
+        Self::of(413, "too_large", "The body is too large", detail)
+    }
+
     /// 422: fields of the body cannot be used.
     pub fn invalid(errors: Vec<Detail>) -> Self {
         let detail = format!("{} field{} cannot be used", errors.len(), if errors.len() == 1 { "" } else { "s" });

@@ -1,6 +1,10 @@
 //! `quittance bench`.
 
+mod http;
 mod ingest;
+mod recovery;
+mod timers;
+mod world;
 
 use clap::{Args, Subcommand};
 
@@ -12,22 +16,21 @@ pub(super) struct Options {
 
 #[derive(Subcommand)]
 enum Work {
-    /// Payment events through state, rules, a timer and notifications; acknowledged when synced.
-    Ingest {
-        /// Events in all, over a twentieth as many customers and a tenth as many requests.
-        #[arg(long, default_value_t = 200_000)]
-        events: u64,
-        /// Commands under way at once.
-        #[arg(long, default_value_t = 4_096)]
-        in_flight: usize,
-        /// Commands of one batch.
-        #[arg(long, default_value_t = 512)]
-        batch: usize,
-    },
+    /// Payment events through state, rules, timers and notifications; acknowledged when synced.
+    Ingest(ingest::Options),
+    /// The same over HTTP: batches, single lines, one at a time.
+    Http(http::Options),
+    /// Timers spread over a time, all at once, and far ahead.
+    Timers(timers::Options),
+    /// A start after kill -9.
+    Recovery(recovery::Options),
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
-    match options.work {
-        Work::Ingest { events, in_flight, batch } => ingest::run(events, in_flight, batch),
+    match &options.work {
+        Work::Ingest(options) => ingest::run(options),
+        Work::Http(options) => http::run(options),
+        Work::Timers(options) => timers::run(options),
+        Work::Recovery(options) => recovery::run(options),
     }
 }

@@ -47,6 +47,8 @@ pub struct Data {
     pub dir: String,
     /// How often a checkpoint is offered.
     pub checkpoint_every_ms: u64,
+    /// Entities kept in memory at most, apart from those not checkpointed yet.
+    pub resident_entities: usize,
 }
 
 /// How e-mail leaves.

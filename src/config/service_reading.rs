@@ -11,6 +11,9 @@ use super::service::{
     Smtp, SmtpTls, Tenant,
 };
 
+/// Entities kept in memory unless the configuration says otherwise: some 300 MB.
+const RESIDENT_ENTITIES: usize = 500_000;
+
 impl Service {
     pub(super) fn read(root: &Section<'_, '_>) -> Option<Self> {
         let server = read_server(root)?;
@@ -18,11 +21,19 @@ impl Service {
             let data = Data {
                 dir: section.text("dir").unwrap_or("data").to_owned(),
                 checkpoint_every_ms: milliseconds(&section, "checkpoint_every_ms", 50, 60_000, 1_000),
+                resident_entities: section
+                    .integer("resident_entities", 1_000..=100_000_000)
+                    .and_then(|count| usize::try_from(count).ok())
+                    .unwrap_or(RESIDENT_ENTITIES),
             };
             section.close();
             data
         });
-        let data = data.unwrap_or(Data { dir: "data".to_owned(), checkpoint_every_ms: 1_000 });
+        let data = data.unwrap_or(Data {
+            dir: "data".to_owned(),
+            checkpoint_every_ms: 1_000,
+            resident_entities: RESIDENT_ENTITIES,
+        });
         let email = root.section("email").map_or(Some(EmailTransport::Catch), |section| {
             let email = read_email(&section);
             section.close();

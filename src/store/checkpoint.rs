@@ -13,6 +13,8 @@ use crate::journal::codec;
 
 /// Rows of one batch: a batch holds the store's journal while it is applied.
 const BATCH_ROWS: usize = 16_384;
+/// Lanes whose states are encoded and written together.
+const LANES_AT_ONCE: usize = 16;
 /// Free space below which no checkpoint is begun: a store that meets a full disk is lost until
 /// the next start, the log is not.
 const FREE_BYTES_MIN: u64 = 192 << 20;
@@ -44,6 +46,11 @@ impl Store {
 
     /// States and what only ever grows: replay passes over what is there already.
     fn write_states(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        // A few lanes at a time: rows of all of them at once would double the memory of a round.
+        checkpoints.chunks(LANES_AT_ONCE).try_for_each(|lanes| self.write_states_of(lanes))
+    }
+
+    fn write_states_of(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
         let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
         for checkpoint in checkpoints {

@@ -87,6 +87,10 @@ impl Directory for StoreDirectory {
         for (key, _) in entries {
             recent.entries.remove(key);
         }
+        // After a great import the table would stay as large as it once had to be.
+        if recent.entries.len() < recent.entries.capacity() / 8 {
+            recent.entries.shrink_to(1_024);
+        }
     }
 
     fn next_pool_index(&self, tenant: &TenantId) -> u64 {

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use notify::{RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecursiveMode, Watcher as _};
 use quittance_actors::runtime::{Arrived, FeedReader, IngestionSupervisor, SubmitError};
 use tokio::sync::{Notify, Semaphore};
 use tracing::{error, info, warn};
@@ -91,7 +92,10 @@ pub async fn run(watched: Watched, ingestion: Addr<IngestionSupervisor>, activit
 /// Wakes the scan on events; without them (a network mount) the scan alone does it.
 fn events(folder: &Path, wake: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok() {
+        // A scan opens the directory itself: what only looks must not wake the next scan.
+        let only_looked =
+            |kind| matches!(kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
+        if event.is_ok_and(|event| !only_looked(event.kind)) {
             wake.notify_one();
         }
     });

@@ -332,3 +332,53 @@ fn health_metrics_and_pages_answer() {
     .unwrap();
     assert_eq!(foreign.status, 403, "a form of another site");
 }
+
+#[test]
+fn many_attempts_in_one_call_are_answered_line_by_line() {
+    let (_scratch, running) = sample("batch", |text| text);
+    let body = json!({
+        "external_ref": "F-1", "amount": { "amount": 5_000, "currency": "EUR" }, "due_on": "2026-03-31",
+        "customer": { "external_ref": "C-1", "name": "Jean" },
+    });
+    let id = running.post("/v1/payment-requests", &body).json()["id"].as_str().unwrap().to_owned();
+    let send = |kind: &str, key: &str, text: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        call(running.address, "POST", "/v1/attempts", &headers, text.as_bytes()).unwrap()
+    };
+    let line = |request: &str, reference: &str, rest: &str| {
+        format!(
+            r#"{{"payment_request":"{request}","attempt_ref":"{reference}","amount":{{"amount":2000,"currency":"EUR"}},{rest}}}"#
+        )
+    };
+    let unknown = "prq_01KJPRZB00FTEABRTSRZAGR02M";
+    let text = [
+        line(&id, "a1", r#""result":"failed","reason_code":"AM04""#),
+        line(&id, "a2", r#""result":"succeeded""#),
+        "\n".to_owned(), // An empty line is no line.
+        line(&id, "a3", r#""result":"failed""#),
+        line(unknown, "a4", r#""result":"succeeded""#),
+        r#"{"payment_request": 7}"#.to_owned(),
+        line(&id, "a2", r#""result":"succeeded""#),
+        line(&id, "a1", r#""result":"succeeded""#),
+    ]
+    .join("\n");
+    for round in 0..2 {
+        let answer = send("application/x-ndjson", KEY, &text);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let lines: Vec<Json> = answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let statuses: Vec<&str> = lines.iter().map(|line| line["status"].as_str().unwrap()).collect();
+        // The second time everything is known: the same answers, and nothing happens twice.
+        let expected = ["recorded", "recorded", "invalid", "refused", "invalid", "recorded", "refused"];
+        assert_eq!(statuses, expected, "round {round}: {}", answer.text());
+        assert!(lines[2]["detail"].as_str().unwrap().contains("reason_code"));
+        assert!(lines[4]["detail"].as_str().unwrap().contains("line 1 column"));
+    }
+    let state = running.get(&format!("/v1/payment-requests/{id}")).json();
+    assert_eq!(state["attempts"].as_array().unwrap().len(), 2);
+    assert_eq!(state["paid"]["amount"], 2_000);
+    assert_eq!(send("application/json", KEY, &text).status, 400);
+    assert_eq!(send("application/x-ndjson", "qk_nobody", &text).status, 401);
+    let many = format!("{}\n", line(&id, "b", r#""result":"succeeded""#)).repeat(2_001);
+    assert_eq!(send("application/x-ndjson", KEY, &many).status, 413);
+}

@@ -64,10 +64,10 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "quittance.toml",
             "transport = \"catch\"",
             "transport = \"cach\"",
-            "Q0103 quittance.toml:13:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
+            "Q0103 quittance.toml:14:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
         ),
         ("quittance.toml", "zone = \"Europe/Paris\"", "zone = \"Europe/Pari\"", "unknown time zone 'Europe/Pari'"),
-        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:23:"),
+        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:24:"),
         (
             "quittance.toml",
             "email_from = \"comptabilite@maison-dupre.example\"",
@@ -204,7 +204,7 @@ fn check_shows_findings_and_init_writes_a_service_that_starts() {
     let drawn = String::from_utf8(check.stdout).unwrap();
     assert_eq!(check.status.code(), Some(1));
     for part in
-        ["error[Q0104]: unknown key `zoen`", "quittance.toml:26:1", "^^^^", "did you mean `zone`?", "2 errors"]
+        ["error[Q0104]: unknown key `zoen`", "quittance.toml:27:1", "^^^^", "did you mean `zone`?", "2 errors"]
     {
         assert!(drawn.contains(part), "{part} in\n{drawn}");
     }

@@ -13,11 +13,11 @@ use crate::values::EntityId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entity {
     /// A customer.
-    Customer(Box<Customer>),
+    Customer(Customer),
     /// A payment request.
-    PaymentRequest(Box<PaymentRequest>),
+    PaymentRequest(PaymentRequest),
     /// A transfer.
-    Transfer(Box<Transfer>),
+    Transfer(Transfer),
 }
 
 /// An event of a virtual actor. Stored by position: only ever added at the end (N8).
@@ -46,6 +46,15 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// The entity is not there, or not for this tenant to know of.
+    pub(super) fn unknown(id: EntityId) -> Self {
+        match id {
+            EntityId::Customer(_) => customer::Rejection::Unknown.into(),
+            EntityId::PaymentRequest(_) => payment_request::Rejection::Unknown.into(),
+            EntityId::Transfer(_) => transfer::Rejection::Unknown.into(),
+        }
+    }
+
     /// Whether the entity is simply not there.
     pub fn is_unknown(&self) -> bool {
         matches!(
@@ -68,9 +77,9 @@ impl Entity {
     /// The empty state of a kind.
     pub fn new(id: EntityId) -> Self {
         match id {
-            EntityId::Customer(_) => Entity::Customer(Box::default()),
-            EntityId::PaymentRequest(_) => Entity::PaymentRequest(Box::default()),
-            EntityId::Transfer(_) => Entity::Transfer(Box::default()),
+            EntityId::Customer(_) => Entity::Customer(Customer::default()),
+            EntityId::PaymentRequest(_) => Entity::PaymentRequest(PaymentRequest::default()),
+            EntityId::Transfer(_) => Entity::Transfer(Transfer::default()),
         }
     }
 

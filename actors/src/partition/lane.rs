@@ -9,7 +9,7 @@ use super::commit::{
     ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Saved, SystemFact, Ticket, TriedDelivery,
 };
 use super::directory::entries_of;
-use super::entity::Entity;
+use super::entity::{Entity, Rejection};
 use super::outbox::Row;
 use super::residents::Residents;
 use super::step::{Step, StepError, Touched};
@@ -115,11 +115,17 @@ impl Lane {
             let same = receipt.fingerprint == envelope.fingerprint && receipt.partition == self.partition;
             return if same { Ok(Stepped::Unchanged(receipt)) } else { Err(StepError::FingerprintDiffers) };
         }
+        // Tenants are apart here, whatever the way in has checked.
+        let entity = envelope.tell.to();
+        self.activate(entity)?;
+        if self.residents.peek(entity).is_some_and(|resident| resident.tenant != envelope.tenant) {
+            return Err(StepError::Rejected(Rejection::unknown(entity)));
+        }
         let mut draft = self.draft(&envelope.tenant, envelope.at);
         draft.command_id = envelope.command_id;
         draft.fingerprint = envelope.fingerprint;
         draft.origin = envelope.origin.clone();
-        draft.entity = Some(envelope.tell.to());
+        draft.entity = Some(entity);
         draft.fired = fired;
         let (commit, states) = Step::new(self, policies, envelope, draft).run(&envelope.tell)?;
         if commit.changes.is_empty() && commit.origin != Origin::Api {

@@ -246,6 +246,9 @@ async fn fire_all(
         }
     }
     timers.fired(tenant, &due, &again);
+    let now = router.ports().clock.now(tenant).unix_millis();
+    let late: Vec<i64> = due.iter().map(|timer| now.saturating_sub(timer.due.unix_millis())).collect();
+    router.ports().observer.fired(&late);
     result
 }
 
