@@ -39,6 +39,9 @@ const FOLDED_TOGETHER: usize = 65_536;
 /// Records of the tail after which a start writes a checkpoint.
 const CHECKPOINT_AFTER: usize = 1_000_000;
 
+/// How long a stop waits for its last checkpoint.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(30);
+
 /// Ends the process.
 pub type OnFatal = Arc<dyn Fn(String) + Send + Sync>;
 
@@ -207,7 +210,10 @@ pub async fn assemble_with(
 impl Service {
     /// Writes a last checkpoint and closes the log.
     pub async fn stop(&self) {
-        let _ = self.checkpointer.send(Offer).await; // Without it the next start replays more.
+        // Without a last checkpoint the next start replays more; on a full disk it would wait for ever.
+        if !self.writer.is_full() {
+            let _ = tokio::time::timeout(LAST_CHECKPOINT, self.checkpointer.send(Offer)).await;
+        }
         let writer = Arc::clone(&self.writer);
         let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
     }
@@ -224,7 +230,7 @@ struct State {
 }
 
 /// Takes the data directory for this process; nothing in it is touched before.
-fn lock(data: &Path) -> Result<File, String> {
+pub fn lock(data: &Path) -> Result<File, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", data.display());
     std::fs::create_dir_all(data).map_err(failed)?;
     let lock = File::create(data.join("lock")).map_err(failed)?;
@@ -242,6 +248,10 @@ fn recover(
     let mut rebuilt = false;
     let (store, restored) = match open_store(&folder) {
         Ok(opened) => opened,
+        // Another process looks at it: it is not damaged.
+        Err(error) if error.contains("Locked") => {
+            return Err(format!("{}: the store is in use: {error}", folder.display()));
+        }
         Err(error) => {
             // The store is derived: set it aside, and let the log tell everything again.
             let aside = (1..).map(|n| data.join(format!("store.damaged-{n}"))).find(|path| !path.exists());
@@ -260,10 +270,9 @@ fn recover(
     }
     for tenant in tenants {
         let until = horizon(clocks.now(tenant), clocks.test_clock(tenant).is_some());
-        timers.keep_until(tenant, until);
         let from = Timestamp::from_unix_millis(i64::MIN);
         let armed = store.timers(tenant, from, until).map_err(|error| error.to_string())?;
-        timers.arm(tenant, &armed);
+        timers.load(tenant, until, &armed);
     }
     if let Some((_, remembered)) = &remembered {
         live.restore(remembered);
@@ -348,7 +357,7 @@ impl Tail<'_> {
         })?;
         self.folded += self.chunk.len();
         self.chunk.clear();
-        if self.folded < CHECKPOINT_AFTER {
+        if self.folded < CHECKPOINT_AFTER || self.store.is_full() {
             return Ok(());
         }
         self.folded = 0;

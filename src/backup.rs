@@ -84,7 +84,6 @@ pub fn take(data: &Path, folder: &Path) -> Result<Manifest, String> {
         journal::walk(&data.join("log"), 0, |_, _| Ok(())).map_err(|error| format!("the record log: {error}"))?;
     at(folder, std::fs::create_dir_all(folder))?;
     let before = read_manifest(folder).ok();
-    let _ = std::fs::remove_file(folder.join(MANIFEST)); // From here on it is not a backup until it is done.
     let mut segments = Vec::new();
     for Extent { path, bytes, .. } in &walked.segments {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -96,7 +95,10 @@ pub fn take(data: &Path, folder: &Path) -> Result<Manifest, String> {
                 known.clone()
             }
             _ => {
-                let sha256 = at(path, copy(path, *bytes, Some(&target)))?;
+                // Beside it and renamed: until the new manifest is there, the old one holds.
+                let aside = folder.join(format!("{name}.new"));
+                let sha256 = at(path, copy(path, *bytes, Some(&aside)))?;
+                at(&target, std::fs::rename(&aside, &target))?;
                 Segment { name, bytes: *bytes, sha256 }
             }
         };

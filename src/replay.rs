@@ -141,6 +141,8 @@ pub fn replay(data: &Path, verify: bool) -> Result<Replayed, String> {
     let folder = data.join("store");
     let compared = verify && folder.exists();
     if compared {
+        // Held to the end: a service that started meanwhile would find its store taken.
+        let _lock = crate::assemble::lock(data)?;
         let started = as_started(data, &folder)?;
         for ((told, started), partition) in held.iter().zip(&started).zip(0..=u8::MAX) {
             told.compare(started, partition, &mut differences);

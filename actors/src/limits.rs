@@ -22,6 +22,8 @@ pub const RETRY_AFTER_SECONDS: u32 = 1;
 pub const OUTBOX_RECORDS_PER_PARTITION_MAX: usize = 16;
 /// Deliveries a lane knows of at once; more wait in the outbox until it asks for them.
 pub const LANE_TICKETS_MAX: usize = 16_384;
+/// Tries of one lane that are not recorded: they would be repeated after a crash.
+pub const LANE_UNRECORDED_MAX: usize = 256;
 /// Deliveries of one lane in flight at once.
 pub const LANE_IN_FLIGHT_MAX: usize = 16;
 /// Consecutive failures that open the breaker of a lane.

@@ -6,6 +6,7 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command};
@@ -60,31 +61,31 @@ pub(super) async fn report_attempts(
     if !kind.starts_with("application/x-ndjson") {
         return Err(Problem::bad_request("send Content-Type: application/x-ndjson, one JSON object a line"));
     }
-    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    let read: Vec<Result<Request, String>> = lines.map(|line| read(&tenant, line)).collect();
+    let lines = bytes.split(|byte| *byte == b'\n').zip(1_usize..).filter(|(line, _)| !line.trim_ascii().is_empty());
+    let read: Vec<(usize, Result<Request, String>)> = lines.map(|(line, at)| (at, read(&tenant, line))).collect();
     if read.len() > LINES_MAX {
         return Err(Problem::batch_too_large(BATCH_BYTES_MAX >> 20, LINES_MAX));
     }
-    let mut faults: Vec<Option<String>> = Vec::with_capacity(read.len());
+    let mut faults: Vec<(usize, Option<String>)> = Vec::with_capacity(read.len());
     let mut requests = Vec::with_capacity(read.len());
-    for line in read {
+    for (at, line) in read {
         match line {
             Ok(request) => {
                 requests.push(request);
-                faults.push(None);
+                faults.push((at, None));
             }
-            Err(fault) => faults.push(Some(fault)),
+            Err(fault) => faults.push((at, Some(fault))),
         }
     }
     let router = &app.service.router;
     let mut answers = router.submit_all(&tenant, requests, Priority::Interactive).await?.into_iter();
     let mut body = Vec::with_capacity(faults.len() * 40);
-    for (index, fault) in faults.into_iter().enumerate() {
+    for (line, fault) in faults {
         let (status, detail) = match fault {
             Some(fault) => ("invalid", Some(fault)),
             None => status(answers.next()),
         };
-        let answered = Answered { line: index + 1, status, detail: detail.as_deref() };
+        let answered = Answered { line, status, detail: detail.as_deref() };
         serde_json::to_writer(&mut body, &answered).map_err(|error| Problem::internal(error.to_string()))?;
         body.push(b'\n');
     }
@@ -105,6 +106,13 @@ fn status(answer: Option<Answer>) -> (&'static str, Option<String>) {
 fn read(tenant: &TenantId, line: &[u8]) -> Result<Request, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let Line { payment_request, attempt_ref, amount, result, reason_code } = line;
+    if !(1..=limits::AMOUNT_MINOR_MAX).contains(&amount.minor()) {
+        return Err(format!("amount: expected a whole number from 1 to {}", limits::AMOUNT_MINOR_MAX));
+    }
+    let plain = |text: &str| !text.chars().any(char::is_control);
+    if !plain(&attempt_ref) || !reason_code.as_deref().is_none_or(plain) {
+        return Err("attempt_ref, reason_code: control characters are not allowed".to_owned());
+    }
     if attempt_ref.is_empty() || attempt_ref.chars().count() > REFERENCE_CHARACTERS_MAX {
         return Err(format!("attempt_ref: expected 1 to {REFERENCE_CHARACTERS_MAX} characters"));
     }

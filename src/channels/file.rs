@@ -53,8 +53,10 @@ pub fn write_statuses(folder: &Path, tenant: &TenantId, rows: &[Delivery]) -> Ve
         Ok(bytes) => bytes,
         Err(error) => return never(error),
     };
-    let name = format!("payment-status-{tenant}-{}.csv", first.id);
-    let sum = format!("{}  {name}\n", crate::digest::hex(&crate::digest::sha256(&bytes)));
+    let digest = crate::digest::hex(&crate::digest::sha256(&bytes));
+    // The same rows are the same file; other rows never take its place.
+    let name = format!("payment-status-{tenant}-{}-{}.csv", first.id, digest.get(..8).unwrap_or_default());
+    let sum = format!("{digest}  {name}\n");
     let written = write_whole(folder, &format!("{name}.sha256"), sum.as_bytes())
         .and_then(|_| write_whole(folder, &name, &bytes));
     match written {

@@ -1,6 +1,5 @@
 //! `quittance doctor` and `quittance verify`: what a data directory holds, and what is hurt.
 
-use std::fs::File;
 use std::path::Path;
 
 use clap::Args;
@@ -8,8 +7,8 @@ use clap::Args;
 use super::data::Data;
 use super::exit;
 use crate::journal::{self, Damage, Error, Walked};
-use crate::replay;
 use crate::store::Store;
+use crate::{assemble, replay};
 
 #[derive(Args)]
 pub(super) struct DoctorOptions {
@@ -78,19 +77,14 @@ fn log(data: &Path) -> Result<Walked, bool> {
     }
 }
 
-/// Whether another process has the directory open.
-fn in_use(data: &Path) -> bool {
-    File::options().write(true).open(data.join("lock")).is_ok_and(|lock| lock.try_lock().is_err())
-}
-
 fn store(data: &Path, position: u64) -> bool {
     let folder = data.join("store");
     if !folder.exists() {
         return line(true, "store", "none; the next start builds it from the log");
     }
-    if in_use(data) {
+    let Ok(_lock) = assemble::lock(data) else {
         return line(true, "store", "in use by a running service, not looked at");
-    }
+    };
     match Store::open(&folder).and_then(|store| store.look()) {
         Ok(restored) if restored.position <= position => {
             let tail = position - restored.position;
@@ -142,8 +136,8 @@ pub(super) fn verify(options: &VerifyOptions) -> anyhow::Result<u8> {
     let Ok(walked) = log(&data) else { return Ok(exit::FINDINGS) };
     let mut well = store(&data, walked.position);
     if options.deep && well {
-        let busy = in_use(&data);
-        well &= match replay::replay(&data, !busy) {
+        let free = assemble::lock(&data).is_ok();
+        well &= match replay::replay(&data, free) {
             Ok(replayed) if replayed.differences.is_empty() => {
                 let compared = if replayed.compared { ", the store holds the same" } else { "" };
                 line(true, "replay", format!("{} records read and folded{compared}", replayed.records))

@@ -15,6 +15,8 @@ use super::{codec, frame, segment};
 /// How far apart the noted frames of a segment are: a read passes over the frames in between.
 const NOTED_EVERY_BYTES: u64 = 64 << 10;
 
+/// Segments kept open.
+const OPEN_SEGMENTS: usize = 64;
 /// Frames kept after a read.
 const RECENT_FRAMES: usize = 8;
 
@@ -112,6 +114,10 @@ impl Reader {
         }
         let known = Arc::new(index(&place)?);
         segments.insert(place.first_position, Arc::clone(&known));
+        // The newest is being written and stays; of the others the oldest is closed.
+        if segments.len() > OPEN_SEGMENTS {
+            segments.pop_first();
+        }
         Ok(known)
     }
 }

@@ -9,6 +9,10 @@ use quittance_actors::partition::Commit;
 use super::segment::{self, Place, Sink};
 use super::{Error, codec, frame};
 
+/// How often a broken frame at the end is looked at again, and after how long.
+const LOOKS_MAX: u32 = 2;
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// What is wrong with what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
@@ -228,7 +232,7 @@ impl Walk {
             Error::Damaged { path: path.clone(), offset, damage }
         };
         let loaded = segment::load(place).map_err(Error::io(path))?;
-        let (bytes, header) = loaded.ok_or_else(|| damaged(0, Damage::SegmentHeader))?;
+        let (mut bytes, header) = loaded.ok_or_else(|| damaged(0, Damage::SegmentHeader))?;
         if follows && (place.first_position != self.position + 1 || header.previous != self.checksum) {
             let (expected, found) = (self.position + 1, place.first_position);
             return Err(damaged(0, Damage::MissingSegment { expected, found }));
@@ -236,28 +240,36 @@ impl Walk {
         self.position = place.first_position - 1;
         self.checksum = header.previous;
         let mut offset = header.first_frame();
-        while let Some(rest) = bytes.get(offset..) {
-            let Some((found, body)) = frame::read(rest) else { break };
-            if found.first_position != self.position + 1 || found.previous != self.checksum {
-                let (expected, found) = (self.position + 1, found.first_position);
-                return Err(damaged(offset, Damage::BrokenChain { expected, found }));
+        let mut looks = 0;
+        let torn = loop {
+            while let Some(rest) = bytes.get(offset..) {
+                let Some((found, body)) = frame::read(rest) else { break };
+                if found.first_position != self.position + 1 || found.previous != self.checksum {
+                    let (expected, found) = (self.position + 1, found.first_position);
+                    return Err(damaged(offset, Damage::BrokenChain { expected, found }));
+                }
+                self.records(body, found.records, visit)
+                    .map_err(|(position, error)| damaged(offset, Damage::Record { position, error }))?;
+                self.checksum = found.checksum;
+                offset = header.next_frame(offset + frame::HEADER_BYTES + found.body_bytes);
             }
-            self.records(body, found.records, visit)
-                .map_err(|(position, error)| damaged(offset, Damage::Record { position, error }))?;
-            self.checksum = found.checksum;
-            offset = header.next_frame(offset + frame::HEADER_BYTES + found.body_bytes);
-        }
-        let rest = bytes.get(offset..).unwrap_or_default();
-        let torn = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        if torn > 0 {
-            if let Some(later) = later_frame(rest, self.position) {
+            let rest = bytes.get(offset..).unwrap_or_default();
+            let torn = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            let Some(later) = later_frame(rest, self.position).filter(|_| torn > 0) else { break torn };
+            // A log that is being written may have been read across a frame under way: it is broken
+            // only if it stays so.
+            if !last || looks == LOOKS_MAX {
                 let later = u64::try_from(offset + later).unwrap_or(u64::MAX);
                 return Err(damaged(offset, Damage::BrokenFrame { later }));
             }
-            if !last {
-                let (expected, found) = (self.position + 1, self.position + 1);
-                return Err(damaged(offset, Damage::BrokenChain { expected, found }));
-            }
+            looks += 1;
+            std::thread::sleep(LOOK_AGAIN);
+            let again = segment::load(place).map_err(Error::io(path))?;
+            (bytes, _) = again.ok_or_else(|| damaged(0, Damage::SegmentHeader))?;
+        };
+        if torn > 0 && !last {
+            let (expected, found) = (self.position + 1, self.position + 1);
+            return Err(damaged(offset, Damage::BrokenChain { expected, found }));
         }
         let offset = u64::try_from(offset).unwrap_or(u64::MAX);
         let (path, first_position, align) = (path.clone(), place.first_position, header.align);

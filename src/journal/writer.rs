@@ -307,7 +307,7 @@ impl Tail {
     fn write(&mut self, body: &[u8], records: usize) -> io::Result<()> {
         loop {
             match self.try_write(body, records) {
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
                     if !self.shared.statistics.full.swap(true, Ordering::Relaxed) {
                         tracing::error!(path = %self.path().display(), "the disk is full: nothing is acknowledged until there is space");
                     }

@@ -70,11 +70,12 @@ impl Store {
                 }
             }
         }
-        self.write_rows(&self.snapshots, snapshots)?;
+        // States last: what is stored tells a replay that everything about it is.
         self.write_rows(&self.lists, lists)?;
         self.write_rows(&self.directory, directory)?;
         self.write_rows(&self.seen, seen)?;
-        self.write_rows(&self.files, files)
+        self.write_rows(&self.files, files)?;
+        self.write_rows(&self.snapshots, snapshots)
     }
 
     /// Timers packed by tenant and hour: one row per hour in which something was armed.
@@ -87,8 +88,15 @@ impl Store {
             }
         }
         let mut rows = Rows::new();
-        for ((tenant, hour), timers) in packed {
-            rows.push((keys::timers(tenant, hour, round.position), value(&timers)?));
+        for ((tenant, hour), mut timers) in packed {
+            // Two rounds can name one position: the second one adds to the first one's row.
+            let key = keys::timers(tenant, hour, round.position);
+            if let Some(bytes) = self.timers.get(&key).map_err(failed)? {
+                timers.extend(codec::decode_value::<Vec<ArmedTimer>>(&bytes).map_err(failed)?);
+                timers.sort_unstable();
+                timers.dedup();
+            }
+            rows.push((key, value(&timers)?));
         }
         // Hours that have fired whole.
         for (tenant, before) in fired {

@@ -358,6 +358,7 @@ fn many_attempts_in_one_call_are_answered_line_by_line() {
         "\n".to_owned(), // An empty line is no line.
         line(&id, "a3", r#""result":"failed""#),
         line(unknown, "a4", r#""result":"succeeded""#),
+        line(&id, "a5", r#""result":"succeeded""#).replace("2000", "9223372036854775807"),
         r#"{"payment_request": 7}"#.to_owned(),
         line(&id, "a2", r#""result":"succeeded""#),
         line(&id, "a1", r#""result":"succeeded""#),
@@ -369,10 +370,11 @@ fn many_attempts_in_one_call_are_answered_line_by_line() {
         let lines: Vec<Json> = answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let statuses: Vec<&str> = lines.iter().map(|line| line["status"].as_str().unwrap()).collect();
         // The second time everything is known: the same answers, and nothing happens twice.
-        let expected = ["recorded", "recorded", "invalid", "refused", "invalid", "recorded", "refused"];
+        let expected = ["recorded", "recorded", "invalid", "refused", "invalid", "invalid", "recorded", "refused"];
         assert_eq!(statuses, expected, "round {round}: {}", answer.text());
+        assert_eq!(lines[2]["line"], 5, "lines are counted as the caller sees them");
         assert!(lines[2]["detail"].as_str().unwrap().contains("reason_code"));
-        assert!(lines[4]["detail"].as_str().unwrap().contains("line 1 column"));
+        assert!(lines[5]["detail"].as_str().unwrap().contains("line 1 column"));
     }
     let state = running.get(&format!("/v1/payment-requests/{id}")).json();
     assert_eq!(state["attempts"].as_array().unwrap().len(), 2);

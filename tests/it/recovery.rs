@@ -317,3 +317,39 @@ fn one_data_directory_has_one_process_and_a_corrupt_log_stops_the_start() {
     let said = Running::try_start(&config).err().expect("a corrupt log stops the start");
     assert!(said.contains("offset 512") && said.contains("corrupt, not torn"), "{said}");
 }
+
+#[test]
+fn two_rounds_at_one_position_keep_the_timers_of_both() {
+    use quittance::store::Store;
+    use quittance_actors::machine::Purpose;
+    use quittance_actors::partition::Checkpoint;
+    let scratch = Scratch::new("rounds-at-one-position");
+    let store = Store::open(&scratch.path().join("store")).unwrap();
+    store.restore().unwrap();
+    let tenant = TenantId::parse("shop").unwrap();
+    let timer = |number: u64| ArmedTimer {
+        due: Timestamp::from_unix_millis(7_200_000 + i64::try_from(number).unwrap()),
+        entity: register(number, 3).to(),
+        purpose: Purpose::CardExpiry(1),
+        generation: 1,
+    };
+    for number in [1, 2] {
+        let checkpoint = Checkpoint { armed: vec![(tenant.clone(), timer(number))], ..Checkpoint::default() };
+        let round = Round { checkpoints: &[checkpoint], position: 5, fired_before: &[], remembered: None };
+        store.write(&round).unwrap();
+    }
+    let until = Timestamp::from_unix_millis(20_000_000);
+    let kept = store.timers(&tenant, Timestamp::default(), until).unwrap();
+    assert_eq!(kept, [timer(1), timer(2)]);
+    // An hour that has fired whole goes, and no other.
+    let fired = [(tenant.clone(), Timestamp::from_unix_millis(7_200_000))];
+    let checkpoint = Checkpoint { sequence: 1, ..Checkpoint::default() };
+    let round = Round { checkpoints: &[checkpoint], position: 6, fired_before: &fired, remembered: None };
+    store.write(&round).unwrap();
+    assert_eq!(store.timers(&tenant, Timestamp::default(), until).unwrap().len(), 2);
+    let fired = [(tenant.clone(), Timestamp::from_unix_millis(10_800_000))];
+    let checkpoint = Checkpoint { sequence: 2, ..Checkpoint::default() };
+    let round = Round { checkpoints: &[checkpoint], position: 7, fired_before: &fired, remembered: None };
+    store.write(&round).unwrap();
+    assert!(store.timers(&tenant, Timestamp::default(), until).unwrap().is_empty());
+}

@@ -173,6 +173,11 @@ impl Lane {
 
     /// Notes where in the log a record of this lane stands.
     pub fn placed(&mut self, commit: &Arc<Commit>, position: u64) -> Result<(), PortError> {
+        for place in 0..commit.deliveries.len() {
+            if let Some(row) = self.outbox.get_mut(&commit.delivery_id(place)) {
+                row.position = position;
+            }
+        }
         let mut noted: Option<EntityId> = None;
         for occurrence in &commit.published {
             let own = commit.changes.get(usize::from(occurrence.change)).map(|change| change.entity);
@@ -182,11 +187,6 @@ impl Lane {
                     self.residents.note(id, position)?;
                     noted = Some(id);
                 }
-            }
-        }
-        for place in 0..commit.deliveries.len() {
-            if let Some(row) = self.outbox.get_mut(&commit.delivery_id(place)) {
-                row.position = position;
             }
         }
         Ok(())

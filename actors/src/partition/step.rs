@@ -9,6 +9,7 @@ use super::commit::{ArmedTimer, Commit, Envelope, Outgoing, StoredChange};
 use super::entity::{Entity, Event, Rejection};
 use super::lane::Lane;
 use super::occurrence::{About, Occurrence, View, published_of};
+use crate::customer;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Effect, Tell};
@@ -55,6 +56,10 @@ impl<'a> Step<'a> {
     /// Runs the command and gives the record and the new states.
     pub(super) fn run(mut self, tell: &Tell) -> Result<(Commit, Vec<Touched>), StepError> {
         self.handle(tell).map_err(|error| match error {
+            // A customer's bound is the sender's matter, wherever in the step it is met.
+            StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(max))) => {
+                StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(max)))
+            }
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
                 StepError::Bug(format!("a tell was refused: {rejection}"))

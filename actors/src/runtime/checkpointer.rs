@@ -73,7 +73,7 @@ impl Rounds {
         let ports = self.router.ports();
         if ports.snapshots.is_full() {
             warn!("no checkpoint is written: the disk is nearly full");
-            return Ok(0);
+            return Err(SubmitError::DiskFull);
         }
         let position = ports.journal.position();
         let offers: Vec<_> =

@@ -20,6 +20,7 @@ use crate::ports::Prepared;
 use crate::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
+const REFILL: Duration = Duration::from_millis(250);
 const STATUS_PUMP: Duration = Duration::from_secs(1);
 const STATUS_ROWS_MAX: usize = 1_000;
 
@@ -76,6 +77,10 @@ struct DeliveryLane {
     /// Tries that have ended and are not recorded.
     tried: Vec<(Ticket, Tried)>,
     recording: bool,
+    being_recorded: usize,
+    asking: bool,
+    /// About how many wait in the outbox for their next try.
+    left_waiting: usize,
     /// Rows were left in the outbox because too many were known.
     more: bool,
 }
@@ -92,39 +97,53 @@ impl DeliveryLane {
             in_flight: 0,
             tried: Vec::new(),
             recording: false,
+            being_recorded: 0,
+            asking: false,
+            left_waiting: 0,
             more: false,
         }
     }
 
     /// Takes rows as far as there is room; the rest stays in the outbox until it is asked for.
-    fn take(&mut self, rows: Vec<Ticket>) {
+    /// Gives how many were not known.
+    fn take(&mut self, rows: Vec<Ticket>) -> usize {
+        let before = self.known.len();
         for row in rows {
+            if self.known.contains(&row.id) {
+                continue;
+            }
             if self.known.len() >= limits::LANE_TICKETS_MAX {
                 self.more = true;
-            } else if self.known.insert(row.id) {
-                self.waiting.insert((row.not_before, row.id), row);
+                break;
             }
+            self.known.insert(row.id);
+            self.waiting.insert((row.not_before, row.id), row);
         }
+        self.known.len().saturating_sub(before)
     }
 
     /// Asks the partitions for what was left in their outboxes, once most of what is known is done.
     fn refill(&mut self, context: &mut Context<Self>) {
-        if !self.more || self.known.len() > limits::LANE_TICKETS_MAX / 4 {
+        if !self.more || self.asking || self.known.len() > limits::LANE_TICKETS_MAX / 4 {
             return;
         }
-        self.more = false;
+        (self.more, self.asking) = (false, true);
         let (router, route) = (Arc::clone(&self.router), self.route.clone());
         let asked = async move { router.refill(&route, limits::LANE_TICKETS_MAX / PARTITIONS).await };
-        let answered = asked.into_actor(self).map(|rows, lane, context: &mut Context<Self>| match rows {
-            Ok(rows) => {
-                // As many as were asked for means that there may be more.
-                lane.more = rows.len() >= limits::LANE_TICKETS_MAX / PARTITIONS;
-                lane.take(rows);
-                lane.pump(context);
-            }
-            Err(error) => {
-                warn!(lane = %lane.route, %error, "the outbox could not be asked");
-                lane.more = true;
+        let answered = asked.into_actor(self).map(|rows, lane, context: &mut Context<Self>| {
+            lane.asking = false;
+            match rows {
+                Ok(rows) => {
+                    // As long as something new came there may be more, and what waits for its next
+                    // try in the outbox is found when it is due.
+                    let new = lane.take(rows);
+                    lane.more |= new > 0 || lane.left_waiting > 0;
+                    lane.pump(context);
+                }
+                Err(error) => {
+                    warn!(lane = %lane.route, %error, "the outbox could not be asked");
+                    lane.more = true;
+                }
             }
         });
         context.spawn(answered);
@@ -135,13 +154,13 @@ impl DeliveryLane {
     }
 
     fn pump(&mut self, context: &mut Context<Self>) {
-        self.refill(context);
         if self.is_status() {
             return self.pump_statuses(context);
         }
         let now = self.router.ports().clock.system_now();
         let allowed = self.breaker.allowance(limits::LANE_IN_FLIGHT_MAX, now);
-        while self.in_flight < allowed {
+        // What was tried and is not recorded would be tried again after a crash.
+        while self.in_flight < allowed && self.unrecorded() < limits::LANE_UNRECORDED_MAX {
             match self.waiting.first_key_value() {
                 Some(((due, _), _)) if *due <= now => {}
                 _ => return,
@@ -151,6 +170,7 @@ impl DeliveryLane {
             let task = attempt(Arc::clone(&self.router), self.ladder.clone(), row);
             let ended = task.into_actor(self).map(|tried, lane, context| {
                 lane.in_flight = lane.in_flight.saturating_sub(1);
+                lane.judge(&tried.1);
                 lane.tried.push(tried);
                 lane.record(context);
                 lane.pump(context);
@@ -166,12 +186,14 @@ impl DeliveryLane {
         }
         self.recording = true;
         let tried = std::mem::take(&mut self.tried);
+        self.being_recorded = tried.len();
         let router = Arc::clone(&self.router);
         let recorded = async move { record_all(&router, tried).await };
         let settled = recorded.into_actor(self).map(|tried, lane, context| {
             lane.recording = false;
-            for (row, outcome) in tried {
-                lane.settle(row, &outcome);
+            lane.being_recorded = 0;
+            for (row, outcome, counted) in tried {
+                lane.settle(row, &outcome, counted);
             }
             lane.record(context);
             lane.pump(context);
@@ -197,37 +219,58 @@ impl DeliveryLane {
         let task = export(Arc::clone(&self.router), self.ladder.clone(), rows);
         let ended = task.into_actor(self).map(|tried, lane, context| {
             lane.in_flight = 0;
+            if let Some((_, last)) = tried.last() {
+                lane.judge(last);
+            }
             lane.tried.extend(tried);
             lane.record(context);
         });
         context.spawn(ended);
     }
 
-    fn settle(&mut self, mut row: Ticket, outcome: &Outcome) {
-        let id = row.id;
+    fn unrecorded(&self) -> usize {
+        self.tried.len() + self.being_recorded
+    }
+
+    /// The breaker hears of a try when it ends, not when it is recorded.
+    fn judge(&mut self, tried: &Tried) {
         let now = self.router.ports().clock.system_now();
+        match tried {
+            Tried::Ended(Outcome::RetryAt { .. } | Outcome::Dead { .. }) => self.breaker.failed(now),
+            Tried::Ended(Outcome::Delivered { .. }) => self.breaker.succeeded(),
+            // Withheld, or a failure of ours: it says nothing about the other side.
+            Tried::Ended(Outcome::Suppressed { .. }) | Tried::Aside(_) => {}
+        }
+    }
+
+    /// Takes a recorded outcome over; `counted` says whether it was a try of the other side.
+    fn settle(&mut self, mut row: Ticket, outcome: &Outcome, counted: bool) {
+        let id = row.id;
         match outcome {
             Outcome::RetryAt { at, error } => {
                 warn!(delivery = %id, lane = %self.route, error, retry_at = %at, "delivery failed");
-                self.breaker.failed(now);
-                row.attempts = row.attempts.saturating_add(1);
+                if counted && self.known.len() > limits::LANE_TICKETS_MAX / 8 {
+                    // Many wait for a later try: the outbox keeps them, there is room for what is new.
+                    self.known.remove(&id);
+                    self.left_waiting += 1;
+                    self.more = true;
+                    return;
+                }
+                row.attempts = row.attempts.saturating_add(u32::from(counted));
                 row.not_before = *at;
                 self.waiting.insert((*at, id), row);
                 return;
             }
-            Outcome::Dead { error } => {
-                warn!(delivery = %id, lane = %self.route, error, "delivery given up");
-                self.breaker.failed(now);
-            }
-            Outcome::Delivered { .. } => {
-                debug!(delivery = %id, lane = %self.route, "delivered");
-                self.breaker.succeeded();
-            }
+            Outcome::Dead { error } => warn!(delivery = %id, lane = %self.route, error, "delivery given up"),
+            Outcome::Delivered { .. } => debug!(delivery = %id, lane = %self.route, "delivered"),
             Outcome::Suppressed { reason } => {
                 info!(delivery = %id, lane = %self.route, reason, "delivery suppressed");
             }
         }
         self.known.remove(&id);
+        if row.attempts > 0 {
+            self.left_waiting = self.left_waiting.saturating_sub(1);
+        }
     }
 }
 
@@ -237,6 +280,7 @@ impl Actor for DeliveryLane {
     fn started(&mut self, context: &mut Self::Context) {
         let every = if self.is_status() { STATUS_PUMP } else { PUMP };
         context.run_interval(every, Self::pump);
+        context.run_interval(REFILL, Self::refill);
     }
 }
 
@@ -310,7 +354,7 @@ async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(
 }
 
 /// Records how tries ended. What could not be recorded is tried again later, with the same id.
-async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(Ticket, Outcome)> {
+async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(Ticket, Outcome, bool)> {
     let mut by_tenant: BTreeMap<TenantId, Vec<TriedDelivery>> = BTreeMap::new();
     for (row, tried) in &tried {
         if let Tried::Ended(outcome) = tried {
@@ -326,12 +370,10 @@ async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(T
         }
     }
     let now = router.ports().clock.system_now();
-    let settled = tried.into_iter().map(|(row, tried)| {
-        let outcome = match (tried, failed.get(&row.tenant)) {
-            (Tried::Ended(_), Some(error)) => later(error, now),
-            (Tried::Ended(outcome) | Tried::Aside(outcome), _) => outcome,
-        };
-        (row, outcome)
+    let settled = tried.into_iter().map(|(row, tried)| match (tried, failed.get(&row.tenant)) {
+        (Tried::Ended(_), Some(error)) => (row, later(error, now), false),
+        (Tried::Ended(outcome), None) => (row, outcome, true),
+        (Tried::Aside(outcome), _) => (row, outcome, false),
     });
     settled.collect()
 }

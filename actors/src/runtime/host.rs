@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::{Actor, Context, Handler, Message, MessageResult, ResponseFuture};
+use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use tracing::error;
 
 use super::answers::Answers;
@@ -92,8 +92,11 @@ impl Host {
         let records: Arc<[Arc<Commit>]> = records.into();
         let first = self.release.append(&records, then)?;
         for (record, position) in records.iter().zip(first..) {
-            if let Some(lane) = self.lanes.get_mut(&record.partition) {
-                lane.placed(record, position)?;
+            // A store that cannot be read costs a line of a history, never the record.
+            if let Some(lane) = self.lanes.get_mut(&record.partition)
+                && let Err(error) = lane.placed(record, position)
+            {
+                error!(position, %error, "a record is missing in the history of its entity");
             }
         }
         Ok(())
@@ -274,17 +277,21 @@ impl Handler<TellOne> for Host {
     }
 }
 
-/// Name deliveries of a route that have not ended, the oldest of each lane, so many at most.
+/// Name deliveries of a route that are due, the oldest of each lane, so many of it at most.
 #[derive(Message)]
-#[rtype(result = "Vec<Ticket>")]
-pub(super) struct Refill(pub Route, pub usize);
+#[rtype(result = "Result<Vec<Ticket>, SubmitError>")]
+pub(super) struct Refill(pub Route, pub usize, pub Timestamp);
 
 impl Handler<Refill> for Host {
-    type Result = MessageResult<Refill>;
+    type Result = ResponseFuture<Result<Vec<Ticket>, SubmitError>>;
 
-    fn handle(&mut self, Refill(route, limit): Refill, _: &mut Self::Context) -> Self::Result {
-        let of_lane = |lane: &Lane| lane.outbox_of(&route).take(limit).collect::<Vec<_>>();
-        MessageResult(self.lanes.values().flat_map(of_lane).collect())
+    fn handle(&mut self, Refill(route, limit, now): Refill, _: &mut Self::Context) -> Self::Result {
+        let due = |row: &Ticket| row.not_before <= now;
+        let of_lane = |lane: &Lane| lane.outbox_of(&route).filter(due).take(limit).collect::<Vec<_>>();
+        let tickets: Vec<Ticket> = self.lanes.values().flat_map(of_lane).collect();
+        // The newest of them may be of records that are not durable yet (N5).
+        let durable = self.appended(Vec::new());
+        Box::pin(async move { durable.await.map(|()| tickets) })
     }
 }
 

@@ -129,11 +129,13 @@ impl Router {
         (0..=u8::MAX).filter_map(|partition| Some((partition, self.place(partition).ok()?)))
     }
 
-    /// Deliveries of a route that have not ended, so many per partition at most.
+    /// Deliveries of a route that are due, so many per partition at most.
     pub(super) async fn refill(&self, route: &Route, limit: usize) -> Result<Vec<Ticket>, SubmitError> {
+        let now = self.ports.clock.system_now();
         let mut tickets = Vec::new();
         for host in &self.hosts {
-            tickets.extend(host.send(Refill(route.clone(), limit)).await.map_err(|_| SubmitError::Stopping)?);
+            let asked = host.send(Refill(route.clone(), limit, now)).await;
+            tickets.extend(asked.map_err(|_| SubmitError::Stopping)??);
         }
         Ok(tickets)
     }
@@ -209,8 +211,18 @@ impl Router {
             // What a timer of this kind never wakes is answered by the entity: nothing changes.
             Some(Request { tell: timer_command(timer)?, command_id, fingerprint: 0, origin, fired })
         };
-        let requests = timers.iter().filter_map(request).collect();
-        self.submit_all(tenant, requests, Priority::Patient).await
+        // An answer to each timer, in order: one that wakes nobody has nothing to record.
+        let requests: Vec<Option<Request>> = timers.iter().map(request).collect();
+        let wakes: Vec<bool> = requests.iter().map(Option::is_some).collect();
+        let requests = requests.into_iter().flatten().collect();
+        let mut answers = self.submit_all(tenant, requests, Priority::Patient).await?.into_iter();
+        let nothing =
+            |timer: &ArmedTimer| Receipt { partition: timer.entity.partition(), sequence: 0, fingerprint: 0 };
+        let answer = |(timer, wakes): (&ArmedTimer, bool)| match wakes {
+            true => answers.next().unwrap_or(Err(SubmitError::Stopping)),
+            false => Ok(nothing(timer)),
+        };
+        Ok(timers.iter().zip(wakes).map(answer).collect())
     }
 
     /// Reads an entity, with `limit` of its newest public events.

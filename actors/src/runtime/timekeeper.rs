@@ -29,6 +29,8 @@ const REST_MIN: Duration = Duration::from_millis(1);
 /// How far ahead timers are in memory, and how far ahead more are loaded.
 const HORIZON_MS: i64 = 2 * 3_600_000;
 const LOAD_AHEAD_MS: i64 = 3_600_000;
+/// How long to wait before timers are loaded again that could not be.
+const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// The timers of one tenant.
 #[derive(Default)]
@@ -36,16 +38,19 @@ struct Table {
     waiting: BTreeSet<ArmedTimer>,
     /// Taken and not yet recorded, by when they were due.
     firing: BTreeMap<Timestamp, usize>,
-    /// Every timer due before it is in memory; later ones are in the store only.
+    /// Timers due before it are kept when they are armed.
+    kept_until: Timestamp,
+    /// Every timer due before it is in memory. It follows `kept_until` when the store was read:
+    /// until then rows in between are nowhere but in the store, and must stay there.
     loaded_until: Timestamp,
+    /// A tick and an advance of a test clock take turns.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The table of armed timers.
 #[derive(Default)]
 pub struct Timers {
     tables: Mutex<BTreeMap<TenantId, Table>>,
-    /// Held while timers are taken and fired: a tick and an advance of a test clock take turns.
-    turn: tokio::sync::Mutex<()>,
 }
 
 impl Timers {
@@ -54,9 +59,25 @@ impl Timers {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps timers of `tenant` that are due before `until`; later ones stay in the store.
-    pub fn keep_until(&self, tenant: &TenantId, until: Timestamp) {
-        self.lock().entry(tenant.clone()).or_default().loaded_until = until;
+    /// Takes over every stored timer of `tenant` that is due before `until`; later ones stay in
+    /// the store.
+    pub fn load(&self, tenant: &TenantId, until: Timestamp, stored: &[ArmedTimer]) {
+        let mut tables = self.lock();
+        let table = tables.entry(tenant.clone()).or_default();
+        table.waiting.extend(stored);
+        table.kept_until = table.kept_until.max(until);
+        table.loaded_until = until;
+    }
+
+    /// The store could not be read: timers of later hours are left to it again.
+    fn not_loaded(&self, tenant: &TenantId) {
+        if let Some(table) = self.lock().get_mut(tenant) {
+            table.kept_until = table.loaded_until;
+        }
+    }
+
+    fn turn(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.lock().entry(tenant.clone()).or_default().turn)
     }
 
     /// Adds timers that are due before the horizon.
@@ -65,7 +86,7 @@ impl Timers {
             return;
         }
         if let Some(table) = self.lock().get_mut(tenant) {
-            let near = timers.iter().filter(|timer| timer.due < table.loaded_until);
+            let near = timers.iter().filter(|timer| timer.due < table.kept_until);
             table.waiting.extend(near);
         }
     }
@@ -133,14 +154,15 @@ impl Timers {
         self.len() == 0
     }
 
-    /// Tenants whose horizon comes near, with the old and the new one, which holds from now on.
+    /// Tenants whose horizon comes near, with the old and the new one. From now on what is armed
+    /// before the new one is kept.
     fn extend_horizons(&self, now: impl Fn(&TenantId) -> Timestamp) -> Vec<(TenantId, Timestamp, Timestamp)> {
         let mut extended = Vec::new();
         for (tenant, table) in self.lock().iter_mut() {
             let now = now(tenant);
             let (old, new) = (table.loaded_until, now.plus_millis(HORIZON_MS));
             if old < now.plus_millis(LOAD_AHEAD_MS) {
-                table.loaded_until = new;
+                table.kept_until = new;
                 extended.push((tenant.clone(), old, new));
             }
         }
@@ -159,22 +181,26 @@ pub struct Timekeeper {
     router: Arc<Router>,
     timers: Arc<Timers>,
     checkpointer: Addr<Checkpointer>,
+    /// When timers may be loaded again, after they could not.
+    load_at: std::time::Instant,
 }
 
 impl Timekeeper {
     /// A timekeeper of `timers`.
     pub fn new(router: Arc<Router>, timers: Arc<Timers>, checkpointer: Addr<Checkpointer>) -> Self {
-        Self { router, timers, checkpointer }
+        Self { router, timers, checkpointer, load_at: std::time::Instant::now() }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
         let (router, timers, checkpointer) =
             (Arc::clone(&self.router), Arc::clone(&self.timers), self.checkpointer.clone());
+        let may_load = self.load_at <= std::time::Instant::now();
         let round = async move {
-            load_ahead(&router, &timers, &checkpointer).await;
+            let loaded = !may_load || load_ahead(&router, &timers, &checkpointer).await;
             let mut rest = REST_MAX;
             for tenant in router.ports().tenants.all() {
-                let _turn = timers.turn.lock().await;
+                let turn = timers.turn(&tenant);
+                let Ok(_turn) = turn.try_lock() else { continue }; // Its clock is being moved.
                 let now = router.ports().clock.now(&tenant);
                 let due = timers.take_due(&tenant, now, limits::FIRED_AT_ONCE_MAX);
                 let _ = fire_all(&router, &timers, &tenant, due).await; // Armed again, for the next look.
@@ -182,9 +208,12 @@ impl Timekeeper {
                 let ahead = ahead.and_then(|ms| u64::try_from(ms.max(0)).ok());
                 rest = rest.min(ahead.map_or(REST_MAX, Duration::from_millis));
             }
-            rest
+            (rest, loaded)
         };
-        let done = round.into_actor(self).map(|rest, _, context: &mut Context<Self>| {
+        let done = round.into_actor(self).map(|(rest, loaded), actor: &mut Self, context: &mut Context<Self>| {
+            if !loaded {
+                actor.load_at = std::time::Instant::now() + LOAD_AGAIN_AFTER;
+            }
             context.run_later(rest.max(REST_MIN), Self::tick);
         });
         context.spawn(done);
@@ -201,24 +230,28 @@ impl Actor for Timekeeper {
 
 /// Loads the timers of the hours that come near. Those armed before the horizon moved may wait
 /// for a checkpoint, so one is written first; later ones go to the table.
-async fn load_ahead(router: &Arc<Router>, timers: &Arc<Timers>, checkpointer: &Addr<Checkpointer>) {
+async fn load_ahead(router: &Arc<Router>, timers: &Arc<Timers>, checkpointer: &Addr<Checkpointer>) -> bool {
     let clock = Arc::clone(&router.ports().clock);
     let extended = timers.extend_horizons(|tenant| clock.now(tenant));
     if extended.is_empty() {
-        return;
+        return true;
     }
+    let mut all = true;
     let written = checkpointer.send(Offer).await;
     for (tenant, from, until) in extended {
         let (snapshots, of) = (Arc::clone(&router.ports().snapshots), tenant.clone());
         let loaded = tokio::task::spawn_blocking(move || snapshots.timers(&of, from, until)).await;
         match (&written, loaded) {
-            (Ok(Ok(_)), Ok(Ok(loaded))) => timers.arm(&tenant, &loaded),
-            (_, loaded) => {
-                error!(%tenant, ?loaded, "timers of the next hours could not be loaded, they are tried again");
-                timers.keep_until(&tenant, from);
+            (Ok(Ok(_)), Ok(Ok(loaded))) => timers.load(&tenant, until, &loaded),
+            (written, loaded) => {
+                let written = written.as_ref().map(|round| round.as_ref().err());
+                error!(%tenant, ?written, ?loaded, "timers of the next hours could not be loaded, they are tried again");
+                timers.not_loaded(&tenant);
+                all = false;
             }
         }
     }
+    all
 }
 
 /// Fires timers side by side. Those that could not be recorded are armed again; gives the last
@@ -254,13 +287,23 @@ async fn fire_all(
 
 /// Moves a tenant's test clock to `to`, firing every timer on the way at its own time.
 ///
-/// Returns how many fired. Refuses a tenant without a test clock.
+/// Returns how many fired. Refuses a tenant without a test clock. It runs to its end even when the
+/// caller goes away: timers that were taken must be recorded.
 pub async fn advance(
+    router: &Arc<Router>, timers: &Arc<Timers>, tenant: &TenantId, to: Timestamp,
+) -> Result<usize, SubmitError> {
+    let (router, timers, tenant) = (Arc::clone(router), Arc::clone(timers), tenant.clone());
+    let moving = actix::spawn(async move { move_clock(&router, &timers, &tenant, to).await });
+    moving.await.map_err(|_| SubmitError::Stopping)?
+}
+
+async fn move_clock(
     router: &Arc<Router>, timers: &Arc<Timers>, tenant: &TenantId, to: Timestamp,
 ) -> Result<usize, SubmitError> {
     let clock = &router.ports().clock;
     // A tick that has taken a timer fires it at the time it was due, not after the advance.
-    let _turn = timers.turn.lock().await;
+    let turn = timers.turn(tenant);
+    let _turn = turn.lock().await;
     let mut fired = 0;
     while let Some(due) = timers.next_due(tenant).filter(|due| *due <= to) {
         let now = clock.now(tenant).max(due);
@@ -276,4 +319,40 @@ pub async fn advance(
     }
     router.record_fact(0, tenant, SystemFact::ClockAdvanced { to }).await?;
     Ok(fired)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Purpose;
+    use crate::values::{EntityId, PaymentRequestId};
+
+    fn timer(hour: i64) -> ArmedTimer {
+        let due = Timestamp::from_unix_millis(hour * 3_600_000);
+        let entity = EntityId::PaymentRequest(PaymentRequestId::new(due, 1, 0));
+        ArmedTimer { due, entity, purpose: Purpose::Reminder, generation: 1 }
+    }
+
+    #[test]
+    fn rows_of_hours_that_are_being_loaded_are_not_said_to_have_fired() {
+        let timers = Timers::default();
+        let tenant = TenantId::parse("shop").unwrap();
+        let at = |hour: i64| Timestamp::from_unix_millis(hour * 3_600_000);
+        timers.load(&tenant, at(8), &[]);
+        timers.arm(&tenant, &[timer(9)]);
+        assert!(timers.is_empty(), "it is due beyond the horizon, and waits in the store");
+        let extended = timers.extend_horizons(|_| at(7).plus_millis(900_000));
+        assert_eq!(extended, [(tenant.clone(), at(8), at(9).plus_millis(900_000))]);
+        // Until the store was read, everything from the old horizon on is still there.
+        assert_eq!(timers.fired_before(), [(tenant.clone(), at(8))]);
+        timers.arm(&tenant, &[timer(9)]);
+        assert_eq!(timers.len(), 1, "what is armed meanwhile is kept");
+        timers.load(&tenant, at(9).plus_millis(900_000), &[timer(8), timer(9)]);
+        assert_eq!((timers.len(), timers.fired_before()), (2, vec![(tenant.clone(), at(8))]));
+        // A store that could not be read leaves them to it.
+        timers.extend_horizons(|_| at(9));
+        timers.not_loaded(&tenant);
+        timers.arm(&tenant, &[timer(10)]);
+        assert_eq!(timers.len(), 2);
+    }
 }

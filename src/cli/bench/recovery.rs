@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use quittance_actors::ports::Journal as _;
 use quittance_actors::runtime::Offer;
-use quittance_actors::values::EntityId;
+use quittance_actors::values::{EntityId, Timestamp};
 
 use super::world::{self, Folder, Pace, Setup, World};
 
@@ -31,7 +31,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         return actix_web::rt::System::new().block_on(fill(folder.clone(), options));
     }
     let folder = Folder::new();
-    world::configure(&folder.0, Setup { checkpoint_every_ms: 60_000, ..Setup::default() })?;
+    world::configure(&folder.0, Setup { checkpoint_every_ms: 60_000, real_time: true, ..Setup::default() })?;
     let number = |count: u64| count.to_string();
     let filled = std::process::Command::new(std::env::current_exe()?)
         .args([
@@ -46,8 +46,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         .arg(&folder.0)
         .output()?;
     let said = String::from_utf8_lossy(&filled.stdout).into_owned();
-    let acknowledged: u64 = said.trim().parse().map_err(|_| anyhow::anyhow!("the child said: {said}"))?;
-    actix_web::rt::System::new().block_on(recover(&folder, options, acknowledged)).map(|()| 0)
+    let figures: Vec<i64> = said.split_whitespace().filter_map(|text| text.parse().ok()).collect();
+    let [acknowledged, start_ms] = figures.as_slice() else { anyhow::bail!("the child said: {said}") };
+    let (acknowledged, start) = (u64::try_from(*acknowledged)?, Timestamp::from_unix_millis(*start_ms));
+    actix_web::rt::System::new().block_on(recover(&folder, options, acknowledged, start)).map(|()| 0)
 }
 
 /// Fills a folder, says how many records were acknowledged, and dies as with kill -9.
@@ -60,16 +62,16 @@ async fn fill(folder: PathBuf, options: &Options) -> anyhow::Result<u8> {
     service.checkpointer.send(Offer).await?.map_err(anyhow::Error::msg)?;
     let pace = Pace { in_flight: 16_000, batch: 1_000, rate: None, first_id: 0 };
     world::drive(&service, &tenant, options.tail, pace, |number| Ok(world.attempt(number))).await?;
-    println!("{}", service.writer.statistics().records.load(std::sync::atomic::Ordering::Relaxed));
+    let records = service.writer.statistics().records.load(std::sync::atomic::Ordering::Relaxed);
+    println!("{records} {}", world.start.unix_millis());
     std::process::abort();
 }
 
-async fn recover(folder: &Folder, options: &Options, acknowledged: u64) -> anyhow::Result<()> {
+async fn recover(folder: &Folder, options: &Options, acknowledged: u64, start: Timestamp) -> anyhow::Result<()> {
     let started = Instant::now();
     let (service, _) = world::start(&folder.0).await?;
     let recovered = started.elapsed().as_secs_f64();
-    let tenant = world::tenant()?;
-    let world = World::new(&service, &tenant, options.entities / 3, 1);
+    let world = World { customers: options.entities / 3, requests: 1, start };
     let first = Instant::now();
     let (version, ..) =
         service.router.read(EntityId::Customer(world.customer(0)), 0).await.map_err(anyhow::Error::msg)?;
