@@ -13,6 +13,7 @@
 //! | `export` | events as JSON, statuses as CSV |
 //! | `observe`, `overview` | logs, metrics, live figures |
 //! | `clock` | the only caller of the system clock and of randomness |
+//! | `recovery` | a start: the store opened or rebuilt, the tail of the log folded |
 //! | `assemble` | wiring: adapters meet here and through the log, never directly |
 
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod formats;
 pub mod journal;
 pub mod observe;
 pub mod overview;
+pub mod recovery;
 pub mod render;
 pub mod replay;
 pub mod server;

@@ -142,7 +142,7 @@ pub fn replay(data: &Path, verify: bool) -> Result<Replayed, String> {
     let compared = verify && folder.exists();
     if compared {
         // Held to the end: a service that started meanwhile would find its store taken.
-        let _lock = crate::assemble::lock(data)?;
+        let _lock = crate::recovery::lock(data)?;
         let started = as_started(data, &folder)?;
         for ((told, started), partition) in held.iter().zip(&started).zip(0..=u8::MAX) {
             told.compare(started, partition, &mut differences);

@@ -8,7 +8,7 @@ use super::data::Data;
 use super::exit;
 use crate::journal::{self, Damage, Error, Walked};
 use crate::store::Store;
-use crate::{assemble, replay};
+use crate::{recovery, replay};
 
 #[derive(Args)]
 pub(super) struct DoctorOptions {
@@ -82,7 +82,7 @@ fn store(data: &Path, position: u64) -> bool {
     if !folder.exists() {
         return line(true, "store", "none; the next start builds it from the log");
     }
-    let Ok(_lock) = assemble::lock(data) else {
+    let Ok(_lock) = recovery::lock(data) else {
         return line(true, "store", "in use by a running service, not looked at");
     };
     match Store::open(&folder).and_then(|store| store.look()) {
@@ -136,7 +136,7 @@ pub(super) fn verify(options: &VerifyOptions) -> anyhow::Result<u8> {
     let Ok(walked) = log(&data) else { return Ok(exit::FINDINGS) };
     let mut well = store(&data, walked.position);
     if options.deep && well {
-        let free = assemble::lock(&data).is_ok();
+        let free = recovery::lock(&data).is_ok();
         well &= match replay::replay(&data, free) {
             Ok(replayed) if replayed.differences.is_empty() => {
                 let compared = if replayed.compared { ", the store holds the same" } else { "" };

@@ -28,7 +28,7 @@ fn create(running: &Running, number: usize) -> bool {
 }
 
 /// What the log of a directory says: how often each request was issued, and what was to leave.
-fn audit(data: &Path, acknowledged: &BTreeSet<usize>) {
+fn audit(data: &Path, acknowledged: &BTreeSet<usize>, with_store: bool) {
     let mut issued: BTreeMap<String, usize> = BTreeMap::new();
     let mut left = BTreeSet::new();
     let mut last = BTreeMap::new();
@@ -56,6 +56,9 @@ fn audit(data: &Path, acknowledged: &BTreeSet<usize>) {
     }
     let twice: Vec<_> = issued.iter().filter(|(_, times)| **times != 1).collect();
     assert!(twice.is_empty(), "issued more than once: {twice:?}");
+    if !with_store {
+        return;
+    }
     // What waits is what has not ended, and the store with the tail says the same as the log.
     let replayed = replay::replay(data, true).unwrap();
     assert_eq!(replayed.differences, Vec::<String>::new());
@@ -92,8 +95,12 @@ fn rounds(count: usize, seed: u64) {
         });
         running.kill();
         let acknowledged = acknowledged.lock().unwrap();
-        audit(&data, &acknowledged);
+        // The whole log is replayed each time: in long runs now and then.
+        audit(&data, &acknowledged, count < 20 || round % 10 == 9);
         assert!(round == 0 || !acknowledged.is_empty());
+        if round % 20 == 19 {
+            println!("{} rounds, {} acknowledged", round + 1, acknowledged.len());
+        }
     }
     let acknowledged = acknowledged.into_inner().unwrap();
     println!("{count} rounds, {} acknowledged, none lost", acknowledged.len());

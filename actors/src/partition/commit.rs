@@ -9,8 +9,10 @@ use super::entity::{Entity, Event};
 use super::history::History;
 use super::occurrence::{About, Occurrence, View};
 use super::outbox::Row;
+use crate::customer;
 use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use crate::machine::{Purpose, Tell};
+use crate::payment_request;
 use crate::rules::{EventId, Facts};
 use crate::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
 
@@ -71,6 +73,25 @@ pub struct ArmedTimer {
     pub purpose: Purpose,
     /// Which arming this is.
     pub generation: u32,
+}
+
+impl ArmedTimer {
+    /// What its firing asks of whom; nothing when such an entity has no such timer.
+    pub fn command(&self) -> Option<Tell> {
+        let ArmedTimer { due, generation, .. } = *self;
+        match (self.entity, self.purpose) {
+            (EntityId::PaymentRequest(id), Purpose::Reminder) => {
+                Some(Tell::PaymentRequest(id, payment_request::Command::ReminderDue { generation, due }))
+            }
+            (EntityId::PaymentRequest(id), Purpose::Overdue) => {
+                Some(Tell::PaymentRequest(id, payment_request::Command::OverdueDue { due }))
+            }
+            (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
+                Some(Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due }))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A message that must leave, as a record holds it.

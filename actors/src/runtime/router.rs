@@ -16,7 +16,7 @@ use super::host::{
 };
 use crate::delivery::Route;
 use crate::limits;
-use crate::machine::{Purpose, Tell};
+use crate::machine::Tell;
 use crate::partition::{
     ArmedTimer, Commit, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact, Ticket,
     TriedDelivery,
@@ -24,7 +24,6 @@ use crate::partition::{
 use crate::ports::PortError;
 use crate::rules::Published;
 use crate::values::{CommandId, DeliveryId, EntityId, TenantId};
-use crate::{customer, payment_request};
 
 /// How long a full mailbox is left alone.
 const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
@@ -209,7 +208,7 @@ impl Router {
             let command_id = CommandId::new(at, self.ports.clock.random(), timer.entity.partition());
             let (origin, fired) = (Origin::Timer, Some(*timer));
             // What a timer of this kind never wakes is answered by the entity: nothing changes.
-            Some(Request { tell: timer_command(timer)?, command_id, fingerprint: 0, origin, fired })
+            Some(Request { tell: timer.command()?, command_id, fingerprint: 0, origin, fired })
         };
         // An answer to each timer, in order: one that wakes nobody has nothing to record.
         let requests: Vec<Option<Request>> = timers.iter().map(request).collect();
@@ -281,21 +280,5 @@ impl Router {
         let address = self.place(partition)?;
         let at = self.ports.clock.now(tenant);
         address.send(RecordFact(partition, tenant.clone(), at, fact)).await.map_err(|_| SubmitError::Stopping)?
-    }
-}
-
-fn timer_command(timer: &ArmedTimer) -> Option<Tell> {
-    let ArmedTimer { due, generation, .. } = *timer;
-    match (timer.entity, timer.purpose) {
-        (EntityId::PaymentRequest(id), Purpose::Reminder) => {
-            Some(Tell::PaymentRequest(id, payment_request::Command::ReminderDue { generation, due }))
-        }
-        (EntityId::PaymentRequest(id), Purpose::Overdue) => {
-            Some(Tell::PaymentRequest(id, payment_request::Command::OverdueDue { due }))
-        }
-        (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
-            Some(Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due }))
-        }
-        _ => None,
     }
 }

@@ -9,9 +9,8 @@ use super::disk::{Log, Store, store};
 use super::mutation::Mutation;
 use super::policies::policies;
 use super::random::Random;
-use crate::customer::{self};
 use crate::delivery::{Guard, Outcome};
-use crate::machine::{Purpose, Tell};
+use crate::machine::Tell;
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Event, Lane, Origin, Preparation,
     StepError, Stepped, TriedDelivery, entries_of,
@@ -19,7 +18,7 @@ use crate::partition::{
 use crate::payment_request::{self};
 use crate::policies::Policies;
 use crate::transfer::{self};
-use crate::values::{CommandId, Date, DeliveryId, EntityId, Money, TenantId, Timestamp};
+use crate::values::{CommandId, Date, DeliveryId, Money, TenantId, Timestamp};
 
 /// How records become bytes: the service's codec.
 #[derive(Clone, Copy)]
@@ -378,19 +377,7 @@ impl World {
             self.auditor.fires(&timer, self.now)?;
             self.report.fired += 1;
             self.note(format!("timer {:?} of {}", timer.purpose, timer.entity));
-            let (generation, due) = (timer.generation, timer.due);
-            let tell = match (timer.entity, timer.purpose) {
-                (EntityId::PaymentRequest(id), Purpose::Reminder) => {
-                    Tell::PaymentRequest(id, payment_request::Command::ReminderDue { generation, due })
-                }
-                (EntityId::PaymentRequest(id), _) => {
-                    Tell::PaymentRequest(id, payment_request::Command::OverdueDue { due })
-                }
-                (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
-                    Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due })
-                }
-                _ => continue,
-            };
+            let Some(tell) = timer.command() else { continue };
             let command_id = CommandId::new(self.now, self.fresh(), timer.entity.partition());
             let (tenant, at) = (self.tenant.clone(), self.now);
             let envelope = Envelope { tenant, command_id, fingerprint: 0, origin: Origin::Timer, at, tell };

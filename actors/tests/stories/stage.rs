@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use quittance_actors::customer::{self, Kind, Profile};
 use quittance_actors::delivery::{Delivery, Outcome};
-use quittance_actors::machine::{Purpose, Tell};
+use quittance_actors::machine::Tell;
 use quittance_actors::partition::{
     ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
 };
@@ -318,19 +318,7 @@ impl Stage {
     }
 
     fn fire(&mut self, timer: ArmedTimer) -> Result<(), String> {
-        let (due, generation) = (timer.due, timer.generation);
-        let tell = match (timer.entity, timer.purpose) {
-            (EntityId::PaymentRequest(id), Purpose::Reminder) => {
-                Tell::PaymentRequest(id, payment_request::Command::ReminderDue { generation, due })
-            }
-            (EntityId::PaymentRequest(id), _) => {
-                Tell::PaymentRequest(id, payment_request::Command::OverdueDue { due })
-            }
-            (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
-                Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due })
-            }
-            _ => return Err("a timer of nobody".to_owned()),
-        };
+        let tell = timer.command().ok_or("a timer of nobody")?;
         self.number += 1;
         let command_id = CommandId::new(self.now, self.number, LANE);
         let tenant = self.tenant.clone();
