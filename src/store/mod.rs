@@ -30,11 +30,11 @@ use quittance_actors::values::{DeliveryId, EntityId, PARTITIONS, TenantId, Times
 
 use crate::journal::codec;
 
-const MEMTABLE_BYTES: u64 = 8 << 20;
+const MEMTABLE_BYTES: u64 = 16 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 /// The format of what is stored. A store of another one is rebuilt from the log.
 const FORMAT: u8 = 2;
-const JOURNALS_BYTES: u64 = 64 << 20;
+const JOURNALS_BYTES: u64 = 128 << 20;
 
 /// The store.
 pub struct Store {
