@@ -29,8 +29,11 @@ pub struct Keys {
 
 #[derive(Default)]
 struct Known {
-    keys: HashMap<[u8; 32], ([u8; 32], State)>,
-    order: VecDeque<[u8; 32]>,
+    keys: HashMap<[u8; 32], ([u8; 32], State, u64)>,
+    /// Keys in the order they were first held, each with its number: a key that was given up and
+    /// held again stands twice, and only the later one counts.
+    order: VecDeque<([u8; 32], u64)>,
+    next: u64,
 }
 
 /// A write that holds its key until it ends.
@@ -60,19 +63,23 @@ impl Keys {
         let content = digest::sha256(&[request.path().as_bytes(), &[0], body].concat());
         let mut known = self.known.lock();
         let replayed = match known.keys.get(&key) {
-            Some((before, _)) if *before != content => return Err(Problem::key_reused()),
-            Some((_, State::UnderWay)) => {
+            Some((before, ..)) if *before != content => return Err(Problem::key_reused()),
+            Some((_, State::UnderWay, _)) => {
                 return Err(Problem::conflict("under_way", "the same request is under way"));
             }
-            Some((_, State::Done)) => true,
+            Some((_, State::Done, _)) => true,
             None => false,
         };
-        known.keys.insert(key, (content, State::UnderWay));
+        let number = known.keys.get(&key).map_or(known.next, |(.., number)| *number);
+        known.keys.insert(key, (content, State::UnderWay, number));
         if !replayed {
-            known.order.push_back(key);
+            known.next += 1;
+            known.order.push_back((key, number));
         }
         while known.order.len() > KEYS_MAX {
-            if let Some(oldest) = known.order.pop_front() {
+            if let Some((oldest, number)) = known.order.pop_front()
+                && known.keys.get(&oldest).is_some_and(|(.., held)| *held == number)
+            {
                 known.keys.remove(&oldest);
             }
         }
@@ -92,7 +99,7 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut known = self.keys.known.lock();
         if self.done || self.replayed {
-            if let Some((_, state)) = known.keys.get_mut(&self.key) {
+            if let Some((_, state, _)) = known.keys.get_mut(&self.key) {
                 *state = State::Done;
             }
         } else {

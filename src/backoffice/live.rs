@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{SharedPages, enter, overview};
 use crate::api::{Problem, Shared};
@@ -26,8 +26,10 @@ pub(super) async fn stream(app: Shared, pages: SharedPages, request: HttpRequest
     let state = (events, app, pages, frame, true);
     let messages = stream::unfold(state, |(mut events, app, pages, frame, first)| async move {
         if !first {
+            // One deadline, whatever other tenants do meanwhile.
+            let beat_at = Instant::now() + HEARTBEAT;
             loop {
-                match timeout(HEARTBEAT, events.recv()).await {
+                match timeout_at(beat_at, events.recv()).await {
                     Err(_) => {
                         let beat = Ok::<_, actix_web::Error>(Bytes::from_static(b": still here\n\n"));
                         return Some((beat, (events, app, pages, frame, false)));

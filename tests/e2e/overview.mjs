@@ -27,17 +27,6 @@ const context = await chromium.launchPersistentContext(profile, {
   viewport: { width: 1360, height: 900 },
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
-// The browser first: the story does not wait for it.
-const demo = spawn(binary, ['demo', '--port', '0'], { stdio: ['pipe', 'pipe', 'inherit'] });
-let said = '';
-const link = new Promise((resolve, reject) => {
-  demo.stdout.on('data', (chunk) => {
-    said += chunk;
-    const found = said.match(/http:\S+login=\w+/);
-    if (found) resolve(found[0]);
-  });
-  demo.on('exit', () => reject(new Error(`the demo ended:\n${said}`)));
-});
 const page = await context.newPage();
 const broken = [];
 page.on('console', (message) => message.type() === 'error' && broken.push(message.text()));
@@ -62,12 +51,26 @@ async function picture(name) {
   await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
 
+// The browser is up and has drawn a page before the story begins, which waits for nobody.
+await page.goto('about:blank');
+const demo = spawn(binary, ['demo', '--port', '0'], { stdio: ['pipe', 'pipe', 'inherit'] });
+let said = '';
+const link = new Promise((resolve, reject) => {
+  demo.stdout.on('data', (chunk) => {
+    said += chunk;
+    const found = said.match(/http:\S+login=\w+/);
+    if (found) resolve(found[0]);
+  });
+  demo.on('exit', () => reject(new Error(`the demo ended:\n${said}`)));
+});
+
 try {
   const url = await link;
   const origin = new URL(url).origin;
   await page.goto(url);
   check('the one-time link opens the overview', (await page.textContent('h1')) === 'Collections overview');
   const before = { received: await page.textContent('#k-received'), reminders: await page.textContent('#k-reminders') };
+  check('the page is there before the first transfer', before.received === '€0.00', before.received);
   // Nothing is loaded again: the figures come by the live stream.
   await page.evaluate(() => { window.stayed = true; });
   await page.waitForFunction((old) => document.querySelector('#k-received').textContent !== old.received, before, { timeout: 40000 });
