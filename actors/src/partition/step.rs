@@ -57,9 +57,7 @@ impl<'a> Step<'a> {
     pub(super) fn run(mut self, tell: &Tell) -> Result<(Commit, Vec<Touched>), StepError> {
         self.handle(tell).map_err(|error| match error {
             // A customer's bound is the sender's matter, wherever in the step it is met.
-            StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(max))) => {
-                StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(max)))
-            }
+            bound @ StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(_))) => bound,
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
                 StepError::Bug(format!("a tell was refused: {rejection}"))

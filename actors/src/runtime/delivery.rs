@@ -79,8 +79,8 @@ struct DeliveryLane {
     recording: bool,
     being_recorded: usize,
     asking: bool,
-    /// About how many wait in the outbox for their next try.
-    left_waiting: usize,
+    /// Rows were left in the outbox until their next try, which only asking finds.
+    left: bool,
     /// Rows were left in the outbox because too many were known.
     more: bool,
 }
@@ -99,7 +99,7 @@ impl DeliveryLane {
             recording: false,
             being_recorded: 0,
             asking: false,
-            left_waiting: 0,
+            left: false,
             more: false,
         }
     }
@@ -137,7 +137,7 @@ impl DeliveryLane {
                     // As long as something new came there may be more, and what waits for its next
                     // try in the outbox is found when it is due.
                     let new = lane.take(rows);
-                    lane.more |= new > 0 || lane.left_waiting > 0;
+                    lane.more |= new > 0 || lane.left;
                     lane.pump(context);
                 }
                 Err(error) => {
@@ -252,8 +252,7 @@ impl DeliveryLane {
                 if counted && self.known.len() > limits::LANE_TICKETS_MAX / 8 {
                     // Many wait for a later try: the outbox keeps them, there is room for what is new.
                     self.known.remove(&id);
-                    self.left_waiting += 1;
-                    self.more = true;
+                    (self.left, self.more) = (true, true);
                     return;
                 }
                 row.attempts = row.attempts.saturating_add(u32::from(counted));
@@ -268,9 +267,6 @@ impl DeliveryLane {
             }
         }
         self.known.remove(&id);
-        if row.attempts > 0 {
-            self.left_waiting = self.left_waiting.saturating_sub(1);
-        }
     }
 }
 
