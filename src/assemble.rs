@@ -253,8 +253,8 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
 pub fn feeds(config: &Config) -> Vec<Watched> {
     let watched = config.service.feeds.iter().map(|feed| {
         let mapping = match &feed.format {
-            FeedFormat::InvoicesCsv { mapping } => config.mappings.get(mapping).cloned(),
-            FeedFormat::Camt => None,
+            FeedFormat::Invoices { mapping } => config.mappings.get(mapping).cloned(),
+            FeedFormat::Bank => None,
         };
         let pool = config.service.pool(&feed.tenant);
         let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone(), pool };

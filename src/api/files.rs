@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
+use quittance_actors::partition::StatementRecord;
+use quittance_actors::values::{Currency, Money};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
@@ -13,11 +15,47 @@ use crate::{assemble, clock, digest, watch};
 
 /// Bytes of one uploaded file.
 const FILE_BYTES_MAX: u64 = 2 << 30;
+/// Statements of one answer.
+const STATEMENTS_LISTED_MAX: usize = 1_000;
 
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let data = app.service.activity.latest(tenant.as_str(), 100);
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+/// Bank statements, and per account the day up to which its statements are complete.
+pub(super) async fn statements(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let read = app.service.store.statements(&tenant, STATEMENTS_LISTED_MAX);
+    let read = read.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let mut complete_up_to = std::collections::BTreeMap::new();
+    for (_, statement) in read.iter().filter(|(_, statement)| !statement.interim) {
+        let day = complete_up_to.entry(statement.account.as_str()).or_insert(statement.closed_on);
+        *day = (*day).max(statement.closed_on);
+    }
+    let money = |statement: &StatementRecord, minor: Option<i64>| {
+        Some(Money::from_minor(minor?, statement.currency.unwrap_or(Currency::EUR)))
+    };
+    let data: Vec<_> = read
+        .iter()
+        .map(|(feed, statement)| {
+            json!({
+                "feed": feed,
+                "account": statement.account,
+                "statement": statement.statement,
+                "interim": statement.interim,
+                "opening": money(statement, statement.opening),
+                "closing": money(statement, statement.closing),
+                "opened_on": statement.opened_on,
+                "closed_on": statement.closed_on,
+                "entries": statement.entries,
+                "credits": money(statement, Some(statement.credits)),
+                "debits": money(statement, Some(statement.debits)),
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "complete_up_to": complete_up_to })))
 }
 
 pub(super) async fn read(

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::runtime::{Admit, BankEntry, Priority};
-use quittance_actors::transfer::Details;
+use quittance_actors::transfer::{Details, Particulars};
 use quittance_actors::values::{
     Date, EndToEndId, EntityId, Iban, RemittanceInformation, TenantId, Timestamp, TransferId,
 };
@@ -48,7 +48,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let admit = Admit {
         tenant: tenant.clone(),
-        entry: BankEntry { details },
+        entry: BankEntry { details, particulars: Particulars::default(), counted_as: None },
         command: held.command,
         origin: Origin::Api,
         priority: Priority::Interactive,

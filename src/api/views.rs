@@ -49,6 +49,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         .map(|(source, amount)| match source {
             Source::Transfer(transfer) => json!({ "transfer": transfer, "amount": amount }),
             Source::Attempt(attempt) => json!({ "attempt": attempt, "amount": amount }),
+            Source::CreditNote(_) => json!({ "credit_note": true, "amount": amount }),
         })
         .collect();
     let attempts: Vec<Json> = state

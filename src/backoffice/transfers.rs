@@ -19,6 +19,7 @@ pub(super) fn row(entity: &Entity) -> Option<Json> {
     let (tone, icon) = match state.status {
         Status::Matched => ("ok", "circle-check"),
         Status::NeedsDecision => ("warn", "triangle-alert"),
+        Status::Noted => ("mute", "arrow-left-right"),
         Status::Received => ("mute", "clock"),
     };
     let remittance = &details.remittance;

@@ -98,6 +98,9 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let detail = format!("{}: {}", text(Field::TransferAmount), text(Field::TransferExplanation));
             ("link-2", "ok-i", "Transfer matched", detail)
         }
+        EventType::TransferPaidOut => ("arrow-left-right", "mute-i", "Paid out", text(Field::TransferAmount)),
+        EventType::TransferReturned => ("undo-2", "warn-i", "Came back", text(Field::TransferAmount)),
+        EventType::TransferReversed => ("undo-2", "warn-i", "Reversed by the bank", text(Field::TransferAmount)),
         EventType::TaskOpened => (
             "triangle-alert",
             "warn-i",

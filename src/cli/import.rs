@@ -1,7 +1,7 @@
 //! `quittance import`.
 
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::io::{BufReader, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,16 +9,23 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
+use quittance_actors::runtime::Intake;
+
 use super::client::{self, Client, Connection};
 use super::exit;
+use crate::config::Mapping;
+use crate::formats::{self, Item, Reader, erp};
 
 #[derive(Args)]
 pub(super) struct Options {
     #[command(flatten)]
     connection: Connection,
     /// The feed that reads it.
+    #[arg(long, required_unless_present = "guess")]
+    feed: Option<String>,
+    /// Proposes a mapping of columns for the file and shows its first rows; nothing is sent.
     #[arg(long)]
-    feed: String,
+    guess: bool,
     /// The file.
     file: PathBuf,
     /// Prints the report as JSON.
@@ -27,6 +34,9 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
+    if options.guess {
+        return guess(&options.file);
+    }
     client::run(import(options))
 }
 
@@ -35,7 +45,7 @@ async fn import(options: &Options) -> anyhow::Result<u8> {
     let name = options.file.file_name().and_then(|name| name.to_str()).unwrap_or("import");
     let client = Client::new(options.connection.clone())?;
     let query: String = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("feed", &options.feed)
+        .append_pair("feed", options.feed.as_deref().unwrap_or_default())
         .append_pair("name", name)
         .finish();
     let bar = ProgressBar::new(u64::try_from(bytes.len())?);
@@ -68,6 +78,89 @@ async fn import(options: &Options) -> anyhow::Result<u8> {
     };
     bar.finish_and_clear();
     show(&report, options.json)
+}
+
+/// Rows that a proposal shows.
+const PREVIEW_ROWS: usize = 5;
+
+/// Says what a file is; of columns, proposes a mapping with its evidence and the first rows.
+fn guess(path: &Path) -> anyhow::Result<u8> {
+    let shown = || path.display().to_string();
+    let mut head = Vec::new();
+    let length = u64::try_from(erp::guess::GUESS_BYTES)?;
+    std::fs::File::open(path).with_context(shown)?.take(length).read_to_end(&mut head).with_context(shown)?;
+    let name = erp::name_of(&head);
+    let file = || std::fs::File::open(path).map(BufReader::new).with_context(shown);
+    if name != "columns" {
+        println!("{}: {name}; it needs no mapping of columns", path.display());
+        return match formats::FORMATS.iter().any(|format| format.name == name) {
+            true => preview(formats::open_bank(file()?).map_err(|error| anyhow::anyhow!("{error}"))?),
+            false => preview(erp::open(file()?, &Mapping::published())),
+        };
+    }
+    let found = erp::guess::guess(&head).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?;
+    println!("# a proposal for {}; save it as config/mappings/NAME.toml", path.display());
+    print!("{}", found.toml);
+    if !found.doubts.is_empty() {
+        println!("\n# To be decided before it can be used:");
+        for doubt in &found.doubts {
+            println!("#  - {doubt}");
+        }
+        return Ok(exit::FINDINGS);
+    }
+    println!("\n# The first rows, as they would be read:");
+    preview(erp::csv::reader(file()?, &found.mapping))
+}
+
+/// Shows what a reader makes of the first rows.
+fn preview(mut reader: impl Reader) -> anyhow::Result<u8> {
+    let mut shown = 0;
+    while shown < PREVIEW_ROWS {
+        match reader.next() {
+            None => break,
+            Some(Err(error)) => {
+                println!("#  refused: {error}");
+                return Ok(exit::FINDINGS);
+            }
+            Some(Ok(Item::Row(row, intake))) => {
+                println!("#  {row}: {}", in_words(&intake));
+                shown += 1;
+            }
+            Some(Ok(Item::Refused(row, errors))) => {
+                for error in errors {
+                    println!("#  {row}: refused: {error}");
+                }
+                shown += 1;
+            }
+            Some(Ok(Item::Passed(row, why))) => println!("#  {row}: passed over: {why}"),
+            Some(Ok(Item::Note(note))) => println!("#  note: {note}"),
+            Some(Ok(Item::Statement(_))) => {}
+        }
+    }
+    Ok(0)
+}
+
+fn in_words(intake: &Intake) -> String {
+    match intake {
+        Intake::Invoice(row) => format!(
+            "invoice {} of {}: {}, due {}{}",
+            row.external_ref,
+            row.customer_ref,
+            row.amount,
+            row.due_on,
+            row.customer.as_ref().map_or_else(String::new, |customer| format!(", {}", customer.profile.name)),
+        ),
+        Intake::Customer(row) => format!("customer {}: {}", row.profile.external_ref, row.profile.name),
+        Intake::CreditNote(row) => format!("credit note {} of {}: {}", row.number, row.customer_ref, row.amount),
+        Intake::Cancellation(row) => format!("cancellation of {}: {}", row.invoice, row.reason),
+        Intake::Entry(entry) => {
+            let details = &entry.details;
+            let who = details.payer_name.as_deref().unwrap_or_default();
+            let text = details.remittance.unstructured();
+            format!("{} {} {}: {who} {text}", details.booked_on, entry.particulars.nature.text(), details.amount)
+        }
+        Intake::Status(report) => format!("status {} of order {}", report.status, report.original_end_to_end),
+    }
 }
 
 fn show(report: &Json, as_json: bool) -> anyhow::Result<u8> {

@@ -9,6 +9,7 @@ use quittance_actors::values::{Currency, DecimalMark};
 use super::read_file;
 use super::reader::Section;
 use crate::diagnostics::Findings;
+use crate::formats::erp::FIELDS;
 
 /// A column of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub struct Mapping {
     pub encoding: &'static encoding_rs::Encoding,
     /// The decimal mark of amounts.
     pub decimal: DecimalMark,
+    /// What groups thousands in amounts, beside blanks.
+    pub thousands: Option<char>,
+    /// Lines before the header.
+    pub skip_lines: usize,
     /// The pattern of dates.
     pub date: String,
     /// The country of national phone numbers.
@@ -42,28 +47,40 @@ pub struct Mapping {
     pub currency: ConstantOrColumn<Currency>,
     /// Columns by field: `invoice`, `customer`, `amount`, `due_on` at least.
     pub columns: BTreeMap<&'static str, Column>,
+    /// Values by field, for those without a column.
+    pub constants: BTreeMap<String, String>,
+    /// What values of a field mean.
+    pub lookups: BTreeMap<String, BTreeMap<String, String>>,
     /// Columns that may be there and are not read.
     pub ignored: Vec<String>,
 }
 
-/// Fields of an invoice row, and whether they must be mapped.
-const FIELDS: [(&str, bool); 10] = [
-    ("invoice", true),
-    ("customer", true),
-    ("amount", true),
-    ("due_on", true),
-    ("issued_on", false),
-    ("name", false),
-    ("email", false),
-    ("phone", false),
-    ("language", false),
-    ("description", false),
-];
-
 impl Mapping {
-    /// Whether a row cannot be used without `field`.
-    pub fn needs(field: &str) -> bool {
-        FIELDS.iter().any(|(known, needed)| *known == field && *needed)
+    /// Values as interfaces publish them: ISO dates, a decimal point, no column of its own.
+    pub fn published() -> Self {
+        Self {
+            name: "published".to_owned(),
+            delimiter: b',',
+            encoding: encoding_rs::UTF_8,
+            decimal: DecimalMark::Point,
+            thousands: None,
+            skip_lines: 0,
+            date: "%Y-%m-%d".to_owned(),
+            phone_country: None,
+            currency: ConstantOrColumn::Constant(Currency::EUR),
+            columns: BTreeMap::new(),
+            constants: BTreeMap::new(),
+            lookups: BTreeMap::new(),
+            ignored: Vec::new(),
+        }
+    }
+
+    /// Whether no row can be used without `field`: when every row is an invoice, what an invoice
+    /// needs and no constant gives.
+    pub fn needs(&self, field: &str) -> bool {
+        let invoices = !self.columns.contains_key("kind") && !self.constants.contains_key("kind");
+        let needed = FIELDS.iter().any(|(known, needed)| *known == field && *needed);
+        (needed && invoices && !self.constants.contains_key(field)) || field == "kind"
     }
 
     fn read(name: &str, root: &Section<'_, '_>) -> Option<Self> {
@@ -75,10 +92,34 @@ impl Mapping {
         let decimal = root.choice("decimal", &[(",", DecimalMark::Comma), (".", DecimalMark::Point)])?;
         let date = root.text("date").unwrap_or("%d/%m/%Y").to_owned();
         let phone_country = root.text("phone_country").map(str::to_owned);
+        let thousands = root.optional("thousands", |text| match text.chars().next() {
+            Some(mark @ ('.' | ',' | '\'' | '\u{2019}')) if text.chars().count() == 1 => Ok(mark),
+            _ => Err("expected . , or an apostrophe; blanks need not be said"),
+        });
+        let skip_lines = root.integer("skip_lines", 0..=100).unwrap_or(0);
+        let field = |field: &str| FIELDS.iter().any(|(known, _)| *known == field);
+        let constants = match root.has("constants") {
+            true => root.section("constants").map(|section| section.words(field)).unwrap_or_default(),
+            false => BTreeMap::new(),
+        };
+        let mut lookups = BTreeMap::new();
+        if root.has("lookups")
+            && let Some(section) = root.section("lookups")
+        {
+            for (name, _) in FIELDS {
+                if section.has(name)
+                    && let Some(table) = section.section(name)
+                {
+                    lookups.insert(name.to_owned(), table.words(|_| true));
+                }
+            }
+            section.close();
+        }
         let section = root.section("columns")?;
         let mut columns = BTreeMap::new();
         for (field, required) in FIELDS {
-            let column = if required { section.required(field) } else { section.text(field) };
+            let given = constants.contains_key("kind") || constants.contains_key(field) || section.has("kind");
+            let column = if required && !given { section.required(field) } else { section.text(field) };
             if let Some(column) = column {
                 columns.insert(field, Column(column.to_owned()));
             }
@@ -98,10 +139,14 @@ impl Mapping {
             delimiter,
             encoding: encoding.unwrap_or(encoding_rs::UTF_8),
             decimal,
+            thousands,
+            skip_lines: usize::try_from(skip_lines).unwrap_or(0),
             date,
             phone_country,
             currency,
             columns,
+            constants,
+            lookups,
             ignored,
         })
     }

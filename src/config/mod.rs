@@ -101,7 +101,7 @@ impl Config {
             }
         }
         for feed in &self.service.feeds {
-            if let FeedFormat::InvoicesCsv { mapping } = &feed.format
+            if let FeedFormat::Invoices { mapping } = &feed.format
                 && !self.mappings.contains_key(mapping)
             {
                 missing("mapping", mapping, self.mappings.keys().map(String::as_str).collect());

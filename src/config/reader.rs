@@ -302,6 +302,21 @@ impl<'a, 'f> Section<'a, 'f> {
         items
     }
 
+    /// Reads every `name = "text"` of a table whose names `known` accepts.
+    pub fn words(&self, known: impl Fn(&str) -> bool) -> std::collections::BTreeMap<String, String> {
+        let mut words = std::collections::BTreeMap::new();
+        for (name, value) in self.entries() {
+            match value.get_ref().as_str() {
+                _ if !known(name) => self.refuse(name, value.span(), "there is no such field", None),
+                Some(text) => {
+                    words.insert(name.to_owned(), text.to_owned());
+                }
+                None => self.wrong_type(name, value, "a text"),
+            }
+        }
+        words
+    }
+
     /// Reads every `name = …` of a table of texts or lists.
     pub fn entries(&self) -> Vec<(&'f str, &'f Spanned<DeValue<'a>>)> {
         self.closed.set(true);

@@ -216,22 +216,26 @@ pub struct Feed {
 /// What a feed brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedFormat {
-    /// Pending invoices.
-    InvoicesCsv {
+    /// Invoices, customers, credit notes and cancellations of an ERP: columns, JSON lines or XML.
+    Invoices {
         /// The mapping of columns.
         mapping: String,
     },
-    /// camt.053 and camt.054.
-    Camt,
+    /// Statements and status reports of a bank, each in the format its first bytes say.
+    Bank,
 }
 
 /// When a file is complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ready {
     /// Its size and time rest this long, in milliseconds.
     Stable(u64),
     /// It is renamed into place, away from `.part` or `.tmp`.
     Rename,
+    /// A file with this ending stands beside it.
+    Marker(String),
+    /// A file `name.sha256` beside it holds its digest, as `sha256sum` writes it.
+    Manifest,
 }
 
 /// A directory written.

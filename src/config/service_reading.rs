@@ -300,15 +300,26 @@ fn read_feed(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Feed> {
     let tenant = known.tenant(section);
     let name = section.required("name").map(str::to_owned);
     let dir = section.required("dir").map(str::to_owned);
-    let is_csv = section.choice("format", &[("camt", false), ("invoices_csv", true)])?;
+    let is_csv =
+        section.choice("format", &[("bank", false), ("camt", false), ("invoices", true), ("invoices_csv", true)])?;
     let format = if is_csv {
-        FeedFormat::InvoicesCsv { mapping: section.required("mapping")?.to_owned() }
+        FeedFormat::Invoices { mapping: section.required("mapping")?.to_owned() }
     } else {
-        FeedFormat::Camt
+        FeedFormat::Bank
     };
-    let stable = section.choice("ready", &[("stable", true), ("rename", false)])?;
+    let words = [("stable", 0), ("rename", 1), ("marker", 2), ("manifest", 3)];
+    let ready = section.choice("ready", &words)?;
     let stable_ms = milliseconds(section, "stable_ms", 10, 600_000, 2_000);
-    let ready = if stable { Ready::Stable(stable_ms) } else { Ready::Rename };
+    let marker = section.optional("marker", |text| match text.starts_with('.') && (2..=20).contains(&text.len()) {
+        true => Ok(text.to_owned()),
+        false => Err("expected an ending such as .done"),
+    });
+    let ready = match ready {
+        0 => Ready::Stable(stable_ms),
+        1 => Ready::Rename,
+        2 => Ready::Marker(marker.unwrap_or_else(|| ".done".to_owned())),
+        _ => Ready::Manifest,
+    };
     // A statement that does not close is refused as a whole; an invoice file row by row.
     let default = if is_csv { "row_by_row" } else { "all_or_nothing" };
     let words = [("row_by_row", false), ("all_or_nothing", true)];

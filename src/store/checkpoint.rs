@@ -53,6 +53,7 @@ impl Store {
     fn write_states_of(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
         let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
+        let mut statements = Rows::new();
         for checkpoint in checkpoints {
             for (id, saved, new) in &checkpoint.entities {
                 list(&saved.tenant, *id, &saved.entity, *new, &mut lists);
@@ -65,8 +66,17 @@ impl Store {
                 seen.push((keys::seen(*command), value(receipt)?));
             }
             for (tenant, at, fact) in &checkpoint.facts {
-                if let SystemFact::FileFinished(file) = fact {
-                    files.push((keys::file(tenant, *at, &file.digest), value(file)?));
+                match fact {
+                    SystemFact::FileFinished(file) => {
+                        files.push((keys::file(tenant, *at, &file.digest), value(file)?));
+                    }
+                    SystemFact::StatementsRead { feed, statements: read, .. } => {
+                        for statement in read {
+                            let stored = (feed.clone(), statement.clone());
+                            statements.push((keys::statement(tenant, statement), value(&stored)?));
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -75,6 +85,7 @@ impl Store {
         self.write_rows(&self.directory, directory)?;
         self.write_rows(&self.seen, seen)?;
         self.write_rows(&self.files, files)?;
+        self.write_rows(&self.statements, statements)?;
         self.write_rows(&self.snapshots, snapshots)
     }
 

@@ -1,6 +1,6 @@
 //! Keys of the store, big-endian, starting with a tenant or a partition.
 
-use quittance_actors::partition::DirectoryKey;
+use quittance_actors::partition::{DirectoryKey, StatementRecord};
 use quittance_actors::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
 
 use super::List;
@@ -81,6 +81,14 @@ pub(super) fn list(of: &TenantId, list: List, id: EntityId) -> Vec<u8> {
 
 pub(super) fn file(of: &TenantId, at: Timestamp, digest: &[u8; 32]) -> Vec<u8> {
     join(&[&tenant(of), &millis(at), digest])
+}
+
+/// A statement: accounts and numbers hold no zero byte, days sort as they are written.
+pub(super) fn statement(of: &TenantId, statement: &StatementRecord) -> Vec<u8> {
+    let day = statement.closed_on.or(statement.opened_on).map(|day| day.to_string()).unwrap_or_default();
+    let plain = |text: &str| text.bytes().filter(|byte| *byte != 0).collect::<Vec<u8>>();
+    let kind = [0, u8::from(statement.interim)];
+    join(&[&tenant(of), &plain(&statement.account), &[0], day.as_bytes(), &kind, &plain(&statement.statement)])
 }
 
 pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fjall::Keyspace;
-use quittance_actors::partition::{Entity, FileRecord, Row, Saved};
+use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord};
 use quittance_actors::ports::PortError;
 use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, TransferId};
 
@@ -74,6 +74,12 @@ impl Store {
     pub fn files(&self, tenant: &TenantId, limit: usize) -> Result<Vec<FileRecord>, PortError> {
         let prefix = keys::tenant(tenant);
         newest(&self.files, prefix.clone()..after_prefix(prefix), limit)
+    }
+
+    /// Bank statements read, by account, the newest of each first, with the feed they came by.
+    pub fn statements(&self, tenant: &TenantId, limit: usize) -> Result<Vec<(String, StatementRecord)>, PortError> {
+        let prefix = keys::tenant(tenant);
+        newest(&self.statements, prefix.clone()..after_prefix(prefix), limit)
     }
 
     /// Deliveries given up, newest first.

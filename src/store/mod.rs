@@ -11,6 +11,7 @@
 //! | `directory` | kind, tenant, key | meaning |
 //! | `lists` | tenant, list, id | nothing: screens read the snapshots |
 //! | `files` | tenant, time, digest | file record |
+//! | `statements` | tenant, account, day, number | bank statement |
 //! | `meta` | name | format, position of the checkpoint, sequence of each lane, clocks, figures |
 
 mod checkpoint;
@@ -33,7 +34,7 @@ use crate::journal::codec;
 const MEMTABLE_BYTES: u64 = 16 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 /// The format of what is stored. A store of another one is rebuilt from the log.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 const JOURNALS_BYTES: u64 = 128 << 20;
 
 /// The store.
@@ -48,6 +49,7 @@ pub struct Store {
     directory: Keyspace,
     lists: Keyspace,
     files: Keyspace,
+    statements: Keyspace,
     meta: Keyspace,
 }
 
@@ -93,6 +95,7 @@ impl Store {
             directory: keyspace("directory")?,
             lists: keyspace("lists")?,
             files: keyspace("files")?,
+            statements: keyspace("statements")?,
             meta: keyspace("meta")?,
             database,
             folder: folder.to_owned(),

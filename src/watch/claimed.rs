@@ -2,19 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use quittance_actors::partition::FileRecord;
+use quittance_actors::limits;
+use quittance_actors::partition::{FileRecord, StatementRecord};
 use quittance_actors::ports::PortError;
-use quittance_actors::runtime::{IncomingFile, Progress, ReadRow, RowOutcome};
+use quittance_actors::runtime as actors;
+use quittance_actors::runtime::{IncomingFile, ReadRow, RowOutcome};
 
+use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
 use super::scan::is_plain_file;
-use super::{Activity, Watched};
+use super::{Activity, Watched, report};
 use crate::config::FeedFormat;
 use crate::digest;
-use crate::formats::{Item, Reader, camt, invoices_csv};
+use crate::formats::{self, FieldError, Item, Reader, Unreadable, erp};
 
 /// A file in `.work`.
 pub struct ClaimedFile {
@@ -24,12 +27,21 @@ pub struct ClaimedFile {
     digest: [u8; 32],
     reader: Option<Box<dyn Reader>>,
     report: Report,
+    statements: Vec<StatementRecord>,
+    /// Items taken, and those that a note of progress says are recorded already.
+    items: u64,
+    recorded: u64,
+    refused_rows: Vec<u64>,
+    progress: Progress,
     rejected: bool,
     checked: bool,
     bytes_total: u64,
     target: Option<PathBuf>,
     activity: Arc<Activity>,
 }
+
+/// Refused rows that are remembered, for the file in which they can be fixed.
+const REFUSED_ROWS_MAX: usize = 100_000;
 
 fn port(error: impl std::fmt::Display) -> PortError {
     PortError { port: "watch", detail: error.to_string() }
@@ -46,8 +58,13 @@ impl ClaimedFile {
         let bytes_total = file.metadata()?.len();
         let digest = digest::sha256_of(file)?;
         let hex = digest::hex(&digest);
-        let report = Report::new(watched, &name, hex.clone());
-        let progress = Progress { bytes_total, ..Progress::default() };
+        let notes = Progress::of(&path);
+        let mut note = notes.left(&hex);
+        let report = match &mut note {
+            Some(note) => std::mem::replace(&mut note.report, Report::new(watched, &name, String::new())),
+            None => Report::new(watched, &name, hex.clone()),
+        };
+        let progress = actors::Progress { bytes_total, ..actors::Progress::default() };
         activity.reading(&report.tenant, &report.feed, &name, &hex, progress);
         Ok(Self {
             watched: watched.clone(),
@@ -56,6 +73,11 @@ impl ClaimedFile {
             digest,
             reader: None,
             report,
+            statements: Vec::new(),
+            items: 0,
+            recorded: note.as_ref().map_or(0, |note| note.items),
+            refused_rows: note.map(|note| note.refused_rows).unwrap_or_default(),
+            progress: notes,
             rejected: false,
             checked: false,
             bytes_total,
@@ -67,9 +89,12 @@ impl ClaimedFile {
     fn reader(&self) -> io::Result<Box<dyn Reader>> {
         let source = BufReader::with_capacity(256 << 10, File::open(&self.path)?);
         Ok(match (&self.watched.feed.format, &self.watched.mapping) {
-            (FeedFormat::InvoicesCsv { .. }, Some(mapping)) => Box::new(invoices_csv::reader(source, mapping)),
-            (FeedFormat::InvoicesCsv { .. }, None) => return Err(io::Error::other("the feed has no mapping")),
-            (FeedFormat::Camt, _) => Box::new(camt::reader(source)),
+            (FeedFormat::Invoices { .. }, Some(mapping)) => erp::open(source, mapping),
+            (FeedFormat::Invoices { .. }, None) => return Err(io::Error::other("the feed has no mapping")),
+            (FeedFormat::Bank, _) => match formats::open_bank(source) {
+                Ok(reader) => reader,
+                Err(error) => Box::new(Unreadable::new(error)),
+            },
         })
     }
 
@@ -88,7 +113,7 @@ impl ClaimedFile {
                     }
                 }
                 Ok(Item::Row(..) | Item::Passed(..)) => found.rows += 1,
-                Ok(Item::Note(_)) => {}
+                Ok(Item::Note(_) | Item::Statement(_)) => {}
                 Err(error) => {
                     found.refused += 1;
                     found.error(0, &error);
@@ -104,7 +129,12 @@ impl ClaimedFile {
     }
 
     fn take(&mut self, item: Item, rows: &mut Vec<ReadRow>) {
+        self.items += 1;
+        let known = self.items <= self.recorded;
         match item {
+            Item::Statement(statement) => self.statements.push(*statement),
+            // Recorded by a process that died since, and in the report that it left.
+            _ if known => {}
             Item::Row(row, intake) => {
                 self.report.rows += 1;
                 rows.push(ReadRow { row, intake });
@@ -116,12 +146,56 @@ impl ClaimedFile {
             Item::Refused(row, errors) => {
                 self.report.rows += 1;
                 self.report.refused += 1;
+                self.refuse_row(row);
                 for error in &errors {
                     self.report.error(row, error);
                 }
             }
             Item::Note(note) => self.report.notes.push(note.to_string()),
         }
+    }
+
+    fn refuse_row(&mut self, row: u64) {
+        if self.refused_rows.len() < REFUSED_ROWS_MAX {
+            self.refused_rows.push(row);
+        }
+    }
+
+    /// Notes how far the file is; everything taken so far is recorded.
+    fn note_progress(&mut self) {
+        if self.items <= self.recorded || !self.progress.is_due() {
+            return;
+        }
+        let note = Note { items: self.items, refused_rows: self.refused_rows.clone(), report: self.report.clone() };
+        if let Err(error) = self.progress.write(&note) {
+            tracing::debug!(%error, "note of progress cannot be written");
+        }
+    }
+
+    /// Whether the file is still as long as it was when it was opened.
+    fn check_length(&self) -> io::Result<()> {
+        match fs::metadata(&self.path)?.len() {
+            length if length == self.bytes_total => Ok(()),
+            length => Err(io::Error::other(format!(
+                "the file grew from {} to {length} bytes while it was read",
+                self.bytes_total
+            ))),
+        }
+    }
+
+    /// Writes the refused rows in the layout of the source, ready to be fixed and dropped again.
+    fn write_rejects(&self, target: &Path) -> io::Result<()> {
+        let Some(mapping) = self.watched.mapping.as_ref().filter(|_| !self.refused_rows.is_empty()) else {
+            return Ok(());
+        };
+        let rows = self.refused_rows.iter().copied().collect();
+        let source = BufReader::with_capacity(256 << 10, File::open(&self.path)?);
+        let path = report::rejects_beside(target);
+        let aside = path.with_extension("part");
+        let mut file = io::BufWriter::new(File::create(&aside)?);
+        erp::csv::copy_rows(source, mapping, &rows, &mut file)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(aside, path)
     }
 
     fn record(&self) -> FileRecord {
@@ -158,10 +232,20 @@ impl IncomingFile for ClaimedFile {
             Some(reader) => reader,
             None => self.reader().map_err(port)?,
         };
+        self.note_progress();
         let mut rows = Vec::new();
         while rows.len() < limit {
             match reader.next() {
-                None => break,
+                None => {
+                    self.check_length().map_err(port)?;
+                    break;
+                }
+                Some(Ok(Item::Statement(_))) if self.statements.len() >= limits::STATEMENTS_OF_A_FILE_MAX => {
+                    let what = format!("at most {} statements in one file", limits::STATEMENTS_OF_A_FILE_MAX);
+                    self.report.error(0, &FieldError::wrong(0, 0, "", what));
+                    self.rejected = true;
+                    break;
+                }
                 Some(Ok(item)) => self.take(item, &mut rows),
                 Some(Err(error)) => {
                     self.report.error(0, &error);
@@ -172,7 +256,7 @@ impl IncomingFile for ClaimedFile {
         }
         let bytes = reader.bytes_read().min(self.bytes_total);
         self.reader = Some(reader);
-        let progress = Progress { rows: self.report.rows, bytes, bytes_total: self.bytes_total };
+        let progress = actors::Progress { rows: self.report.rows, bytes, bytes_total: self.bytes_total };
         let Report { tenant, feed, sha256, .. } = &self.report;
         self.activity.reading(tenant, feed, &self.name, sha256, progress);
         Ok(rows)
@@ -184,6 +268,7 @@ impl IncomingFile for ClaimedFile {
             RowOutcome::Known => self.report.known += 1,
             RowOutcome::Refused(why) => {
                 self.report.refused += 1;
+                self.refuse_row(row);
                 self.report.refusal(row, why);
             }
         }
@@ -216,15 +301,23 @@ impl IncomingFile for ClaimedFile {
             Some(target) if target.parent() == Some(folder.as_path()) => target,
             _ => free_name(&folder, &self.name),
         };
+        if !self.rejected && !duplicate {
+            self.write_rejects(&target).map_err(port)?;
+        }
         self.report.write_beside(&target).map_err(port)?;
         self.target = Some(target);
         Ok(self.record())
+    }
+
+    fn statements(&mut self) -> Vec<StatementRecord> {
+        if self.rejected { Vec::new() } else { std::mem::take(&mut self.statements) }
     }
 
     fn archive(&mut self) -> Result<(), PortError> {
         if let Some(target) = &self.target {
             fs::rename(&self.path, target).map_err(port)?;
         }
+        self.progress.remove();
         self.activity.finished(&self.report);
         Ok(())
     }

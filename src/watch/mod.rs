@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! in/name ─► complete (rests, or renamed) ─► .work/name ─► read ─► done/name │ rejected/name
-//!                                                            └─► name.report.json beside it
+//!                                     name.report.json, .html ◄┘   └─► name.rejected: rows to fix
 //! ```
 //!
 //! File system events are a hint; a scan is the truth, at start and every second. A file left
-//! in `.work` by a process that died is read again: its rows are known by their keys.
+//! in `.work` by a process that died is read on from its note of progress; rows after it are known
+//! by their keys.
 
 mod activity;
 mod claimed;
+mod progress;
 mod report;
+mod report_page;
 mod scan;
 
 pub use activity::{Activity, FileState, FileStatus};
@@ -37,6 +40,8 @@ const SCAN_EVERY: Duration = Duration::from_millis(500);
 const CLAIMED_MAX: usize = 4;
 /// How long to wait before a file is tried again after a failure on our side.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait at most, after failures in a row.
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// What a watched directory is and what its files need.
 #[derive(Clone)]
@@ -116,13 +121,20 @@ async fn take(
     let (watched, ingestion, activity) = (watched.clone(), ingestion.clone(), Arc::clone(activity));
     actix::spawn(async move {
         let _place = place;
+        let mut again_after = AGAIN_AFTER;
         loop {
             let (opening, file, note) = (watched.clone(), path.clone(), Arc::clone(&activity));
             let opened = tokio::task::spawn_blocking(move || ClaimedFile::open(&opening, file, note));
             let claimed = match opened.await {
                 Ok(Ok(claimed)) => claimed,
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                    warn!(feed = watched.feed.name, "claimed file has vanished");
+                    return;
+                }
                 Ok(Err(error)) => {
                     error!(feed = watched.feed.name, %error, "claimed file cannot be opened");
+                    let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    scan::refuse(&watched, &path, &shown, &format!("the file cannot be opened: {error}"));
                     return;
                 }
                 Err(_) => return,
@@ -133,7 +145,8 @@ async fn take(
                 Ok(Err(SubmitError::Stopping)) | Err(_) => return, // It waits in .work for the next start.
                 Ok(Err(error)) => {
                     warn!(feed = watched.feed.name, %error, "file not finished, read again");
-                    tokio::time::sleep(AGAIN_AFTER).await;
+                    tokio::time::sleep(again_after).await;
+                    again_after = (again_after * 2).min(AGAIN_AFTER_MAX);
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use quittance_actors::values::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Watched;
+use super::{Watched, report_page};
 use crate::formats::FieldError;
 
 /// Errors listed in one report; the count goes on.
@@ -139,6 +139,8 @@ impl Report {
     pub(super) fn write_beside(&self, file: &Path) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         bytes.push(b'\n');
+        let page = beside(file).with_extension("html");
+        fs::write(page, report_page::page(self))?; // For people; the other one is the record.
         let path = beside(file);
         let aside = path.with_extension("json.part");
         fs::write(&aside, bytes)?;
@@ -152,6 +154,13 @@ pub(super) fn beside(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".report.json");
     file.with_file_name(name)
+}
+
+/// The path of the rows of a file that were refused, in its own layout.
+pub(super) fn rejects_beside(file: &Path) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = file.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+    file.with_file_name(format!("{stem}.rejected{ending}"))
 }
 
 /// The report beside a file, if there is one.

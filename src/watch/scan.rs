@@ -8,11 +8,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::warn;
 
-use super::{Watched, report};
+use super::{Watched, progress, report};
 use crate::config::Ready;
+use crate::digest;
 
 /// Bytes of an archived file's name.
 const NAME_BYTES_MAX: usize = 200;
+/// The ending of a manifest.
+const MANIFEST: &str = ".sha256";
+/// How long a file that differs from its manifest may still change.
+const MANIFEST_REST: Duration = Duration::from_secs(5);
 
 /// What was seen of a file, and since when it has not changed.
 struct Seen {
@@ -35,7 +40,8 @@ impl Scanner {
     /// Files that a process left claimed.
     pub(super) fn interrupted(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.watched.work()).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_plain_file(path)).collect();
+        let paths = entries.map(|entry| entry.path()).filter(|path| is_plain_file(path));
+        let mut paths: Vec<PathBuf> = paths.filter(|path| !progress::is_note(path)).collect();
         paths.sort();
         paths
     }
@@ -70,19 +76,70 @@ impl Scanner {
             self.refuse(&path, &shown, "not a regular file: links and devices are not read");
             return None;
         }
-        if let Ready::Stable(rest_ms) = self.watched.feed.ready {
-            let (size, modified) = (metadata.len(), metadata.modified().ok());
-            let now = Instant::now();
-            let seen = self.seen.entry(name.clone()).or_insert(Seen { size, modified, since: now });
-            if seen.size != size || seen.modified != modified {
-                *seen = Seen { size, modified, since: now };
-            }
-            if now.duration_since(seen.since) < Duration::from_millis(rest_ms) {
-                return None;
-            }
+        let ready = self.watched.feed.ready.clone();
+        match ready {
+            Ready::Rename => {}
+            Ready::Stable(rest_ms) if self.rests(name, &metadata, Duration::from_millis(rest_ms)) => {}
+            Ready::Stable(_) => return None,
+            Ready::Marker(ending) => return self.marked(&path, &shown, &ending),
+            Ready::Manifest => return self.manifested(name, &path, &shown, &metadata),
         }
         self.seen.remove(name);
         self.claim(&path, &shown)
+    }
+
+    /// Whether a file has not changed for a while.
+    fn rests(&mut self, name: &OsString, metadata: &fs::Metadata, rest: Duration) -> bool {
+        let (size, modified) = (metadata.len(), metadata.modified().ok());
+        let now = Instant::now();
+        let seen = self.seen.entry(name.clone()).or_insert(Seen { size, modified, since: now });
+        if seen.size != size || seen.modified != modified {
+            *seen = Seen { size, modified, since: now };
+        }
+        now.duration_since(seen.since) >= rest
+    }
+
+    /// Claims a file that its marker says is complete; the marker goes first, so that a name used
+    /// again waits for a marker of its own.
+    fn marked(&self, path: &Path, shown: &str, ending: &str) -> Option<PathBuf> {
+        if shown.ends_with(ending) {
+            return None;
+        }
+        let mut marker = path.as_os_str().to_owned();
+        marker.push(ending);
+        fs::symlink_metadata(&marker).ok()?;
+        let claimed = self.claim(path, shown)?;
+        if let Err(error) = fs::remove_file(&marker) {
+            warn!(feed = self.watched.feed.name, %error, "marker cannot be removed");
+        }
+        Some(claimed)
+    }
+
+    /// Claims a file whose digest is that of its manifest. One that rests and differs is refused.
+    fn manifested(&mut self, name: &OsString, path: &Path, shown: &str, metadata: &fs::Metadata) -> Option<PathBuf> {
+        if shown.ends_with(MANIFEST) {
+            return None;
+        }
+        let mut manifest = path.as_os_str().to_owned();
+        manifest.push(MANIFEST);
+        let text = fs::read_to_string(&manifest).ok()?;
+        let wanted = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        let rests = self.rests(name, metadata, MANIFEST_REST);
+        let found = fs::File::open(path).and_then(digest::sha256_of).map(|found| digest::hex(&found)).ok()?;
+        let claimed = match found == wanted {
+            true => self.claim(path, shown),
+            false if rests => {
+                let why = format!("its digest is {found}, its manifest says {wanted}");
+                self.refuse(path, shown, &why);
+                None
+            }
+            false => return None,
+        };
+        self.seen.remove(name);
+        if let Err(error) = fs::remove_file(&manifest) {
+            warn!(feed = self.watched.feed.name, %error, "manifest cannot be removed");
+        }
+        claimed
     }
 
     /// Moves a file into `.work`, which only one process can do.
@@ -100,16 +157,21 @@ impl Scanner {
     }
 
     fn refuse(&self, path: &Path, shown: &str, why: &str) {
-        let rejected = self.watched.folder.join("rejected");
-        let target = report::free_name(&rejected, &safe_name(shown));
-        if let Err(error) = fs::rename(path, &target) {
-            warn!(feed = self.watched.feed.name, %error, "file cannot be moved to rejected");
-            return;
-        }
-        let report = report::Report::of_refused(&self.watched, shown, why);
-        if let Err(error) = report.write_beside(&target) {
-            warn!(feed = self.watched.feed.name, %error, "report cannot be written");
-        }
+        refuse(&self.watched, path, shown, why);
+    }
+}
+
+/// Moves a file that is not read at all to `rejected`, with the reason beside it.
+pub(super) fn refuse(watched: &Watched, path: &Path, shown: &str, why: &str) {
+    let rejected = watched.folder.join("rejected");
+    let target = report::free_name(&rejected, &safe_name(shown));
+    if let Err(error) = fs::rename(path, &target) {
+        warn!(feed = watched.feed.name, %error, "file cannot be moved to rejected");
+        return;
+    }
+    let report = report::Report::of_refused(watched, shown, why);
+    if let Err(error) = report.write_beside(&target) {
+        warn!(feed = watched.feed.name, %error, "report cannot be written");
     }
 }
 

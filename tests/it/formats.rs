@@ -5,12 +5,12 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use quittance::config::Config;
-use quittance::formats::{Item, Reader, camt, invoices_csv};
+use quittance::formats::{Item, Reader, Unreadable, erp, open_bank};
 use quittance_actors::runtime::Intake;
 
 use crate::support::golden;
 
-fn describe(reader: &mut dyn Reader) -> String {
+fn describe(mut reader: impl Reader) -> String {
     let mut text = String::new();
     while let Some(item) = reader.next() {
         match item {
@@ -29,6 +29,7 @@ fn describe(reader: &mut dyn Reader) -> String {
                     d.remittance.unstructured(),
                     d.entry_key,
                 )
+                .and_then(|()| writeln!(text, "    {}", said(&entry.particulars)))
             }
             Ok(Item::Row(row, Intake::Invoice(invoice))) => {
                 let profile = invoice.customer.as_ref().map(|customer| &customer.profile);
@@ -47,11 +48,35 @@ fn describe(reader: &mut dyn Reader) -> String {
                     profile.map_or("-", |p| p.language.code()),
                 )
             }
+            Ok(Item::Row(row, Intake::Customer(c))) => {
+                let p = &c.profile;
+                writeln!(text, "customer {row}: {} {} {:?} {}", p.external_ref, p.name, p.kind, p.language.code())
+            }
+            Ok(Item::Row(row, Intake::CreditNote(c))) => {
+                writeln!(
+                    text,
+                    "credit note {row}: {} of {} for {:?}: {}",
+                    c.number, c.customer_ref, c.invoice, c.amount
+                )
+            }
+            Ok(Item::Row(row, Intake::Cancellation(c))) => {
+                writeln!(text, "cancellation {row}: {} because {}", c.invoice, c.reason)
+            }
             Ok(Item::Passed(row, why)) => writeln!(text, "entry {row}: passed over: {why}"),
             Ok(Item::Refused(row, errors)) => {
                 writeln!(text, "row {row}: refused").unwrap();
                 errors.iter().try_for_each(|error| writeln!(text, "    {error}"))
             }
+            Ok(Item::Statement(s)) => writeln!(
+                text,
+                "statement {} of {}: {:?} to {:?}, {} entries, {} in, {} out",
+                s.statement, s.account, s.opening, s.closing, s.entries, s.credits, s.debits
+            ),
+            Ok(Item::Row(row, Intake::Status(r))) => writeln!(
+                text,
+                "status {row}: {:?} {} message {} batch {} order {} {:?} {:?}",
+                r.level, r.status, r.original_message, r.original_batch, r.original_end_to_end, r.reasons, r.amount
+            ),
             Ok(Item::Note(note)) => writeln!(text, "note: {note}"),
             Err(error) => writeln!(text, "file refused: {error}"),
         }
@@ -60,8 +85,23 @@ fn describe(reader: &mut dyn Reader) -> String {
     text
 }
 
-fn camt_of(path: &Path) -> String {
-    describe(&mut camt::reader(BufReader::new(std::fs::File::open(path).unwrap())))
+/// What the particulars say, without what they do not.
+fn said(particulars: &quittance_actors::transfer::Particulars) -> String {
+    let serde_json::Value::Object(all) = serde_json::to_value(particulars).unwrap() else { unreachable!() };
+    let said = all.into_iter().filter(|(_, value)| !value.is_null() && value != "");
+    said.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A bank file, or the error that its start is.
+fn bank<'a>(source: impl std::io::BufRead + Send + 'a) -> Box<dyn Reader + 'a> {
+    match open_bank(source) {
+        Ok(reader) => reader,
+        Err(error) => Box::new(Unreadable::new(error)),
+    }
+}
+
+fn bank_of(path: &Path) -> String {
+    describe(bank(BufReader::new(std::fs::File::open(path).unwrap())))
 }
 
 fn mapping() -> quittance::config::Mapping {
@@ -70,28 +110,100 @@ fn mapping() -> quittance::config::Mapping {
 }
 
 fn csv_of(path: &Path) -> String {
-    describe(&mut invoices_csv::reader(BufReader::new(std::fs::File::open(path).unwrap()), &mapping()))
+    describe(erp::csv::reader(BufReader::new(std::fs::File::open(path).unwrap()), &mapping()))
 }
 
-#[test]
-fn statements_read_as_recorded() {
-    assert!(golden::each("fixtures/bank/camt", &["xml"], camt_of) >= 14);
+/// The folders of bank formats: found, not listed.
+fn bank_formats() -> Vec<String> {
+    let folder = golden::project().join("fixtures/bank");
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
+const BANK_FILES: [&str; 6] = ["xml", "sta", "942", "cfo", "bai", "ofx"];
+
 #[test]
-fn broken_statements_are_refused_with_their_place() {
-    let seen = golden::each("fixtures/bank/camt/refused", &["xml"], |path| {
-        let text = camt_of(path);
-        assert!(text.contains("refused"), "{}: {text}", path.display());
-        text
-    });
-    assert!(seen >= 14, "fewer broken than valid ones");
+fn bank_files_read_as_recorded_and_broken_ones_are_refused_with_their_place() {
+    let formats = bank_formats();
+    assert!(formats.len() >= 7, "{formats:?}");
+    for format in formats {
+        let valid = golden::each(&format!("fixtures/bank/{format}"), &BANK_FILES, |path| {
+            let text = bank_of(path);
+            assert!(!text.contains("refused"), "{}: {text}", path.display());
+            text
+        });
+        let broken = golden::each(&format!("fixtures/bank/{format}/refused"), &BANK_FILES, |path| {
+            let text = bank_of(path);
+            assert!(text.contains("refused"), "{}: {text}", path.display());
+            text
+        });
+        assert!(valid > 0 && broken > 0, "{format}: {valid} valid, {broken} broken");
+    }
 }
 
 #[test]
 fn invoices_read_as_recorded() {
-    assert!(golden::each("fixtures/erp/invoices_csv", &["csv"], csv_of) >= 8);
+    assert!(golden::each("fixtures/erp/invoices_csv", &["csv"], csv_of) >= 11);
     assert!(golden::each("fixtures/erp/invoices_csv/refused", &["csv"], csv_of) >= 3);
+    let erp_of = |path: &Path| describe(erp::open(BufReader::new(std::fs::File::open(path).unwrap()), &mapping()));
+    for (format, extension) in [("jsonl", "jsonl"), ("xml", "xml")] {
+        assert!(golden::each(&format!("fixtures/erp/{format}"), &[extension], erp_of) >= 1);
+        let refused = golden::each(&format!("fixtures/erp/{format}/refused"), &[extension], |path| {
+            let text = erp_of(path);
+            assert!(text.contains("refused"), "{}: {text}", path.display());
+            text
+        });
+        assert!(refused >= 1);
+    }
+}
+
+/// Kinds by a column of other words, constants, an apostrophe between thousands, lines before the
+/// header; and the rows that were refused, as they stood.
+#[test]
+fn a_mapping_says_kinds_constants_and_what_words_mean() {
+    let base = mapping();
+    let columns = [
+        ("kind", "type"),
+        ("invoice", "piece"),
+        ("credit_note", "avoir"),
+        ("customer", "compte"),
+        ("amount", "montant"),
+        ("due_on", "echeance"),
+    ];
+    let words = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let mapping = quittance::config::Mapping {
+        columns: columns
+            .iter()
+            .map(|(field, name)| (*field, quittance::config::Column((*name).to_owned())))
+            .collect(),
+        lookups: [("kind".to_owned(), words(&[("FA", "invoice"), ("AV", "credit_note"), ("AN", "cancellation")]))]
+            .into(),
+        constants: words(&[("description", "Abonnement")]),
+        thousands: Some('\''),
+        skip_lines: 2,
+        ..base
+    };
+    let file = "Export Sage\n\ntype;piece;avoir;compte;montant;echeance\nFA;F-1;;C-1;1'250,00;31/03/2026\n\
+                AV;F-1;A-1;C-1;-50,00;\nXX;F-3;;C-1;1,00;31/03/2026\nAN;F-1;;;;\nFA;F-4;;C-1;x;31/03/2026\n";
+    let text = describe(erp::csv::reader(file.as_bytes(), &mapping));
+    for part in [
+        "F-1 of C-1 amount 1250.00 EUR issued - due 2026-03-31 for \"Abonnement\"",
+        "credit note 2: A-1 of C-1 for Some(\"F-1\"): 50.00 EUR",
+        "row 3: refused\n    line 6, column 1, type: \"XX\": expected one of invoice, customer, credit_note, cancellation",
+        "cancellation 4: F-1 because cancelled by the ERP",
+        "row 5: refused\n    line 8, column 5, montant: \"x\"",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let mut copied = Vec::new();
+    erp::csv::copy_rows(file.as_bytes(), &mapping, &[3, 5].into(), &mut copied).unwrap();
+    let copied = String::from_utf8(copied).unwrap();
+    assert_eq!(
+        copied,
+        "type;piece;avoir;compte;montant;echeance\nXX;F-3;;C-1;1,00;31/03/2026\nFA;F-4;;C-1;x;31/03/2026\n"
+    );
 }
 
 #[test]
@@ -102,15 +214,15 @@ fn every_version_of_camt_reads_the_same() {
     ] {
         let path = golden::project().join("fixtures/bank/camt").join(fixture);
         let text = std::fs::read_to_string(&path).unwrap();
-        let expected = camt_of(&path);
+        let expected = bank_of(&path);
         for version in versions {
             let other = text.replace(&format!("camt.053.{written}"), &format!("camt.053.{version}"));
-            assert_eq!(describe(&mut camt::reader(other.as_bytes())), expected, "{version}");
+            assert_eq!(describe(bank(other.as_bytes())), expected, "{version}");
             let notification = other
                 .replace("camt.053", "camt.054")
                 .replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn")
                 .replace("Stmt>", "Ntfctn>");
-            assert_eq!(describe(&mut camt::reader(notification.as_bytes())), expected, "camt.054.{version}");
+            assert_eq!(describe(bank(notification.as_bytes())), expected, "camt.054.{version}");
         }
     }
 }
@@ -135,10 +247,10 @@ impl Read for Endless {
 #[test]
 fn a_line_or_an_element_of_two_gigabytes_is_refused_early() {
     let endless = || Endless { bytes: b"x", left: 2 << 30 };
-    let text = describe(&mut invoices_csv::reader(BufReader::new(endless()), &mapping()));
+    let text = describe(erp::csv::reader(BufReader::new(endless()), &mapping()));
     assert!(text.contains("a line is longer than 1024 KiB"), "{text}");
     let head = b"<?xml version=\"1.0\"?><Document><BkToCstmrStmt><Stmt><Id>".as_slice();
-    let text = describe(&mut camt::reader(BufReader::new(head.chain(endless()))));
+    let text = describe(bank(BufReader::new(head.chain(endless()))));
     assert!(text.contains("longer than"), "{text}");
 }
 
@@ -146,27 +258,28 @@ fn a_line_or_an_element_of_two_gigabytes_is_refused_early() {
 fn a_record_of_many_short_lines_or_tags_is_refused_early() {
     let head = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\"";
     let quoted = head.as_bytes().chain(Endless { bytes: b"a\n", left: 1 << 30 });
-    let text = describe(&mut invoices_csv::reader(BufReader::new(quoted), &mapping()));
+    let text = describe(erp::csv::reader(BufReader::new(quoted), &mapping()));
     assert!(text.contains("a record is longer than 4 MiB"), "{text}");
     let comment = b"<?xml version=\"1.0\"?><Document><!-- ".as_slice();
     let comment = comment.chain(Endless { bytes: b"> ", left: 1 << 30 });
-    let text = describe(&mut camt::reader(BufReader::new(comment)));
-    assert!(text.contains("a record is longer than 4 MiB"), "{text}");
+    let text = describe(bank(BufReader::new(comment)));
+    assert!(text.contains("an element is longer than 1024 KiB"), "{text}");
 }
 
 #[test]
 fn any_cut_of_a_file_is_read_or_refused_and_never_panics() {
     for path in golden::files("fixtures/bank/camt", &["xml"]) {
         let bytes = std::fs::read(&path).unwrap();
-        for end in (0..bytes.len()).step_by(37) {
-            let text = describe(&mut camt::reader(&bytes[..end]));
+        let whole = bytes.trim_ascii_end().len();
+        for end in (0..whole).step_by(37) {
+            let text = describe(bank(&bytes[..end]));
             assert!(text.contains("refused"), "{} cut at {end}:\n{text}", path.display());
         }
     }
     for path in golden::files("fixtures/erp/invoices_csv", &["csv"]) {
         let bytes: &'static [u8] = Box::leak(std::fs::read(&path).unwrap().into_boxed_slice());
         for end in (0..bytes.len()).step_by(7) {
-            describe(&mut invoices_csv::reader(&bytes[..end], &mapping()));
+            describe(erp::csv::reader(&bytes[..end], &mapping()));
         }
     }
 }

@@ -4,7 +4,9 @@
 
 mod api;
 mod config;
+mod corpora;
 mod crash;
+mod directories;
 mod formats;
 mod journal;
 mod recovery;

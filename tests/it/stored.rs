@@ -9,12 +9,12 @@ use quittance_actors::customer::{self, Kind, PaymentMethod, Profile};
 use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient};
 use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
-    ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Standing, StoredChange,
-    SystemFact, TransferFigures, TriedDelivery,
+    ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Standing, StatementRecord,
+    StoredChange, SystemFact, TransferFigures, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, Source, Terms};
 use quittance_actors::rules::{EventType, Field, Value};
-use quittance_actors::transfer::{self, Details, Doubt};
+use quittance_actors::transfer::{self, Details, Doubt, Nature, Particulars, ReturnReason};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DeliveryId, EmailAddress, EndToEndId,
     EntityId, Iban, Language, Money, PaymentRequestId, PhoneNumber, RemittanceInformation, ShortReference, TenantId,
@@ -110,6 +110,43 @@ fn details() -> Details {
     }
 }
 
+/// Events added after the first record was stored, in the order they were added.
+fn later_events() -> Vec<Event> {
+    vec![
+        Event::Transfer(transfer::Event::Noted { details: Arc::new(details()), nature: Nature::Returned }),
+        Event::Transfer(transfer::Event::Described(Arc::new(particulars()))),
+        Event::Customer(customer::Event::CreditNoteTaken { note: 7, amount: euros(500), credit: euros(200) }),
+    ]
+}
+
+fn particulars() -> Particulars {
+    Particulars {
+        nature: Nature::Returned,
+        statement: "2026/64".into(),
+        valued_on: Some(day("2026-03-04")),
+        servicer_reference: "B-1".into(),
+        instruction_id: "I-1".into(),
+        transaction_id: "T-1".into(),
+        uetr: "8a562c67-ca16-48ba-b074-65581be6f011".into(),
+        mandate_id: "M-1".into(),
+        creditor_id: "FR72ZZZ123456".into(),
+        payment_information_id: "P-1".into(),
+        code: "PMNT/IDDT/UPDD".into(),
+        purpose: "SUPP".into(),
+        payer_account: "1234".into(),
+        payer_agent: "COBADEFFXXX".into(),
+        ultimate_payer: "A".into(),
+        payee: "B".into(),
+        payee_account: "C".into(),
+        ultimate_payee: "D".into(),
+        additional: "E".into(),
+        charges: Some(euros(250)),
+        instructed: Some(euros(12_000)),
+        returned: Some(ReturnReason { code: "AM04".into(), text: "no funds".into() }),
+        part_of: "key".into(),
+    }
+}
+
 /// One of every event. The names' match below fails to compile when one is added.
 fn events() -> Vec<Event> {
     use customer::Event as C;
@@ -170,6 +207,7 @@ fn name(event: &Event) -> &'static str {
             C::OutstandingChanged { .. } => "customer.outstanding_changed",
             C::RequestClosed { .. } => "customer.request_closed",
             C::CreditAdded { .. } => "customer.credit_added",
+            C::CreditNoteTaken { .. } => "customer.credit_note_taken",
             C::TransferPlaced { .. } => "customer.transfer_placed",
             C::ReminderSent { .. } => "customer.reminder_sent",
             C::ReminderSuppressed { .. } => "customer.reminder_suppressed",
@@ -192,6 +230,8 @@ fn name(event: &Event) -> &'static str {
             T::Received { .. } => "transfer.received",
             T::Matched { .. } => "transfer.matched",
             T::TaskOpened { .. } => "transfer.task_opened",
+            T::Noted { .. } => "transfer.noted",
+            T::Described(_) => "transfer.described",
         },
     }
 }
@@ -222,14 +262,14 @@ fn fixture(version: &str, name: &str, now: &[u8]) -> Vec<u8> {
 #[test]
 fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
     let mut seen = BTreeSet::new();
-    for event in events() {
+    for event in events().into_iter().chain(later_events()) {
         assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
         let now = encode_body(&event).unwrap();
         let stored = fixture("v1", name(&event), &now);
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 27);
+    assert_eq!(seen.len(), 30);
 }
 
 /// What a record of version 1 lists of its public event.
@@ -329,6 +369,28 @@ fn commit(standing: Standing) -> Commit {
             },
         ],
     }
+}
+
+#[test]
+fn facts_added_later_read_from_and_write_their_bytes() {
+    let statement = StatementRecord {
+        account: "FR1420041010050500013M02606".into(),
+        statement: "2026/64".into(),
+        interim: true,
+        currency: Some(Currency::EUR),
+        opening: Some(-5),
+        closing: Some(12_000),
+        opened_on: Some(day("2026-03-04")),
+        closed_on: Some(day("2026-03-05")),
+        entries: 3,
+        credits: 12_010,
+        debits: 5,
+    };
+    let fact = SystemFact::StatementsRead { feed: "bank".to_owned(), digest: [7; 32], statements: vec![statement] };
+    let now = encode_body(&fact).unwrap();
+    let stored = fixture("v2", "fact.statements_read", &now);
+    assert_eq!(decode_body::<SystemFact>(&stored).unwrap(), fact);
+    assert_eq!(hex(&now), hex(&stored));
 }
 
 #[test]

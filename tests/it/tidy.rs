@@ -199,21 +199,23 @@ fn no_fixture_is_an_orphan() {
             wrong.push(format!("fixtures/{name} belongs to no test"));
         }
     }
-    for folder in [
-        "fixtures/bank/camt",
-        "fixtures/bank/camt/refused",
-        "fixtures/erp/invoices_csv",
-        "fixtures/erp/invoices_csv/refused",
-    ] {
+    let mut folders = Vec::new();
+    for formats in ["fixtures/bank", "fixtures/erp"] {
+        for format in std::fs::read_dir(project().join(formats)).unwrap().flatten() {
+            let format = format!("{formats}/{}", format.file_name().to_string_lossy());
+            folders.extend([format!("{format}/refused"), format]);
+        }
+    }
+    for folder in folders {
         for entry in
-            std::fs::read_dir(project().join(folder)).unwrap().flatten().filter(|entry| entry.path().is_file())
+            std::fs::read_dir(project().join(&folder)).unwrap().flatten().filter(|entry| entry.path().is_file())
         {
             let name = entry.file_name().to_string_lossy().into_owned();
             let other = match name.strip_suffix(".expected") {
                 Some(source) => source.to_owned(),
                 None => format!("{name}.expected"),
             };
-            if !project().join(folder).join(other).exists() {
+            if !project().join(&folder).join(other).exists() {
                 wrong.push(format!("{folder}/{name} has no partner"));
             }
         }

@@ -34,6 +34,12 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         Event::RequestClosed { request } => {
             state.open_requests.remove(request);
         }
+        Event::CreditNoteTaken { note, amount, credit } => {
+            state.credit_notes.insert(*note, *amount);
+            if credit.is_positive() {
+                *state.credit.entry(credit.currency()).or_insert(0) += credit.minor();
+            }
+        }
         Event::CreditAdded { amount } => {
             let credit = state.credit.entry(amount.currency()).or_default();
             *credit = credit.saturating_add(amount.minor());

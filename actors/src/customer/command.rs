@@ -62,6 +62,8 @@ pub enum Command {
     },
     /// Keep an excess as credit.
     AddCredit(Money),
+    /// A credit note of the ERP.
+    TakeCreditNote(CreditNote),
     /// Find what a received transfer pays.
     PlaceTransfer(PlaceTransfer),
     /// Write to the customer about a request.
@@ -94,6 +96,17 @@ pub struct Reminder {
     pub template: Arc<str>,
 }
 
+/// A credit note of the ERP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditNote {
+    /// A hash of its number.
+    pub note: u64,
+    /// What is credited.
+    pub amount: Money,
+    /// What of it no invoice took.
+    pub credit: Money,
+}
+
 impl Command {
     /// The name, for logs.
     pub fn name(&self) -> &'static str {
@@ -104,6 +117,7 @@ impl Command {
             Command::OpenRequest { .. } => "open_request",
             Command::ChangeOutstanding { .. } => "change_outstanding",
             Command::AddCredit(_) => "add_credit",
+            Command::TakeCreditNote(_) => "take_credit_note",
             Command::PlaceTransfer(_) => "place_transfer",
             Command::Remind(_) => "remind",
         }
@@ -126,5 +140,10 @@ pub enum Rejection {
         token: SmolStr,
         /// What differs.
         field: &'static str,
+    },
+    #[error("this credit note is already recorded over {recorded}")]
+    CreditNoteDiffers {
+        /// What was recorded.
+        recorded: Money,
     },
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::apply::apply;
-use super::command::{Command, PlaceTransfer, Rejection, Reminder};
+use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
 use super::event::Event;
 use super::state::{Customer, PaymentMethod, Profile};
 use crate::delivery::{Channel, Guard, Recipient};
@@ -49,6 +49,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         }
         Command::OpenRequest { request, outstanding, due_on } => open_request(state, *request, *outstanding, *due_on),
         Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
+        Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
         Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
         Command::PlaceTransfer(received) => Ok(place_transfer(state, received)),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
@@ -216,4 +217,13 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         guard: Guard::StillOpen(request),
     });
     decision
+}
+
+fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
+    let CreditNote { note, amount, credit } = taken;
+    match state.credit_notes.get(&note) {
+        Some(recorded) if *recorded == amount => Ok(Decision::default()), // The same note again.
+        Some(recorded) => Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
+        None => Ok(Decision::of(Event::CreditNoteTaken { note, amount, credit })),
+    }
 }

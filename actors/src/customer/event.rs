@@ -100,4 +100,13 @@ pub enum Event {
         /// Why.
         reason: SmolStr,
     },
+    /// A credit note of the ERP was taken.
+    CreditNoteTaken {
+        /// A hash of its number.
+        note: u64,
+        /// What is credited.
+        amount: Money,
+        /// What of it no invoice took.
+        credit: Money,
+    },
 }

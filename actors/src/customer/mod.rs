@@ -15,6 +15,6 @@ mod decide;
 mod event;
 mod state;
 
-pub use command::{Command, PlaceTransfer, Rejection, Reminder};
+pub use command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
 pub use event::Event;
 pub use state::{Customer, Gives, Kind, OpenRequest, PaymentMethod, Profile};

@@ -125,6 +125,8 @@ pub struct Customer {
     pub open_requests: LiteMap<PaymentRequestId, OpenRequest>,
     /// Credit left by over-payments, by currency, in minor units.
     pub credit: LiteMap<Currency, i64>,
+    /// Credit notes already taken, by a hash of their number.
+    pub credit_notes: LiteMap<u64, Money>,
     /// Transfers already placed, so that the same one is never placed twice.
     pub placed_transfers: LiteMap<TransferId, Money>,
     /// When a person was last written to.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::directory::DirectoryEntry;
 use super::entity::{Entity, Event};
@@ -14,7 +15,7 @@ use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use crate::machine::{Purpose, Tell};
 use crate::payment_request;
 use crate::rules::{EventId, Facts};
-use crate::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
+use crate::values::{CommandId, Currency, Date, DeliveryId, EntityId, TenantId, Timestamp};
 
 /// A command on its way in.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,6 +142,33 @@ pub struct FileRecord {
     pub rejected: bool,
 }
 
+/// A bank statement that was read to its end and closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementRecord {
+    /// The account, without blanks.
+    pub account: SmolStr,
+    /// The bank's id or number of it.
+    pub statement: SmolStr,
+    /// Whether it is of a day that goes on.
+    pub interim: bool,
+    /// Its currency.
+    pub currency: Option<Currency>,
+    /// The balance it starts from, in minor units.
+    pub opening: Option<i64>,
+    /// The balance it ends at, in minor units.
+    pub closing: Option<i64>,
+    /// The day of the opening balance.
+    pub opened_on: Option<Date>,
+    /// The day of the closing balance.
+    pub closed_on: Option<Date>,
+    /// Its entries.
+    pub entries: u64,
+    /// The sum of its credits, in minor units.
+    pub credits: i64,
+    /// The sum of its debits, in minor units.
+    pub debits: i64,
+}
+
 /// Facts of the service itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SystemFact {
@@ -164,6 +192,15 @@ pub enum SystemFact {
         command: String,
         /// What went wrong.
         error: String,
+    },
+    /// Statements of a file were read, and close.
+    StatementsRead {
+        /// The feed it came in by.
+        feed: String,
+        /// SHA-256 of the file's bytes.
+        digest: [u8; 32],
+        /// The statements, a bounded number of them.
+        statements: Vec<StatementRecord>,
     },
 }
 

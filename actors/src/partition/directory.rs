@@ -67,6 +67,16 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
             }
+            Event::Transfer(transfer::Event::Noted { details, .. }) => {
+                let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
+                entries.push((key, DirectoryValue::Transfer(details.id)));
+            }
+            Event::Transfer(transfer::Event::Described(particulars)) if !particulars.part_of.is_empty() => {
+                if let EntityId::Transfer(id) = change.entity {
+                    let parts = transfer::parts_of(&particulars.part_of);
+                    entries.push((DirectoryKey::TransferEntry(tenant.clone(), parts), DirectoryValue::Transfer(id)));
+                }
+            }
             Event::Customer(customer::Event::VirtualIbanAssigned { virtual_iban }) => {
                 if let EntityId::Customer(id) = change.entity {
                     let key = DirectoryKey::VirtualIban(tenant.clone(), virtual_iban.iban().clone());

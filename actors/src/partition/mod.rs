@@ -22,8 +22,8 @@ mod step;
 mod telling;
 
 pub use commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Outgoing, Receipt, Saved, StoredChange, SystemFact,
-    Ticket, TriedDelivery,
+    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Outgoing, Receipt, Saved, StatementRecord,
+    StoredChange, SystemFact, Ticket, TriedDelivery,
 };
 pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};
 pub use entity::{Entity, Event, Rejection};

@@ -82,7 +82,7 @@ pub(super) fn published_of(
             Some((of_request(event)?, Some(terms.customer), Some(terms.id)))
         }
         (_, Entity::Transfer(state), Event::Transfer(event)) => {
-            let (event, request) = of_transfer(event);
+            let (event, request) = of_transfer(event)?;
             Some((event, state.customer, request))
         }
         _ => None,
@@ -98,6 +98,8 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::PaymentMethodAdded { .. } => Some((EventType::PaymentMethodAdded, None)),
         E::PaymentMethodExpiring { .. } => Some((EventType::PaymentMethodExpiring, None)),
         E::CreditAdded { .. } => Some((EventType::CustomerCreditChanged, None)),
+        E::CreditNoteTaken { credit, .. } if credit.is_positive() => Some((EventType::CustomerCreditChanged, None)),
+        E::CreditNoteTaken { .. } => None,
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
         E::RequestOpened { .. }
@@ -128,15 +130,19 @@ fn of_request(event: &payment_request::Event) -> Option<EventType> {
     }
 }
 
-fn of_transfer(event: &transfer::Event) -> (EventType, Option<PaymentRequestId>) {
-    use transfer::Event as E;
+fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequestId>)> {
+    use transfer::{Event as E, Nature};
     match event {
-        E::Received { .. } => (EventType::TransferReceived, None),
+        E::Received { .. } => Some((EventType::TransferReceived, None)),
         E::Matched { allocations, .. } => match allocations.as_slice() {
-            [(request, _)] => (EventType::TransferMatched, Some(*request)),
-            _ => (EventType::TransferMatched, None),
+            [(request, _)] => Some((EventType::TransferMatched, Some(*request))),
+            _ => Some((EventType::TransferMatched, None)),
         },
-        E::TaskOpened { .. } => (EventType::TaskOpened, None),
+        E::TaskOpened { .. } => Some((EventType::TaskOpened, None)),
+        E::Noted { nature: Nature::Returned, .. } => Some((EventType::TransferReturned, None)),
+        E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
+        E::Noted { nature: Nature::PaidOut | Nature::Received, .. } => Some((EventType::TransferPaidOut, None)),
+        E::Described(_) => None,
     }
 }
 
@@ -284,6 +290,7 @@ impl View<'_> {
                 Status::Received => "received",
                 Status::Matched => "matched",
                 Status::NeedsDecision => "needs_decision",
+                Status::Noted => "noted",
             })),
             _ => None,
         }
@@ -311,7 +318,9 @@ fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (C::PaymentMethodExpiring { days_to_expiry, .. }, Field::MethodDaysToExpiry) => {
                 Some(Fact::Number(i64::from(*days_to_expiry)))
             }
-            (C::CreditAdded { amount }, Field::TransferCredit) => Some(Fact::Money(*amount)),
+            (C::CreditAdded { amount } | C::CreditNoteTaken { credit: amount, .. }, Field::TransferCredit) => {
+                Some(Fact::Money(*amount))
+            }
             (C::ReminderSent { step, .. } | C::ReminderSuppressed { step, .. }, Field::ReminderStep) => {
                 Some(Fact::text(step))
             }
@@ -330,6 +339,7 @@ fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (P::AmountAllocated { source, .. }, Field::AllocationSource) => Some(Fact::text(match source {
                 Source::Transfer(_) => "transfer",
                 Source::Attempt(_) => "attempt",
+                Source::CreditNote(_) => "credit_note",
             })),
             (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {
                 Some(Fact::printed(attempt))

@@ -57,6 +57,8 @@ pub enum Source {
     Transfer(TransferId),
     /// A collection attempt.
     Attempt(AttemptId),
+    /// A credit note, by a hash of its number.
+    CreditNote(u64),
 }
 
 /// Where its reminder scenario stands.

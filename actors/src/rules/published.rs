@@ -77,6 +77,12 @@ event_types! {
     TransferMatched = "transfer.matched",
     /// A person must decide.
     TaskOpened = "task.opened",
+    /// An entry took money out of the account.
+    TransferPaidOut = "transfer.paid_out",
+    /// A collection or payment came back.
+    TransferReturned = "transfer.returned",
+    /// The bank corrected an earlier entry.
+    TransferReversed = "transfer.reversed",
 }
 
 impl fmt::Display for EventType {

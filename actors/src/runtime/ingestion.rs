@@ -15,10 +15,10 @@ use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use tokio::sync::Mutex;
 use tracing::info;
 
-use super::intake::{Intake, IntakeError, admit_invoice};
+use super::intake::{Intake, IntakeError, admit_cancellation, admit_credit_note, admit_customer, admit_invoice};
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
 use crate::limits;
-use crate::partition::{DirectoryKey, FileRecord, Origin, SystemFact};
+use crate::partition::{DirectoryKey, FileRecord, Origin, StatementRecord, SystemFact};
 use crate::ports::PortError;
 use crate::values::{CommandId, FrenchPool, TenantId};
 
@@ -70,6 +70,11 @@ pub trait IncomingFile: Send {
 
     /// Writes the report; the file has been read to its end, or is a duplicate.
     fn conclude(&mut self, duplicate: bool) -> Result<FileRecord, PortError>;
+
+    /// The bank statements that were read and close; none of a file that was rejected.
+    fn statements(&mut self) -> Vec<StatementRecord> {
+        Vec::new()
+    }
 
     /// Moves the file where it belongs, after it is recorded.
     fn archive(&mut self) -> Result<(), PortError>;
@@ -163,10 +168,15 @@ async fn read_file(
     if !duplicate {
         file = read_rows(&router, &reconciliation, &reader, digest, file).await?;
     }
-    let (returned, record) = blocking(file, move |file| file.conclude(duplicate)).await?;
-    let record = record?;
+    let (returned, record) = blocking(file, move |file| (file.conclude(duplicate), file.statements())).await?;
+    let (record, statements) = (record.0?, record.1);
     if !duplicate {
         let [partition, ..] = digest;
+        for some in statements.chunks(limits::STATEMENTS_OF_A_RECORD_MAX) {
+            let (feed, statements) = (reader.feed.clone(), some.to_vec());
+            let read = SystemFact::StatementsRead { feed, digest, statements };
+            router.record_fact(partition, &reader.tenant, read).await?;
+        }
         router.record_fact(partition, &reader.tenant, SystemFact::FileFinished(record.clone())).await?;
     }
     let (_, archived) = blocking(returned, |file| file.archive()).await?;
@@ -188,11 +198,17 @@ async fn read_rows(
         if rows.is_empty() {
             return Ok(file);
         }
-        // Rows that describe their customer first: a row beside them may only name the same one.
-        let (describing, naming): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| row.intake.describes_customer());
-        let mut outcomes = admit_rows(router, reconciliation, reader, digest, describing).await?;
-        outcomes.extend(admit_rows(router, reconciliation, reader, digest, naming).await?);
+        // A row beside another may name what that one makes known.
+        let mut turns: [Vec<ReadRow>; 3] = Default::default();
+        for row in rows {
+            if let Some(turn) = turns.get_mut(row.intake.turn()) {
+                turn.push(row);
+            }
+        }
+        let mut outcomes = Vec::new();
+        for turn in turns {
+            outcomes.extend(admit_rows(router, reconciliation, reader, digest, turn).await?);
+        }
         outcomes.sort_by_key(|(row, _)| *row);
         for (row, outcome) in outcomes {
             file.note(row, &outcome);
@@ -260,6 +276,16 @@ async fn admit_row(
             let admit = Admit { tenant, entry, command, origin, priority: Priority::Patient };
             reconciliation.send(admit).await.map_err(|_| SubmitError::Stopping)??.1
         }
+        Intake::Customer(row) => {
+            admit_customer(router, &reader.tenant, &row, pool, command, origin, Priority::Patient).await?.1
+        }
+        Intake::CreditNote(row) => {
+            admit_credit_note(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
+        }
+        Intake::Cancellation(row) => {
+            admit_cancellation(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
+        }
+        Intake::Status(report) => return Err(IntakeError::UnknownOrder(report.original_end_to_end.to_string())),
     };
     Ok(receipt.sequence)
 }

@@ -4,6 +4,7 @@
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::{Priority, Router, SubmitError};
@@ -12,6 +13,7 @@ use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::payment_request::{self, Terms};
 use crate::ports::{Found, PortError};
+use crate::transfer::{Particulars, ReturnReason};
 use crate::values::{
     CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId, ShortReference,
     TenantId, Timestamp, TransferId, VirtualIban,
@@ -24,12 +26,25 @@ pub enum Intake {
     Invoice(Box<InvoiceRow>),
     /// An entry of a bank statement.
     Entry(Box<BankEntry>),
+    /// What became of an order of ours.
+    Status(Box<StatusReport>),
+    /// A customer.
+    Customer(Box<CustomerRow>),
+    /// A credit note.
+    CreditNote(Box<CreditNoteRow>),
+    /// An invoice is no longer asked for.
+    Cancellation(Box<CancellationRow>),
 }
 
 impl Intake {
-    /// Whether it can make a customer known.
-    pub(super) fn describes_customer(&self) -> bool {
-        matches!(self, Intake::Invoice(row) if row.customer.is_some())
+    /// In which turn rows that stand together are admitted: what others name comes first.
+    pub(super) fn turn(&self) -> usize {
+        match self {
+            Intake::Customer(_) => 0,
+            Intake::Invoice(row) if row.customer.is_some() => 0,
+            Intake::Invoice(_) | Intake::Entry(_) => 1,
+            Intake::CreditNote(_) | Intake::Cancellation(_) | Intake::Status(_) => 2,
+        }
     }
 }
 
@@ -63,11 +78,78 @@ pub struct InvoiceRow {
     pub scenario: Option<String>,
 }
 
+/// A credit note of an ERP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreditNoteRow {
+    /// Its number: the same number again is the same note.
+    pub number: String,
+    /// The ERP's key of the customer.
+    pub customer_ref: String,
+    /// The invoice it is about; `None` for the customer's credit.
+    pub invoice: Option<String>,
+    /// What is credited, above zero.
+    pub amount: Money,
+}
+
+/// An invoice that an ERP no longer asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancellationRow {
+    /// The invoice number.
+    pub invoice: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// An entry of a bank statement, or a transfer reported by a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BankEntry {
     /// What the bank said; its id is filled in here.
     pub details: crate::transfer::Details,
+    /// What else it said, and what the entry is to the account.
+    pub particulars: Particulars,
+    /// A key under which the same money may already be counted, divided or undivided.
+    pub counted_as: Option<SmolStr>,
+}
+
+/// At which level of an order file a status is given; the lower one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatusLevel {
+    /// Of the whole file.
+    Group,
+    /// Of a batch of it.
+    Batch,
+    /// Of one transaction.
+    #[default]
+    Transaction,
+}
+
+/// What a bank reports of an order of ours. Source: ISO 20022 pain.002.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StatusReport {
+    /// Its number in the file, from 1.
+    pub row: u64,
+    /// The line it begins at.
+    pub line: u64,
+    /// What it speaks of.
+    pub level: StatusLevel,
+    /// The report's own message id.
+    pub message: SmolStr,
+    /// The id of our message.
+    pub original_message: SmolStr,
+    /// The id of our batch.
+    pub original_batch: SmolStr,
+    /// The id of our instruction.
+    pub original_instruction: SmolStr,
+    /// The end-to-end id of our transaction.
+    pub original_end_to_end: SmolStr,
+    /// The status: `RJCT`, `ACSP`, `PDNG` and so on.
+    pub status: SmolStr,
+    /// Why.
+    pub reasons: Vec<ReturnReason>,
+    /// The amount of the transaction, if it is repeated.
+    pub amount: Option<Money>,
+    /// The mandate, if it is repeated.
+    pub mandate_id: SmolStr,
 }
 
 /// Why an intake was refused.
@@ -76,6 +158,12 @@ pub enum IntakeError {
     /// The customer is not known and the row does not describe it.
     #[error("customer '{0}' is not known, and the row does not describe it")]
     UnknownCustomer(String),
+    /// The invoice is not known.
+    #[error("invoice '{0}' is not known")]
+    UnknownInvoice(String),
+    /// No order of ours is known by this id.
+    #[error("no order of ours has the end-to-end id '{0}'")]
+    UnknownOrder(String),
     /// The invoice number is taken.
     #[error("invoice '{0}' already belongs to another customer")]
     OtherCustomer(String),
@@ -261,6 +349,52 @@ pub async fn admit_invoice(
     let submitted = router.submit(tenant, tell, command, fingerprint, origin, priority);
     let receipt = number.until(reference.until(submitted)).await?;
     Ok((id, receipt))
+}
+
+/// Takes a credit note off the invoice it names, or adds it to its customer's credit.
+pub async fn admit_credit_note(
+    router: &Arc<Router>, tenant: &TenantId, row: &CreditNoteRow, command: CommandId, origin: Origin,
+    priority: Priority,
+) -> Result<Receipt, IntakeError> {
+    let (note, amount) = (hash(&["credit note", &row.number]), row.amount);
+    let tell = match &row.invoice {
+        Some(invoice) => {
+            let (id, _) = known_request(router, tenant, invoice)?;
+            Tell::PaymentRequest(id, payment_request::Command::Credit { note, amount })
+        }
+        None => {
+            let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
+            let Some(DirectoryValue::Customer(id)) = router.ports().directory.find(&key)? else {
+                return Err(IntakeError::UnknownCustomer(row.customer_ref.clone()));
+            };
+            let taken = customer::CreditNote { note, amount, credit: amount };
+            Tell::Customer(id, customer::Command::TakeCreditNote(taken))
+        }
+    };
+    let invoice = row.invoice.as_deref().unwrap_or_default();
+    let fingerprint = hash(&["credit note", &row.number, invoice, &row.customer_ref, &amount.to_string()]);
+    Ok(router.submit(tenant, tell, command, fingerprint, origin, priority).await?)
+}
+
+/// Asks no longer for an invoice.
+pub async fn admit_cancellation(
+    router: &Arc<Router>, tenant: &TenantId, row: &CancellationRow, command: CommandId, origin: Origin,
+    priority: Priority,
+) -> Result<Receipt, IntakeError> {
+    let (id, _) = known_request(router, tenant, &row.invoice)?;
+    let fingerprint = hash(&["cancellation", &row.invoice, &row.reason]);
+    let cancel = payment_request::Command::Cancel { reason: row.reason.as_str().into() };
+    Ok(router.submit(tenant, Tell::PaymentRequest(id, cancel), command, fingerprint, origin, priority).await?)
+}
+
+fn known_request(
+    router: &Arc<Router>, tenant: &TenantId, invoice: &str,
+) -> Result<(PaymentRequestId, CustomerId), IntakeError> {
+    let key = DirectoryKey::RequestExternalRef(tenant.clone(), invoice.into());
+    match router.ports().directory.find(&key)? {
+        Some(DirectoryValue::Request(id, customer)) => Ok((id, customer)),
+        _ => Err(IntakeError::UnknownInvoice(invoice.to_owned())),
+    }
 }
 
 async fn customer_of(

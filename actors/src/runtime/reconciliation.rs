@@ -9,7 +9,7 @@ use super::intake::{BankEntry, IntakeError, fingerprint_of_entry, transfer_id};
 use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
-use crate::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
+use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
 use crate::values::{CommandId, CreditorReference, Reading, ShortReference, TenantId, TransferId};
 
 /// Routes transfers to their payer.
@@ -55,7 +55,16 @@ impl Handler<Admit> for ReconciliationSupervisor {
 
 async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, Receipt), IntakeError> {
     let Admit { tenant, mut entry, command, origin, priority } = admit;
-    let evidence = evidence(router, &tenant, &entry.details)?;
+    let counted = match &entry.counted_as {
+        Some(key) => router.ports().directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()))?,
+        None => None,
+    };
+    if let Some(DirectoryValue::Transfer(id)) = counted {
+        // The same money in another file, divided otherwise: counted once.
+        return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
+    }
+    let received = entry.particulars.nature == Nature::Received;
+    let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
     let lane = evidence.virtual_iban_owner.map(|owner| owner.partition());
     let lane = lane.or_else(|| evidence.hits.first().map(|hit| hit.customer.partition()));
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
@@ -65,7 +74,14 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     entry.details.id = id;
     let fingerprint = fingerprint_of_entry(&entry);
     // A hit in another lane contradicts or is alone: the transfer's machine sees only its facts.
-    let receive = transfer::Command::Receive { details: Arc::new(entry.details), evidence };
+    let (details, particulars) = (Arc::new(entry.details), Arc::new(entry.particulars));
+    let receive = match received {
+        true => {
+            let particulars = (!particulars.is_empty()).then_some(particulars);
+            transfer::Command::Receive { details, particulars, evidence }
+        }
+        false => transfer::Command::Note { details, particulars },
+    };
     let tell = Tell::Transfer(id, receive);
     let receipt = held.until(router.submit(&tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))

@@ -126,7 +126,7 @@ impl World {
             end_to_end_id: None,
             remittance: RemittanceInformation::default(),
         };
-        let receive = transfer::Command::Receive { details: Arc::new(details), evidence };
+        let receive = transfer::Command::Receive { details: Arc::new(details), particulars: None, evidence };
         self.ask(Tell::Transfer(id, receive), Origin::File { digest: 2, row: number })
     }
 

@@ -9,6 +9,12 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.details = Some(details.clone());
             state.customer = *customer;
         }
+        Event::Noted { details, nature } => {
+            state.details = Some(details.clone());
+            state.status = Status::Noted;
+            nature.text().clone_into(&mut state.explanation);
+        }
+        Event::Described(particulars) => state.particulars = Some(particulars.clone()),
         Event::Matched { allocations, credit, explanation } => {
             state.status = Status::Matched;
             state.allocations = allocations.iter().copied().collect();

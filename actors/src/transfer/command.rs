@@ -5,6 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::matching::Placement;
+use super::particulars::Particulars;
 use super::state::Details;
 use crate::values::{CustomerId, PaymentRequestId, Reading};
 
@@ -15,8 +16,17 @@ pub enum Command {
     Receive {
         /// What the bank said.
         details: Arc<Details>,
+        /// What else it said; `None` when nothing.
+        particulars: Option<Arc<Particulars>>,
         /// What was looked up about it before admission.
         evidence: Evidence,
+    },
+    /// An entry that brings no money to place.
+    Note {
+        /// What the bank said.
+        details: Arc<Details>,
+        /// What else it said, and what the entry is to the account.
+        particulars: Arc<Particulars>,
     },
     /// The customer has found what it pays, or doubts.
     RecordPlacement(Placement),
@@ -71,6 +81,7 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::Receive { .. } => "receive_transfer",
+            Command::Note { .. } => "note_entry",
             Command::RecordPlacement(_) => "record_placement",
         }
     }

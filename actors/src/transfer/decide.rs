@@ -6,6 +6,7 @@ use super::apply::apply;
 use super::command::{Command, Evidence, Rejection};
 use super::event::Event;
 use super::matching::Placement;
+use super::particulars::Particulars;
 use super::state::{Details, Doubt, Transfer};
 use crate::customer::{self, PlaceTransfer};
 use crate::machine::{Context, Decision, Machine, Tell};
@@ -20,7 +21,10 @@ impl Machine for Transfer {
 
     fn decide(&self, command: &Command, _context: &Context<'_>) -> Decided {
         match command {
-            Command::Receive { details, evidence } => receive(self, details, evidence),
+            Command::Receive { details, particulars, evidence } => {
+                receive(self, details, particulars.as_ref(), evidence)
+            }
+            Command::Note { details, particulars } => note(self, details, particulars),
             Command::RecordPlacement(placement) => record_placement(self, placement),
         }
     }
@@ -30,16 +34,34 @@ impl Machine for Transfer {
     }
 }
 
-fn receive(state: &Transfer, details: &Arc<Details>, evidence: &Evidence) -> Decided {
-    if let Some(recorded) = &state.details {
-        let same = [
-            ("amount", recorded.amount == details.amount),
-            ("booking date", recorded.booked_on == details.booked_on),
-        ];
-        return match same.iter().find(|(_, equal)| !equal) {
-            Some((field, _)) => Err(Rejection::AlreadyReceivedWith { field }),
-            None => Ok(Decision::default()), // The same entry in another file.
-        };
+/// Whether the entry is already recorded, as it is or with another content.
+fn recorded(state: &Transfer, details: &Details) -> Option<Decided> {
+    let recorded = state.details.as_ref()?;
+    let same =
+        [("amount", recorded.amount == details.amount), ("booking date", recorded.booked_on == details.booked_on)];
+    Some(match same.iter().find(|(_, equal)| !equal) {
+        Some((field, _)) => Err(Rejection::AlreadyReceivedWith { field }),
+        None => Ok(Decision::default()), // The same entry in another file.
+    })
+}
+
+fn note(state: &Transfer, details: &Arc<Details>, particulars: &Arc<Particulars>) -> Decided {
+    if let Some(known) = recorded(state, details) {
+        return known;
+    }
+    if !details.amount.is_positive() {
+        return Err(Rejection::AmountNotPositive);
+    }
+    let mut decision = Decision::of(Event::Noted { details: Arc::clone(details), nature: particulars.nature });
+    decision.push(Event::Described(Arc::clone(particulars)));
+    Ok(decision)
+}
+
+fn receive(
+    state: &Transfer, details: &Arc<Details>, particulars: Option<&Arc<Particulars>>, evidence: &Evidence,
+) -> Decided {
+    if let Some(known) = recorded(state, details) {
+        return known;
     }
     if !details.amount.is_positive() {
         return Err(Rejection::AmountNotPositive);
@@ -47,6 +69,9 @@ fn receive(state: &Transfer, details: &Arc<Details>, evidence: &Evidence) -> Dec
     let payer = payer(evidence);
     let customer = payer.as_ref().ok().copied();
     let mut decision = Decision::of(Event::Received { details: Arc::clone(details), customer });
+    if let Some(particulars) = particulars {
+        decision.push(Event::Described(Arc::clone(particulars)));
+    }
     match payer {
         Ok(customer) => {
             let placing = PlaceTransfer {

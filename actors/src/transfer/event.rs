@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::particulars::{Nature, Particulars};
 use super::state::{Details, Doubt};
 use crate::values::{CustomerId, Money, PaymentRequestId};
 
@@ -33,4 +34,13 @@ pub enum Event {
         /// Requests to look at first.
         candidates: Vec<PaymentRequestId>,
     },
+    /// An entry that brings no money to place was booked.
+    Noted {
+        /// What the bank said.
+        details: Arc<Details>,
+        /// What the entry is to the account.
+        nature: Nature,
+    },
+    /// What else the bank said of it.
+    Described(Arc<Particulars>),
 }

@@ -7,6 +7,9 @@
 //!     └─ nobody, or evidence that contradicts ─► task ◄───┘   (doubt is a task, never a guess: N13)
 //! ```
 //!
+//! An entry of a statement that brings no money to place (paid out, returned, reversed by the bank) is
+//! noted as it is, so that every line of a statement is in the log.
+//!
 //! Who owns an account number and what a reference means is looked up before admission and
 //! comes as a fact. Invariants: INV-02.
 
@@ -15,9 +18,11 @@ mod command;
 mod decide;
 mod event;
 mod matching;
+mod particulars;
 mod state;
 
 pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 pub use event::Event;
 pub use matching::{Placement, place};
+pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
 pub use state::{Details, Doubt, Status, Transfer};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
+use super::particulars::{Nature, Particulars};
 use crate::values::{CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId};
 
 /// What the bank said. It never changes.
@@ -53,6 +54,8 @@ pub enum Status {
     Matched,
     /// A person must decide.
     NeedsDecision,
+    /// It brings no money to place: paid out, returned, reversed by the bank.
+    Noted,
 }
 
 /// Why a person must decide.
@@ -95,6 +98,8 @@ impl Doubt {
 pub struct Transfer {
     /// What the bank said; set when received.
     pub details: Option<Arc<Details>>,
+    /// What else the bank said.
+    pub particulars: Option<Arc<Particulars>>,
     /// Where it stands.
     pub status: Status,
     /// Who paid, if known.
@@ -112,8 +117,16 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// What is neither allocated nor credited.
+    /// What the entry is to the account.
+    pub fn nature(&self) -> Nature {
+        self.particulars.as_ref().map_or(Nature::Received, |particulars| particulars.nature)
+    }
+
+    /// What is neither allocated nor credited; `None` when nothing is to be placed.
     pub fn unallocated(&self) -> Option<Money> {
+        if self.status == Status::Noted {
+            return None;
+        }
         let amount = self.details.as_ref()?.amount;
         let allocated: i64 = self.allocations.values().map(|part| part.minor()).sum();
         Some(Money::from_minor(amount.minor() - allocated - self.credited_minor, amount.currency()))

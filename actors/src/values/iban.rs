@@ -35,8 +35,14 @@ impl Iban {
     /// Refuses a structure that the country does not have, wrong check digits, and the check
     /// digits 00, 01 and 99, which no issuer computes although the sum agrees.
     pub fn parse(text: &str) -> Result<Self, IbanError> {
-        let compact: String =
-            text.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
+        let electronic = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let compact: String = match electronic {
+            true => text.to_owned(),
+            false => {
+                let plain = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+                plain.map(|c| c.to_ascii_uppercase()).collect()
+            }
+        };
         if matches!(compact.get(2..4), Some("00" | "01" | "99")) {
             return Err(IbanError::CheckDigits);
         }

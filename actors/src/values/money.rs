@@ -1,5 +1,6 @@
 //! Money: an amount in minor units with its currency, never a float (N9).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -23,36 +24,108 @@ pub enum MoneyError {
     CurrencyDiffers(Currency, Currency),
 }
 
-/// An ISO 4217 currency.
+/// An ISO 4217 currency, those that the euro replaced included: old statements name them.
 ///
 /// Stored as its numeric code, published as its letters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Currency(iso_currency::Currency);
+pub struct Currency(Listed);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Listed {
+    Current(iso_currency::Currency),
+    Withdrawn(&'static Withdrawn),
+}
+
+/// A currency of ISO 4217 list three.
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Withdrawn {
+    code: &'static str,
+    numeric: u16,
+    exponent: u16,
+}
+
+const fn withdrawn(code: &'static str, numeric: u16, exponent: u16) -> Withdrawn {
+    Withdrawn { code, numeric, exponent }
+}
+
+/// The currencies that the euro replaced. Source: ISO 4217, list three.
+static WITHDRAWN: [Withdrawn; 19] = [
+    withdrawn("ATS", 40, 2),
+    withdrawn("BEF", 56, 0),
+    withdrawn("CYP", 196, 2),
+    withdrawn("DEM", 276, 2),
+    withdrawn("EEK", 233, 2),
+    withdrawn("ESP", 724, 0),
+    withdrawn("FIM", 246, 2),
+    withdrawn("FRF", 250, 2),
+    withdrawn("GRD", 300, 0),
+    withdrawn("IEP", 372, 2),
+    withdrawn("ITL", 380, 0),
+    withdrawn("LTL", 440, 2),
+    withdrawn("LUF", 442, 0),
+    withdrawn("LVL", 428, 2),
+    withdrawn("MTL", 470, 2),
+    withdrawn("NLG", 528, 2),
+    withdrawn("PTE", 620, 0),
+    withdrawn("SIT", 705, 2),
+    withdrawn("SKK", 703, 2),
+];
 
 impl Currency {
     /// The euro.
-    pub const EUR: Currency = Currency(iso_currency::Currency::EUR);
+    pub const EUR: Currency = Currency(Listed::Current(iso_currency::Currency::EUR));
 
     /// Reads a three-letter code, upper case.
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
-        iso_currency::Currency::from_code(code)
-            .map(Currency)
+        if code == "EUR" {
+            return Ok(Self::EUR);
+        }
+        if let Some(current) = iso_currency::Currency::from_code(code) {
+            return Ok(Self(Listed::Current(current)));
+        }
+        let withdrawn = WITHDRAWN.iter().find(|known| known.code == code);
+        withdrawn
+            .map(|known| Self(Listed::Withdrawn(known)))
             .ok_or_else(|| MoneyError::UnknownCurrency(code.chars().take(12).collect()))
+    }
+
+    fn of_number(numeric: u16) -> Option<Self> {
+        if let Some(current) = iso_currency::Currency::from_numeric(numeric) {
+            return Some(Self(Listed::Current(current)));
+        }
+        WITHDRAWN.iter().find(|known| known.numeric == numeric).map(|known| Self(Listed::Withdrawn(known)))
+    }
+
+    fn numeric(self) -> u16 {
+        match self.0 {
+            Listed::Current(current) => current.numeric(),
+            Listed::Withdrawn(known) => known.numeric,
+        }
     }
 
     /// Three letters, such as `EUR`.
     pub fn code(self) -> &'static str {
-        self.0.code()
+        match self.0 {
+            Listed::Current(current) => current.code(),
+            Listed::Withdrawn(known) => known.code,
+        }
     }
 
     /// Decimals of the minor unit: 2 for EUR, 0 for JPY. `None` for gold and the like.
     pub fn exponent(self) -> Option<u16> {
-        self.0.exponent()
+        match self.0 {
+            Listed::Current(iso_currency::Currency::EUR) => Some(2),
+            Listed::Current(current) => current.exponent(),
+            Listed::Withdrawn(known) => Some(known.exponent),
+        }
     }
 
-    /// The sign people write, such as `€`.
+    /// The sign people write, such as `€`; the letters when there is none.
     pub fn symbol(self) -> String {
-        self.0.symbol().to_string()
+        match self.0 {
+            Listed::Current(current) => current.symbol().to_string(),
+            Listed::Withdrawn(known) => known.code.to_owned(),
+        }
     }
 }
 
@@ -73,7 +146,7 @@ impl Serialize for Currency {
         if serializer.is_human_readable() {
             serializer.serialize_str(self.code())
         } else {
-            serializer.serialize_u16(self.0.numeric())
+            serializer.serialize_u16(self.numeric())
         }
     }
 }
@@ -86,9 +159,7 @@ impl<'de> Deserialize<'de> for Currency {
             Currency::parse(&code).map_err(D::Error::custom)
         } else {
             let numeric = u16::deserialize(deserializer)?;
-            iso_currency::Currency::from_numeric(numeric)
-                .map(Currency)
-                .ok_or_else(|| D::Error::custom(format!("unknown ISO 4217 number {numeric}")))
+            Currency::of_number(numeric).ok_or_else(|| D::Error::custom(format!("unknown ISO 4217 number {numeric}")))
         }
     }
 }
@@ -137,7 +208,11 @@ impl Money {
             DecimalMark::Point => '.',
             DecimalMark::Comma => ',',
         };
-        let compact: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}')).collect();
+        let grouped = text.bytes().any(|byte| byte == b' ' || !byte.is_ascii());
+        let compact: Cow<'_, str> = match grouped {
+            true => text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}')).collect(),
+            false => text.into(),
+        };
         let (negative, digits) = match compact.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, compact.strip_prefix('+').unwrap_or(&compact)),
@@ -271,6 +346,13 @@ mod tests {
         assert_eq!(euro.checked_sub(euro).unwrap(), Money::zero(Currency::EUR));
         assert!(Money::from_minor(i64::MAX, Currency::EUR).checked_add(euro).is_err());
         assert!(Currency::parse("EURO").is_err());
+    }
+
+    #[test]
+    fn currencies_that_the_euro_replaced_are_still_read() {
+        let mark = Currency::parse("DEM").unwrap();
+        assert_eq!((mark.code(), mark.exponent(), Currency::of_number(276)), ("DEM", Some(2), Some(mark)));
+        assert!(WITHDRAWN.iter().all(|known| Currency::parse(known.code).unwrap().numeric() == known.numeric));
     }
 
     #[test]

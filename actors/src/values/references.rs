@@ -174,22 +174,17 @@ impl RemittanceInformation {
 
     /// Takes what a bank sent: control characters become blanks, runs of blanks become one.
     pub fn new(structured: &[String], unstructured: &str) -> Result<Self, ReferenceError> {
-        if unstructured.chars().count() > Self::UNSTRUCTURED_CHARACTERS_MAX {
+        let long = unstructured.len() > Self::UNSTRUCTURED_CHARACTERS_MAX;
+        if long && unstructured.chars().count() > Self::UNSTRUCTURED_CHARACTERS_MAX {
             return Err(ReferenceError::TooLong(Self::UNSTRUCTURED_CHARACTERS_MAX));
         }
-        let plain = |text: &str| {
-            text.split(|c: char| c.is_whitespace() || c.is_control())
-                .filter(|word| !word.is_empty())
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
         let structured = structured
             .iter()
-            .map(|text| plain(text))
+            .map(|text| flattened(text))
             .filter(|text| !text.is_empty())
             .take(Self::STRUCTURED_MAX)
             .collect();
-        Ok(Self { structured, unstructured: plain(unstructured) })
+        Ok(Self { structured, unstructured: flattened(unstructured) })
     }
 
     /// Structured references, in the order of the file.
@@ -201,6 +196,19 @@ impl RemittanceInformation {
     pub fn unstructured(&self) -> &str {
         &self.unstructured
     }
+}
+
+/// A text without control characters, and with one blank where there are several.
+fn flattened(text: &str) -> String {
+    let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        && !text.contains("  ")
+        && !text.starts_with(' ')
+        && !text.ends_with(' ');
+    if plain {
+        return text.to_owned();
+    }
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for RemittanceInformation {

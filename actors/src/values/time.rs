@@ -115,7 +115,20 @@ impl Date {
 
     /// Reads `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Result<Self, ZoneError> {
-        Self::parse_as("%Y-%m-%d", text)
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text.as_bytes() else {
+            return Self::parse_as("%Y-%m-%d", text);
+        };
+        let digits = [y1, y2, y3, y4, m1, m2, d1, d2];
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return Self::parse_as("%Y-%m-%d", text);
+        }
+        let number = |digits: &[u8]| digits.iter().fold(0_i16, |sum, digit| sum * 10 + i16::from(digit - b'0'));
+        let (year, month, day) = (number(&[y1, y2, y3, y4]), number(&[m1, m2]), number(&[d1, d2]));
+        match (i8::try_from(month), i8::try_from(day)) {
+            (Ok(month), Ok(day)) => Self::new(year, month, day),
+            _ => None,
+        }
+        .ok_or_else(|| ZoneError::NotADate(text.to_owned()))
     }
 
     /// Reads `text` by a `strftime` pattern such as `%d/%m/%Y`.

@@ -267,7 +267,10 @@ impl Stage {
             remittance: RemittanceInformation::default(),
         };
         self.transfers.insert(name, id);
-        self.ask(Tell::Transfer(id, transfer::Command::Receive { details: Arc::new(details), evidence }))
+        self.ask(Tell::Transfer(
+            id,
+            transfer::Command::Receive { details: Arc::new(details), particulars: None, evidence },
+        ))
     }
 
     fn owner(&mut self, request: PaymentRequestId) -> Result<CustomerId, String> {

@@ -109,6 +109,7 @@ impl Stage {
         let entity = self.entity(EntityId::Transfer(self.transfers[name]))?;
         let state = entity.as_transfer().ok_or("not a transfer")?;
         let said = match state.status {
+            transfer::Status::Noted => "noted",
             transfer::Status::Matched => "matched",
             transfer::Status::NeedsDecision => "task",
             transfer::Status::Received => "received",

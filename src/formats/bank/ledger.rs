@@ -1,0 +1,400 @@
+//! From pieces to records: every statement must close, every entry gets the key that makes it
+//! the same in another file, and batches are parted into their transactions.
+//!
+//! opening + entries = closing decides, and nothing else does: between readings of a dialect
+//! (which direction a reversal is booked in) and between a statement to be used and one to be
+//! put aside, with the difference shown.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+
+use quittance_actors::partition::StatementRecord;
+use quittance_actors::runtime::{BankEntry, Intake};
+use quittance_actors::transfer::{Details, Nature, Particulars, parts_of};
+use quittance_actors::values::{Currency, Date, EndToEndId, Money, RemittanceInformation, Timestamp, TransferId};
+use smol_str::SmolStr;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::keys::{Hashed, push_date, push_number};
+use super::parts::{divide, merged, netted};
+use super::{Booking, Detail, Entry, Kind, Piece, Statement, Statements};
+use crate::formats::{FieldError, Item, Reader};
+
+/// Keys remembered to tell twins apart; above it those of earlier days are forgotten.
+const KEYS_MAX: usize = 500_000;
+
+/// Checks, keys and converts what a bank file says.
+pub struct Ledger<S> {
+    statements: S,
+    current: Option<Running>,
+    number: u64,
+    keys: HashMap<u64, u32, Hashed>,
+    keys_of: (SmolStr, Option<Date>),
+    ready: VecDeque<Item>,
+}
+
+/// A statement under way.
+struct Running {
+    statement: Statement,
+    account: SmolStr,
+    entries: u64,
+    credits: i64,
+    debits: i64,
+    /// Twice the reversals: what the sum changes by if they keep the original's direction.
+    reversed: i64,
+    pending: u64,
+}
+
+impl<S: Statements> Ledger<S> {
+    /// A ledger of what `statements` gives.
+    pub fn new(statements: S) -> Self {
+        Self {
+            statements,
+            current: None,
+            number: 0,
+            keys: HashMap::default(),
+            keys_of: (SmolStr::default(), None),
+            ready: VecDeque::new(),
+        }
+    }
+
+    fn piece(&mut self, piece: Piece) -> Result<(), FieldError> {
+        match piece {
+            Piece::Opened(statement) => self.open(*statement),
+            Piece::Entry(entry) => self.entry(*entry),
+            Piece::Closed(statement) => return self.close(&statement),
+            Piece::Status(report) => {
+                let (row, report) = (report.row, Intake::Status(report));
+                self.ready.push_back(Item::Row(row, report));
+            }
+            Piece::Refused(row, errors) => self.ready.push_back(Item::Refused(row, errors)),
+            Piece::Note(note) => self.ready.push_back(Item::Note(note)),
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, statement: Statement) {
+        self.number += 1;
+        let account = statement.account.chars().filter(|c| !c.is_whitespace()).collect();
+        self.current =
+            Some(Running { statement, account, entries: 0, credits: 0, debits: 0, reversed: 0, pending: 0 });
+    }
+
+    fn entry(&mut self, entry: Entry) {
+        let Some(running) = &mut self.current else { return };
+        let row = entry.row;
+        let missing = |field: &str, expected: &str| FieldError::expected(entry.line, 0, field, "", expected);
+        let (amount, debit) = match (entry.amount, entry.debit) {
+            (Some(amount), Some(debit)) => (amount, debit),
+            (None, _) => {
+                return self.ready.push_back(Item::Refused(row, vec![missing("Ntry/Amt", "an amount")]));
+            }
+            (_, None) => {
+                return self.ready.push_back(Item::Refused(row, vec![missing("Ntry/CdtDbtInd", "CRDT or DBIT")]));
+            }
+        };
+        running.entries += 1;
+        if entry.booking == Booking::Booked {
+            let sum = if debit { &mut running.debits } else { &mut running.credits };
+            *sum = sum.saturating_add(amount.minor());
+            if entry.reversal {
+                let signed = if debit { -amount.minor() } else { amount.minor() };
+                running.reversed = running.reversed.saturating_add(signed.saturating_mul(2));
+            }
+        } else {
+            running.pending += 1;
+        }
+        let passed = match entry.booking {
+            Booking::Pending => Some("not booked yet"),
+            Booking::Information => Some("for information only"),
+            Booking::Other => Some("in a state other than booked"),
+            Booking::Booked if amount.is_zero() => Some("nothing"),
+            Booking::Booked => None,
+        };
+        if let Some(why) = passed {
+            return self.ready.push_back(Item::Passed(row, why));
+        }
+        let Some(booked_on) = entry.booked_on else {
+            return self.ready.push_back(Item::Refused(row, vec![missing("Ntry/BookgDt", "a booking date")]));
+        };
+        self.parts(entry, Booked { amount, debit, on: booked_on });
+    }
+
+    /// Converts an entry: one record, or one per transaction of a batch.
+    fn parts(&mut self, mut entry: Entry, booked: Booked) {
+        let mut details = std::mem::take(&mut entry.details);
+        let row = entry.row;
+        if details.len() < 2 {
+            let whole = details.is_empty();
+            let detail = details.pop().unwrap_or_default();
+            let item = match self.record(&entry, 0, netted(detail, booked.debit), booked) {
+                Ok(mut record) => {
+                    // The same money may stand divided in a notification.
+                    record.counted_as = match whole {
+                        true => self.key_of_undivided(&entry, &booked).map(|key| parts_of(&key)),
+                        false => None,
+                    };
+                    Item::Row(row, Intake::Entry(Box::new(record)))
+                }
+                Err(error) => Item::Refused(row, vec![error]),
+            };
+            return self.ready.push_back(item);
+        }
+        let Some(charges) = divide(&details, &booked) else {
+            // One record of what was booked: the account moved by that and nothing else.
+            entry.details.push(merged(details, booked.debit));
+            return self.parts(entry, booked);
+        };
+        let undivided = self.key_of_undivided(&entry, &booked);
+        let charged = charges.is_positive().then(|| (Detail::default(), charges));
+        let parts = details.into_iter().filter_map(|detail| detail.amount.map(|amount| (detail, amount)));
+        let mut errors = Vec::new();
+        let mut rows = Vec::new();
+        for (index, (mut detail, amount)) in parts.chain(charged).enumerate() {
+            if let Some(undivided) = &undivided {
+                detail.particulars.part_of = undivided.as_str().into();
+            }
+            match self.record(&entry, index, detail, Booked { amount, ..booked }) {
+                Ok(mut record) => {
+                    // The same money may stand undivided in a statement.
+                    record.counted_as = undivided.as_deref().map(Into::into);
+                    rows.push(Item::Row(row, Intake::Entry(Box::new(record))));
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            self.ready.extend(rows);
+        } else {
+            self.ready.push_back(Item::Refused(row, errors));
+        }
+    }
+
+    fn record(
+        &mut self, entry: &Entry, index: usize, mut detail: Detail, booked: Booked,
+    ) -> Result<BankEntry, FieldError> {
+        let mut key = self.key(entry, index, &detail, &booked);
+        let ordinal = self.ordinal(&key, booked.on);
+        if ordinal > 1 {
+            let _ = write!(key, "#{ordinal}"); // A string takes everything.
+        }
+        let refused =
+            |field: &str, value: &str, error: String| FieldError::expected(entry.line, 0, field, value, error);
+        let end_to_end_id = EndToEndId::parse(&detail.end_to_end)
+            .map_err(|error| refused("EndToEndId", &detail.end_to_end, error.to_string()))?;
+        let remittance = RemittanceInformation::new(&detail.structured, &detail.unstructured)
+            .map_err(|error| refused("RmtInf/Ustrd", &detail.unstructured, error.to_string()))?;
+        let account = match booked.debit {
+            false => detail.payee_iban.take(),
+            true => None,
+        };
+        let account = account.or_else(|| self.current.as_ref()?.statement.iban.clone());
+        let particulars = self.particulars(entry, std::mem::take(&mut detail.particulars), booked.debit);
+        let name = detail.payer_name.trim();
+        let payer_name = match name.len() == detail.payer_name.len() {
+            true => std::mem::take(&mut detail.payer_name),
+            false => name.to_owned(),
+        };
+        let details = Details {
+            id: TransferId::new(Timestamp::default(), 0, 0),
+            entry_key: key,
+            account,
+            amount: booked.amount,
+            booked_on: booked.on,
+            payer_name: (!payer_name.is_empty()).then_some(payer_name),
+            payer_iban: detail.payer_iban,
+            end_to_end_id,
+            remittance,
+        };
+        Ok(BankEntry { details, particulars, counted_as: None })
+    }
+
+    /// What a transaction says, completed by what is said of its entry.
+    fn particulars(&self, entry: &Entry, mut own: Particulars, debit: bool) -> Particulars {
+        let whole = &entry.particulars;
+        let fill = |own: &mut SmolStr, whole: &SmolStr| {
+            if own.is_empty() && !whole.is_empty() {
+                own.clone_from(whole);
+            }
+        };
+        fill(&mut own.code, &whole.code);
+        fill(&mut own.payment_information_id, &whole.payment_information_id);
+        fill(&mut own.additional, &whole.additional);
+        fill(&mut own.payee, &whole.payee);
+        fill(&mut own.mandate_id, &whole.mandate_id);
+        if own.servicer_reference.is_empty() && !entry.servicer_reference.is_empty() {
+            own.servicer_reference = entry.servicer_reference.as_str().into();
+        }
+        own.valued_on = own.valued_on.or(whole.valued_on);
+        own.charges = own.charges.or(whole.charges);
+        if own.returned.is_none() && whole.returned.is_some() {
+            own.returned.clone_from(&whole.returned);
+        }
+        if let Some(running) = &self.current {
+            own.statement = running.statement.id.as_str().into();
+        }
+        own.nature = match (own.returned.is_some(), entry.reversal, debit) {
+            (true, ..) => Nature::Returned,
+            (_, true, _) => Nature::Reversed,
+            (_, _, true) => Nature::PaidOut,
+            (_, _, false) => Nature::Received,
+        };
+        own
+    }
+
+    /// What makes it the same entry in another file: never the statement's id, which recurs.
+    fn key(&self, entry: &Entry, index: usize, detail: &Detail, booked: &Booked) -> String {
+        let mut key = String::with_capacity(96);
+        if !detail.particulars.uetr.is_empty() {
+            let _ = write!(key, "uetr:{}", detail.particulars.uetr); // A string takes everything.
+            // A return carries the id of what it returns.
+            if booked.debit {
+                key.push_str("/debit");
+            }
+            return key;
+        }
+        self.key_head(&mut key, booked);
+        let own = detail.particulars.servicer_reference.as_str();
+        let reference = if own.is_empty() { entry.servicer_reference.as_str() } else { own };
+        if reference.is_empty() {
+            let text = [
+                detail.end_to_end.as_str(),
+                detail.particulars.transaction_id.as_str(),
+                detail.payer_name.as_str(),
+                detail.unstructured.as_str(),
+            ];
+            let _ = write!(key, "text:{:016x}", xxh3_64(text.join("\u{1f}").as_bytes())); // A string takes everything.
+        } else {
+            key.push_str("ref:");
+            key.push_str(reference);
+            key.push('/');
+            push_number(&mut key, i64::try_from(index).unwrap_or(i64::MAX));
+        }
+        key
+    }
+
+    /// Account, day, signed amount and currency, each followed by a bar.
+    fn key_head(&self, key: &mut String, booked: &Booked) {
+        let account = self.current.as_ref().map_or("", |running| running.account.as_str());
+        let minor = if booked.debit { -booked.amount.minor() } else { booked.amount.minor() };
+        key.push_str(account);
+        key.push('|');
+        push_date(key, booked.on);
+        key.push('|');
+        push_number(key, minor);
+        key.push('|');
+        key.push_str(booked.amount.currency().code());
+        key.push('|');
+    }
+
+    /// The key of an entry as one amount, if the bank gave it a reference.
+    fn key_of_undivided(&self, entry: &Entry, booked: &Booked) -> Option<String> {
+        if entry.servicer_reference.is_empty() {
+            return None;
+        }
+        let mut key = String::new();
+        self.key_head(&mut key, booked);
+        let _ = write!(key, "ref:{}/0", entry.servicer_reference); // A string takes everything.
+        Some(key)
+    }
+
+    /// The place of a key among equal ones of its account and day: two genuine twins of one file
+    /// differ by it, the same file again does not.
+    fn ordinal(&mut self, key: &str, day: Date) -> u32 {
+        let account = self.current.as_ref().map(|running| &running.account);
+        if self.keys_of.1 != Some(day) || Some(&self.keys_of.0) != account {
+            if self.keys.len() > KEYS_MAX {
+                self.keys.clear();
+            }
+            self.keys_of = (account.cloned().unwrap_or_default(), Some(day));
+        }
+        let count = self.keys.entry(xxh3_64(key.as_bytes())).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Ends the statement: opening and entries must make up the closing balance.
+    fn close(&mut self, statement: &Statement) -> Result<(), FieldError> {
+        let Some(running) = self.current.take() else { return Ok(()) };
+        let sum = running.credits.saturating_sub(running.debits);
+        self.balance(statement, sum, running.reversed)?;
+        self.ready.push_back(Item::Statement(Box::new(StatementRecord {
+            account: running.account,
+            statement: statement.id.as_str().into(),
+            interim: statement.kind == Kind::Report,
+            currency: statement.currency,
+            opening: statement.opening,
+            closing: statement.closing,
+            opened_on: statement.opened_on,
+            closed_on: statement.closed_on,
+            entries: running.entries,
+            credits: running.credits,
+            debits: running.debits,
+        })));
+        Ok(())
+    }
+
+    fn balance(&self, statement: &Statement, sum: i64, reversed: i64) -> Result<(), FieldError> {
+        let currency = statement.currency.unwrap_or(Currency::EUR);
+        let show = |minor| Money::from_minor(minor, currency).to_string();
+        let closes = |found: i64, wanted: i64| found == wanted || found.saturating_sub(reversed) == wanted;
+        if let Some(total) = statement.total.filter(|total| !closes(sum, *total)) {
+            let what = format!(
+                "statement {} does not add up: its entries make {}, its total is {}, the difference {}",
+                self.number,
+                show(sum),
+                show(total),
+                show(total.saturating_sub(sum)),
+            );
+            return Err(FieldError::wrong(statement.line, 0, "total", what));
+        }
+        let (Some(opening), Some(closing)) = (statement.opening, statement.closing) else { return Ok(()) };
+        let found = opening.saturating_add(sum);
+        if closes(found, closing) {
+            return Ok(());
+        }
+        let what = format!(
+            "statement {} does not close: opening {} and entries {} make {}, the closing balance is {}, the difference {}",
+            self.number,
+            show(opening),
+            show(sum),
+            show(found),
+            show(closing),
+            show(closing.saturating_sub(found)),
+        );
+        Err(FieldError::wrong(statement.line, 0, "balance", what))
+    }
+}
+
+impl<S: Statements> Reader for Ledger<S> {
+    fn next(&mut self) -> Option<Result<Item, FieldError>> {
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Some(Ok(item));
+            }
+            match self.statements.next()? {
+                Ok(piece) => {
+                    if let Err(error) = self.piece(piece) {
+                        return Some(Err(error));
+                    }
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.statements.bytes_read()
+    }
+}
+
+/// What was booked, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Booked {
+    /// The amount, without sign.
+    pub amount: Money,
+    /// Whether it is a debit.
+    pub debit: bool,
+    /// The day.
+    pub on: Date,
+}

@@ -1,0 +1,171 @@
+//! Bank files: one file per format, all giving the same pieces, and one ledger that checks,
+//! keys and converts them.
+//!
+//! ```text
+//! bytes ─► format (camt, mt940, cfonb120, …) ─► pieces ─► ledger ─► entries, statements, statuses
+//!                                                         └─ opening + entries = closing, or refused
+//! ```
+//!
+//! A new format is a file here that implements [`Statements`], a line in [`super::FORMATS`], and
+//! its fixtures in `fixtures/bank/<format>/` and `fixtures/bank/<format>/refused/`.
+
+pub mod bai2;
+pub mod camt;
+mod camt_entry;
+mod camt_paths;
+pub mod cfonb120;
+pub mod cfonb240;
+mod keys;
+pub mod ledger;
+pub mod mt940;
+mod mt940_details;
+pub mod ofx;
+pub mod pain002;
+mod parts;
+mod text;
+
+use quittance_actors::transfer::Particulars;
+use quittance_actors::values::{Currency, Date, Iban, Money};
+
+use super::FieldError;
+
+pub use quittance_actors::runtime::StatusReport;
+
+/// What a bank file gives next.
+#[derive(Debug)]
+pub enum Piece {
+    /// A statement, report or notification begins; its account and currency are known.
+    Opened(Box<Statement>),
+    /// An entry of the statement under way.
+    Entry(Box<Entry>),
+    /// The statement ends, complete.
+    Closed(Box<Statement>),
+    /// What became of an order of ours.
+    Status(Box<StatusReport>),
+    /// An entry that cannot be used, with everything wrong about it.
+    Refused(u64, Vec<FieldError>),
+    /// Something a person should know; the file goes on.
+    Note(FieldError),
+}
+
+/// Reads the pieces of a bank file, in constant memory.
+pub trait Statements: Send {
+    /// The next piece; `None` at the end. An error ends the file: nothing after it can be read.
+    fn next(&mut self) -> Option<Result<Piece, FieldError>>;
+
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64;
+}
+
+impl<S: Statements + ?Sized> Statements for Box<S> {
+    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
+        (**self).next()
+    }
+
+    fn bytes_read(&self) -> u64 {
+        (**self).bytes_read()
+    }
+}
+
+/// What kind of document a statement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// The whole of a period: camt.053, MT940, CFONB 120.
+    #[default]
+    Statement,
+    /// The day so far: camt.052, MT942.
+    Report,
+    /// Single entries as they come: camt.054.
+    Notification,
+    /// Rejected orders with a total: CFONB 240.
+    Rejects,
+}
+
+/// A statement.
+#[derive(Debug, Clone, Default)]
+pub struct Statement {
+    /// What it is.
+    pub kind: Kind,
+    /// The line it begins or ends at.
+    pub line: u64,
+    /// The bank's id or number of it.
+    pub id: String,
+    /// The account as the bank writes it.
+    pub account: String,
+    /// The account, when it is an IBAN.
+    pub iban: Option<Iban>,
+    /// Its currency.
+    pub currency: Option<Currency>,
+    /// The balance it starts from, in minor units.
+    pub opening: Option<i64>,
+    /// The balance it ends at, in minor units.
+    pub closing: Option<i64>,
+    /// What its entries must add up to, credits minus debits, when it says so instead.
+    pub total: Option<i64>,
+    /// The day of the opening balance.
+    pub opened_on: Option<Date>,
+    /// The day of the closing balance.
+    pub closed_on: Option<Date>,
+}
+
+/// Whether an entry has moved money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Booking {
+    /// It has.
+    #[default]
+    Booked,
+    /// Not yet.
+    Pending,
+    /// It never will: it only informs.
+    Information,
+    /// In another state, as [`Booking::Pending`].
+    Other,
+}
+
+/// An entry of a statement.
+#[derive(Debug, Default, Clone)]
+pub struct Entry {
+    /// Its number in the file, from 1.
+    pub row: u64,
+    /// The line it begins at.
+    pub line: u64,
+    /// The amount, without sign; `None` when the file gives none.
+    pub amount: Option<Money>,
+    /// Whether it is a debit; `None` when the file does not say.
+    pub debit: Option<bool>,
+    /// Whether it corrects an earlier entry.
+    pub reversal: bool,
+    /// Whether it has moved money.
+    pub booking: Booking,
+    /// The day it was booked.
+    pub booked_on: Option<Date>,
+    /// The bank's own reference of the entry.
+    pub servicer_reference: String,
+    /// Its transactions; one without any is one transaction of the whole amount.
+    pub details: Vec<Detail>,
+    /// What is said of the entry as a whole.
+    pub particulars: Particulars,
+}
+
+/// A transaction of an entry.
+#[derive(Debug, Default, Clone)]
+pub struct Detail {
+    /// Its amount, if it is given.
+    pub amount: Option<Money>,
+    /// Whether it is a debit, if it says so itself.
+    pub debit: Option<bool>,
+    /// The originator's id.
+    pub end_to_end: String,
+    /// The payer's name.
+    pub payer_name: String,
+    /// The payer's account.
+    pub payer_iban: Option<Iban>,
+    /// The account credited: a virtual IBAN when the statement is of the master account.
+    pub payee_iban: Option<Iban>,
+    /// Structured references.
+    pub structured: Vec<String>,
+    /// What the payer wrote.
+    pub unstructured: String,
+    /// Everything else.
+    pub particulars: Particulars,
+}

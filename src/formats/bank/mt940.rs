@@ -1,0 +1,486 @@
+//! MT940 (statement) and MT942 (report), several a file, in their envelopes or without.
+//!
+//! A line that begins with a tag opens a field, any other goes on with the last one. Fields
+//! before the first `:20:` are headers. What banks write beside the rule and is read: amounts
+//! with a point or without a mark, entry dates of the next year, 30 February, marks with and
+//! without the letter of the currency, references of any length.
+//! Source: SWIFT Standards MT category 9, MT 940 and MT 942.
+
+use std::collections::VecDeque;
+use std::io::BufRead;
+
+use quittance_actors::limits;
+use quittance_actors::values::{Currency, Date, Iban};
+use smol_str::SmolStr;
+
+use super::mt940_details;
+use super::text::{
+    ADDITIONAL_CHARACTERS_MAX, CURRENCY, REFERENCE_CHARACTERS_MAX, amount, cut, reference, six_digit_date,
+};
+use super::{Entry, Kind, Piece, Statement, Statements};
+use crate::formats::FieldError;
+use crate::formats::lines::{Lines, text};
+
+/// Bytes of one field with its continuation lines.
+const FIELD_BYTES_MAX: usize = 16 << 10;
+
+/// Reads statements of MT940 and MT942.
+pub struct Mt940<R> {
+    lines: Lines<R>,
+    building: Building,
+    ended: bool,
+}
+
+/// The statement and entry under way.
+#[derive(Default)]
+struct Building {
+    field: Field,
+    statement: Option<Box<Statement>>,
+    announced: bool,
+    floor_currency: Option<Currency>,
+    entry: Option<Box<Entry>>,
+    supplementary: String,
+    row: u64,
+    statements: u64,
+    ready: VecDeque<Result<Piece, FieldError>>,
+}
+
+/// A field under way.
+#[derive(Default)]
+struct Field {
+    tag: SmolStr,
+    line: u64,
+    value: String,
+}
+
+/// The pieces of `source`.
+pub fn statements<R: BufRead + Send>(source: R) -> Mt940<R> {
+    Mt940 { lines: Lines::new(source), building: Building::default(), ended: false }
+}
+
+impl<R: BufRead + Send> Statements for Mt940<R> {
+    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
+        loop {
+            if let Some(piece) = self.building.ready.pop_front() {
+                return Some(piece);
+            }
+            if self.ended {
+                return None;
+            }
+            let read = match self.lines.next() {
+                Some(Ok((number, line))) => self.building.line(number, &text(line)),
+                Some(Err(error)) => Err(error),
+                None => {
+                    self.ended = true;
+                    self.building.finish(self.lines.line())
+                }
+            };
+            if let Err(error) = read {
+                self.ended = true;
+                self.building.ready.push_back(Err(error));
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.lines.bytes_read()
+    }
+}
+
+/// The tag a line begins with, and what follows: `:61:…`, `:60F:…`, `:NS:…`.
+fn tag_of(line: &str) -> Option<(&str, &str)> {
+    let (tag, value) = line.strip_prefix(':')?.split_once(':')?;
+    let mut bytes = tag.bytes();
+    let fits = (2..=3).contains(&tag.len())
+        && (bytes.by_ref().take(2).all(|byte| byte.is_ascii_digit()) || tag == "NS")
+        && bytes.all(|byte| byte.is_ascii_uppercase());
+    fits.then_some((tag, value))
+}
+
+impl Building {
+    fn finish(&mut self, line: u64) -> Result<(), FieldError> {
+        self.end_message()?;
+        if self.statements == 0 {
+            let what = "the file holds no statement: there is no field :20:";
+            return Err(FieldError::wrong(line, 0, "", what));
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, number: u64, line: &str) -> Result<(), FieldError> {
+        let mut line = line;
+        // An envelope: the fields are in block 4.
+        if line.starts_with("{1:") || line.starts_with("{4:") {
+            self.end_message()?;
+            line = line.split_once("{4:").map_or("", |(_, rest)| rest);
+        }
+        let trimmed = line.trim_end_matches(['\u{3}', '\u{1}', ' ', '@']);
+        if trimmed == "-" || trimmed.starts_with("-}") {
+            return self.end_message();
+        }
+        if let Some((tag, value)) = tag_of(line) {
+            self.end_field()?;
+            let value = value.trim_end_matches('@');
+            (self.field.tag, self.field.line) = (tag.into(), number);
+            self.field.value.push_str(value);
+        } else if !self.field.tag.is_empty() {
+            if self.field.value.len() + line.len() > FIELD_BYTES_MAX {
+                let what = format!("a field is longer than {} KiB", FIELD_BYTES_MAX >> 10);
+                return Err(FieldError::wrong(number, 0, &format!(":{}:", self.field.tag), what));
+            }
+            self.field.value.push('\n');
+            self.field.value.push_str(line.trim_end_matches('@'));
+        }
+        Ok(())
+    }
+
+    fn end_message(&mut self) -> Result<(), FieldError> {
+        self.end_field()?;
+        self.close();
+        Ok(())
+    }
+
+    fn wrong(&self, field: &Field, value: &str, expected: impl Into<String>) -> FieldError {
+        FieldError::expected(field.line, 0, &format!(":{}:", field.tag), value, expected)
+    }
+
+    /// Takes the field under way as complete.
+    fn end_field(&mut self) -> Result<(), FieldError> {
+        let field = std::mem::take(&mut self.field);
+        let taken = self.take_field(&field);
+        // Its buffer is used again.
+        self.field.value = field.value;
+        self.field.value.clear();
+        taken
+    }
+
+    fn take_field(&mut self, field: &Field) -> Result<(), FieldError> {
+        if field.tag == "20" {
+            self.close();
+            self.statements += 1;
+            self.statement = Some(Box::new(Statement { line: field.line, ..Statement::default() }));
+            self.announced = false;
+        }
+        if self.statement.is_none() {
+            return Ok(()); // A header, or a field without a statement.
+        }
+        match field.tag.as_str() {
+            "25" => self.account(field),
+            "28" | "28C" => {
+                if let Some(statement) = &mut self.statement {
+                    statement.id = field.value.split_whitespace().collect();
+                }
+            }
+            "34F" => self.floor(field),
+            "60F" | "60M" | "60" => self.opening(field)?,
+            "61" => self.transaction(field),
+            "86" => self.information(field),
+            "62F" | "62M" | "62" => self.closing(field)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `:25:`: an IBAN, an IBAN and a currency, or bank code and account number.
+    fn account(&mut self, field: &Field) {
+        let Some(statement) = &mut self.statement else { return };
+        let value = field.value.lines().next().unwrap_or_default().trim();
+        let without_currency = value.len().checked_sub(3).and_then(|end| value.get(..end)).unwrap_or_default();
+        let iban = [value, without_currency.trim_end(), value.split('/').next_back().unwrap_or_default()];
+        statement.iban = iban.into_iter().find_map(|text| Iban::parse(text).ok());
+        statement.account = match &statement.iban {
+            Some(iban) => iban.electronic().to_owned(),
+            None => value.chars().take(REFERENCE_CHARACTERS_MAX).collect(),
+        };
+    }
+
+    /// `:34F:`: the floor of a report, which names its currency.
+    fn floor(&mut self, field: &Field) {
+        self.floor_currency = field.value.get(..3).and_then(|code| Currency::parse(code).ok());
+        if let Some(statement) = &mut self.statement {
+            statement.kind = Kind::Report;
+            statement.currency = statement.currency.or(self.floor_currency);
+        }
+    }
+
+    /// A balance: direction, date, currency, amount.
+    fn balance(&self, field: &Field) -> Result<(i64, Option<Date>, Currency), FieldError> {
+        let value = field.value.trim();
+        let (debit, rest) = match value.split_at_checked(1) {
+            Some(("C", rest)) => (false, rest),
+            Some(("D", rest)) => (true, rest),
+            _ => return Err(self.wrong(field, value, "C or D first")),
+        };
+        let (date, rest) = rest.split_at_checked(6).ok_or_else(|| self.wrong(field, value, "a date YYMMDD"))?;
+        let (code, number) = rest.split_at_checked(3).ok_or_else(|| self.wrong(field, value, "a currency"))?;
+        let currency = Currency::parse(code).map_err(|_| self.wrong(field, code, CURRENCY))?;
+        let number = number.split_whitespace().next().unwrap_or_default();
+        let money = amount(number, currency).map_err(|error| self.wrong(field, number, error))?;
+        let signed = if debit { -money.minor() } else { money.minor() };
+        Ok((signed, six_digit_date(date.as_bytes(), true), currency))
+    }
+
+    fn opening(&mut self, field: &Field) -> Result<(), FieldError> {
+        let (amount, on, currency) = self.balance(field)?;
+        self.flush();
+        // Pages of one statement in one message: each has its own balances.
+        if self.announced || self.statement.as_ref().is_some_and(|known| known.opening.is_some()) {
+            let known = self.statement.clone();
+            self.close();
+            let again = known.map(|known| Statement {
+                id: known.id,
+                account: known.account,
+                iban: known.iban,
+                line: field.line,
+                ..Statement::default()
+            });
+            self.statement = again.map(Box::new);
+            self.announced = false;
+        }
+        if let Some(statement) = &mut self.statement {
+            (statement.opening, statement.opened_on, statement.currency) = (Some(amount), on, Some(currency));
+        }
+        Ok(())
+    }
+
+    fn closing(&mut self, field: &Field) -> Result<(), FieldError> {
+        let (amount, on, currency) = self.balance(field)?;
+        self.flush();
+        if let Some(statement) = &mut self.statement {
+            (statement.closing, statement.closed_on) = (Some(amount), on);
+            statement.currency = statement.currency.or(Some(currency));
+            statement.line = field.line;
+        }
+        Ok(())
+    }
+
+    /// `:61:`: an entry; what is wrong with it is reported and the others go on.
+    fn transaction(&mut self, field: &Field) {
+        self.flush();
+        self.announce();
+        self.row += 1;
+        let currency = self.statement.as_ref().and_then(|statement| statement.currency).or(self.floor_currency);
+        match statement_line(&field.value, currency) {
+            Ok((mut entry, supplementary)) => {
+                (entry.row, entry.line) = (self.row, field.line);
+                self.supplementary = supplementary;
+                self.entry = Some(Box::new(entry));
+            }
+            Err((column, expected)) => {
+                let line = field.value.lines().next().unwrap_or_default();
+                let error = FieldError::expected(field.line, column + 5, ":61:", line, expected);
+                self.ready.push_back(Ok(Piece::Refused(self.row, vec![error])));
+            }
+        }
+    }
+
+    /// `:86:`: what is known of the entry before it, or of the statement.
+    fn information(&mut self, field: &Field) {
+        if let Some(entry) = &mut self.entry {
+            let debit = entry.debit == Some(true);
+            let (code, detail) = mt940_details::read(&field.value, debit);
+            if !code.is_empty() {
+                let own = std::mem::take(&mut entry.particulars.code);
+                entry.particulars.code = super::text::joined(&[&own, &code], '+');
+            }
+            let own_reference = std::mem::take(&mut entry.details);
+            let mut detail = detail;
+            if detail.end_to_end.is_empty()
+                && let Some(own) = own_reference.into_iter().next()
+            {
+                detail.end_to_end = own.end_to_end;
+            }
+            if detail.particulars.additional.is_empty() && !self.supplementary.is_empty() {
+                detail.particulars.additional = self.supplementary.as_str().into();
+            }
+            entry.details = vec![detail];
+            self.flush();
+        }
+    }
+
+    /// Gives the entry under way.
+    fn flush(&mut self) {
+        if let Some(mut entry) = self.entry.take() {
+            if !self.supplementary.is_empty() && entry.particulars.additional.is_empty() {
+                entry.particulars.additional = self.supplementary.as_str().into();
+            }
+            self.supplementary.clear();
+            self.ready.push_back(Ok(Piece::Entry(entry)));
+        }
+    }
+
+    fn announce(&mut self) {
+        if let Some(statement) = &self.statement
+            && !self.announced
+        {
+            self.announced = true;
+            self.ready.push_back(Ok(Piece::Opened(statement.clone())));
+        }
+    }
+
+    fn close(&mut self) {
+        self.flush();
+        self.announce();
+        if let Some(statement) = self.statement.take() {
+            self.ready.push_back(Ok(Piece::Closed(statement)));
+        }
+    }
+}
+
+/// A cursor over the first line of `:61:`.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a str {
+        let rest = self.rest();
+        let length = rest.bytes().take_while(|byte| keep(*byte)).count();
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    fn column(&self) -> u64 {
+        u64::try_from(self.at).unwrap_or(u64::MAX)
+    }
+}
+
+/// Reads `:61:`: value date, entry date, mark, amount, type, references, supplementary details.
+/// An error gives the column, from 0, and what was expected there.
+fn statement_line(value: &str, currency: Option<Currency>) -> Result<(Entry, String), (u64, String)> {
+    let (first, supplementary) = value.split_once('\n').unwrap_or((value, ""));
+    let mut cursor = Cursor { text: first.trim_start(), at: 0 };
+    let days = cursor.take_while(|byte| byte.is_ascii_digit());
+    let valued_on = days.get(..6).and_then(|days| six_digit_date(days.as_bytes(), true));
+    let valued_on = valued_on.ok_or((0, "a value date YYMMDD".to_owned()))?;
+    let booked_on = match days.get(6..) {
+        Some(entry) if entry.len() == 4 => nearest_year(entry, valued_on),
+        Some("") => Some(valued_on),
+        _ => None,
+    };
+    let booked_on = booked_on.ok_or((6, "an entry date MMDD or none".to_owned()))?;
+    let column = cursor.column();
+    let mark = mark(cursor.rest()).ok_or((column, "C, D, RC or RD".to_owned()))?;
+    cursor.at += mark.length;
+    let column = cursor.column();
+    let digits = cursor.take_while(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'-'));
+    let currency = currency.ok_or((column, "a currency, which neither a balance nor a floor names".to_owned()))?;
+    let money = amount(digits, currency).map_err(|error| (column, error))?;
+    if money.minor().abs() > limits::AMOUNT_MINOR_MAX {
+        return Err((column, "an amount below ten thousand million".to_owned()));
+    }
+    let debit = mark.debit ^ money.is_negative();
+    let money = quittance_actors::values::Money::from_minor(money.minor().abs(), currency);
+    let rest = cursor.rest();
+    let (kind, references) = match rest.split_at_checked(4) {
+        Some((kind, references))
+            if kind.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ') =>
+        {
+            (kind, references)
+        }
+        _ if rest.trim().is_empty() => ("", ""),
+        _ => return Err((cursor.column(), "a type such as NTRF after the amount".to_owned())),
+    };
+    let (own, bank) = references.split_once("//").unwrap_or((references, ""));
+    let mut entry = Entry {
+        amount: Some(money),
+        debit: Some(debit),
+        reversal: mark.reversal,
+        booked_on: Some(booked_on),
+        servicer_reference: cut(reference(bank), REFERENCE_CHARACTERS_MAX),
+        ..Entry::default()
+    };
+    entry.particulars.valued_on = Some(valued_on);
+    entry.particulars.code = kind.trim().into();
+    let own = reference(own);
+    if !own.is_empty() {
+        entry.details = vec![super::Detail { end_to_end: cut(own, 35), ..super::Detail::default() }];
+    }
+    if supplementary.is_empty() {
+        return Ok((entry, String::new()));
+    }
+    let supplementary = supplementary.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    Ok((entry, cut(&supplementary, ADDITIONAL_CHARACTERS_MAX)))
+}
+
+struct Mark {
+    length: usize,
+    debit: bool,
+    reversal: bool,
+}
+
+/// The debit or credit mark and the letter of the currency behind it, if there is one.
+///
+/// `RC` takes a credit back and so debits, `RD` credits; `EC` and `ED` are expected.
+fn mark(text: &str) -> Option<Mark> {
+    let bytes = text.as_bytes();
+    let (mut length, debit, reversal) = match bytes {
+        [b'R', b'C', ..] => (2, true, true),
+        [b'R', b'D', ..] => (2, false, true),
+        [b'E', b'C', ..] | [b'C', ..] => (if bytes.first() == Some(&b'E') { 2 } else { 1 }, false, false),
+        [b'E', b'D', ..] | [b'D', ..] => (if bytes.first() == Some(&b'E') { 2 } else { 1 }, true, false),
+        _ => return None,
+    };
+    if bytes.get(length).is_some_and(u8::is_ascii_alphabetic) {
+        length += 1;
+    }
+    Some(Mark { length, debit, reversal })
+}
+
+/// A month and day in the year that puts it nearest to `valued_on`.
+fn nearest_year(entry: &str, valued_on: Date) -> Option<Date> {
+    let (year, ..) = valued_on.parts();
+    let (month, day) = (entry.get(..2)?.parse().ok()?, entry.get(2..)?.parse().ok()?);
+    [year - 1, year, year + 1]
+        .into_iter()
+        .filter_map(|year| super::text::day_of(year, month, day))
+        .min_by_key(|date| date.days_since(valued_on).abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statement_lines_read_in_every_dialect() {
+        for (line, expected) in [
+            ("2603050306C1250,00NTRFRF18//B-1", Ok("2026-03-06 1250.00 EUR + NTRF RF18 B-1")),
+            ("260305D500NMSCNONREF", Ok("2026-03-05 500.00 EUR - NMSC  ")),
+            ("2512310102CR12,5NTRFX", Ok("2026-01-02 12.50 EUR + NTRF X ")),
+            ("2603050306RCR204,88N123X", Ok("2026-03-06 204.88 EUR - N123 X ")),
+            ("2603050306RD1,NCHK", Ok("2026-03-06 1.00 EUR + NCHK  ")),
+            ("0902300301D6,00N024NONREF", Ok("2009-03-01 6.00 EUR - N024  ")),
+            ("260305C000000001000.12NTRF", Ok("2026-03-05 1000.12 EUR + NTRF  ")),
+            ("261305C1,00NTRF", Err((0, "value date"))),
+            ("260305X1,00NTRF", Err((6, "C, D, RC or RD"))),
+            ("260305C1,005NTRF", Err((7, "2 decimals of EUR"))),
+            ("260305CNTRF", Err((8, "such as 1250,00"))),
+        ] {
+            let read = statement_line(line, Some(Currency::EUR));
+            match (read, expected) {
+                (Ok((entry, _)), Ok(wanted)) => {
+                    let found = format!(
+                        "{} {} {} {} {} {}",
+                        entry.booked_on.unwrap(),
+                        entry.amount.unwrap(),
+                        if entry.debit == Some(true) { "-" } else { "+" },
+                        entry.particulars.code,
+                        entry.details.first().map_or("", |detail| &detail.end_to_end),
+                        entry.servicer_reference,
+                    );
+                    assert_eq!(found, wanted, "{line}");
+                }
+                (Err((column, text)), Err((wanted, part))) => {
+                    assert_eq!(column, wanted, "{line}: {text}");
+                    assert!(text.contains(part), "{line}: {text}");
+                }
+                (read, wanted) => panic!("{line}: {read:?}, expected {wanted:?}"),
+            }
+        }
+    }
+}

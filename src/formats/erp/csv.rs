@@ -1,0 +1,269 @@
+//! Rows of separated columns, by a mapping. It guesses nothing: separator, encoding, decimal mark
+//! and date pattern are the mapping's.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use csv::StringRecord;
+use encoding_rs_io::DecodeReaderBytesBuilder;
+
+use super::rows::{Cell, FIELDS, Row, Rows};
+use crate::config::{Column, ConstantOrColumn, Mapping};
+use crate::diagnostics::nearest;
+use crate::formats::{FieldError, Item, Located, Pace, Reader};
+
+/// Reads rows of columns.
+pub struct Columns<R: Read> {
+    records: csv::Reader<R>,
+    pace: Pace,
+    rows: Rows,
+    header: Header,
+    record: StringRecord,
+    pending: Vec<Result<Item, FieldError>>,
+    row: u64,
+    ended: bool,
+}
+
+/// The header, and where the fields of the mapping stand in it.
+#[derive(Default)]
+struct Header {
+    names: Vec<String>,
+    fields: Vec<(&'static str, usize)>,
+    currency: Option<usize>,
+}
+
+/// The records of `source` by `mapping`, decoded, the lines before its header passed over.
+fn records<S: BufRead + Send>(source: S, mapping: &Mapping) -> (csv::Reader<impl Read + Send + use<S>>, Pace) {
+    let located = Located::new(source, b'\n');
+    let pace = located.pace().clone();
+    let decoded = DecodeReaderBytesBuilder::new().encoding(Some(mapping.encoding)).bom_override(true).build(located);
+    let records = csv::ReaderBuilder::new()
+        .delimiter(mapping.delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(BufReader::with_capacity(64 << 10, decoded));
+    (records, pace)
+}
+
+/// A reader of `source` by `mapping`.
+pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> Columns<impl Read + Send + use<S>> {
+    let (records, pace) = records(source, mapping);
+    Columns {
+        records,
+        pace,
+        rows: Rows::new(mapping),
+        header: Header::default(),
+        record: StringRecord::new(),
+        pending: Vec::new(),
+        row: 0,
+        ended: false,
+    }
+}
+
+/// Writes the header and the rows of `wanted` numbers as the file has them: separator and
+/// encoding are kept, so that they can be fixed and dropped again.
+pub fn copy_rows(
+    source: impl BufRead + Send, mapping: &Mapping, wanted: &BTreeSet<u64>, to: &mut impl Write,
+) -> io::Result<()> {
+    let (mut records, pace) = records(source, mapping);
+    let mut record = StringRecord::new();
+    let mut number = 0_u64;
+    let before = u64::try_from(mapping.skip_lines).unwrap_or(u64::MAX);
+    let mut header = false;
+    while records.read_record(&mut record).map_err(io::Error::other)? {
+        pace.record();
+        let skipped = records.position().line() <= before + 1 && before > 0;
+        if skipped || is_separator_line(&record) || is_blank(&record) {
+            continue;
+        }
+        if header {
+            number += 1;
+        }
+        if !header || wanted.contains(&number) {
+            let mut line =
+                csv::WriterBuilder::new().delimiter(mapping.delimiter).flexible(true).from_writer(Vec::new());
+            line.write_record(&record)?;
+            let line = line.into_inner().map_err(io::Error::other)?;
+            let line = String::from_utf8(line).map_err(io::Error::other)?;
+            to.write_all(&mapping.encoding.encode(&line).0)?;
+        }
+        header = true;
+    }
+    Ok(())
+}
+
+fn is_blank(record: &StringRecord) -> bool {
+    record.iter().all(|field| field.trim().is_empty())
+}
+
+/// The line in which some spreadsheets say their separator.
+fn is_separator_line(record: &StringRecord) -> bool {
+    record.position().is_some_and(|at| at.line() == 1) && record.get(0).is_some_and(|field| field.starts_with("sep="))
+}
+
+impl<R: Read + Send> Reader for Columns<R> {
+    fn next(&mut self) -> Option<Result<Item, FieldError>> {
+        if self.header.names.is_empty() && !self.ended {
+            self.read_header();
+        }
+        if !self.pending.is_empty() {
+            return Some(self.pending.remove(0));
+        }
+        if self.ended {
+            return None;
+        }
+        match self.read_record() {
+            None => {
+                self.ended = true;
+                None
+            }
+            Some(Err(error)) => {
+                self.ended = true;
+                Some(Err(error))
+            }
+            Some(Ok(())) => {
+                self.row += 1;
+                let row = Record { header: &self.header, record: &self.record };
+                Some(Ok(self.rows.item(self.row, &row)))
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.records.position().byte()
+    }
+}
+
+impl<R: Read> Columns<R> {
+    /// Reads the next record that is not blank.
+    fn read_record(&mut self) -> Option<Result<(), FieldError>> {
+        loop {
+            let read = self.records.read_record(&mut self.record);
+            self.pace.record();
+            match read {
+                Ok(false) => return None,
+                Ok(true) if is_blank(&self.record) => {}
+                Ok(true) => return Some(Ok(())),
+                Err(error) => {
+                    let line = self.records.position().line();
+                    let what = match error.kind() {
+                        csv::ErrorKind::Io(error) => error.to_string(),
+                        _ => format!("not CSV: {error}"),
+                    };
+                    return Some(Err(FieldError::wrong(line, 0, "", what)));
+                }
+            }
+        }
+    }
+
+    fn read_header(&mut self) {
+        let before = u64::try_from(self.rows.mapping().skip_lines).unwrap_or(u64::MAX);
+        let mut read = self.read_record();
+        // Blank lines before a record count as its own: its last line is the one before the next.
+        while before > 0 && matches!(read, Some(Ok(()))) && self.records.position().line() <= before + 1 {
+            read = self.read_record();
+        }
+        if matches!(read, Some(Ok(()))) && is_separator_line(&self.record) {
+            read = self.read_record();
+        }
+        match read {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                self.ended = true;
+                return self.pending.push(Err(error));
+            }
+            None => {
+                self.ended = true;
+                let what = "the file has no header line";
+                return self.pending.push(Err(FieldError::wrong(1, 0, "", what)));
+            }
+        }
+        let names: Vec<String> = self.record.iter().map(|name| name.trim().to_owned()).collect();
+        let line = self.record.position().map_or(1, csv::Position::line);
+        let mapping = self.rows.mapping();
+        let mapped = |name: &str| {
+            let currency = matches!(&mapping.currency, ConstantOrColumn::Column(Column(c)) if c == name);
+            currency
+                || mapping.columns.values().any(|Column(column)| column == name)
+                || mapping.ignored.iter().any(|column| column == name)
+        };
+        for (at, name) in names.iter().enumerate() {
+            if !name.is_empty() && !mapped(name) {
+                let what = format!("column \"{name}\" is not in mapping \"{}\" and is not read", mapping.name);
+                let column = u64::try_from(at + 1).unwrap_or(0);
+                self.pending.push(Ok(Item::Note(FieldError::wrong(line, column, name, what))));
+            }
+        }
+        let place = |Column(column): &Column| names.iter().position(|name| name == column);
+        let fields = FIELDS.iter().filter_map(|(field, _)| Some((*field, place(mapping.columns.get(field)?)?)));
+        let fields = fields.collect();
+        let currency = match &mapping.currency {
+            ConstantOrColumn::Column(column) => place(column),
+            ConstantOrColumn::Constant(_) => None,
+        };
+        self.header = Header { fields, currency, names };
+        self.check_columns(line);
+    }
+
+    /// Reports columns of the mapping that are not there; without a needed one nothing is read.
+    fn check_columns(&mut self, line: u64) {
+        let mapping = self.rows.mapping();
+        let mut missing: Vec<(String, bool)> = Vec::new();
+        for (field, Column(column)) in &mapping.columns {
+            missing.push((column.clone(), mapping.needs(field)));
+        }
+        if let ConstantOrColumn::Column(Column(column)) = &mapping.currency {
+            missing.push((column.clone(), true));
+        }
+        missing.retain(|(column, _)| !self.header.names.contains(column));
+        if let [only] = self.header.names.as_slice()
+            && missing.iter().any(|(_, needed)| *needed)
+        {
+            let separator = char::from(mapping.delimiter);
+            let what =
+                format!("the header is one column: the separator of mapping \"{}\" is \"{separator}\"", mapping.name);
+            self.pending = vec![Err(FieldError::expected(line, 1, "", only, what))];
+            self.ended = true;
+            return;
+        }
+        for (column, needed) in missing {
+            let near = nearest(&column, self.header.names.iter().map(String::as_str));
+            let near = near.map(|near| format!("; \"{near}\" is there")).unwrap_or_default();
+            let what = format!("column \"{column}\" of mapping \"{}\" is missing{near}", mapping.name);
+            let error = FieldError::wrong(line, 0, &column, what);
+            self.ended |= needed;
+            self.pending.push(if needed { Err(error) } else { Ok(Item::Note(error)) });
+        }
+    }
+}
+
+/// One record under its header.
+struct Record<'a> {
+    header: &'a Header,
+    record: &'a StringRecord,
+}
+
+impl Record<'_> {
+    fn at(&self, place: usize) -> Cell<'_> {
+        Cell {
+            column: u64::try_from(place + 1).unwrap_or(0),
+            name: self.header.names.get(place).map_or("", String::as_str).into(),
+            text: self.record.get(place).unwrap_or_default().trim().into(),
+        }
+    }
+}
+
+impl Row for Record<'_> {
+    fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
+    fn cell(&self, field: &str) -> Option<Cell<'_>> {
+        let (_, place) = self.header.fields.iter().find(|(known, _)| *known == field)?;
+        Some(self.at(*place))
+    }
+
+    fn currency(&self) -> Option<Cell<'_>> {
+        self.header.currency.map(|place| self.at(place))
+    }
+}

@@ -1,0 +1,58 @@
+//! Files of ERPs: invoices, customers, credit notes and cancellations.
+//!
+//! | File | Reads |
+//! |---|---|
+//! | `csv` | rows of separated columns, by a mapping |
+//! | `jsonl` | one JSON object a line |
+//! | `invoice_xml` | UBL and Cross Industry Invoice (Factur-X) |
+//! | `rows` | the fields of a row, from any of them, as what it asks for |
+//! | `guess` | proposes a mapping for a file; used by a person once, never while reading |
+
+pub mod csv;
+pub mod guess;
+mod invoice_xml;
+mod jsonl;
+mod rows;
+
+use std::io::BufRead;
+
+use super::{Format, HEAD_BYTES, Reader, peek, plain};
+use crate::config::Mapping;
+
+pub use rows::FIELDS;
+
+/// Opens a file of an ERP as what its first bytes say it is: XML, JSON lines, or else columns by
+/// the mapping.
+pub fn open<'a>(source: impl BufRead + Send + 'a, mapping: &Mapping) -> Box<dyn Reader + 'a> {
+    let (head, whole) = match peek(source) {
+        Ok(peeked) => peeked,
+        Err(error) => return Box::new(super::Unreadable::new(error)),
+    };
+    let start = plain(&head);
+    match start.first() {
+        Some(b'<') => Box::new(invoice_xml::reader(whole, mapping)),
+        Some(b'{') => Box::new(jsonl::reader(whole, mapping)),
+        _ => Box::new(csv::reader(whole, mapping)),
+    }
+}
+
+/// What a file is, in words, by its first bytes.
+pub fn name_of(head: &[u8]) -> &'static str {
+    let start = plain(head.get(..HEAD_BYTES).unwrap_or(head));
+    if let Some(Format { name, .. }) =
+        super::detect(head).filter(|format| !(format.name == "camt" && is_invoice(&start)))
+    {
+        return name;
+    }
+    match start.first() {
+        Some(b'<') => "invoice XML",
+        Some(b'{') => "JSON lines",
+        _ => "columns",
+    }
+}
+
+fn is_invoice(start: &[u8]) -> bool {
+    ["CrossIndustryInvoice", "oasis:names:specification:ubl"]
+        .iter()
+        .any(|name| memchr::memmem::find(start, name.as_bytes()).is_some())
+}

@@ -1,0 +1,350 @@
+//! The fields of a row as what it asks for, and everything wrong with them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use quittance_actors::customer::{Gives, Kind as CustomerKind, Profile};
+use quittance_actors::limits;
+use quittance_actors::runtime::{CancellationRow, CreditNoteRow, CustomerRow, Intake, InvoiceRow};
+use quittance_actors::values::{Currency, Date, DecimalMark, EmailAddress, Language, Money, PhoneNumber};
+
+use crate::config::{ConstantOrColumn, Mapping};
+use crate::formats::{FieldError, Item};
+
+/// Fields a row may have: the name, and whether an invoice needs it.
+pub const FIELDS: [(&str, bool); 15] = [
+    ("invoice", true),
+    ("customer", true),
+    ("amount", true),
+    ("due_on", true),
+    ("issued_on", false),
+    ("name", false),
+    ("email", false),
+    ("phone", false),
+    ("language", false),
+    ("description", false),
+    ("kind", false),
+    ("credit_note", false),
+    ("reason", false),
+    ("scenario", false),
+    ("customer_kind", false),
+];
+
+/// What a row asks for, as a column or a constant says it.
+const KINDS: [&str; 4] = ["invoice", "customer", "credit_note", "cancellation"];
+
+/// Telephone numbers remembered: the same customers come again and again, and each is checked
+/// against the numbering plan of its country.
+const PHONES_MAX: usize = 4_096;
+
+/// A value and where it stands.
+pub(super) struct Cell<'a> {
+    /// The column, from 1; 0 when there is none.
+    pub column: u64,
+    /// What the file calls it.
+    pub name: Cow<'a, str>,
+    /// The value, trimmed.
+    pub text: Cow<'a, str>,
+}
+
+/// A row of any file.
+pub(super) trait Row {
+    /// The line it begins at.
+    fn line(&self) -> u64;
+
+    /// A field, if the file has it.
+    fn cell(&self, field: &str) -> Option<Cell<'_>>;
+
+    /// The currency of a column, when the mapping names one.
+    fn currency(&self) -> Option<Cell<'_>>;
+}
+
+/// How values are written, and what was read before.
+pub(super) struct Rows {
+    mapping: Mapping,
+    phones: HashMap<String, Option<PhoneNumber>>,
+}
+
+impl Rows {
+    pub(super) fn new(mapping: &Mapping) -> Self {
+        Self { mapping: mapping.clone(), phones: HashMap::new() }
+    }
+
+    pub(super) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// A row as what it asks for.
+    pub(super) fn item(&mut self, number: u64, row: &impl Row) -> Item {
+        let mut fields = Fields { rows: self, row, errors: Vec::new() };
+        let intake = fields.intake();
+        let errors = fields.errors;
+        match intake {
+            Some(intake) if errors.is_empty() => Item::Row(number, intake),
+            _ => Item::Refused(number, errors),
+        }
+    }
+}
+
+/// The fields of one row, and everything wrong with them.
+struct Fields<'a, R: Row> {
+    rows: &'a mut Rows,
+    row: &'a R,
+    errors: Vec<FieldError>,
+}
+
+impl<'a, R: Row> Fields<'a, R> {
+    fn cell(&self, field: &str) -> Option<Cell<'a>> {
+        let mut cell = self.row.cell(field);
+        if cell.is_none()
+            && let Some(constant) = self.rows.mapping.constants.get(field)
+        {
+            cell = Some(Cell { column: 0, name: field.to_owned().into(), text: constant.clone().into() });
+        }
+        let mut cell = cell?;
+        if let Some(meaning) = self.rows.mapping.lookups.get(field).and_then(|table| table.get(cell.text.as_ref())) {
+            cell.text = meaning.clone().into();
+        }
+        Some(cell)
+    }
+
+    fn refuse(&mut self, cell: &Cell<'_>, expected: impl Into<String>) {
+        self.errors.push(FieldError::expected(self.row.line(), cell.column, &cell.name, &cell.text, expected));
+    }
+
+    /// A field that must be there.
+    fn parse<T>(&mut self, field: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let Some(cell) = self.cell(field) else {
+            self.errors.push(FieldError::expected(self.row.line(), 0, field, "", expected));
+            return None;
+        };
+        if cell.text.contains('\u{fffd}') {
+            let encoding = self.rows.mapping.encoding.name();
+            self.refuse(&cell, format!("text in {encoding}, the encoding of the mapping"));
+            return None;
+        }
+        let parsed = parse(&cell.text);
+        if parsed.is_none() {
+            self.refuse(&cell, expected);
+        }
+        parsed
+    }
+
+    /// A field that may be missing or empty.
+    fn optional<T>(&mut self, field: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        match self.cell(field) {
+            Some(cell) if !cell.text.is_empty() => self.parse(field, expected, parse),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self, field: &str, characters_max: usize) -> Option<String> {
+        let expected = format!("1 to {characters_max} characters");
+        self.parse(field, &expected, |value| {
+            let fits = (1..=characters_max).contains(&value.chars().count());
+            (fits && !value.chars().any(char::is_control)).then(|| value.to_owned())
+        })
+    }
+
+    fn reference(&mut self, field: &str) -> Option<String> {
+        self.text(field, limits::EXTERNAL_REFERENCE_CHARACTERS_MAX)
+    }
+
+    fn intake(&mut self) -> Option<Intake> {
+        let kind = match self.cell("kind").filter(|cell| !cell.text.is_empty()) {
+            None => "invoice",
+            Some(cell) => match KINDS.iter().find(|kind| cell.text.eq_ignore_ascii_case(kind)) {
+                Some(kind) => kind,
+                None => {
+                    self.refuse(&cell, format!("one of {}; a lookup translates others", KINDS.join(", ")));
+                    return None;
+                }
+            },
+        };
+        match kind {
+            "customer" => {
+                let reference = self.reference("customer");
+                let customer = self.customer(reference.as_deref());
+                if customer.is_none() && reference.is_some() {
+                    let expected = format!("1 to {} characters", limits::NAME_CHARACTERS_MAX);
+                    self.parse("name", &expected, |name| (!name.is_empty()).then_some(()));
+                }
+                Some(Intake::Customer(Box::new(customer?)))
+            }
+            "credit_note" => self.credit_note(),
+            "cancellation" => {
+                let invoice = self.reference("invoice");
+                let reason = self.optional("reason", "at most 200 characters", |text| {
+                    (text.chars().count() <= 200).then(|| text.to_owned())
+                });
+                let reason = reason.unwrap_or_else(|| "cancelled by the ERP".to_owned());
+                Some(Intake::Cancellation(Box::new(CancellationRow { invoice: invoice?, reason })))
+            }
+            _ => self.invoice().map(|invoice| Intake::Invoice(Box::new(invoice))),
+        }
+    }
+
+    fn invoice(&mut self) -> Option<InvoiceRow> {
+        let external_ref = self.reference("invoice");
+        let customer_ref = self.reference("customer");
+        let amount = self.amount(false);
+        let due_on = self.date("due_on", true);
+        let issued_on = self.date("issued_on", false);
+        let description = self.optional("description", "at most 500 characters", |value| {
+            (value.chars().count() <= limits::DESCRIPTION_CHARACTERS_MAX).then(|| value.to_owned())
+        });
+        let scenario = self.optional("scenario", "the name of a scenario", |value| Some(value.to_owned()));
+        let customer = self.customer(customer_ref.as_deref());
+        Some(InvoiceRow {
+            customer,
+            customer_ref: customer_ref?,
+            external_ref: external_ref?,
+            amount: amount?,
+            issued_on,
+            due_on: due_on?,
+            description: description.unwrap_or_default(),
+            scenario,
+        })
+    }
+
+    /// A credit note: of an invoice when it names one, else of the customer.
+    fn credit_note(&mut self) -> Option<Intake> {
+        let number = self.reference("credit_note");
+        let customer = self.reference("customer");
+        let invoice = match self.cell("invoice") {
+            Some(cell) if !cell.text.is_empty() => self.reference("invoice"),
+            _ => None,
+        };
+        let amount = self.amount(true);
+        let row = CreditNoteRow { number: number?, customer_ref: customer?, invoice, amount: amount? };
+        Some(Intake::CreditNote(Box::new(row)))
+    }
+
+    fn date(&mut self, field: &str, needed: bool) -> Option<Date> {
+        let pattern = self.rows.mapping.date.clone();
+        let expected = format!("a date that exists, written {}", written(&pattern));
+        let parse = |value: &str| parse_date(&pattern, value);
+        if needed { self.parse(field, &expected, parse) } else { self.optional(field, &expected, parse) }
+    }
+
+    /// An amount above zero; the sign of a credit note may be either.
+    fn amount(&mut self, either_sign: bool) -> Option<Money> {
+        let currency = match self.rows.mapping.currency.clone() {
+            ConstantOrColumn::Constant(currency) => match self.row.currency() {
+                Some(cell) if !cell.text.is_empty() => self.currency(&cell),
+                _ => Some(currency),
+            },
+            ConstantOrColumn::Column(_) => match self.row.currency() {
+                Some(cell) => self.currency(&cell),
+                None => None,
+            },
+        }?;
+        let decimal = self.rows.mapping.decimal;
+        let thousands = self.rows.mapping.thousands;
+        let expected = match decimal {
+            DecimalMark::Comma => "an amount above zero, written 1250,00",
+            DecimalMark::Point => "an amount above zero, written 1250.00",
+        };
+        self.parse("amount", expected, |value| {
+            let money = parse_amount(value, currency, decimal, thousands)?;
+            let minor = if either_sign { money.minor().checked_abs()? } else { money.minor() };
+            (minor > 0 && minor <= limits::AMOUNT_MINOR_MAX).then(|| Money::from_minor(minor, currency))
+        })
+    }
+
+    fn currency(&mut self, cell: &Cell<'_>) -> Option<Currency> {
+        let currency = Currency::parse(&cell.text).ok();
+        if currency.is_none() {
+            self.refuse(cell, "an ISO 4217 code such as EUR");
+        }
+        currency
+    }
+
+    /// The customer, if the row describes one.
+    fn customer(&mut self, external_ref: Option<&str>) -> Option<CustomerRow> {
+        let name = self.optional("name", "at most 140 characters", |value| {
+            (value.chars().count() <= limits::NAME_CHARACTERS_MAX).then(|| value.to_owned())
+        })?;
+        let email = self.optional("email", "an e-mail address, name@domain", |value| EmailAddress::parse(value).ok());
+        let phone = self.phone();
+        let language = self.optional("language", "fr or en", |value| Language::parse(value).ok());
+        let kind = self.optional("customer_kind", "business or consumer", |value| match value {
+            "business" => Some(CustomerKind::Business),
+            "consumer" => Some(CustomerKind::Consumer),
+            _ => None,
+        });
+        let gives = Gives {
+            kind: kind.is_some(),
+            email: email.is_some(),
+            phone: phone.is_some(),
+            language: language.is_some(),
+        };
+        Some(CustomerRow {
+            gives,
+            profile: Profile {
+                external_ref: external_ref?.into(),
+                kind: kind.unwrap_or(CustomerKind::Business),
+                name: name.into(),
+                email,
+                phone,
+                language: language.unwrap_or_default(),
+            },
+        })
+    }
+
+    fn phone(&mut self) -> Option<PhoneNumber> {
+        let cell = self.cell("phone").filter(|cell| !cell.text.is_empty())?;
+        if let Some(Some(known)) = self.rows.phones.get(cell.text.as_ref()) {
+            return Some(known.clone());
+        }
+        let country = self.rows.mapping.phone_country.clone();
+        let phone =
+            self.optional("phone", "a phone number", |value| PhoneNumber::parse(value, country.as_deref()).ok());
+        if self.rows.phones.len() >= PHONES_MAX {
+            self.rows.phones.clear();
+        }
+        self.rows.phones.insert(cell.text.into_owned(), phone.clone());
+        phone
+    }
+}
+
+/// A date by a pattern; the usual ones without a detour over the pattern.
+pub(super) fn parse_date(pattern: &str, value: &str) -> Option<Date> {
+    let bytes = value.as_bytes();
+    let number = |from: usize, to: usize| -> Option<i16> {
+        let digits = bytes.get(from..to)?;
+        digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |sum, d| sum * 10 + i16::from(d - b'0')))
+    };
+    let separated = |mark: u8| bytes.len() == 10 && bytes.get(2) == Some(&mark) && bytes.get(5) == Some(&mark);
+    let mark = match pattern {
+        "%Y-%m-%d" => return Date::parse(value).ok().filter(|_| bytes.len() == 10),
+        "%d/%m/%Y" => b'/',
+        "%d.%m.%Y" => b'.',
+        "%d-%m-%Y" => b'-',
+        _ => return Date::parse_as(pattern, value).ok(),
+    };
+    if !separated(mark) {
+        return Date::parse_as(pattern, value).ok();
+    }
+    let (day, month) = (i8::try_from(number(0, 2)?).ok()?, i8::try_from(number(3, 5)?).ok()?);
+    Date::new(number(6, 10)?, month, day)
+}
+
+/// An amount, its thousands grouped by `thousands`, its minus before or behind.
+pub(super) fn parse_amount(
+    value: &str, currency: Currency, decimal: DecimalMark, thousands: Option<char>,
+) -> Option<Money> {
+    let mut text: Cow<'_, str> = value.into();
+    if let Some(mark) = thousands.filter(|mark| value.contains(*mark)) {
+        text = value.replace(mark, "").into();
+    }
+    if let Some(positive) = text.strip_suffix('-') {
+        text = format!("-{positive}").into();
+    }
+    Money::parse(&text, currency, decimal).ok()
+}
+
+/// A date pattern as people write it.
+pub(super) fn written(pattern: &str) -> String {
+    pattern.replace("%d", "DD").replace("%m", "MM").replace("%Y", "YYYY").replace("%y", "YY")
+}

@@ -1,0 +1,183 @@
+//! Watched directories as ERPs and banks use them: every format in one feed, the same money in
+//! several files, markers and manifests, rows to be fixed, and a file that outlives its process.
+
+use std::fmt::Write as _;
+
+use crate::support::golden::project;
+use crate::support::running::{Running, configure, drop_file, report, sample};
+use crate::support::scratch::{Scratch, wait_for};
+
+fn counts(report: &serde_json::Value) -> (String, u64, u64, u64) {
+    let number = |key: &str| report[key].as_u64().unwrap();
+    (report["outcome"].as_str().unwrap().to_owned(), number("accepted"), number("known"), number("refused"))
+}
+
+fn was(outcome: &str, accepted: u64, known: u64, refused: u64) -> (String, u64, u64, u64) {
+    (outcome.to_owned(), accepted, known, refused)
+}
+
+#[test]
+fn one_feed_takes_every_bank_format_and_counts_the_same_money_once() {
+    let (scratch, service) = sample("formats", |text| text);
+    let bank = scratch.path().join("data/bank/in");
+    let fixture = |path: &str| std::fs::read(project().join("fixtures/bank").join(path)).unwrap();
+    for (path, name, expected) in [
+        ("mt940/german.sta", "a.txt", was("accepted", 3, 0, 0)),
+        // Intraday: its one entry stands in the statement as well.
+        ("mt940/intraday.942", "b.dat", was("accepted", 0, 1, 0)),
+        ("cfonb120/every_complement.cfo", "c", was("accepted", 3, 0, 0)),
+        ("cfonb120/without_line_breaks.cfo", "d", was("accepted", 0, 3, 0)),
+        ("bai2/two_accounts.bai", "e.csv", was("accepted", 2, 0, 0)),
+        ("ofx/sgml.ofx", "f", was("accepted", 4, 0, 0)),
+        ("mt940/free_text_in_an_envelope.sta", "g", was("accepted", 3, 0, 0)),
+        ("cfonb240/two_rejects.cfo", "h", was("accepted", 2, 0, 0)),
+        ("mt940/refused/does_not_close.sta", "i", was("rejected", 0, 0, 1)),
+    ] {
+        let report = drop_file(&bank, name, &fixture(path));
+        assert_eq!(counts(&report), expected, "{path}: {report}");
+    }
+    let rejected = std::fs::read_to_string(bank.join("rejected/i.report.html")).unwrap();
+    assert!(rejected.contains("the difference 1.00 EUR"), "{rejected}");
+    // Every line of a statement is in the log, with what the bank said of it.
+    let returned = wait_for("the returned collection to be listed", || {
+        service.list("/v1/transfers").into_iter().find(|one| one["end_to_end_id"] == "PR-118-1")
+    });
+    assert_eq!(returned["status"], "noted", "{returned}");
+    let statements = wait_for("the statements to be listed", || {
+        let answer = service.get("/v1/statements").json();
+        (answer["data"].as_array()?.len() >= 9).then_some(answer)
+    });
+    assert_eq!(statements["complete_up_to"]["FR1420041010050500013M02606"], "2026-03-07", "{statements}");
+}
+
+/// A camt.054 that parts a batch, and a camt.053 that has it as one amount.
+fn batch(message: &str, statement: &str, details: &str) -> String {
+    format!(
+        "<Document><{message}><{statement}><Id>B</Id><Acct><Id><IBAN>FR1420041010050500013M02606</IBAN></Id><Ccy>EUR</Ccy></Acct>\
+         <Ntry><Amt Ccy=\"EUR\">30.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-03-05</Dt></BookgDt>\
+         <AcctSvcrRef>BATCH-1</AcctSvcrRef>{details}</Ntry></{statement}></{message}></Document>"
+    )
+}
+
+#[test]
+fn a_batch_is_counted_once_divided_or_not() {
+    let (scratch, _service) = sample("batches", |text| text);
+    let bank = scratch.path().join("data/bank/in");
+    let part = |amount: &str, name: &str| {
+        format!("<TxDtls><Amt Ccy=\"EUR\">{amount}</Amt><RltdPties><Dbtr><Nm>{name}</Nm></Dbtr></RltdPties></TxDtls>")
+    };
+    let details = format!("<NtryDtls>{}{}</NtryDtls>", part("10.00", "A"), part("20.00", "B"));
+    let divided = batch("BkToCstmrDbtCdtNtfctn", "Ntfctn", &details);
+    let whole = batch("BkToCstmrStmt", "Stmt", "");
+    assert_eq!(counts(&drop_file(&bank, "054.xml", divided.as_bytes())), was("accepted", 2, 0, 0));
+    assert_eq!(counts(&drop_file(&bank, "053.xml", whole.as_bytes())), was("accepted", 0, 1, 0));
+    // The other way round, of another day.
+    let (divided, whole) = (divided.replace("2026-03-05", "2026-03-06"), whole.replace("2026-03-05", "2026-03-06"));
+    assert_eq!(counts(&drop_file(&bank, "053b.xml", whole.as_bytes())), was("accepted", 1, 0, 0));
+    assert_eq!(counts(&drop_file(&bank, "054b.xml", divided.as_bytes())), was("accepted", 0, 2, 0));
+}
+
+#[test]
+fn credit_notes_and_cancellations_of_an_erp_change_what_is_owed_once() {
+    let (scratch, service) = sample("kinds", |text| text);
+    let erp = scratch.path().join("data/erp/in");
+    let file = std::fs::read(project().join("fixtures/erp/jsonl/every_kind.jsonl")).unwrap();
+    let first = drop_file(&erp, "all.jsonl", &file);
+    assert_eq!(counts(&first), was("accepted", 6, 0, 0), "{first}");
+    let again = [file.as_slice(), b"\n"].concat();
+    let second = drop_file(&erp, "again.jsonl", &again);
+    assert_eq!(counts(&second), was("accepted", 0, 6, 0), "{second}");
+    // Lists follow a moment later.
+    wait_for("the credit note to be taken off", || {
+        (service.find("/v1/payment-requests", "F-1")["outstanding"]["amount"] == 10_000).then_some(())
+    });
+    wait_for("the cancellation", || {
+        (service.find("/v1/payment-requests", "F-2")["status"] == "cancelled").then_some(())
+    });
+    wait_for("the credit", || (service.find("/v1/customers", "C-1")["credit"][0]["amount"] == 500).then_some(()));
+    // The same number over another amount is an error with its place, not a second credit.
+    let other = b"{\"kind\":\"credit_note\",\"credit_note\":\"A-2\",\"customer\":\"C-1\",\"amount\":\"6.00\"}\n";
+    let refused = drop_file(&erp, "other.jsonl", other);
+    assert_eq!(counts(&refused), was("partly_accepted", 0, 0, 1), "{refused}");
+    let invoice = std::fs::read(project().join("fixtures/erp/xml/factur_x.xml")).unwrap();
+    assert_eq!(counts(&drop_file(&erp, "factur-x.xml", &invoice)), was("accepted", 1, 0, 0));
+    assert_eq!(service.find("/v1/payment-requests", "F-2026-10")["amount"]["amount"], 8_000);
+}
+
+const HEADER: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n";
+
+#[test]
+fn markers_manifests_and_rows_to_be_fixed() {
+    let (scratch, service) = sample("ready", |text| {
+        let feeds = "[[feed]]\ntenant = \"maison-dupre\"\nname = \"marked\"\ndir = \"../data/marked\"\nformat = \"invoices\"\nmapping = \"erp\"\n\
+                     ready = \"marker\"\nmarker = \".ok\"\n\n[[feed]]\ntenant = \"maison-dupre\"\nname = \"summed\"\ndir = \"../data/summed\"\n\
+                     format = \"invoices\"\nmapping = \"erp\"\nready = \"manifest\"\n\n[[outgoing]]";
+        text.replacen("[[outgoing]]", feeds, 1)
+    });
+    let row = |number: u32, amount: &str| {
+        format!("M-{number};C-{number};Jean;j{number}@example.org;;fr;{amount};02/03/2026;10/03/2026;x\n")
+    };
+    let marked = scratch.path().join("data/marked");
+    let file = format!("{HEADER}{}{}{}", row(1, "12,00"), row(2, "12.00"), row(3, "13,00"));
+    std::fs::write(marked.join("day.csv"), &file).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    assert!(marked.join("day.csv").exists(), "without its marker it waits");
+    std::fs::write(marked.join("day.csv.ok"), "").unwrap();
+    let first = report(&marked, "day.csv");
+    assert_eq!(counts(&first), was("partly_accepted", 2, 0, 1), "{first}");
+    assert!(!marked.join("day.csv.ok").exists());
+    // What was refused stands beside the report in its own layout: fixed, it goes in again.
+    let rejected = std::fs::read_to_string(marked.join("done/day.rejected.csv")).unwrap();
+    assert_eq!(rejected, format!("{HEADER}{}", row(2, "12.00")));
+    std::fs::write(marked.join("fixed.csv"), rejected.replace("12.00", "12,00")).unwrap();
+    std::fs::write(marked.join("fixed.csv.ok"), "").unwrap();
+    assert_eq!(counts(&report(&marked, "fixed.csv")), was("accepted", 1, 0, 0));
+    assert_eq!(service.find("/v1/payment-requests", "M-2")["amount"]["amount"], 1_200);
+
+    let summed = scratch.path().join("data/summed");
+    let file = format!("{HEADER}{}", row(9, "9,00"));
+    let digest = {
+        use sha2::Digest as _;
+        sha2::Sha256::digest(file.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        })
+    };
+    std::fs::write(summed.join("nine.csv"), &file).unwrap();
+    std::fs::write(summed.join("nine.csv.sha256"), format!("{digest}  nine.csv\n")).unwrap();
+    assert_eq!(counts(&report(&summed, "nine.csv")), was("accepted", 1, 0, 0));
+    std::fs::write(summed.join("torn.csv"), &file[..file.len() - 9]).unwrap();
+    std::fs::write(summed.join("torn.csv.sha256"), format!("{digest}  torn.csv\n")).unwrap();
+    let torn = report(&summed, "torn.csv");
+    assert!(torn["summary"].as_str().unwrap().contains("its manifest says"), "{torn}");
+}
+
+#[test]
+fn a_large_file_goes_on_in_the_middle_after_kill_9() {
+    let scratch = Scratch::new("resume");
+    let config = configure(scratch.path(), |text| text);
+    let erp = scratch.path().join("data/erp/in");
+    let mut service = Running::start(&config);
+    let rows = 30_000;
+    let mut file = HEADER.to_owned();
+    for number in 1..=rows {
+        writeln!(file, "R-{number};C-{};Jean;j@example.org;;fr;12,00;02/03/2026;10/03/2026;x", number % 500).unwrap();
+    }
+    std::fs::write(erp.join("large.csv"), &file).unwrap();
+    let note = erp.join(".work/large.csv.progress");
+    let taken = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok()?["items"].as_u64();
+    let before = wait_for("a part of the file to be noted", || {
+        std::fs::read_to_string(&note).ok().and_then(|text| taken(&text)).filter(|items| *items > 2_000)
+    });
+    service.kill();
+    assert!(before < rows, "the file was finished before the kill");
+    let service = Running::start(&config);
+    let done = report(&erp, "large.csv");
+    assert_eq!(done["rows"], rows, "{done}");
+    let (outcome, accepted, known, refused) = counts(&done);
+    assert_eq!((outcome.as_str(), accepted + known, refused), ("accepted", rows, 0), "{done}");
+    // Only what was under way when the process died came twice, and was known.
+    assert!(known <= rows - before, "{known} of {rows} were read again, {before} were noted");
+    assert!(!note.exists());
+    assert_eq!(service.find("/v1/payment-requests", &format!("R-{rows}"))["amount"]["amount"], 1_200);
+}
