@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod import;
 mod init;
+mod order;
 mod replay;
 mod samples;
 mod serve;
@@ -67,6 +68,8 @@ enum Command {
         after_help = "Examples:\n  quittance import --feed invoices invoices.csv\n  quittance import --feed bank statement.xml --json"
     )]
     Import(import::Options),
+    /// Writes direct debits (pain.008) or credit transfers (pain.001) for a bank.
+    Order(order::Options),
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
     Clock(clock::Options),
@@ -100,6 +103,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Init(options) => init::run(&options),
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
+        Command::Order(options) => order::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),

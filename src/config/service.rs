@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
+use crate::formats::orders::Initiator;
+
 /// The service.
 #[derive(Debug, Clone)]
 pub struct Service {
@@ -175,6 +177,8 @@ pub struct Tenant {
     pub reference_seed: u64,
     /// Its virtual IBANs.
     pub virtual_ibans: Option<FrenchPool>,
+    /// Whose orders to banks are: name, account, creditor identifier.
+    pub initiator: Option<Initiator>,
     /// Lists of addresses by name.
     pub lists: BTreeMap<String, Vec<EmailAddress>>,
     /// Where the ERP's status file is written.

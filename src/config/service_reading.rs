@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
+use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::reader::Section;
 use super::service::{
     Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server, Service, SmsProvider,
     Smtp, SmtpTls, Tenant,
 };
+use crate::formats::orders::{Initiator, creditor_id};
 
 /// Entities kept in memory unless the configuration says otherwise: measured at 1.3 kB each, some 650 MB.
 const RESIDENT_ENTITIES: usize = 500_000;
@@ -218,6 +219,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         pool.close();
         pool_read
     });
+    let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
     let api_keys =
         section.each("api_key", |key| Some((key.required("id")?.to_owned(), key.required("sha256")?.to_owned())));
@@ -235,9 +237,19 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         card_notices_days,
         reference_seed: reference_seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0),
         virtual_ibans,
+        initiator,
         lists,
         api_keys,
     })
+}
+
+fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {
+    let name = section.required("name").map(str::to_owned);
+    let iban = section.parsed("iban", Iban::parse);
+    let bic = section.text("bic").map(str::to_owned);
+    let creditor_id = section.optional("creditor_id", creditor_id);
+    section.close();
+    Some(Initiator { name: name?, iban: iban?, bic, creditor_id })
 }
 
 fn read_pool(section: &Section<'_, '_>) -> Option<FrenchPool> {

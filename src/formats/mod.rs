@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `bank` | statements, notifications and status reports of banks |
 //! | `erp` | invoices, customers, credit notes and cancellations of ERPs |
+//! | `orders` | and writes direct debits and credit transfers for banks |
 //!
 //! A new bank format is a file in `bank` and a line in [`FORMATS`]; its first bytes say what a
 //! file is, never its name.
@@ -13,6 +14,7 @@ pub mod erp;
 mod fault;
 mod guard;
 mod lines;
+pub mod orders;
 mod xml;
 
 use std::io::BufRead;

@@ -9,6 +9,7 @@ mod crash;
 mod directories;
 mod formats;
 mod journal;
+mod orders;
 mod recovery;
 mod rounds;
 mod safekeeping;

@@ -1,0 +1,86 @@
+//! pain.008.001.08, customer direct debit initiation: one batch per day, sequence and scheme.
+//! Source: EPC130-08 (Core) and EPC131-08 (B2B), customer to bank implementation guidelines.
+
+use std::collections::BTreeMap;
+
+use super::text::{account, amount, sepa};
+use super::xml::Writer;
+use super::{DirectDebit, Envelope, Scheme, Sequence};
+use quittance_actors::values::Date;
+
+/// The file of `orders`. The same orders in the same envelope are the same bytes.
+pub fn write(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<u8> {
+    let Envelope { message_id, created_at, initiator, calendar } = envelope;
+    let mut batches: BTreeMap<(Date, Sequence, Scheme), Vec<&DirectDebit>> = BTreeMap::new();
+    for order in orders {
+        let key = (calendar.following(order.due_on), order.sequence, order.scheme);
+        batches.entry(key).or_default().push(order);
+    }
+    let name = sepa(&initiator.name, 70);
+    let mut xml = Writer::new("pain.008.001.08", "CstmrDrctDbtInitn");
+    xml.open("GrpHdr");
+    xml.leaf(&["MsgId"], message_id);
+    xml.leaf(&["CreDtTm"], &created_at.to_string());
+    totals(&mut xml, orders.iter());
+    xml.leaf(&["InitgPty", "Nm"], &name);
+    xml.close(1);
+    for (number, ((day, sequence, scheme), orders)) in (1_u32..).zip(&batches) {
+        xml.open("PmtInf");
+        xml.leaf(&["PmtInfId"], &super::read::batch_id(message_id, number));
+        xml.leaf(&["PmtMtd"], "DD");
+        xml.leaf(&["BtchBookg"], "true");
+        totals(&mut xml, orders.iter().copied());
+        xml.open("PmtTpInf");
+        xml.leaf(&["SvcLvl", "Cd"], "SEPA");
+        xml.leaf(&["LclInstrm", "Cd"], scheme.code());
+        xml.leaf(&["SeqTp"], sequence.code());
+        xml.close(1);
+        xml.leaf(&["ReqdColltnDt"], &day.to_string());
+        xml.leaf(&["Cdtr", "Nm"], &name);
+        xml.leaf(&["CdtrAcct", "Id", "IBAN"], account(&initiator.iban));
+        xml.agent("CdtrAgt", initiator.bic.as_deref());
+        xml.leaf(&["ChrgBr"], "SLEV");
+        for name in ["CdtrSchmeId", "Id", "PrvtId", "Othr"] {
+            xml.open(name);
+        }
+        xml.leaf(&["Id"], initiator.creditor_id.as_deref().unwrap_or_default());
+        xml.leaf(&["SchmeNm", "Prtry"], "SEPA");
+        xml.close(4);
+        for order in orders {
+            transaction(&mut xml, order);
+        }
+        xml.close(1);
+    }
+    xml.finish()
+}
+
+fn totals<'a>(xml: &mut Writer, orders: impl Iterator<Item = &'a DirectDebit>) {
+    let (mut count, mut sum, mut like) = (0_u64, 0_i64, None);
+    for order in orders {
+        count += 1;
+        sum = sum.saturating_add(order.amount.minor());
+        like = Some(order.amount);
+    }
+    xml.leaf(&["NbOfTxs"], &count.to_string());
+    if let Some(like) = like {
+        xml.leaf(&["CtrlSum"], &amount(sum, like));
+    }
+}
+
+fn transaction(xml: &mut Writer, order: &DirectDebit) {
+    xml.open("DrctDbtTxInf");
+    xml.leaf(&["PmtId", "EndToEndId"], &order.end_to_end_id);
+    xml.leaf(&["InstdAmt Ccy=\"EUR\""], &order.amount.decimal());
+    xml.open("DrctDbtTx");
+    xml.open("MndtRltdInf");
+    xml.leaf(&["MndtId"], &order.mandate_id);
+    xml.leaf(&["DtOfSgntr"], &order.signed_on.to_string());
+    xml.close(2);
+    xml.agent("DbtrAgt", order.bic.as_deref());
+    xml.leaf(&["Dbtr", "Nm"], &sepa(&order.debtor, 70));
+    xml.leaf(&["DbtrAcct", "Id", "IBAN"], account(&order.iban));
+    if !order.remittance.is_empty() {
+        xml.leaf(&["RmtInf", "Ustrd"], &sepa(&order.remittance, 140));
+    }
+    xml.close(1);
+}
