@@ -59,8 +59,8 @@ pub const DESCRIPTION_CHARACTERS_MAX: usize = 500;
 /// The largest amount of one request or transfer, in minor units: ten thousand million euros.
 pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;
 
-/// Bank statements of one record: some hundred bytes each.
+/// Bank statements, or reports of orders, of one record: some hundred bytes each.
 pub const STATEMENTS_OF_A_RECORD_MAX: usize = 200;
 
-/// Bank statements of one file: they are held until the file is read.
+/// Bank statements, and reports of orders, of one file: they are held until the file is read.
 pub const STATEMENTS_OF_A_FILE_MAX: usize = 100_000;

@@ -58,6 +58,35 @@ pub(super) async fn statements(app: Shared, request: HttpRequest) -> Result<Http
     Ok(HttpResponse::Ok().json(json!({ "data": data, "complete_up_to": complete_up_to })))
 }
 
+/// What banks reported of orders: `?end_to_end_id=` for one of them.
+pub(super) async fn order_statuses(
+    app: Shared, request: HttpRequest, query: web::Query<std::collections::BTreeMap<String, String>>,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let wanted = query.get("end_to_end_id").map(String::as_str);
+    let reported = app.service.store.orders(&tenant, wanted, STATEMENTS_LISTED_MAX);
+    let reported = reported.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let data: Vec<_> = reported
+        .iter()
+        .map(|(feed, at, report)| {
+            json!({
+                "feed": feed,
+                "reported_at": at,
+                "level": report.level,
+                "status": report.status,
+                "reasons": report.reasons,
+                "message": report.message,
+                "original_message": report.original_message,
+                "original_batch": report.original_batch,
+                "end_to_end_id": report.original_end_to_end,
+                "amount": report.amount,
+                "mandate_id": report.mandate_id,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
 pub(super) async fn read(
     app: Shared, request: HttpRequest, sha256: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

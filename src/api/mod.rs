@@ -71,6 +71,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers", web::get().to(transfers::list))
                 .route("/transfers/{id}", web::get().to(transfers::read))
                 .route("/tasks", web::get().to(transfers::tasks))
+                .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/statements", web::get().to(files::statements))
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))

@@ -146,7 +146,7 @@ impl From<IntakeError> for Problem {
             IntakeError::UnknownCustomer(_) => {
                 Problem::invalid(vec![Detail { pointer: "/customer".to_owned(), detail: error.to_string() }])
             }
-            IntakeError::UnknownInvoice(_) | IntakeError::UnknownOrder(_) => Problem::not_found(error.to_string()),
+            IntakeError::UnknownInvoice(_) => Problem::not_found(error.to_string()),
             IntakeError::OtherCustomer(_) => Problem::conflict("other_customer", error.to_string()),
             IntakeError::Pool(_) => Problem::overloaded(error.to_string()),
         }

@@ -134,6 +134,10 @@ fn preview(mut reader: impl Reader) -> anyhow::Result<u8> {
             }
             Some(Ok(Item::Passed(row, why))) => println!("#  {row}: passed over: {why}"),
             Some(Ok(Item::Note(note))) => println!("#  note: {note}"),
+            Some(Ok(Item::Status(report))) => {
+                println!("#  {}: order {}: {}", report.row, report.original_end_to_end, report.status);
+                shown += 1;
+            }
             Some(Ok(Item::Statement(_))) => {}
         }
     }
@@ -159,7 +163,6 @@ fn in_words(intake: &Intake) -> String {
             let text = details.remittance.unstructured();
             format!("{} {} {}: {who} {text}", details.booked_on, entry.particulars.nature.text(), details.amount)
         }
-        Intake::Status(report) => format!("status {} of order {}", report.status, report.original_end_to_end),
     }
 }
 

@@ -22,7 +22,7 @@ use std::io::BufRead;
 pub use fault::{Fault, FieldError};
 pub use guard::{Located, Pace, Place};
 
-use quittance_actors::partition::StatementRecord;
+use quittance_actors::partition::{StatementRecord, StatusReport};
 use quittance_actors::runtime::Intake;
 
 use bank::ledger::Ledger;
@@ -39,6 +39,8 @@ pub enum Item {
     Refused(u64, Vec<FieldError>),
     /// A statement has ended, and closes.
     Statement(Box<StatementRecord>),
+    /// What became of an order of ours.
+    Status(Box<StatusReport>),
     /// Something a person should know; the row or file goes on.
     Note(FieldError),
 }

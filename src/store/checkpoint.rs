@@ -53,7 +53,7 @@ impl Store {
     fn write_states_of(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
         let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
-        let mut statements = Rows::new();
+        let (mut statements, mut orders) = (Rows::new(), Rows::new());
         for checkpoint in checkpoints {
             for (id, saved, new) in &checkpoint.entities {
                 list(&saved.tenant, *id, &saved.entity, *new, &mut lists);
@@ -76,6 +76,12 @@ impl Store {
                             statements.push((keys::statement(tenant, statement), value(&stored)?));
                         }
                     }
+                    SystemFact::OrdersReported { feed, reports, .. } => {
+                        for report in reports {
+                            let stored = (feed.clone(), *at, report.clone());
+                            orders.push((keys::order(tenant, report), value(&stored)?));
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -86,6 +92,7 @@ impl Store {
         self.write_rows(&self.seen, seen)?;
         self.write_rows(&self.files, files)?;
         self.write_rows(&self.statements, statements)?;
+        self.write_rows(&self.orders, orders)?;
         self.write_rows(&self.snapshots, snapshots)
     }
 

@@ -1,6 +1,6 @@
 //! Keys of the store, big-endian, starting with a tenant or a partition.
 
-use quittance_actors::partition::{DirectoryKey, StatementRecord};
+use quittance_actors::partition::{DirectoryKey, StatementRecord, StatusReport};
 use quittance_actors::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
 
 use super::List;
@@ -83,12 +83,26 @@ pub(super) fn file(of: &TenantId, at: Timestamp, digest: &[u8; 32]) -> Vec<u8> {
     join(&[&tenant(of), &millis(at), digest])
 }
 
-/// A statement: accounts and numbers hold no zero byte, days sort as they are written.
+/// A statement: days sort as they are written.
 pub(super) fn statement(of: &TenantId, statement: &StatementRecord) -> Vec<u8> {
     let day = statement.closed_on.or(statement.opened_on).map(|day| day.to_string()).unwrap_or_default();
-    let plain = |text: &str| text.bytes().filter(|byte| *byte != 0).collect::<Vec<u8>>();
+    let (account, number) = (without_zero(&statement.account), without_zero(&statement.statement));
     let kind = [0, u8::from(statement.interim)];
-    join(&[&tenant(of), &plain(&statement.account), &[0], day.as_bytes(), &kind, &plain(&statement.statement)])
+    join(&[&tenant(of), &account, &[0], day.as_bytes(), &kind, &number])
+}
+
+/// The reports of an order: by its end-to-end id, empty for those of a batch or message.
+pub(super) fn orders(of: &TenantId, end_to_end_id: &str) -> Vec<u8> {
+    join(&[&tenant(of), &without_zero(end_to_end_id), &[0]])
+}
+
+pub(super) fn order(of: &TenantId, report: &StatusReport) -> Vec<u8> {
+    let of = orders(of, &report.original_end_to_end);
+    join(&[&of, &without_zero(&report.message), &[0], &report.row.to_be_bytes()])
+}
+
+fn without_zero(text: &str) -> Vec<u8> {
+    text.bytes().filter(|byte| *byte != 0).collect()
 }
 
 pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use fjall::Keyspace;
-use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord};
+use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord, StatusReport};
 use quittance_actors::ports::PortError;
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, TransferId};
+use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
 
 use super::{Store, failed, keys};
 use crate::journal::codec;
@@ -80,6 +80,14 @@ impl Store {
     pub fn statements(&self, tenant: &TenantId, limit: usize) -> Result<Vec<(String, StatementRecord)>, PortError> {
         let prefix = keys::tenant(tenant);
         newest(&self.statements, prefix.clone()..after_prefix(prefix), limit)
+    }
+
+    /// What banks reported of orders, of one end-to-end id or of all, with the feed and the time.
+    pub fn orders(
+        &self, tenant: &TenantId, end_to_end_id: Option<&str>, limit: usize,
+    ) -> Result<Vec<(String, Timestamp, StatusReport)>, PortError> {
+        let prefix = end_to_end_id.map_or_else(|| keys::tenant(tenant), |id| keys::orders(tenant, id));
+        newest(&self.orders, prefix.clone()..after_prefix(prefix), limit)
     }
 
     /// Deliveries given up, newest first.

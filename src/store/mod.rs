@@ -12,6 +12,7 @@
 //! | `lists` | tenant, list, id | nothing: screens read the snapshots |
 //! | `files` | tenant, time, digest | file record |
 //! | `statements` | tenant, account, day, number | bank statement |
+//! | `orders` | tenant, end-to-end id, message, row | what a bank reported of an order |
 //! | `meta` | name | format, position of the checkpoint, sequence of each lane, clocks, figures |
 
 mod checkpoint;
@@ -50,6 +51,7 @@ pub struct Store {
     lists: Keyspace,
     files: Keyspace,
     statements: Keyspace,
+    orders: Keyspace,
     meta: Keyspace,
 }
 
@@ -96,6 +98,7 @@ impl Store {
             lists: keyspace("lists")?,
             files: keyspace("files")?,
             statements: keyspace("statements")?,
+            orders: keyspace("orders")?,
             meta: keyspace("meta")?,
             database,
             folder: folder.to_owned(),

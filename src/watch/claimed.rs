@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quittance_actors::limits;
-use quittance_actors::partition::{FileRecord, StatementRecord};
+use quittance_actors::partition::{FileRecord, StatementRecord, StatusReport, SystemFact};
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime as actors;
 use quittance_actors::runtime::{IncomingFile, ReadRow, RowOutcome};
@@ -14,7 +14,7 @@ use quittance_actors::runtime::{IncomingFile, ReadRow, RowOutcome};
 use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
 use super::scan::is_plain_file;
-use super::{Activity, Watched, report};
+use super::{Activity, Watched, progress, report};
 use crate::config::FeedFormat;
 use crate::digest;
 use crate::formats::{self, FieldError, Item, Reader, Unreadable, erp};
@@ -28,6 +28,7 @@ pub struct ClaimedFile {
     reader: Option<Box<dyn Reader>>,
     report: Report,
     statements: Vec<StatementRecord>,
+    reports: Vec<StatusReport>,
     /// Items taken, and those that a note of progress says are recorded already.
     items: u64,
     recorded: u64,
@@ -59,7 +60,7 @@ impl ClaimedFile {
         let digest = digest::sha256_of(file)?;
         let hex = digest::hex(&digest);
         let notes = Progress::of(&path);
-        let mut note = notes.left(&hex);
+        let mut note = notes.left(&hex, progress::reader_of(watched));
         let report = match &mut note {
             Some(note) => std::mem::replace(&mut note.report, Report::new(watched, &name, String::new())),
             None => Report::new(watched, &name, hex.clone()),
@@ -74,6 +75,7 @@ impl ClaimedFile {
             reader: None,
             report,
             statements: Vec::new(),
+            reports: Vec::new(),
             items: 0,
             recorded: note.as_ref().map_or(0, |note| note.items),
             refused_rows: note.map(|note| note.refused_rows).unwrap_or_default(),
@@ -112,7 +114,7 @@ impl ClaimedFile {
                         found.error(row, error);
                     }
                 }
-                Ok(Item::Row(..) | Item::Passed(..)) => found.rows += 1,
+                Ok(Item::Row(..) | Item::Passed(..) | Item::Status(..)) => found.rows += 1,
                 Ok(Item::Note(_) | Item::Statement(_)) => {}
                 Err(error) => {
                     found.refused += 1;
@@ -133,6 +135,11 @@ impl ClaimedFile {
         let known = self.items <= self.recorded;
         match item {
             Item::Statement(statement) => self.statements.push(*statement),
+            Item::Status(report) => {
+                self.report.rows += u64::from(!known);
+                self.report.accepted += u64::from(!known);
+                self.reports.push(*report);
+            }
             // Recorded by a process that died since, and in the report that it left.
             _ if known => {}
             Item::Row(row, intake) => {
@@ -166,7 +173,12 @@ impl ClaimedFile {
         if self.items <= self.recorded || !self.progress.is_due() {
             return;
         }
-        let note = Note { items: self.items, refused_rows: self.refused_rows.clone(), report: self.report.clone() };
+        let note = Note {
+            reader: progress::reader_of(&self.watched),
+            items: self.items,
+            refused_rows: self.refused_rows.clone(),
+            report: self.report.clone(),
+        };
         if let Err(error) = self.progress.write(&note) {
             tracing::debug!(%error, "note of progress cannot be written");
         }
@@ -190,10 +202,11 @@ impl ClaimedFile {
         };
         let rows = self.refused_rows.iter().copied().collect();
         let source = BufReader::with_capacity(256 << 10, File::open(&self.path)?);
+        let Some(copy) = erp::copies_rows(source, mapping)? else { return Ok(()) };
         let path = report::rejects_beside(target);
         let aside = path.with_extension("part");
         let mut file = io::BufWriter::new(File::create(&aside)?);
-        erp::csv::copy_rows(source, mapping, &rows, &mut file)?;
+        copy(&rows, &mut file)?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(aside, path)
     }
@@ -240,8 +253,11 @@ impl IncomingFile for ClaimedFile {
                     self.check_length().map_err(port)?;
                     break;
                 }
-                Some(Ok(Item::Statement(_))) if self.statements.len() >= limits::STATEMENTS_OF_A_FILE_MAX => {
-                    let what = format!("at most {} statements in one file", limits::STATEMENTS_OF_A_FILE_MAX);
+                Some(Ok(Item::Statement(_) | Item::Status(_)))
+                    if self.statements.len() + self.reports.len() >= limits::STATEMENTS_OF_A_FILE_MAX =>
+                {
+                    let what =
+                        format!("at most {} statements or reports in one file", limits::STATEMENTS_OF_A_FILE_MAX);
                     self.report.error(0, &FieldError::wrong(0, 0, "", what));
                     self.rejected = true;
                     break;
@@ -309,8 +325,20 @@ impl IncomingFile for ClaimedFile {
         Ok(self.record())
     }
 
-    fn statements(&mut self) -> Vec<StatementRecord> {
-        if self.rejected { Vec::new() } else { std::mem::take(&mut self.statements) }
+    fn facts(&mut self) -> Vec<SystemFact> {
+        if self.rejected {
+            return Vec::new();
+        }
+        let (feed, digest) = (&self.watched.feed.name, self.digest);
+        let statements = self
+            .statements
+            .chunks(limits::STATEMENTS_OF_A_RECORD_MAX)
+            .map(|some| SystemFact::StatementsRead { feed: feed.clone(), digest, statements: some.to_vec() });
+        let reports = self
+            .reports
+            .chunks(limits::STATEMENTS_OF_A_RECORD_MAX)
+            .map(|some| SystemFact::OrdersReported { feed: feed.clone(), digest, reports: some.to_vec() });
+        statements.chain(reports).collect()
     }
 
     fn archive(&mut self) -> Result<(), PortError> {

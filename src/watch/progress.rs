@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::Report;
+use super::{Report, Watched};
 
 /// How often a note is written.
 const EVERY: Duration = Duration::from_millis(500);
@@ -20,12 +20,21 @@ const ENDING: &str = ".progress";
 /// How far a file is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Note {
+    /// What read it: another mapping or version counts items otherwise.
+    pub reader: u64,
     /// Items whose outcome is recorded and in the report.
     pub items: u64,
     /// Rows refused so far.
     pub refused_rows: Vec<u64>,
     /// The report so far.
     pub report: Report,
+}
+
+/// What reads the files of a feed, in one number.
+pub(super) fn reader_of(watched: &Watched) -> u64 {
+    let Watched { feed, mapping, .. } = watched;
+    let text = format!("{} {:?} {mapping:?}", env!("CARGO_PKG_VERSION"), feed.format);
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
 /// Writes notes from time to time.
@@ -43,9 +52,9 @@ impl Progress {
     }
 
     /// The note that a dead process left, if it is of this content.
-    pub(super) fn left(&self, sha256: &str) -> Option<Note> {
+    pub(super) fn left(&self, sha256: &str, reader: u64) -> Option<Note> {
         let note: Note = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
-        (note.report.sha256 == sha256).then_some(note)
+        (note.report.sha256 == sha256 && note.reader == reader).then_some(note)
     }
 
     /// Whether it is time for a note.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use quittance::formats::bank::{Kind, Piece};
 use quittance::formats::{FieldError, statements};
-use quittance_actors::runtime::StatusLevel;
+use quittance_actors::partition::StatusLevel;
 
 /// What a file adds up to, pending entries included.
 #[derive(Debug, Default, PartialEq, Clone)]

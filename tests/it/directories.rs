@@ -31,6 +31,7 @@ fn one_feed_takes_every_bank_format_and_counts_the_same_money_once() {
         ("ofx/sgml.ofx", "f", was("accepted", 4, 0, 0)),
         ("mt940/free_text_in_an_envelope.sta", "g", was("accepted", 3, 0, 0)),
         ("cfonb240/two_rejects.cfo", "h", was("accepted", 2, 0, 0)),
+        ("pain002/transactions.xml", "j", was("accepted", 2, 0, 0)),
         ("mt940/refused/does_not_close.sta", "i", was("rejected", 0, 0, 1)),
     ] {
         let report = drop_file(&bank, name, &fixture(path));
@@ -43,6 +44,11 @@ fn one_feed_takes_every_bank_format_and_counts_the_same_money_once() {
         service.list("/v1/transfers").into_iter().find(|one| one["end_to_end_id"] == "PR-118-1")
     });
     assert_eq!(returned["status"], "noted", "{returned}");
+    let reported = wait_for("the reports to be listed", || {
+        let answer = service.get("/v1/order-statuses?end_to_end_id=PR-118-1").json();
+        answer["data"].as_array().filter(|all| !all.is_empty()).cloned()
+    });
+    assert_eq!((&reported[0]["status"], &reported[0]["reasons"][0]["code"]), (&"RJCT".into(), &"AM04".into()));
     let statements = wait_for("the statements to be listed", || {
         let answer = service.get("/v1/statements").json();
         (answer["data"].as_array()?.len() >= 9).then_some(answer)
@@ -71,6 +77,20 @@ fn a_batch_is_counted_once_divided_or_not() {
     let whole = batch("BkToCstmrStmt", "Stmt", "");
     assert_eq!(counts(&drop_file(&bank, "054.xml", divided.as_bytes())), was("accepted", 2, 0, 0));
     assert_eq!(counts(&drop_file(&bank, "053.xml", whole.as_bytes())), was("accepted", 0, 1, 0));
+    // One transaction, named by the entry in one file and by itself in the other.
+    let entry = |day: &str| {
+        let whole = batch("BkToCstmrStmt", "Stmt", "").replace("BATCH-1", "SINGLE-1").replace("2026-03-05", day);
+        let own = "<NtryDtls><TxDtls><Refs><AcctSvcrRef>OWN-1</AcctSvcrRef></Refs><Amt Ccy=\"EUR\">30.00</Amt></TxDtls></NtryDtls>";
+        let single =
+            batch("BkToCstmrDbtCdtNtfctn", "Ntfctn", own).replace("BATCH-1", "SINGLE-1").replace("2026-03-05", day);
+        (whole, single)
+    };
+    let (whole_entry, single) = entry("2026-03-09");
+    assert_eq!(counts(&drop_file(&bank, "s1.xml", single.as_bytes())), was("accepted", 1, 0, 0));
+    assert_eq!(counts(&drop_file(&bank, "s2.xml", whole_entry.as_bytes())), was("accepted", 0, 1, 0));
+    let (whole_entry, single) = entry("2026-03-10");
+    assert_eq!(counts(&drop_file(&bank, "s3.xml", whole_entry.as_bytes())), was("accepted", 1, 0, 0));
+    assert_eq!(counts(&drop_file(&bank, "s4.xml", single.as_bytes())), was("accepted", 0, 1, 0));
     // The other way round, of another day.
     let (divided, whole) = (divided.replace("2026-03-05", "2026-03-06"), whole.replace("2026-03-05", "2026-03-06"));
     assert_eq!(counts(&drop_file(&bank, "053b.xml", whole.as_bytes())), was("accepted", 1, 0, 0));
@@ -95,6 +115,14 @@ fn credit_notes_and_cancellations_of_an_erp_change_what_is_owed_once() {
         (service.find("/v1/payment-requests", "F-2")["status"] == "cancelled").then_some(())
     });
     wait_for("the credit", || (service.find("/v1/customers", "C-1")["credit"][0]["amount"] == 500).then_some(()));
+    // Of another invoice the same number is an error as well, and of another customer's.
+    let moved = b"{\"kind\":\"credit_note\",\"credit_note\":\"A-2\",\"customer\":\"C-1\",\"invoice\":\"F-1\",\"amount\":\"5.00\"}\n\
+        {\"invoice\":\"F-7\",\"customer\":\"C-7\",\"name\":\"Other\",\"amount\":\"9.00\",\"due_on\":\"2026-03-31\"}\n\
+        {\"kind\":\"credit_note\",\"credit_note\":\"A-3\",\"customer\":\"C-1\",\"invoice\":\"F-7\",\"amount\":\"5.00\"}\n";
+    let refused = drop_file(&erp, "moved.jsonl", moved);
+    assert_eq!(counts(&refused), was("partly_accepted", 1, 0, 2), "{refused}");
+    let rejected = std::fs::read_to_string(erp.join("done/moved.rejected.jsonl")).unwrap();
+    assert!(rejected.lines().count() == 2 && rejected.starts_with("{\"kind\""), "{rejected}");
     // The same number over another amount is an error with its place, not a second credit.
     let other = b"{\"kind\":\"credit_note\",\"credit_note\":\"A-2\",\"customer\":\"C-1\",\"amount\":\"6.00\"}\n";
     let refused = drop_file(&erp, "other.jsonl", other);

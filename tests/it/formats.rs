@@ -72,10 +72,17 @@ fn describe(mut reader: impl Reader) -> String {
                 "statement {} of {}: {:?} to {:?}, {} entries, {} in, {} out",
                 s.statement, s.account, s.opening, s.closing, s.entries, s.credits, s.debits
             ),
-            Ok(Item::Row(row, Intake::Status(r))) => writeln!(
+            Ok(Item::Status(r)) => writeln!(
                 text,
-                "status {row}: {:?} {} message {} batch {} order {} {:?} {:?}",
-                r.level, r.status, r.original_message, r.original_batch, r.original_end_to_end, r.reasons, r.amount
+                "status {}: {:?} {} message {} batch {} order {} {:?} {:?}",
+                r.row,
+                r.level,
+                r.status,
+                r.original_message,
+                r.original_batch,
+                r.original_end_to_end,
+                r.reasons,
+                r.amount
             ),
             Ok(Item::Note(note)) => writeln!(text, "note: {note}"),
             Err(error) => writeln!(text, "file refused: {error}"),
@@ -202,7 +209,7 @@ fn a_mapping_says_kinds_constants_and_what_words_mean() {
     let copied = String::from_utf8(copied).unwrap();
     assert_eq!(
         copied,
-        "type;piece;avoir;compte;montant;echeance\nXX;F-3;;C-1;1,00;31/03/2026\nFA;F-4;;C-1;x;31/03/2026\n"
+        "Export Sage\n\ntype;piece;avoir;compte;montant;echeance\nXX;F-3;;C-1;1,00;31/03/2026\nFA;F-4;;C-1;x;31/03/2026\n"
     );
 }
 

@@ -10,7 +10,7 @@ use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient};
 use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
     ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Standing, StatementRecord,
-    StoredChange, SystemFact, TransferFigures, TriedDelivery,
+    StatusLevel, StatusReport, StoredChange, SystemFact, TransferFigures, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, Source, Terms};
 use quittance_actors::rules::{EventType, Field, Value};
@@ -115,7 +115,12 @@ fn later_events() -> Vec<Event> {
     vec![
         Event::Transfer(transfer::Event::Noted { details: Arc::new(details()), nature: Nature::Returned }),
         Event::Transfer(transfer::Event::Described(Arc::new(particulars()))),
-        Event::Customer(customer::Event::CreditNoteTaken { note: 7, amount: euros(500), credit: euros(200) }),
+        Event::Customer(customer::Event::CreditNoteTaken {
+            note: 7,
+            amount: euros(500),
+            request: Some(request_id()),
+            credit: euros(200),
+        }),
     ]
 }
 
@@ -387,10 +392,27 @@ fn facts_added_later_read_from_and_write_their_bytes() {
         debits: 5,
     };
     let fact = SystemFact::StatementsRead { feed: "bank".to_owned(), digest: [7; 32], statements: vec![statement] };
-    let now = encode_body(&fact).unwrap();
-    let stored = fixture("v2", "fact.statements_read", &now);
-    assert_eq!(decode_body::<SystemFact>(&stored).unwrap(), fact);
-    assert_eq!(hex(&now), hex(&stored));
+    let report = StatusReport {
+        row: 2,
+        line: 9,
+        level: StatusLevel::Transaction,
+        message: "BANK-1".into(),
+        original_message: "QT-1".into(),
+        original_batch: "QT-1-1".into(),
+        original_instruction: "I-1".into(),
+        original_end_to_end: "PR-118-1".into(),
+        status: "RJCT".into(),
+        reasons: vec![ReturnReason { code: "AM04".into(), text: "no funds".into() }],
+        amount: Some(euros(12_000)),
+        mandate_id: "M-118".into(),
+    };
+    let reported = SystemFact::OrdersReported { feed: "bank".to_owned(), digest: [7; 32], reports: vec![report] };
+    for (name, fact) in [("fact.statements_read", fact), ("fact.orders_reported", reported)] {
+        let now = encode_body(&fact).unwrap();
+        let stored = fixture("v2", name, &now);
+        assert_eq!(decode_body::<SystemFact>(&stored).unwrap(), fact);
+        assert_eq!(hex(&now), hex(&stored));
+    }
 }
 
 #[test]

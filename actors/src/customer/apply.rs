@@ -34,8 +34,8 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         Event::RequestClosed { request } => {
             state.open_requests.remove(request);
         }
-        Event::CreditNoteTaken { note, amount, credit } => {
-            state.credit_notes.insert(*note, *amount);
+        Event::CreditNoteTaken { note, amount, request, credit } => {
+            state.credit_notes.insert(*note, (*amount, *request));
             if credit.is_positive() {
                 *state.credit.entry(credit.currency()).or_insert(0) += credit.minor();
             }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::state::{Gives, Profile};
 use crate::delivery::Channel;
 use crate::transfer::ReferenceHit;
-use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
+use crate::values::{Currency, CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,8 +103,8 @@ pub struct CreditNote {
     pub note: u64,
     /// What is credited.
     pub amount: Money,
-    /// What of it no invoice took.
-    pub credit: Money,
+    /// The request it is about, if it names one.
+    pub request: Option<PaymentRequestId>,
 }
 
 impl Command {
@@ -141,9 +141,16 @@ pub enum Rejection {
         /// What differs.
         field: &'static str,
     },
-    #[error("this credit note is already recorded over {recorded}")]
+    #[error("this credit note is already recorded over {recorded}, of another invoice or amount")]
     CreditNoteDiffers {
         /// What was recorded.
         recorded: Money,
+    },
+    #[error("the credit note is in {received}, the invoice in {expected}")]
+    CurrencyDiffers {
+        /// The currency of the request.
+        expected: Currency,
+        /// The currency of the note.
+        received: Currency,
     },
 }

@@ -219,11 +219,29 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     decision
 }
 
+/// Takes a credit note off the request it names, as far as that is open; the rest is credit.
 fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
-    let CreditNote { note, amount, credit } = taken;
+    let CreditNote { note, amount, request } = taken;
     match state.credit_notes.get(&note) {
-        Some(recorded) if *recorded == amount => Ok(Decision::default()), // The same note again.
-        Some(recorded) => Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
-        None => Ok(Decision::of(Event::CreditNoteTaken { note, amount, credit })),
+        Some(recorded) if *recorded == (amount, request) => return Ok(Decision::default()), // The same note again.
+        Some((recorded, _)) => return Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
+        None => {}
     }
+    let outstanding = match request.and_then(|request| state.open_requests.get(&request)) {
+        Some(open) if open.outstanding.currency() == amount.currency() => open.outstanding,
+        Some(open) => {
+            let (expected, received) = (open.outstanding.currency(), amount.currency());
+            return Err(Rejection::CurrencyDiffers { expected, received });
+        }
+        None => Money::zero(amount.currency()),
+    };
+    let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
+    let credit = Money::from_minor(amount.minor() - counted.minor(), amount.currency());
+    let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
+    if let Some(request) = request.filter(|_| counted.is_positive()) {
+        let source = payment_request::Source::CreditNote(note);
+        let allocate = payment_request::Command::Allocate { source, amount: counted };
+        decision.tell(Tell::PaymentRequest(request, allocate));
+    }
+    Ok(decision)
 }

@@ -106,7 +106,9 @@ pub enum Event {
         note: u64,
         /// What is credited.
         amount: Money,
-        /// What of it no invoice took.
+        /// The request it is about, if it names one.
+        request: Option<PaymentRequestId>,
+        /// What of it the request did not take.
         credit: Money,
     },
 }

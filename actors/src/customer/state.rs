@@ -126,7 +126,7 @@ pub struct Customer {
     /// Credit left by over-payments, by currency, in minor units.
     pub credit: LiteMap<Currency, i64>,
     /// Credit notes already taken, by a hash of their number.
-    pub credit_notes: LiteMap<u64, Money>,
+    pub credit_notes: LiteMap<u64, (Money, Option<PaymentRequestId>)>,
     /// Transfers already placed, so that the same one is never placed twice.
     pub placed_transfers: LiteMap<TransferId, Money>,
     /// When a person was last written to.

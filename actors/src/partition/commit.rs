@@ -15,7 +15,8 @@ use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use crate::machine::{Purpose, Tell};
 use crate::payment_request;
 use crate::rules::{EventId, Facts};
-use crate::values::{CommandId, Currency, Date, DeliveryId, EntityId, TenantId, Timestamp};
+use crate::transfer::ReturnReason;
+use crate::values::{CommandId, Currency, Date, DeliveryId, EntityId, Money, TenantId, Timestamp};
 
 /// A command on its way in.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,6 +143,48 @@ pub struct FileRecord {
     pub rejected: bool,
 }
 
+/// At which level of an order file a status is given; the lower one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusLevel {
+    /// Of the whole file.
+    Group,
+    /// Of a batch of it.
+    Batch,
+    /// Of one transaction.
+    #[default]
+    Transaction,
+}
+
+/// What a bank reports of an order of ours. Source: ISO 20022 pain.002.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Its number in the file, from 1.
+    pub row: u64,
+    /// The line it begins at.
+    pub line: u64,
+    /// What it speaks of.
+    pub level: StatusLevel,
+    /// The report's own message id.
+    pub message: SmolStr,
+    /// The id of our message.
+    pub original_message: SmolStr,
+    /// The id of our batch.
+    pub original_batch: SmolStr,
+    /// The id of our instruction.
+    pub original_instruction: SmolStr,
+    /// The end-to-end id of our transaction.
+    pub original_end_to_end: SmolStr,
+    /// The status: `RJCT`, `ACSP`, `PDNG` and so on.
+    pub status: SmolStr,
+    /// Why.
+    pub reasons: Vec<ReturnReason>,
+    /// The amount of the transaction, if it is repeated.
+    pub amount: Option<Money>,
+    /// The mandate, if it is repeated.
+    pub mandate_id: SmolStr,
+}
+
 /// A bank statement that was read to its end and closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementRecord {
@@ -201,6 +244,15 @@ pub enum SystemFact {
         digest: [u8; 32],
         /// The statements, a bounded number of them.
         statements: Vec<StatementRecord>,
+    },
+    /// A bank said what became of orders of ours.
+    OrdersReported {
+        /// The feed it came in by.
+        feed: String,
+        /// SHA-256 of the file's bytes.
+        digest: [u8; 32],
+        /// The reports, a bounded number of them.
+        reports: Vec<StatusReport>,
     },
 }
 

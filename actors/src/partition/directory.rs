@@ -73,8 +73,8 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
             }
             Event::Transfer(transfer::Event::Described(particulars)) if !particulars.part_of.is_empty() => {
                 if let EntityId::Transfer(id) = change.entity {
-                    let parts = transfer::parts_of(&particulars.part_of);
-                    entries.push((DirectoryKey::TransferEntry(tenant.clone(), parts), DirectoryValue::Transfer(id)));
+                    let other = particulars.part_of.clone();
+                    entries.push((DirectoryKey::TransferEntry(tenant.clone(), other), DirectoryValue::Transfer(id)));
                 }
             }
             Event::Customer(customer::Event::VirtualIbanAssigned { virtual_iban }) => {

@@ -23,7 +23,7 @@ mod telling;
 
 pub use commit::{
     ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Outgoing, Receipt, Saved, StatementRecord,
-    StoredChange, SystemFact, Ticket, TriedDelivery,
+    StatusLevel, StatusReport, StoredChange, SystemFact, Ticket, TriedDelivery,
 };
 pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};
 pub use entity::{Entity, Event, Rejection};

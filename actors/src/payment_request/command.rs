@@ -37,13 +37,6 @@ pub enum Command {
     },
     /// A payment provider reports a collection attempt.
     ReportAttempt(AttemptReport),
-    /// A credit note of the ERP takes off what is owed; what is too much is the customer's credit.
-    Credit {
-        /// A hash of its number.
-        note: u64,
-        /// What is credited.
-        amount: Money,
-    },
     /// Give money back.
     InitiateRefund {
         /// The caller's key: the same key twice is one refund.
@@ -90,7 +83,6 @@ impl Command {
             Command::ReminderDue { .. } => "reminder_due",
             Command::OverdueDue { .. } => "overdue_due",
             Command::ReportAttempt(_) => "report_attempt",
-            Command::Credit { .. } => "credit",
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",
         }

@@ -32,7 +32,6 @@ impl Machine for PaymentRequest {
             Command::ReminderDue { generation, due } => Ok(reminders::due(self, terms, *generation, *due, context)),
             Command::OverdueDue { due } => Ok(overdue_due(self, *due, context)),
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
-            Command::Credit { note, amount } => credit(self, terms, *note, *amount, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
         }
@@ -176,26 +175,6 @@ fn succeeded_attempt(
     if let Some(excess) = amount.checked_sub(counted).ok().filter(|excess| excess.is_positive()) {
         decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(excess)));
     }
-    Ok(decision)
-}
-
-/// Takes a credit note off what is outstanding; what is too much is the customer's credit. The
-/// customer keeps the note, and knows it again.
-fn credit(state: &PaymentRequest, terms: &Terms, note: u64, amount: Money, context: &Context<'_>) -> Decided {
-    same_currency(terms, amount)?;
-    let source = Source::CreditNote(note);
-    let outstanding = match state.status {
-        Status::Open => state.outstanding().ok_or(Rejection::Unknown)?,
-        Status::Settled | Status::Cancelled => Money::zero(amount.currency()),
-    };
-    let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
-    let mut decision = match state.allocations.contains_key(&source) || !counted.is_positive() {
-        true => Decision::default(),
-        false => allocate(state, terms, source, counted, context)?,
-    };
-    let credit = amount.checked_sub(counted).unwrap_or(Money::zero(amount.currency()));
-    let taken = customer::CreditNote { note, amount, credit };
-    decision.tell(Tell::Customer(terms.customer, customer::Command::TakeCreditNote(taken)));
     Ok(decision)
 }
 

@@ -18,7 +18,7 @@ use tracing::info;
 use super::intake::{Intake, IntakeError, admit_cancellation, admit_credit_note, admit_customer, admit_invoice};
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
 use crate::limits;
-use crate::partition::{DirectoryKey, FileRecord, Origin, StatementRecord, SystemFact};
+use crate::partition::{DirectoryKey, FileRecord, Origin, SystemFact};
 use crate::ports::PortError;
 use crate::values::{CommandId, FrenchPool, TenantId};
 
@@ -71,8 +71,8 @@ pub trait IncomingFile: Send {
     /// Writes the report; the file has been read to its end, or is a duplicate.
     fn conclude(&mut self, duplicate: bool) -> Result<FileRecord, PortError>;
 
-    /// The bank statements that were read and close; none of a file that was rejected.
-    fn statements(&mut self) -> Vec<StatementRecord> {
+    /// What the file says beside its rows, in pieces of bounded size; nothing when it was rejected.
+    fn facts(&mut self) -> Vec<SystemFact> {
         Vec::new()
     }
 
@@ -168,14 +168,12 @@ async fn read_file(
     if !duplicate {
         file = read_rows(&router, &reconciliation, &reader, digest, file).await?;
     }
-    let (returned, record) = blocking(file, move |file| (file.conclude(duplicate), file.statements())).await?;
-    let (record, statements) = (record.0?, record.1);
+    let (returned, concluded) = blocking(file, move |file| (file.conclude(duplicate), file.facts())).await?;
+    let (record, facts) = (concluded.0?, concluded.1);
     if !duplicate {
         let [partition, ..] = digest;
-        for some in statements.chunks(limits::STATEMENTS_OF_A_RECORD_MAX) {
-            let (feed, statements) = (reader.feed.clone(), some.to_vec());
-            let read = SystemFact::StatementsRead { feed, digest, statements };
-            router.record_fact(partition, &reader.tenant, read).await?;
+        for fact in facts {
+            router.record_fact(partition, &reader.tenant, fact).await?;
         }
         router.record_fact(partition, &reader.tenant, SystemFact::FileFinished(record.clone())).await?;
     }
@@ -285,7 +283,6 @@ async fn admit_row(
         Intake::Cancellation(row) => {
             admit_cancellation(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
         }
-        Intake::Status(report) => return Err(IntakeError::UnknownOrder(report.original_end_to_end.to_string())),
     };
     Ok(receipt.sequence)
 }

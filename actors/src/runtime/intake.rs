@@ -13,7 +13,7 @@ use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::payment_request::{self, Terms};
 use crate::ports::{Found, PortError};
-use crate::transfer::{Particulars, ReturnReason};
+use crate::transfer::Particulars;
 use crate::values::{
     CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId, ShortReference,
     TenantId, Timestamp, TransferId, VirtualIban,
@@ -26,8 +26,6 @@ pub enum Intake {
     Invoice(Box<InvoiceRow>),
     /// An entry of a bank statement.
     Entry(Box<BankEntry>),
-    /// What became of an order of ours.
-    Status(Box<StatusReport>),
     /// A customer.
     Customer(Box<CustomerRow>),
     /// A credit note.
@@ -43,7 +41,7 @@ impl Intake {
             Intake::Customer(_) => 0,
             Intake::Invoice(row) if row.customer.is_some() => 0,
             Intake::Invoice(_) | Intake::Entry(_) => 1,
-            Intake::CreditNote(_) | Intake::Cancellation(_) | Intake::Status(_) => 2,
+            Intake::CreditNote(_) | Intake::Cancellation(_) => 2,
         }
     }
 }
@@ -107,49 +105,8 @@ pub struct BankEntry {
     pub details: crate::transfer::Details,
     /// What else it said, and what the entry is to the account.
     pub particulars: Particulars,
-    /// A key under which the same money may already be counted, divided or undivided.
-    pub counted_as: Option<SmolStr>,
-}
-
-/// At which level of an order file a status is given; the lower one wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StatusLevel {
-    /// Of the whole file.
-    Group,
-    /// Of a batch of it.
-    Batch,
-    /// Of one transaction.
-    #[default]
-    Transaction,
-}
-
-/// What a bank reports of an order of ours. Source: ISO 20022 pain.002.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StatusReport {
-    /// Its number in the file, from 1.
-    pub row: u64,
-    /// The line it begins at.
-    pub line: u64,
-    /// What it speaks of.
-    pub level: StatusLevel,
-    /// The report's own message id.
-    pub message: SmolStr,
-    /// The id of our message.
-    pub original_message: SmolStr,
-    /// The id of our batch.
-    pub original_batch: SmolStr,
-    /// The id of our instruction.
-    pub original_instruction: SmolStr,
-    /// The end-to-end id of our transaction.
-    pub original_end_to_end: SmolStr,
-    /// The status: `RJCT`, `ACSP`, `PDNG` and so on.
-    pub status: SmolStr,
-    /// Why.
-    pub reasons: Vec<ReturnReason>,
-    /// The amount of the transaction, if it is repeated.
-    pub amount: Option<Money>,
-    /// The mandate, if it is repeated.
-    pub mandate_id: SmolStr,
+    /// Keys under which the same money may already be counted, divided or undivided.
+    pub counted_as: Vec<SmolStr>,
 }
 
 /// Why an intake was refused.
@@ -161,9 +118,6 @@ pub enum IntakeError {
     /// The invoice is not known.
     #[error("invoice '{0}' is not known")]
     UnknownInvoice(String),
-    /// No order of ours is known by this id.
-    #[error("no order of ours has the end-to-end id '{0}'")]
-    UnknownOrder(String),
     /// The invoice number is taken.
     #[error("invoice '{0}' already belongs to another customer")]
     OtherCustomer(String),
@@ -357,20 +311,19 @@ pub async fn admit_credit_note(
     priority: Priority,
 ) -> Result<Receipt, IntakeError> {
     let (note, amount) = (hash(&["credit note", &row.number]), row.amount);
-    let tell = match &row.invoice {
-        Some(invoice) => {
-            let (id, _) = known_request(router, tenant, invoice)?;
-            Tell::PaymentRequest(id, payment_request::Command::Credit { note, amount })
-        }
-        None => {
-            let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
-            let Some(DirectoryValue::Customer(id)) = router.ports().directory.find(&key)? else {
-                return Err(IntakeError::UnknownCustomer(row.customer_ref.clone()));
-            };
-            let taken = customer::CreditNote { note, amount, credit: amount };
-            Tell::Customer(id, customer::Command::TakeCreditNote(taken))
-        }
+    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
+    let Some(DirectoryValue::Customer(customer)) = router.ports().directory.find(&key)? else {
+        return Err(IntakeError::UnknownCustomer(row.customer_ref.clone()));
     };
+    let request = match &row.invoice {
+        Some(invoice) => match known_request(router, tenant, invoice)? {
+            (request, owner) if owner == customer => Some(request),
+            _ => return Err(IntakeError::OtherCustomer(invoice.clone())),
+        },
+        None => None,
+    };
+    let taken = customer::CreditNote { note, amount, request };
+    let tell = Tell::Customer(customer, customer::Command::TakeCreditNote(taken));
     let invoice = row.invoice.as_deref().unwrap_or_default();
     let fingerprint = hash(&["credit note", &row.number, invoice, &row.customer_ref, &amount.to_string()]);
     Ok(router.submit(tenant, tell, command, fingerprint, origin, priority).await?)

@@ -55,13 +55,12 @@ impl Handler<Admit> for ReconciliationSupervisor {
 
 async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, Receipt), IntakeError> {
     let Admit { tenant, mut entry, command, origin, priority } = admit;
-    let counted = match &entry.counted_as {
-        Some(key) => router.ports().directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()))?,
-        None => None,
-    };
-    if let Some(DirectoryValue::Transfer(id)) = counted {
-        // The same money in another file, divided otherwise: counted once.
-        return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
+    for key in &entry.counted_as {
+        let found = router.ports().directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()))?;
+        if let Some(DirectoryValue::Transfer(id)) = found {
+            // The same money in another file, divided otherwise: counted once.
+            return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
+        }
     }
     let received = entry.particulars.nature == Nature::Received;
     let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };

@@ -91,7 +91,7 @@ pub struct Particulars {
     pub instructed: Option<Money>,
     /// Why it came back.
     pub returned: Option<ReturnReason>,
-    /// The key of the undivided entry, of which this is a part.
+    /// Another key under which its money is counted: that of the entry it is a part of.
     pub part_of: SmolStr,
 }
 

@@ -84,6 +84,17 @@ fn begins_record(text: &str) -> bool {
     text.get(..2).is_some_and(|code| CODES.contains(&code)) && matches!(text.as_bytes().get(2), Some(b',' | b'/'))
 }
 
+/// Whether what looks like the code of a record is one: a detail has a type code of three digits,
+/// a trailer a total. A text may hold the rest.
+fn is_record(text: &str) -> bool {
+    let second = text.split(',').nth(1).unwrap_or_default().trim();
+    match text.get(..2) {
+        Some("16") => second.len() == 3 && second.bytes().all(|byte| byte.is_ascii_digit()),
+        Some("49" | "98" | "99") => second.parse::<i64>().is_ok(),
+        _ => true,
+    }
+}
+
 /// Parts a line in which several records stand, each after the slash of the one before.
 fn parted(line: &str) -> Vec<&str> {
     let mut parts = Vec::new();
@@ -91,7 +102,7 @@ fn parted(line: &str) -> Vec<&str> {
     for (at, _) in line.match_indices('/') {
         let rest = line.get(at + 1..).unwrap_or_default();
         let blank = rest.len() - rest.trim_start().len();
-        if blank > 0 && begins_record(rest.trim_start()) {
+        if blank > 0 && begins_record(rest.trim_start()) && is_record(rest.trim_start()) {
             parts.push(line.get(from..=at).unwrap_or_default());
             from = at + 1 + blank;
         }

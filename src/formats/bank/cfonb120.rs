@@ -9,7 +9,7 @@ use std::io::BufRead;
 
 use quittance_actors::limits;
 use quittance_actors::transfer::ReturnReason;
-use quittance_actors::values::{Currency, Date, Iban, Money, french_iban};
+use quittance_actors::values::{Currency, Date, Iban, Money, RemittanceInformation, french_iban};
 
 use super::text::{
     ADDITIONAL_CHARACTERS_MAX, CURRENCY, REFERENCE_CHARACTERS_MAX, push_bounded, reference, short, six_digit_date,
@@ -19,6 +19,8 @@ use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
 const RECORD_BYTES: usize = 120;
+/// Characters of remittance information that are kept.
+const TEXT_CHARACTERS_MAX: usize = RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX;
 /// Bytes within which a file with line breaks has one: some banks pad records to 162.
 const LINE_BYTES: usize = 200;
 
@@ -312,9 +314,15 @@ impl Building {
                 push_bounded(&mut self.label, &value, ADDITIONAL_CHARACTERS_MAX);
             }
             // Two parts of one text of 140 characters: the first is full when there is a second.
-            b"LCC" => detail.unstructured.push_str(text(record.columns(49, 118)).trim_start_matches(' ')),
-            b"LC2" => detail.unstructured.push_str(&value),
-            b"LCS" => detail.structured.push(value.into_owned()),
+            b"LCC" => push_bounded(
+                &mut detail.unstructured,
+                text(record.columns(49, 118)).trim_start_matches(' '),
+                TEXT_CHARACTERS_MAX,
+            ),
+            b"LC2" => push_bounded(&mut detail.unstructured, &value, TEXT_CHARACTERS_MAX),
+            b"LCS" if detail.structured.len() < RemittanceInformation::STRUCTURED_MAX => {
+                detail.structured.push(value.into_owned());
+            }
             b"RCN" => {
                 reference(&record.text(49, 83)).clone_into(&mut detail.end_to_end);
                 more.purpose = kept(&record.text(84, 118));

@@ -13,13 +13,15 @@ use quittance_actors::runtime::{BankEntry, Intake};
 use quittance_actors::transfer::{Details, Nature, Particulars, parts_of};
 use quittance_actors::values::{Currency, Date, EndToEndId, Money, RemittanceInformation, Timestamp, TransferId};
 use smol_str::SmolStr;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::keys::{Hashed, push_date, push_number};
 use super::parts::{divide, merged, netted};
 use super::{Booking, Detail, Entry, Kind, Piece, Statement, Statements};
 use crate::formats::{FieldError, Item, Reader};
 
+/// Characters of an end-to-end id; what banks write beyond is cut.
+const END_TO_END_CHARACTERS: usize = 35;
 /// Keys remembered to tell twins apart; above it those of earlier days are forgotten.
 const KEYS_MAX: usize = 500_000;
 
@@ -63,10 +65,7 @@ impl<S: Statements> Ledger<S> {
             Piece::Opened(statement) => self.open(*statement),
             Piece::Entry(entry) => self.entry(*entry),
             Piece::Closed(statement) => return self.close(&statement),
-            Piece::Status(report) => {
-                let (row, report) = (report.row, Intake::Status(report));
-                self.ready.push_back(Item::Row(row, report));
-            }
+            Piece::Status(report) => self.ready.push_back(Item::Status(report)),
             Piece::Refused(row, errors) => self.ready.push_back(Item::Refused(row, errors)),
             Piece::Note(note) => self.ready.push_back(Item::Note(note)),
         }
@@ -114,7 +113,10 @@ impl<S: Statements> Ledger<S> {
         if let Some(why) = passed {
             return self.ready.push_back(Item::Passed(row, why));
         }
-        let Some(booked_on) = entry.booked_on else {
+        // The day of booking may be missing where the day of value or of the statement says enough.
+        let statement = &running.statement;
+        let day = entry.booked_on.or(entry.particulars.valued_on).or(statement.closed_on).or(statement.opened_on);
+        let Some(booked_on) = day else {
             return self.ready.push_back(Item::Refused(row, vec![missing("Ntry/BookgDt", "a booking date")]));
         };
         self.parts(entry, Booked { amount, debit, on: booked_on });
@@ -125,17 +127,9 @@ impl<S: Statements> Ledger<S> {
         let mut details = std::mem::take(&mut entry.details);
         let row = entry.row;
         if details.len() < 2 {
-            let whole = details.is_empty();
-            let detail = details.pop().unwrap_or_default();
-            let item = match self.record(&entry, 0, netted(detail, booked.debit), booked) {
-                Ok(mut record) => {
-                    // The same money may stand divided in a notification.
-                    record.counted_as = match whole {
-                        true => self.key_of_undivided(&entry, &booked).map(|key| parts_of(&key)),
-                        false => None,
-                    };
-                    Item::Row(row, Intake::Entry(Box::new(record)))
-                }
+            let detail = netted(details.pop().unwrap_or_default(), booked.debit);
+            let item = match self.record(&entry, 0, detail, booked) {
+                Ok(record) => Item::Row(row, Intake::Entry(Box::new(self.counted(record, &entry, &booked)))),
                 Err(error) => Item::Refused(row, vec![error]),
             };
             return self.ready.push_back(item);
@@ -145,19 +139,19 @@ impl<S: Statements> Ledger<S> {
             entry.details.push(merged(details, booked.debit));
             return self.parts(entry, booked);
         };
-        let undivided = self.key_of_undivided(&entry, &booked);
+        let undivided = self.key_of_undivided(&entry, &booked).map(|key| self.told_apart(key, booked.on));
         let charged = charges.is_positive().then(|| (Detail::default(), charges));
         let parts = details.into_iter().filter_map(|detail| detail.amount.map(|amount| (detail, amount)));
         let mut errors = Vec::new();
         let mut rows = Vec::new();
         for (index, (mut detail, amount)) in parts.chain(charged).enumerate() {
             if let Some(undivided) = &undivided {
-                detail.particulars.part_of = undivided.as_str().into();
+                detail.particulars.part_of = parts_of(undivided);
             }
             match self.record(&entry, index, detail, Booked { amount, ..booked }) {
                 Ok(mut record) => {
                     // The same money may stand undivided in a statement.
-                    record.counted_as = undivided.as_deref().map(Into::into);
+                    record.counted_as = undivided.iter().map(Into::into).collect();
                     rows.push(Item::Row(row, Intake::Entry(Box::new(record))));
                 }
                 Err(error) => errors.push(error),
@@ -170,18 +164,41 @@ impl<S: Statements> Ledger<S> {
         }
     }
 
-    fn record(
-        &mut self, entry: &Entry, index: usize, mut detail: Detail, booked: Booked,
-    ) -> Result<BankEntry, FieldError> {
-        let mut key = self.key(entry, index, &detail, &booked);
-        let ordinal = self.ordinal(&key, booked.on);
+    /// Names the keys under which another file may hold the money of a single record: as one amount
+    /// without its transaction, or divided.
+    fn counted(&mut self, mut record: BankEntry, entry: &Entry, booked: &Booked) -> BankEntry {
+        let Some(undivided) = self.key_of_undivided(entry, booked) else { return record };
+        let own = record.details.entry_key.as_str();
+        let same = own == undivided || own.strip_prefix(&undivided).is_some_and(|rest| rest.starts_with('#'));
+        let undivided = if same { own.to_owned() } else { self.told_apart(undivided, booked.on) };
+        record.counted_as.push(parts_of(&undivided));
+        if !same {
+            record.counted_as.push(undivided.as_str().into());
+            record.particulars.part_of = undivided.into();
+        }
+        record
+    }
+
+    /// A key with its ordinal, from the second on.
+    fn told_apart(&mut self, mut key: String, day: Date) -> String {
+        let ordinal = self.ordinal(&key, day);
         if ordinal > 1 {
             let _ = write!(key, "#{ordinal}"); // A string takes everything.
         }
+        key
+    }
+
+    fn record(
+        &mut self, entry: &Entry, index: usize, mut detail: Detail, booked: Booked,
+    ) -> Result<BankEntry, FieldError> {
+        let key = self.key(entry, index, &detail, &booked);
+        let key = self.told_apart(key, booked.on);
         let refused =
             |field: &str, value: &str, error: String| FieldError::expected(entry.line, 0, field, value, error);
-        let end_to_end_id = EndToEndId::parse(&detail.end_to_end)
-            .map_err(|error| refused("EndToEndId", &detail.end_to_end, error.to_string()))?;
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let end_to_end: String = detail.end_to_end.chars().take(END_TO_END_CHARACTERS).map(plain).collect();
+        let end_to_end_id =
+            EndToEndId::parse(&end_to_end).map_err(|error| refused("EndToEndId", &end_to_end, error.to_string()))?;
         let remittance = RemittanceInformation::new(&detail.structured, &detail.unstructured)
             .map_err(|error| refused("RmtInf/Ustrd", &detail.unstructured, error.to_string()))?;
         let account = match booked.debit {
@@ -206,7 +223,7 @@ impl<S: Statements> Ledger<S> {
             end_to_end_id,
             remittance,
         };
-        Ok(BankEntry { details, particulars, counted_as: None })
+        Ok(BankEntry { details, particulars, counted_as: Vec::new() })
     }
 
     /// What a transaction says, completed by what is said of its entry.
@@ -308,7 +325,13 @@ impl<S: Statements> Ledger<S> {
             }
             self.keys_of = (account.cloned().unwrap_or_default(), Some(day));
         }
-        let count = self.keys.entry(xxh3_64(key.as_bytes())).or_default();
+        // A report repeats the day so far, and its statement repeats it once more.
+        let seed = match self.current.as_ref().map(|running| running.statement.kind) {
+            Some(Kind::Report) => self.number,
+            Some(Kind::Notification) => u64::MAX,
+            _ => 0,
+        };
+        let count = self.keys.entry(xxh3_64_with_seed(key.as_bytes(), seed)).or_default();
         *count += 1;
         *count
     }

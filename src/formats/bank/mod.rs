@@ -29,7 +29,7 @@ use quittance_actors::values::{Currency, Date, Iban, Money};
 
 use super::FieldError;
 
-pub use quittance_actors::runtime::StatusReport;
+pub use quittance_actors::partition::{StatusLevel, StatusReport};
 
 /// What a bank file gives next.
 #[derive(Debug)]

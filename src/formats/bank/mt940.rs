@@ -37,6 +37,8 @@ struct Building {
     field: Field,
     statement: Option<Box<Statement>>,
     announced: bool,
+    /// Its closing balance or its totals were given.
+    closed: bool,
     floor_currency: Option<Currency>,
     entry: Option<Box<Entry>>,
     supplementary: String,
@@ -44,6 +46,9 @@ struct Building {
     statements: u64,
     ready: VecDeque<Result<Piece, FieldError>>,
 }
+
+/// Tags after which a message may end.
+const CLOSING_TAGS: [&str; 7] = ["62F", "62M", "62", "64", "65", "90C", "90D"];
 
 /// A field under way.
 #[derive(Default)]
@@ -99,6 +104,16 @@ fn tag_of(line: &str) -> Option<(&str, &str)> {
 
 impl Building {
     fn finish(&mut self, line: u64) -> Result<(), FieldError> {
+        let cut = self.field.tag == "61"
+            && !self.field.value.contains(|c: char| c.is_ascii_alphabetic() && c != 'C' && c != 'D');
+        if cut {
+            return Err(FieldError::wrong(
+                self.field.line,
+                0,
+                ":61:",
+                "the file ends inside an entry: it is cut short",
+            ));
+        }
         self.end_message()?;
         if self.statements == 0 {
             let what = "the file holds no statement: there is no field :20:";
@@ -115,7 +130,9 @@ impl Building {
             line = line.split_once("{4:").map_or("", |(_, rest)| rest);
         }
         let trimmed = line.trim_end_matches(['\u{3}', '\u{1}', ' ', '@']);
-        if trimmed == "-" || trimmed.starts_with("-}") {
+        // A dash alone ends a message whose balance was given; before that it is a line of text.
+        let closed = self.closed || self.statement.is_none() || CLOSING_TAGS.contains(&self.field.tag.as_str());
+        if (trimmed == "-" && closed) || trimmed.starts_with("-}") {
             return self.end_message();
         }
         if let Some((tag, value)) = tag_of(line) {
@@ -159,11 +176,16 @@ impl Building {
             self.close();
             self.statements += 1;
             self.statement = Some(Box::new(Statement { line: field.line, ..Statement::default() }));
-            self.announced = false;
+            (self.announced, self.closed) = (false, false);
         }
         if self.statement.is_none() {
+            if self.statements > 0 && field.tag == "61" {
+                let what = "an entry outside a statement: no field :20: before it";
+                return Err(FieldError::wrong(field.line, 0, ":61:", what));
+            }
             return Ok(()); // A header, or a field without a statement.
         }
+        self.closed |= CLOSING_TAGS.contains(&field.tag.as_str());
         match field.tag.as_str() {
             "25" => self.account(field),
             "28" | "28C" => {

@@ -24,14 +24,20 @@ const SUBFIELD_CHARACTERS: usize = 27;
 /// Business transaction codes of returned direct debits. Source: DK GVC table.
 const RETURNED: [&str; 7] = ["108", "109", "159", "181", "182", "183", "184"];
 
+/// Text key supplements that are reasons of a return; others tell transfers apart. Source: DK table
+/// of text key supplements, 901 to 914.
+const RETURN_REASONS: std::ops::RangeInclusive<u16> = 901..=914;
+
 /// Reads the field: the bank's transaction code, and the transaction. The counterparty is the
 /// payer of a credit and the payee of a debit.
 pub(super) fn read(value: &str, debit: bool) -> (SmolStr, Detail) {
     let mut found = Found { debit, ..Found::default() };
     if let Some((code, separator)) = structured(value) {
         found.german(value, separator, code.len());
-        if RETURNED.contains(&code) {
-            found.detail.particulars.returned.get_or_insert_with(ReturnReason::default);
+        let reason = found.supplement.parse().is_ok_and(|number: u16| RETURN_REASONS.contains(&number));
+        if RETURNED.contains(&code) || reason {
+            let returned = found.detail.particulars.returned.get_or_insert_with(ReturnReason::default);
+            returned.code = found.supplement;
         }
         return (code.into(), found.detail);
     }
@@ -139,6 +145,8 @@ struct Found {
     debit: bool,
     detail: Detail,
     account: String,
+    /// Subfield 34: the reason of a return, or a supplement of another kind.
+    supplement: SmolStr,
 }
 
 impl Found {
@@ -194,12 +202,7 @@ impl Found {
                 30 => self.detail.particulars.payer_agent = short(text, REFERENCE_CHARACTERS_MAX),
                 31 => text.clone_into(&mut self.account),
                 32 | 33 => name.push_str(text),
-                34 => {
-                    let code = short(text, REFERENCE_CHARACTERS_MAX);
-                    if code.bytes().any(|byte| byte != b'0') {
-                        self.detail.particulars.returned.get_or_insert_with(ReturnReason::default).code = code;
-                    }
-                }
+                34 => self.supplement = short(text, REFERENCE_CHARACTERS_MAX),
                 _ => {}
             }
         }
@@ -325,6 +328,21 @@ mod tests {
             detail.particulars.mandate_id,
         );
         assert_eq!(found, expected, "{value}");
+    }
+
+    #[test]
+    fn a_supplement_is_a_return_only_when_it_is_a_reason_of_one() {
+        for (value, reason) in [
+            ("051?00UEBERWEISUNG?20SVWZ+Rechnung?34339", None),
+            ("166?00GUTSCHRIFT?20SVWZ+Rechnung?34000", None),
+            ("109?00RUECKLASTSCHRIFT?20EREF+PR-1?34914", Some("914")),
+            ("109?00RUECKLASTSCHRIFT?20EREF+PR-1", Some("")),
+            ("899?00SONSTIGES?34901", Some("901")),
+        ] {
+            let (_, detail) = read(value, true);
+            let found = detail.particulars.returned.map(|returned| returned.code);
+            assert_eq!(found.as_deref(), reason, "{value}");
+        }
     }
 
     #[test]

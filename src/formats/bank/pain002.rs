@@ -7,13 +7,12 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
-use quittance_actors::runtime::{StatusLevel, StatusReport};
 use quittance_actors::transfer::ReturnReason;
 use quittance_actors::values::{Currency, DecimalMark, Money};
 use smol_str::SmolStr;
 
 use super::text::{ADDITIONAL_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, short};
-use super::{Piece, Statements};
+use super::{Piece, Statements, StatusLevel, StatusReport};
 use crate::formats::FieldError;
 use crate::formats::xml::{Document, Handler, Place, Start};
 

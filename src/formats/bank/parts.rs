@@ -87,6 +87,7 @@ pub(super) fn merged(details: Vec<Detail>, debit: bool) -> Detail {
             mine.returned = None;
         }
         mine.uetr = SmolStr::default();
+        mine.servicer_reference = SmolStr::default();
         mine.charges = match (mine.charges, theirs.charges) {
             (Some(mine), Some(theirs)) => mine.checked_add(theirs).ok(),
             (mine, theirs) => mine.or(theirs),

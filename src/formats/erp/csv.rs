@@ -63,17 +63,21 @@ pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> Columns<impl R
 /// Writes the header and the rows of `wanted` numbers as the file has them: separator and
 /// encoding are kept, so that they can be fixed and dropped again.
 pub fn copy_rows(
-    source: impl BufRead + Send, mapping: &Mapping, wanted: &BTreeSet<u64>, to: &mut impl Write,
+    mut source: impl BufRead + Send, mapping: &Mapping, wanted: &BTreeSet<u64>, to: &mut impl Write,
 ) -> io::Result<()> {
+    // The lines before the header are counted again when the file is read again.
+    for _ in 0..mapping.skip_lines {
+        let mut line = Vec::new();
+        source.read_until(b'\n', &mut line)?;
+        to.write_all(&line)?;
+    }
     let (mut records, pace) = records(source, mapping);
     let mut record = StringRecord::new();
     let mut number = 0_u64;
-    let before = u64::try_from(mapping.skip_lines).unwrap_or(u64::MAX);
     let mut header = false;
     while records.read_record(&mut record).map_err(io::Error::other)? {
         pace.record();
-        let skipped = records.position().line() <= before + 1 && before > 0;
-        if skipped || is_separator_line(&record) || is_blank(&record) {
+        if is_separator_line(&record) || is_blank(&record) {
             continue;
         }
         if header {

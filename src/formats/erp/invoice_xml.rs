@@ -31,7 +31,7 @@ pub(super) fn reader<R: BufRead + Send>(source: R, mapping: &Mapping) -> Invoice
         row: 0,
         ready: VecDeque::new(),
     };
-    InvoiceXml { document: Document::new(source), building, ended: false }
+    InvoiceXml { document: Document::new(source).with_embedded(), building, ended: false }
 }
 
 impl<R: BufRead + Send> Reader for InvoiceXml<R> {
@@ -66,6 +66,9 @@ struct Building {
     row: u64,
     ready: VecDeque<Item>,
 }
+
+/// Codes of documents that credit. Source: UNTDID 1001, as EN 16931 uses it.
+const CREDITS: [&str; 10] = ["81", "83", "261", "262", "296", "308", "381", "396", "458", "532"];
 
 /// Where a field stands, the first that is given wins.
 const UBL: [(&str, &str); 14] = [
@@ -171,7 +174,8 @@ impl Building {
         self.row += 1;
         let mut members = std::mem::take(&mut self.members);
         let root = self.path.first().map(String::as_str).unwrap_or_default();
-        let credit = root == "CreditNote" || members.remove("type").is_some_and(|code| code == "381");
+        let credit = root == "CreditNote"
+            || members.remove("type").is_some_and(|code| CREDITS.iter().any(|credit| code == *credit));
         let referenced = members.remove("referenced");
         // What is left to pay, when it is said; a deposit may be taken off the total.
         if let Some(total) = members.remove("grand_total") {

@@ -1,7 +1,8 @@
 //! JSON lines: one object a line, its members named as the fields are. Dates are ISO 8601, amounts
 //! are texts or numbers with a point.
 
-use std::io::BufRead;
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, Write};
 
 use quittance_actors::values::DecimalMark;
 use serde_json::{Map, Value};
@@ -77,6 +78,24 @@ impl<R: BufRead + Send> Reader for Jsonl<R> {
     fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }
+}
+
+/// Writes the lines of `wanted` rows as they are.
+pub(super) fn copy_rows(source: impl BufRead, wanted: &BTreeSet<u64>, to: &mut dyn Write) -> io::Result<()> {
+    let mut lines = Lines::new(source);
+    let mut row = 0;
+    while let Some(line) = lines.next() {
+        let (_, line) = line.map_err(|error| io::Error::other(error.to_string()))?;
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        row += 1;
+        if wanted.contains(&row) {
+            to.write_all(line)?;
+            to.write_all(b"\n")?;
+        }
+    }
+    Ok(())
 }
 
 /// The members of an object, or the fields of an invoice.

@@ -14,7 +14,8 @@ mod invoice_xml;
 mod jsonl;
 mod rows;
 
-use std::io::BufRead;
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, Write};
 
 use super::{Format, HEAD_BYTES, Reader, peek, plain};
 use crate::config::Mapping;
@@ -34,6 +35,19 @@ pub fn open<'a>(source: impl BufRead + Send + 'a, mapping: &Mapping) -> Box<dyn 
         Some(b'{') => Box::new(jsonl::reader(whole, mapping)),
         _ => Box::new(csv::reader(whole, mapping)),
     }
+}
+
+/// Writes the rows of some numbers as they stand in a file, ready to be fixed and read again.
+pub type CopyRows<'a> = Box<dyn FnOnce(&BTreeSet<u64>, &mut dyn Write) -> io::Result<()> + 'a>;
+
+/// How the rows of a file are copied; `None` when it has none of its own.
+pub fn copies_rows<'a>(source: impl BufRead + Send + 'a, mapping: &'a Mapping) -> io::Result<Option<CopyRows<'a>>> {
+    let (head, whole) = peek(source).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(match plain(&head).first() {
+        Some(b'<') => None,
+        Some(b'{') => Some(Box::new(move |rows, to| jsonl::copy_rows(whole, rows, to))),
+        _ => Some(Box::new(move |rows, mut to| csv::copy_rows(whole, mapping, rows, &mut to))),
+    })
 }
 
 /// What a file is, in words, by its first bytes.

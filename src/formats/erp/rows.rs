@@ -336,6 +336,13 @@ pub(super) fn parse_amount(
 ) -> Option<Money> {
     let mut text: Cow<'_, str> = value.into();
     if let Some(mark) = thousands.filter(|mark| value.contains(*mark)) {
+        let point = if decimal == DecimalMark::Comma { ',' } else { '.' };
+        let (units, decimals) = value.split_once(point).unwrap_or((value, ""));
+        let mut groups = units.trim_start_matches(['-', '+']).trim_end_matches('-').split(mark);
+        let first = groups.next().is_some_and(|group| (1..=3).contains(&group.len()));
+        if !first || !groups.all(|group| group.len() == 3) || decimals.contains(mark) {
+            return None; // It groups no thousands there.
+        }
         text = value.replace(mark, "").into();
     }
     if let Some(positive) = text.strip_suffix('-') {
@@ -347,4 +354,27 @@ pub(super) fn parse_amount(
 /// A date pattern as people write it.
 pub(super) fn written(pattern: &str) -> String {
     pattern.replace("%d", "DD").replace("%m", "MM").replace("%Y", "YYYY").replace("%y", "YY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped_by_three_or_refused() {
+        for (value, expected) in [
+            ("1.250,00", Some(125_000)),
+            ("1.234.567,8", Some(123_456_780)),
+            ("1.250", Some(125_000)),
+            ("12,50", Some(1_250)),
+            ("1.234,56-", Some(-123_456)),
+            ("1250.00", None),
+            ("12.5", None),
+            ("1.2500,00", None),
+            ("1,250.00", None),
+        ] {
+            let read = parse_amount(value, Currency::EUR, DecimalMark::Comma, Some('.')).map(Money::minor);
+            assert_eq!(read, expected, "{value}");
+        }
+    }
 }

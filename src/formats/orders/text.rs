@@ -83,11 +83,10 @@ pub fn creditor_id(text: &str) -> Result<String, &'static str> {
         && compact.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && country.bytes().all(|byte| byte.is_ascii_uppercase())
         && !national.is_empty();
-    let rest =
-        format!("{national}{country}{check}")
-            .chars()
-            .filter_map(|c| c.to_digit(36))
-            .fold(0_u32, |rest, value| if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 });
+    let rest = format!("{national}{country}{check}")
+        .chars()
+        .filter_map(|c| c.to_digit(36))
+        .fold(0_u32, |rest, value| if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 });
     if fits && rest == 1 { Ok(compact) } else { Err(EXPECTED) }
 }
 

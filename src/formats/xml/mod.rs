@@ -24,6 +24,8 @@ const ELEMENT_BYTES_MAX: usize = 1 << 20;
 pub(super) const DEPTH_MAX: usize = 64;
 /// Bytes of one text.
 const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Bytes of one text of an invoice, in which a document may be embedded.
+const EMBEDDED_BYTES_MAX: usize = 24 << 20;
 
 /// Takes what a document says, element by element.
 pub(super) trait Handler {
@@ -180,6 +182,7 @@ pub(super) struct Document<R> {
     text: String,
     bytes: u64,
     roots: u32,
+    text_bytes_max: usize,
 }
 
 /// Bytes as they are, or decoded.
@@ -244,7 +247,14 @@ impl<R: io::BufRead> Document<R> {
             text: String::new(),
             bytes: 0,
             roots: 0,
+            text_bytes_max: TEXT_BYTES_MAX,
         }
+    }
+
+    /// Takes texts in which a document is embedded.
+    pub fn with_embedded(mut self) -> Self {
+        self.text_bytes_max = EMBEDDED_BYTES_MAX;
+        self
     }
 
     /// Bytes read so far, after decoding.
@@ -275,8 +285,9 @@ impl<R: io::BufRead> Document<R> {
             self.window.drain(..self.consumed);
             self.consumed = 0;
         }
-        if self.window.len() > ELEMENT_BYTES_MAX {
-            let what = format!("an element is longer than {} KiB", ELEMENT_BYTES_MAX >> 10);
+        let element_bytes_max = ELEMENT_BYTES_MAX.max(self.text_bytes_max + WINDOW_BYTES);
+        if self.window.len() > element_bytes_max {
+            let what = format!("an element is longer than {} KiB", element_bytes_max >> 10);
             return Err(self.wrong(0, what));
         }
         let held = self.window.len();
@@ -310,6 +321,11 @@ impl<R: io::BufRead> Document<R> {
         FieldError::wrong(line, self.lines.column(at), &self.names.path(), what)
     }
 
+    fn misencoded(&mut self, at: usize) -> FieldError {
+        let encoding = self.source.encoding();
+        self.wrong(at, format!("a text is not in {encoding}, the encoding that the file declares"))
+    }
+
     /// Hands over the whole events of the window; gives whether the document ended, and where.
     fn events(&mut self, handler: &mut impl Handler) -> Result<(bool, usize), FieldError> {
         // What follows the last end of a tag may be cut; nothing before it is, but for comments.
@@ -318,6 +334,7 @@ impl<R: io::BufRead> Document<R> {
             false => memchr::memrchr(b'>', &self.window).map_or(0, |last| last + 1),
         };
         let mut at_end = self.at_end;
+        let mut bad = None;
         let bytes = self.window.get(..end).unwrap_or_default();
         let window = match std::str::from_utf8(bytes) {
             Ok(window) => window,
@@ -326,12 +343,8 @@ impl<R: io::BufRead> Document<R> {
                 let at = valid.len();
                 match memchr::memrchr(b'>', valid.get(self.consumed..).unwrap_or_default()) {
                     // What comes before is taken first, so that the error knows its element.
-                    Some(last) => (end, at_end) = (self.consumed + last + 1, false),
-                    None => {
-                        let encoding = self.source.encoding();
-                        let what = format!("a text is not in {encoding}, the encoding that the file declares");
-                        return Err(self.wrong(at, what));
-                    }
+                    Some(last) => (end, at_end, bad) = (self.consumed + last + 1, false, Some(at)),
+                    None => return Err(self.misencoded(at)),
                 }
                 std::str::from_utf8(valid.get(..end).unwrap_or_default()).unwrap_or_default()
             }
@@ -341,11 +354,15 @@ impl<R: io::BufRead> Document<R> {
             names: &mut self.names,
             text: &mut self.text,
             roots: &mut self.roots,
+            text_bytes_max: self.text_bytes_max,
             window,
             at: self.consumed,
         };
         while let Some(token) = tokens.next(handler)? {
             if token == Token::Cut {
+                if let Some(at) = bad {
+                    return Err(self.misencoded(at)); // Within a comment, a section or a tag.
+                }
                 if at_end {
                     return Err(tokens.wrong("the file ends inside a tag: it is cut short"));
                 }
@@ -493,6 +510,21 @@ mod tests {
         ] {
             let error = ours(text.as_bytes()).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_another_encoding_end_the_file_wherever_they_stand() {
+        for bytes in [
+            b"<a><!-- x -> \xe9 --></a>".as_slice(),
+            b"<a><![CDATA[ > \xe9 ]]></a>",
+            b"<a b='>\xe9'/>",
+            b"<a>\xe9</a>",
+            b"\xe9",
+            b"<a/>\xe9",
+        ] {
+            let error = ours(bytes).unwrap_err();
+            assert!(error.contains("not in UTF-8") || error.contains("outside"), "{bytes:?}: {error}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The tokens of a window: tags, and the texts between them.
 
-use super::{DEPTH_MAX, Handler, Lines, Names, Place, Start, TEXT_BYTES_MAX, local};
+use super::{DEPTH_MAX, Handler, Lines, Names, Place, Start, local};
 use crate::formats::FieldError;
 
 /// What one step has read.
@@ -18,6 +18,7 @@ pub(super) struct Tokens<'a> {
     pub names: &'a mut Names,
     pub text: &'a mut String,
     pub roots: &'a mut u32,
+    pub text_bytes_max: usize,
     pub window: &'a str,
     pub at: usize,
 }
@@ -191,8 +192,8 @@ impl<'a> Tokens<'a> {
     }
 
     fn check(&mut self, text: &str, held: usize) -> Result<(), FieldError> {
-        if held + text.len() > TEXT_BYTES_MAX {
-            return Err(self.wrong(format!("a text is longer than {} KiB", TEXT_BYTES_MAX >> 10)));
+        if held + text.len() > self.text_bytes_max {
+            return Err(self.wrong(format!("a text is longer than {} KiB", self.text_bytes_max >> 10)));
         }
         if !text.is_ascii() && text.contains('\u{fffd}') {
             return Err(self.wrong("a text is not in the encoding that the file declares"));
