@@ -26,7 +26,7 @@ use quittance_actors::partition::{StatementRecord, StatusReport};
 use quittance_actors::runtime::Intake;
 
 use bank::ledger::Ledger;
-use bank::{Statements, bai2, camt, cfonb120, cfonb240, mt940, ofx, pain002};
+use bank::{Statements, bai2, camt, cfonb120, cfonb240, mt940, norma43, ofx, pain002};
 
 /// What a reader gives next.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ pub const FORMATS: &[Format] = &[
     Format { name: "mt940", recognises: is_mt940, statements: |source| Box::new(mt940::statements(source)) },
     Format { name: "cfonb120", recognises: is_cfonb120, statements: |source| Box::new(cfonb120::statements(source)) },
     Format { name: "cfonb240", recognises: is_cfonb240, statements: |source| Box::new(cfonb240::statements(source)) },
+    Format { name: "norma43", recognises: is_norma43, statements: |source| Box::new(norma43::statements(source)) },
     Format { name: "bai2", recognises: is_bai2, statements: |source| Box::new(bai2::statements(source)) },
 ];
 
@@ -196,6 +197,11 @@ fn is_cfonb240(head: &[u8]) -> bool {
     head.starts_with(b"31")
         && head.len() >= 240
         && head.get(2..8).is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+}
+
+/// An account in digits, two days, a side.
+fn is_norma43(head: &[u8]) -> bool {
+    head.starts_with(b"11") && head.get(2..50).is_some_and(|number| number.iter().all(u8::is_ascii_digit))
 }
 
 fn is_bai2(head: &[u8]) -> bool {

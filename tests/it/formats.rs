@@ -129,7 +129,7 @@ fn bank_formats() -> Vec<String> {
     names
 }
 
-const BANK_FILES: [&str; 6] = ["xml", "sta", "942", "cfo", "bai", "ofx"];
+const BANK_FILES: [&str; 7] = ["xml", "sta", "942", "cfo", "bai", "ofx", "n43"];
 
 #[test]
 fn bank_files_read_as_recorded_and_broken_ones_are_refused_with_their_place() {

@@ -89,7 +89,8 @@ impl Currency {
             .ok_or_else(|| MoneyError::UnknownCurrency(code.chars().take(12).collect()))
     }
 
-    fn of_number(numeric: u16) -> Option<Self> {
+    /// Finds a currency by its number, such as 978.
+    pub fn of_number(numeric: u16) -> Option<Self> {
         if let Some(current) = iso_currency::Currency::from_numeric(numeric) {
             return Some(Self(Listed::Current(current)));
         }

@@ -19,6 +19,7 @@ mod keys;
 pub mod ledger;
 pub mod mt940;
 mod mt940_details;
+pub mod norma43;
 pub mod ofx;
 pub mod pain002;
 mod parts;
