@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_plain_export_is_understood_with_its_evidence() {
-        let file = "Facture;Code client;Nom;Montant TTC;Date facture;Échéance;Devise;Agence\n\
+        let file = "N° de facture;Code client;Nom;Montant TTC;Date facture;Échéance;Devise;Agence\n\
                     F-1;C-1;Dupont;1.250,00;01/03/2026;31/03/2026;EUR;Lyon\n\
                     F-2;C-2;Martin;12,50;01/03/2026;31/03/2026;EUR;Lyon\n";
         let found = guess(file.as_bytes()).unwrap();
@@ -232,7 +232,7 @@ mod tests {
             "thousands = \".\"",
             "date = \"%d/%m/%Y\"  # DD/MM/YYYY: all 4 dates fit it and no other",
             "ignored = [\"Agence\"]",
-            "invoice = \"Facture\"",
+            "invoice = \"N° de facture\"",
             "due_on = \"Échéance\"",
             "currency = \"Devise\"",
         ] {

@@ -153,6 +153,16 @@ const NAMES: [(&str, &[&str]); 12] = [
 const DATES: [&str; 9] =
     ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y", "%d.%m.%y"];
 
+/// A header without the words that say nothing: articles, and that it is a number or a code.
+fn without_fillers(name: &str) -> String {
+    const FILLERS: [&str; 16] = [
+        "de", "du", "des", "la", "le", "the", "of", "no", "nr", "n", "num", "numero", "numéro", "number", "code",
+        "id",
+    ];
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !FILLERS.contains(&word.to_lowercase().as_str())).collect()
+}
+
 /// A header as it is compared: lower case, without accents and signs.
 fn plain(name: &str) -> String {
     let folded = name.to_lowercase();
@@ -202,7 +212,11 @@ impl Proposal<'_> {
     /// Finds the field of each column by its name; the earlier name of the table wins.
     pub fn name_columns(&mut self) {
         for (field, names) in NAMES {
-            let best = names.iter().find_map(|name| self.header.iter().find(|column| plain(column) == *name));
+            let named = |name: &&str| {
+                let exact = self.header.iter().find(|column| plain(column) == *name);
+                exact.or_else(|| self.header.iter().find(|column| plain(&without_fillers(column)) == *name))
+            };
+            let best = names.iter().find_map(|name| named(&name));
             if let Some(column) = best.filter(|column| !self.columns.values().any(|taken| taken == *column)) {
                 self.columns.insert(field, column.clone());
             }
