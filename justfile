@@ -35,3 +35,7 @@ soak:
 # kill -9 under load, two hundred times.
 kill-rounds:
     cargo test --release --test it -- --ignored --nocapture kill_9_two_hundred_times
+
+# Fuzzes one reader, such as camt or mt940, for some seconds; needs cargo-fuzz and a nightly compiler.
+fuzz target seconds="600":
+    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=256 -timeout=10

@@ -11,13 +11,15 @@ use std::io::BufRead;
 use quittance_actors::limits;
 use quittance_actors::values::{Currency, Date, Money};
 
-use super::text::{CURRENCY, REFERENCE_CHARACTERS_MAX, append, reference, six_digit_date};
+use super::text::{CURRENCY, REFERENCE_CHARACTERS_MAX, append, cut, reference, six_digit_date};
 use super::{Detail, Entry, Piece, Statement, Statements};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
 /// Bytes of one record with its continuations.
 const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Records of one line: banks that break none write few.
+const RECORDS_OF_A_LINE_MAX: usize = 1_000;
 /// Codes of records.
 const CODES: [&str; 8] = ["01", "02", "03", "16", "49", "88", "98", "99"];
 
@@ -128,7 +130,12 @@ impl<R: BufRead> Bai2<R> {
         };
         let (number, line) = line?;
         let line = text(line).into_owned();
-        for part in parted(line.trim_end()) {
+        let parts = parted(line.trim_end());
+        if parts.len() > RECORDS_OF_A_LINE_MAX {
+            let what = format!("a line holds more than {RECORDS_OF_A_LINE_MAX} records");
+            return Err(FieldError::wrong(number, 0, "", what));
+        }
+        for part in parts {
             let part = part.trim_start();
             if let Some(more) = part.strip_prefix("88,").filter(|_| !self.record.is_empty()) {
                 self.go_on(more, number)?;
@@ -207,7 +214,7 @@ impl<R: BufRead> Bai2<R> {
         };
         let mut statement = Statement {
             line,
-            account: fields.get(1).copied().unwrap_or_default().to_owned(),
+            account: cut(fields.get(1).copied().unwrap_or_default(), REFERENCE_CHARACTERS_MAX),
             currency,
             opened_on: self.as_of,
             closed_on: self.as_of,
@@ -239,13 +246,14 @@ impl<R: BufRead> Bai2<R> {
     }
 
     fn detail(&mut self, record: &str, line: u64) -> Result<(), FieldError> {
-        let Some(statement) = self.statement.clone() else {
+        let Some(statement) = &self.statement else {
             return Err(FieldError::wrong(line, 1, "16", "a detail outside an account: no record 03 before it"));
         };
         if !self.announced {
             self.announced = true;
             self.ready.push_back(Ok(Piece::Opened(statement.clone())));
         }
+        let currency = statement.currency.unwrap_or(Currency::EUR);
         self.row += 1;
         let (head, continued) = record.split_once('\n').unwrap_or((record, ""));
         let fields: Vec<&str> = head.split(',').collect();
@@ -255,7 +263,9 @@ impl<R: BufRead> Bai2<R> {
             Piece::Refused(self.row, vec![FieldError::expected(line, column, field, value, expected)])
         };
         let minor = if amount.is_empty() { Some(0) } else { amount.parse::<i64>().ok() };
-        let Some(minor) = minor.filter(|minor| minor.abs() <= limits::AMOUNT_MINOR_MAX) else {
+        let Some(minor) =
+            minor.filter(|minor| minor.checked_abs().is_some_and(|minor| minor <= limits::AMOUNT_MINOR_MAX))
+        else {
             let piece = refuse(3, "amount", amount, "digits of the minor unit");
             self.ready.push_back(Ok(piece));
             return Ok(());
@@ -278,7 +288,6 @@ impl<R: BufRead> Bai2<R> {
         append(&mut detail.unstructured, after.get(2..).unwrap_or_default().join(",").trim(), usize::MAX);
         reference(own).chars().take(35).collect::<String>().clone_into(&mut detail.end_to_end);
         named(&mut detail, continued, debit);
-        let currency = statement.currency.unwrap_or(Currency::EUR);
         let mut entry = Entry {
             row: self.row,
             line,

@@ -10,7 +10,7 @@ use super::text::{ADDITIONAL_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, append, j
 use super::{Booking, Detail, Entry};
 
 /// Transactions of one batched entry.
-const DETAILS_MAX: usize = 100_000;
+const DETAILS_MAX: usize = 40_000;
 /// Structured references of one transaction.
 const STRUCTURED_MAX: usize = 1_000;
 /// Characters of one piece of unstructured remittance information.

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::keys::{Hashed, push_date, push_number};
 use super::parts::{divide, merged, netted};
+use super::text::{REFERENCE_CHARACTERS_MAX, cut};
 use super::{Booking, Detail, Entry, Kind, Piece, Statement, Statements};
 use crate::formats::{FieldError, Item, Reader};
 
@@ -72,9 +73,12 @@ impl<S: Statements> Ledger<S> {
         Ok(())
     }
 
-    fn open(&mut self, statement: Statement) {
+    fn open(&mut self, mut statement: Statement) {
         self.number += 1;
-        let account = statement.account.chars().filter(|c| !c.is_whitespace()).collect();
+        // Both go into every entry.
+        let account =
+            statement.account.chars().filter(|c| !c.is_whitespace()).take(REFERENCE_CHARACTERS_MAX).collect();
+        statement.id = cut(&statement.id, REFERENCE_CHARACTERS_MAX);
         self.current =
             Some(Running { statement, account, entries: 0, credits: 0, debits: 0, reversed: 0, pending: 0 });
     }

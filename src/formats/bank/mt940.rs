@@ -135,6 +135,10 @@ impl Building {
         if (trimmed == "-" && closed) || trimmed.starts_with("-}") {
             return self.end_message();
         }
+        if line.len() > FIELD_BYTES_MAX {
+            let what = format!("a line is longer than {} KiB", FIELD_BYTES_MAX >> 10);
+            return Err(FieldError::wrong(number, 0, "", what));
+        }
         if let Some((tag, value)) = tag_of(line) {
             self.end_field()?;
             let value = value.trim_end_matches('@');
@@ -190,7 +194,8 @@ impl Building {
             "25" => self.account(field),
             "28" | "28C" => {
                 if let Some(statement) = &mut self.statement {
-                    statement.id = field.value.split_whitespace().collect();
+                    statement.id =
+                        field.value.split_whitespace().flat_map(str::chars).take(REFERENCE_CHARACTERS_MAX).collect();
                 }
             }
             "34F" => self.floor(field),

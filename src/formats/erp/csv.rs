@@ -1,7 +1,7 @@
 //! Rows of separated columns, by a mapping. It guesses nothing: separator, encoding, decimal mark
 //! and date pattern are the mapping's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use csv::StringRecord;
@@ -12,6 +12,9 @@ use crate::config::{Column, ConstantOrColumn, Mapping};
 use crate::diagnostics::nearest;
 use crate::formats::{FieldError, Item, Located, Pace, Reader};
 
+/// Columns of one file.
+pub(super) const COLUMNS_MAX: usize = 1_000;
+
 /// Reads rows of columns.
 pub struct Columns<R: Read> {
     records: csv::Reader<R>,
@@ -19,7 +22,7 @@ pub struct Columns<R: Read> {
     rows: Rows,
     header: Header,
     record: StringRecord,
-    pending: Vec<Result<Item, FieldError>>,
+    pending: VecDeque<Result<Item, FieldError>>,
     row: u64,
     ended: bool,
 }
@@ -54,7 +57,7 @@ pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> Columns<impl R
         rows: Rows::new(mapping),
         header: Header::default(),
         record: StringRecord::new(),
-        pending: Vec::new(),
+        pending: VecDeque::new(),
         row: 0,
         ended: false,
     }
@@ -110,8 +113,8 @@ impl<R: Read + Send> Reader for Columns<R> {
         if self.header.names.is_empty() && !self.ended {
             self.read_header();
         }
-        if !self.pending.is_empty() {
-            return Some(self.pending.remove(0));
+        if let Some(pending) = self.pending.pop_front() {
+            return Some(pending);
         }
         if self.ended {
             return None;
@@ -174,16 +177,21 @@ impl<R: Read> Columns<R> {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 self.ended = true;
-                return self.pending.push(Err(error));
+                return self.pending.push_back(Err(error));
             }
             None => {
                 self.ended = true;
                 let what = "the file has no header line";
-                return self.pending.push(Err(FieldError::wrong(1, 0, "", what)));
+                return self.pending.push_back(Err(FieldError::wrong(1, 0, "", what)));
             }
         }
         let names: Vec<String> = self.record.iter().map(|name| name.trim().to_owned()).collect();
         let line = self.record.position().map_or(1, csv::Position::line);
+        if names.len() > COLUMNS_MAX {
+            self.ended = true;
+            let what = format!("the header has {} columns, the most there can be are {COLUMNS_MAX}", names.len());
+            return self.pending.push_back(Err(FieldError::wrong(line, 0, "", what)));
+        }
         let mapping = self.rows.mapping();
         let mapped = |name: &str| {
             let currency = matches!(&mapping.currency, ConstantOrColumn::Column(Column(c)) if c == name);
@@ -195,7 +203,7 @@ impl<R: Read> Columns<R> {
             if !name.is_empty() && !mapped(name) {
                 let what = format!("column \"{name}\" is not in mapping \"{}\" and is not read", mapping.name);
                 let column = u64::try_from(at + 1).unwrap_or(0);
-                self.pending.push(Ok(Item::Note(FieldError::wrong(line, column, name, what))));
+                self.pending.push_back(Ok(Item::Note(FieldError::wrong(line, column, name, what))));
             }
         }
         let place = |Column(column): &Column| names.iter().position(|name| name == column);
@@ -226,7 +234,7 @@ impl<R: Read> Columns<R> {
             let separator = char::from(mapping.delimiter);
             let what =
                 format!("the header is one column: the separator of mapping \"{}\" is \"{separator}\"", mapping.name);
-            self.pending = vec![Err(FieldError::expected(line, 1, "", only, what))];
+            self.pending = VecDeque::from([Err(FieldError::expected(line, 1, "", only, what))]);
             self.ended = true;
             return;
         }
@@ -236,7 +244,7 @@ impl<R: Read> Columns<R> {
             let what = format!("column \"{column}\" of mapping \"{}\" is missing{near}", mapping.name);
             let error = FieldError::wrong(line, 0, &column, what);
             self.ended |= needed;
-            self.pending.push(if needed { Err(error) } else { Ok(Item::Note(error)) });
+            self.pending.push_back(if needed { Err(error) } else { Ok(Item::Note(error)) });
         }
     }
 }

@@ -36,6 +36,8 @@ const KINDS: [&str; 4] = ["invoice", "customer", "credit_note", "cancellation"];
 /// Telephone numbers remembered: the same customers come again and again, and each is checked
 /// against the numbering plan of its country.
 const PHONES_MAX: usize = 4_096;
+/// Bytes of a number that is remembered.
+const PHONE_BYTES_MAX: usize = 40;
 
 /// A value and where it stands.
 pub(super) struct Cell<'a> {
@@ -303,7 +305,9 @@ impl<'a, R: Row> Fields<'a, R> {
         if self.rows.phones.len() >= PHONES_MAX {
             self.rows.phones.clear();
         }
-        self.rows.phones.insert(cell.text.into_owned(), phone.clone());
+        if cell.text.len() <= PHONE_BYTES_MAX {
+            self.rows.phones.insert(cell.text.into_owned(), phone.clone());
+        }
         phone
     }
 }

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use quittance_actors::values::{Currency, DecimalMark};
 
 use self::proposal::Proposal;
+use super::csv::COLUMNS_MAX;
 use super::rows::{FIELDS, parse_amount, written};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 
@@ -90,6 +91,9 @@ pub fn guess(bytes: &[u8]) -> Result<Guess, String> {
     let Some((delimiter, delimiter_name, found, width, count)) = best else {
         return Err("no separator parts the lines into columns: ; , tab and | were tried".to_owned());
     };
+    if width > COLUMNS_MAX {
+        return Err(format!("the lines have {width} columns, the most there can be are {COLUMNS_MAX}"));
+    }
     let is_header = |record: &[String]| {
         record.len() == width
             && record

@@ -216,7 +216,7 @@ impl Proposal<'_> {
                 let exact = self.header.iter().find(|column| plain(column) == *name);
                 exact.or_else(|| self.header.iter().find(|column| plain(&without_fillers(column)) == *name))
             };
-            let best = names.iter().find_map(|name| named(&name));
+            let best = names.iter().find_map(named);
             if let Some(column) = best.filter(|column| !self.columns.values().any(|taken| taken == *column)) {
                 self.columns.insert(field, column.clone());
             }
