@@ -100,13 +100,20 @@ impl ClaimedFile {
         })
     }
 
-    /// Reads a file that counts as a whole to its end before a single row is taken.
+    /// Whether a file is read to its end before a single row is taken: one that counts as a whole,
+    /// and every bank file, since a statement that does not close says something false of its entries.
+    fn counts_as_a_whole(&self) -> bool {
+        self.watched.feed.all_or_nothing || self.watched.feed.format == FeedFormat::Bank
+    }
+
+    /// Reads a file to its end before a single row is taken.
     fn check_whole(&mut self) -> io::Result<()> {
         self.checked = true;
         let mut reader = self.reader()?;
         let mut found = Report::new(&self.watched, &self.name, self.report.sha256.clone());
         while let Some(item) = reader.next() {
             match item {
+                Ok(Item::Refused(..)) if !self.watched.feed.all_or_nothing => found.rows += 1,
                 Ok(Item::Refused(row, errors)) => {
                     found.rows += 1;
                     found.refused += 1;
@@ -235,7 +242,7 @@ impl IncomingFile for ClaimedFile {
     }
 
     fn next_rows(&mut self, limit: usize) -> Result<Vec<ReadRow>, PortError> {
-        if self.watched.feed.all_or_nothing && !self.checked {
+        if self.counts_as_a_whole() && !self.checked {
             self.check_whole().map_err(port)?;
         }
         if self.rejected {
