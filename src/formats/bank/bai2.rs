@@ -7,12 +7,13 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::limits;
 use quittance_actors::values::{Currency, Date, Money};
 
 use super::text::{CURRENCY, REFERENCE_CHARACTERS_MAX, append, cut, reference, six_digit_date};
-use super::{Detail, Entry, Piece, Statement, Statements};
+use super::{Detail, Entry, Found, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
@@ -37,13 +38,12 @@ pub struct Bai2<R> {
     group: (u64, i64),
     row: u64,
     recognised: bool,
-    ready: VecDeque<Result<Piece, FieldError>>,
-    ended: bool,
+    ready: Found,
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Bai2<R> {
-    Bai2 {
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Bai2<R>> {
+    Stepped::new(Bai2 {
         lines: Lines::new(source),
         record: String::new(),
         record_line: 0,
@@ -56,24 +56,16 @@ pub fn statements<R: BufRead + Send>(source: R) -> Bai2<R> {
         row: 0,
         recognised: false,
         ready: VecDeque::new(),
-        ended: false,
-    }
+    })
 }
 
-impl<R: BufRead + Send> Statements for Bai2<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.read() {
-                self.ended = true;
-                self.ready.push_back(Err(error));
-            }
-        }
+impl<R: BufRead + Send> Steps for Bai2<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        self.read()
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -114,9 +106,8 @@ fn parted(line: &str) -> Vec<&str> {
 }
 
 impl<R: BufRead> Bai2<R> {
-    fn read(&mut self) -> Result<(), FieldError> {
+    fn read(&mut self) -> Result<ControlFlow<()>, FieldError> {
         let Some(line) = self.lines.next() else {
-            self.ended = true;
             self.end_record()?;
             let line = self.lines.line();
             if let Some(statement) = &self.statement {
@@ -124,7 +115,7 @@ impl<R: BufRead> Bai2<R> {
                 return Err(FieldError::wrong(statement.line, 0, "49", what));
             }
             return match self.recognised {
-                true => Ok(()),
+                true => Ok(ControlFlow::Break(())),
                 false => Err(FieldError::wrong(line, 0, "", "the file holds no record 01, the file header")),
             };
         };
@@ -151,7 +142,7 @@ impl<R: BufRead> Bai2<R> {
                 self.go_on(part, number)?;
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// A continuation: of the text of a detail, or of the fields of another record.

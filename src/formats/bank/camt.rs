@@ -6,15 +6,15 @@
 //! Source: ISO 20022 BankToCustomerAccountReport, BankToCustomerStatement,
 //! BankToCustomerDebitCreditNotification.
 
-use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::values::Iban;
 use smol_str::SmolStr;
 
 use super::camt_entry::{self, Collecting};
 use super::camt_paths::{Tag, statement as paths};
-use super::{Kind, Piece, Statement, Statements};
+use super::{Found, Kind, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::xml::{Document, Handler, Place, Start};
 
@@ -25,38 +25,27 @@ const PIECES_MAX: usize = 256;
 pub struct Camt<R> {
     document: Document<R>,
     building: Building,
-    ended: bool,
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Camt<R> {
-    Camt { document: Document::new(source), building: Building::default(), ended: false }
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Camt<R>> {
+    Stepped::new(Camt { document: Document::new(source), building: Building::default() })
 }
 
-impl<R: BufRead + Send> Statements for Camt<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.building.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            match self.document.read(&mut self.building) {
-                Ok(false) => {}
-                Ok(true) => {
-                    self.ended = true;
-                    if self.building.statements == 0 {
-                        let what = "the file holds no report, no statement and no notification";
-                        self.building.ready.push_back(Err(FieldError::wrong(1, 0, "", what)));
-                    }
-                }
-                Err(error) => {
-                    self.ended = true;
-                    self.building.ready.push_back(Err(error));
-                }
-            }
+impl<R: BufRead + Send> Steps for Camt<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        if !self.document.read(&mut self.building)? {
+            return Ok(ControlFlow::Continue(()));
         }
+        if self.building.statements == 0 {
+            let what = "the file holds no report, no statement and no notification";
+            return Err(FieldError::wrong(1, 0, "", what));
+        }
+        Ok(ControlFlow::Break(()))
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.building.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -103,7 +92,7 @@ struct Building {
     entry: Collecting,
     statements: u64,
     row: u64,
-    ready: VecDeque<Result<Piece, FieldError>>,
+    ready: Found,
 }
 
 /// The kind of document a message is, by its name; version 001.01 ends it in `V01`.

@@ -4,8 +4,8 @@
 //! digits and one overpunched digit that carries the sign.
 //! Source: CFONB, relevé de compte sur support informatique.
 
-use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::limits;
 use quittance_actors::transfer::ReturnReason;
@@ -14,7 +14,7 @@ use quittance_actors::values::{Currency, Date, Iban, Money, RemittanceInformatio
 use super::text::{
     ADDITIONAL_CHARACTERS_MAX, CURRENCY, REFERENCE_CHARACTERS_MAX, push_bounded, reference, short, six_digit_date,
 };
-use super::{Detail, Entry, Piece, Statement, Statements};
+use super::{Detail, Entry, Found, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
@@ -29,7 +29,6 @@ pub struct Cfonb120<R> {
     lines: Lines<R>,
     broken: Option<bool>,
     building: Building,
-    ended: bool,
 }
 
 /// The statement and movement under way.
@@ -41,28 +40,21 @@ struct Building {
     label: String,
     row: u64,
     statements: u64,
-    ready: VecDeque<Result<Piece, FieldError>>,
+    ready: Found,
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Cfonb120<R> {
-    Cfonb120 { lines: Lines::new(source), broken: None, building: Building::default(), ended: false }
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Cfonb120<R>> {
+    Stepped::new(Cfonb120 { lines: Lines::new(source), broken: None, building: Building::default() })
 }
 
-impl<R: BufRead + Send> Statements for Cfonb120<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.building.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.read() {
-                self.ended = true;
-                self.building.ready.push_back(Err(error));
-            }
-        }
+impl<R: BufRead + Send> Steps for Cfonb120<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        self.read()
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.building.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -157,7 +149,7 @@ impl<'a> Record<'a> {
 }
 
 impl<R: BufRead> Cfonb120<R> {
-    fn read(&mut self) -> Result<(), FieldError> {
+    fn read(&mut self) -> Result<ControlFlow<()>, FieldError> {
         let broken = match self.broken {
             Some(broken) => broken,
             None => {
@@ -168,10 +160,11 @@ impl<R: BufRead> Cfonb120<R> {
         };
         let bytes = if broken { self.lines.next() } else { self.lines.record(RECORD_BYTES) };
         let Some((line, bytes)) = bytes.transpose()? else {
-            self.ended = true;
-            return self.building.finish(self.lines.line());
+            self.building.finish(self.lines.line())?;
+            return Ok(ControlFlow::Break(()));
         };
-        self.building.record(bytes, line)
+        self.building.record(bytes, line)?;
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -349,7 +342,7 @@ impl Building {
             b"IBE" => more.creditor_id = kept(&value),
             b"RUM" => more.mandate_id = kept(&record.text(49, 83)),
             b"MMO" => more.instructed = original_amount(record),
-            b"FEE" => more.charges = charges(record),
+            b"FEE" => more.charges = original_amount(record),
             _ => {}
         }
         Ok(())
@@ -394,16 +387,11 @@ fn of((column, field, value, expected): Wrong, line: u64) -> FieldError {
     FieldError::expected(line, column, field, &value, expected)
 }
 
-/// `MMO`: the original amount: currency 3, decimals 1, amount 14, sign or blanks.
+/// `MMO` and `FEE`: an amount of its own: currency 3, decimals 1, amount 14, sign or blanks.
 fn original_amount(record: &Record<'_>) -> Option<Money> {
     let currency = Currency::parse(&record.text(49, 51)).ok()?;
     let [decimals @ b'0'..=b'9'] = record.columns(52, 52) else { return None };
     scaled(record.columns(53, 66), currency, u32::from(decimals - b'0'))
-}
-
-/// `FEE`: charges, written as the original amount is.
-fn charges(record: &Record<'_>) -> Option<Money> {
-    original_amount(record)
 }
 
 fn scaled(digits: &[u8], currency: Currency, decimals: u32) -> Option<Money> {

@@ -5,12 +5,13 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::transfer::ReturnReason;
 use quittance_actors::values::{Currency, Money, french_iban};
 
 use super::text::{reference, short, six_digit_date};
-use super::{Detail, Entry, Kind, Piece, Statement, Statements};
+use super::{Detail, Entry, Found, Kind, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
@@ -22,29 +23,21 @@ pub struct Cfonb240<R> {
     batch: Option<Box<Statement>>,
     row: u64,
     batches: u64,
-    ready: VecDeque<Result<Piece, FieldError>>,
-    ended: bool,
+    ready: Found,
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Cfonb240<R> {
-    Cfonb240 { lines: Lines::new(source), batch: None, row: 0, batches: 0, ready: VecDeque::new(), ended: false }
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Cfonb240<R>> {
+    Stepped::new(Cfonb240 { lines: Lines::new(source), batch: None, row: 0, batches: 0, ready: VecDeque::new() })
 }
 
-impl<R: BufRead + Send> Statements for Cfonb240<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.read() {
-                self.ended = true;
-                self.ready.push_back(Err(error));
-            }
-        }
+impl<R: BufRead + Send> Steps for Cfonb240<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        self.read()
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -68,10 +61,9 @@ fn amount(record: &[u8]) -> Option<i64> {
 }
 
 impl<R: BufRead> Cfonb240<R> {
-    fn read(&mut self) -> Result<(), FieldError> {
+    fn read(&mut self) -> Result<ControlFlow<()>, FieldError> {
         let record = self.lines.record(RECORD_BYTES).transpose()?;
         let Some((line, record)) = record.map(|(line, record)| (line, record.to_vec())) else {
-            self.ended = true;
             if let Some(batch) = self.batch.take() {
                 let what = "the file ends before record 39, the total: it is cut short";
                 return Err(FieldError::wrong(batch.line, 0, "39", what));
@@ -80,15 +72,20 @@ impl<R: BufRead> Cfonb240<R> {
                 let what = "the file holds no batch: there is no record 31";
                 return Err(FieldError::wrong(self.lines.line(), 0, "", what));
             }
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         };
+        self.record(&record, line)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn record(&mut self, record: &[u8], line: u64) -> Result<(), FieldError> {
         if record.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
             return Ok(());
         }
-        match columns(&record, 1, 2) {
-            b"31" => self.open(&record, line),
-            b"34" => self.transaction(&record, line),
-            b"39" => self.close(&record, line),
+        match columns(record, 1, 2) {
+            b"31" => self.open(record, line),
+            b"34" => self.transaction(record, line),
+            b"39" => self.close(record, line),
             other => {
                 let other = text(other).into_owned();
                 Err(FieldError::expected(line, 1, "code enregistrement", &other, "31, 34 or 39"))

@@ -6,7 +6,7 @@
 //!                                                         └─ opening + entries = closing, or refused
 //! ```
 //!
-//! A new format is a file here that implements [`Statements`], a line in [`super::FORMATS`], and
+//! A new format is a file here that implements [`Steps`], a line in [`super::FORMATS`], and
 //! its fixtures in `fixtures/bank/<format>/` and `fixtures/bank/<format>/refused/`.
 
 pub mod bai2;
@@ -24,6 +24,9 @@ pub mod ofx;
 pub mod pain002;
 mod parts;
 mod text;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use quittance_actors::transfer::Particulars;
 use quittance_actors::values::{Currency, Date, Iban, Money};
@@ -56,6 +59,58 @@ pub trait Statements: Send {
 
     /// Bytes read so far.
     fn bytes_read(&self) -> u64;
+}
+
+/// What a format has found and nobody has taken yet.
+pub type Found = VecDeque<Result<Piece, FieldError>>;
+
+/// A format that reads on step by step.
+pub trait Steps: Send {
+    /// Reads on a little; breaks at the end of the file. An error ends the file.
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError>;
+
+    /// What was found so far.
+    fn found(&mut self) -> &mut Found;
+
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64;
+}
+
+/// The pieces of a format that reads step by step.
+pub struct Stepped<F> {
+    format: F,
+    ended: bool,
+}
+
+impl<F: Steps> Stepped<F> {
+    /// The pieces of `format`.
+    pub fn new(format: F) -> Self {
+        Self { format, ended: false }
+    }
+}
+
+impl<F: Steps> Statements for Stepped<F> {
+    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
+        loop {
+            if let Some(piece) = self.format.found().pop_front() {
+                return Some(piece);
+            }
+            if self.ended {
+                return None;
+            }
+            match self.format.step() {
+                Ok(flow) => self.ended = flow.is_break(),
+                Err(error) => {
+                    self.ended = true;
+                    self.format.found().push_back(Err(error));
+                }
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.format.bytes_read()
+    }
 }
 
 impl<S: Statements + ?Sized> Statements for Box<S> {

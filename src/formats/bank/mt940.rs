@@ -6,8 +6,8 @@
 //! without the letter of the currency, references of any length.
 //! Source: SWIFT Standards MT category 9, MT 940 and MT 942.
 
-use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::limits;
 use quittance_actors::values::{Currency, Date, Iban};
@@ -17,7 +17,7 @@ use super::mt940_details;
 use super::text::{
     ADDITIONAL_CHARACTERS_MAX, CURRENCY, REFERENCE_CHARACTERS_MAX, amount, cut, reference, six_digit_date,
 };
-use super::{Entry, Kind, Piece, Statement, Statements};
+use super::{Entry, Found, Kind, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
@@ -28,7 +28,6 @@ const FIELD_BYTES_MAX: usize = 16 << 10;
 pub struct Mt940<R> {
     lines: Lines<R>,
     building: Building,
-    ended: bool,
 }
 
 /// The statement and entry under way.
@@ -44,7 +43,7 @@ struct Building {
     supplementary: String,
     row: u64,
     statements: u64,
-    ready: VecDeque<Result<Piece, FieldError>>,
+    ready: Found,
 }
 
 /// Tags after which a message may end.
@@ -59,32 +58,23 @@ struct Field {
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Mt940<R> {
-    Mt940 { lines: Lines::new(source), building: Building::default(), ended: false }
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Mt940<R>> {
+    Stepped::new(Mt940 { lines: Lines::new(source), building: Building::default() })
 }
 
-impl<R: BufRead + Send> Statements for Mt940<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.building.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            let read = match self.lines.next() {
-                Some(Ok((number, line))) => self.building.line(number, &text(line)),
-                Some(Err(error)) => Err(error),
-                None => {
-                    self.ended = true;
-                    self.building.finish(self.lines.line())
-                }
-            };
-            if let Err(error) = read {
-                self.ended = true;
-                self.building.ready.push_back(Err(error));
-            }
-        }
+impl<R: BufRead + Send> Steps for Mt940<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        let Some(line) = self.lines.next() else {
+            self.building.finish(self.lines.line())?;
+            return Ok(ControlFlow::Break(()));
+        };
+        let (number, line) = line?;
+        self.building.line(number, &text(line))?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.building.ready
     }
 
     fn bytes_read(&self) -> u64 {

@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::values::{Currency, Date, Iban, Money};
 
 use super::text::{cut, push_bounded, reference, six_digit_date};
-use super::{Detail, Entry, Piece, Statement, Statements};
+use super::{Detail, Entry, Found, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
@@ -26,8 +27,7 @@ pub struct Norma43<R> {
     row: u64,
     records: u64,
     accounts: u64,
-    ready: VecDeque<Result<Piece, FieldError>>,
-    ended: bool,
+    ready: Found,
 }
 
 /// An account under way, and what its entries add up to.
@@ -39,8 +39,8 @@ struct Account {
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Norma43<R> {
-    Norma43 {
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Norma43<R>> {
+    Stepped::new(Norma43 {
         lines: Lines::new(source),
         account: None,
         entry: None,
@@ -48,24 +48,16 @@ pub fn statements<R: BufRead + Send>(source: R) -> Norma43<R> {
         records: 0,
         accounts: 0,
         ready: VecDeque::new(),
-        ended: false,
-    }
+    })
 }
 
-impl<R: BufRead + Send> Statements for Norma43<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.read() {
-                self.ended = true;
-                self.ready.push_back(Err(error));
-            }
-        }
+impl<R: BufRead + Send> Steps for Norma43<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        self.read()
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -138,9 +130,8 @@ fn iban(bank: &str, branch: &str, number: &str) -> Option<Iban> {
 }
 
 impl<R: BufRead> Norma43<R> {
-    fn read(&mut self) -> Result<(), FieldError> {
+    fn read(&mut self) -> Result<ControlFlow<()>, FieldError> {
         let Some((line, bytes)) = self.lines.next().transpose()? else {
-            self.ended = true;
             let line = self.lines.line();
             return match (&self.account, self.accounts) {
                 (Some(account), _) => {
@@ -148,10 +139,15 @@ impl<R: BufRead> Norma43<R> {
                     Err(FieldError::wrong(account.statement.line, 0, "33", what))
                 }
                 (None, 0) => Err(FieldError::wrong(line, 0, "", "the file holds no account: there is no record 11")),
-                (None, _) => Ok(()),
+                (None, _) => Ok(ControlFlow::Break(())),
             };
         };
         let record = Record { bytes: bytes.get(..RECORD_BYTES).unwrap_or(bytes).to_vec(), line };
+        self.record(&record)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn record(&mut self, record: &Record) -> Result<(), FieldError> {
         if record.bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
             return Ok(());
         }
@@ -160,12 +156,12 @@ impl<R: BufRead> Norma43<R> {
             self.records += 1;
         }
         match code {
-            b"11" => self.open(&record),
-            b"22" => self.movement(&record),
-            b"23" => self.complement(&record),
+            b"11" => self.open(record),
+            b"22" => self.movement(record),
+            b"23" => self.complement(record),
             b"24" => Ok(()),
-            b"33" => self.close(&record),
-            b"88" => self.end(&record),
+            b"33" => self.close(record),
+            b"88" => self.end(record),
             _ => Err(record.expected(1, 2, "código de registro", "11, 22, 23, 24, 33 or 88")),
         }
     }

@@ -6,12 +6,13 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, Read};
+use std::ops::ControlFlow;
 
 use quittance_actors::limits;
 use quittance_actors::values::{Currency, Date, DecimalMark, Iban, Money};
 
 use super::text::{CURRENCY, REFERENCE_CHARACTERS_MAX, day_of, expected_amount, push_bounded, reference, short};
-use super::{Detail, Entry, Piece, Statement, Statements};
+use super::{Detail, Entry, Found, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::text;
 
@@ -31,8 +32,7 @@ pub struct Ofx<R> {
     in_balance: bool,
     other_account: bool,
     row: u64,
-    ready: VecDeque<Result<Piece, FieldError>>,
-    ended: bool,
+    ready: Found,
 }
 
 /// A transaction under way.
@@ -50,8 +50,8 @@ struct Building {
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Ofx<R> {
-    Ofx {
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Ofx<R>> {
+    Stepped::new(Ofx {
         source,
         buffer: Vec::new(),
         line: 1,
@@ -64,24 +64,16 @@ pub fn statements<R: BufRead + Send>(source: R) -> Ofx<R> {
         other_account: false,
         row: 0,
         ready: VecDeque::new(),
-        ended: false,
-    }
+    })
 }
 
-impl<R: BufRead + Send> Statements for Ofx<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Some(piece);
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.token() {
-                self.ended = true;
-                self.ready.push_back(Err(error));
-            }
-        }
+impl<R: BufRead + Send> Steps for Ofx<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        self.token()
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -108,7 +100,7 @@ fn amount(text: &str, currency: Currency) -> Result<Money, String> {
 
 impl<R: BufRead> Ofx<R> {
     /// Reads one tag and the text after it.
-    fn token(&mut self) -> Result<(), FieldError> {
+    fn token(&mut self) -> Result<ControlFlow<()>, FieldError> {
         self.buffer.clear();
         let line = self.line;
         let wrong = |what: String| FieldError::wrong(line, 0, "", what);
@@ -135,9 +127,10 @@ impl<R: BufRead> Ofx<R> {
         }
         self.buffer = token;
         if !closed {
-            return self.finish();
+            self.finish()?;
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn open(&mut self, tag: &str, value: &str, line: u64) -> Result<(), FieldError> {
@@ -294,7 +287,6 @@ impl<R: BufRead> Ofx<R> {
     }
 
     fn finish(&mut self) -> Result<(), FieldError> {
-        self.ended = true;
         if !self.recognised {
             return Err(FieldError::wrong(self.line, 0, "", "the file holds no element OFX"));
         }

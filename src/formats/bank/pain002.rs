@@ -4,15 +4,15 @@
 //! wins, and a level without lower ones speaks for everything below it.
 //! Source: ISO 20022 CustomerPaymentStatusReport, versions 001.02 to 001.15.
 
-use std::collections::VecDeque;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use quittance_actors::transfer::ReturnReason;
 use quittance_actors::values::{Currency, DecimalMark, Money};
 use smol_str::SmolStr;
 
 use super::text::{ADDITIONAL_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, short};
-use super::{Piece, Statements, StatusLevel, StatusReport};
+use super::{Found, Piece, StatusLevel, StatusReport, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::xml::{Document, Handler, Place, Start};
 
@@ -25,31 +25,21 @@ const PIECES_MAX: usize = 256;
 pub struct Pain002<R> {
     document: Document<R>,
     building: Building,
-    ended: bool,
 }
 
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Pain002<R> {
-    Pain002 { document: Document::new(source), building: Building::default(), ended: false }
+pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Pain002<R>> {
+    Stepped::new(Pain002 { document: Document::new(source), building: Building::default() })
 }
 
-impl<R: BufRead + Send> Statements for Pain002<R> {
-    fn next(&mut self) -> Option<Result<Piece, FieldError>> {
-        loop {
-            if let Some(report) = self.building.ready.pop_front() {
-                return Some(Ok(Piece::Status(Box::new(report))));
-            }
-            if self.ended {
-                return None;
-            }
-            match self.document.read(&mut self.building) {
-                Ok(ended) => self.ended = ended,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
+impl<R: BufRead + Send> Steps for Pain002<R> {
+    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
+        let ended = self.document.read(&mut self.building)?;
+        Ok(if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn found(&mut self) -> &mut Found {
+        &mut self.building.ready
     }
 
     fn bytes_read(&self) -> u64 {
@@ -69,7 +59,7 @@ struct Building {
     transactions: u64,
     currency: Option<SmolStr>,
     row: u64,
-    ready: VecDeque<StatusReport>,
+    ready: Found,
 }
 
 impl Handler for Building {
@@ -165,7 +155,7 @@ impl Building {
         if report.original_message.is_empty() {
             report.original_message = self.group.original_message.clone();
         }
-        self.ready.push_back(report);
+        self.ready.push_back(Ok(Piece::Status(Box::new(report))));
     }
 
     fn end_transaction(&mut self) {

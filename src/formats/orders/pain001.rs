@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quittance_actors::values::Date;
 
-use super::text::{account, amount, sepa};
+use super::text::sepa;
 use super::xml::Writer;
 use super::{CreditTransfer, Envelope};
 
@@ -21,7 +21,7 @@ pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {
     xml.open("GrpHdr");
     xml.leaf(&["MsgId"], message_id);
     xml.leaf(&["CreDtTm"], &created_at.to_string());
-    totals(&mut xml, orders.iter());
+    xml.totals(orders.iter().map(|order| order.amount));
     xml.leaf(&["InitgPty", "Nm"], &name);
     xml.close(1);
     for (number, (day, orders)) in (1_u32..).zip(&batches) {
@@ -29,11 +29,11 @@ pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {
         xml.leaf(&["PmtInfId"], &super::read::batch_id(message_id, number));
         xml.leaf(&["PmtMtd"], "TRF");
         xml.leaf(&["BtchBookg"], "true");
-        totals(&mut xml, orders.iter().copied());
+        xml.totals(orders.iter().map(|order| order.amount));
         xml.leaf(&["PmtTpInf", "SvcLvl", "Cd"], "SEPA");
         xml.leaf(&["ReqdExctnDt", "Dt"], &day.to_string());
         xml.leaf(&["Dbtr", "Nm"], &name);
-        xml.leaf(&["DbtrAcct", "Id", "IBAN"], account(&initiator.iban));
+        xml.leaf(&["DbtrAcct", "Id", "IBAN"], initiator.iban.electronic());
         xml.agent("DbtrAgt", initiator.bic.as_deref());
         xml.leaf(&["ChrgBr"], "SLEV");
         for order in orders {
@@ -44,7 +44,7 @@ pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {
                 xml.agent("CdtrAgt", Some(bic));
             }
             xml.leaf(&["Cdtr", "Nm"], &sepa(&order.creditor, 70));
-            xml.leaf(&["CdtrAcct", "Id", "IBAN"], account(&order.iban));
+            xml.leaf(&["CdtrAcct", "Id", "IBAN"], order.iban.electronic());
             if !order.remittance.is_empty() {
                 xml.leaf(&["RmtInf", "Ustrd"], &sepa(&order.remittance, 140));
             }
@@ -53,17 +53,4 @@ pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {
         xml.close(1);
     }
     xml.finish()
-}
-
-fn totals<'a>(xml: &mut Writer, orders: impl Iterator<Item = &'a CreditTransfer>) {
-    let (mut count, mut sum, mut like) = (0_u64, 0_i64, None);
-    for order in orders {
-        count += 1;
-        sum = sum.saturating_add(order.amount.minor());
-        like = Some(order.amount);
-    }
-    xml.leaf(&["NbOfTxs"], &count.to_string());
-    if let Some(like) = like {
-        xml.leaf(&["CtrlSum"], &amount(sum, like));
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{account, amount, sepa};
+use super::text::sepa;
 use super::xml::Writer;
 use super::{DirectDebit, Envelope, Scheme, Sequence};
 use quittance_actors::values::Date;
@@ -21,7 +21,7 @@ pub fn write(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<u8> {
     xml.open("GrpHdr");
     xml.leaf(&["MsgId"], message_id);
     xml.leaf(&["CreDtTm"], &created_at.to_string());
-    totals(&mut xml, orders.iter());
+    xml.totals(orders.iter().map(|order| order.amount));
     xml.leaf(&["InitgPty", "Nm"], &name);
     xml.close(1);
     for (number, ((day, sequence, scheme), orders)) in (1_u32..).zip(&batches) {
@@ -29,7 +29,7 @@ pub fn write(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<u8> {
         xml.leaf(&["PmtInfId"], &super::read::batch_id(message_id, number));
         xml.leaf(&["PmtMtd"], "DD");
         xml.leaf(&["BtchBookg"], "true");
-        totals(&mut xml, orders.iter().copied());
+        xml.totals(orders.iter().map(|order| order.amount));
         xml.open("PmtTpInf");
         xml.leaf(&["SvcLvl", "Cd"], "SEPA");
         xml.leaf(&["LclInstrm", "Cd"], scheme.code());
@@ -37,7 +37,7 @@ pub fn write(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<u8> {
         xml.close(1);
         xml.leaf(&["ReqdColltnDt"], &day.to_string());
         xml.leaf(&["Cdtr", "Nm"], &name);
-        xml.leaf(&["CdtrAcct", "Id", "IBAN"], account(&initiator.iban));
+        xml.leaf(&["CdtrAcct", "Id", "IBAN"], initiator.iban.electronic());
         xml.agent("CdtrAgt", initiator.bic.as_deref());
         xml.leaf(&["ChrgBr"], "SLEV");
         for name in ["CdtrSchmeId", "Id", "PrvtId", "Othr"] {
@@ -54,19 +54,6 @@ pub fn write(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<u8> {
     xml.finish()
 }
 
-fn totals<'a>(xml: &mut Writer, orders: impl Iterator<Item = &'a DirectDebit>) {
-    let (mut count, mut sum, mut like) = (0_u64, 0_i64, None);
-    for order in orders {
-        count += 1;
-        sum = sum.saturating_add(order.amount.minor());
-        like = Some(order.amount);
-    }
-    xml.leaf(&["NbOfTxs"], &count.to_string());
-    if let Some(like) = like {
-        xml.leaf(&["CtrlSum"], &amount(sum, like));
-    }
-}
-
 fn transaction(xml: &mut Writer, order: &DirectDebit) {
     xml.open("DrctDbtTxInf");
     xml.leaf(&["PmtId", "EndToEndId"], &order.end_to_end_id);
@@ -78,7 +65,7 @@ fn transaction(xml: &mut Writer, order: &DirectDebit) {
     xml.close(2);
     xml.agent("DbtrAgt", order.bic.as_deref());
     xml.leaf(&["Dbtr", "Nm"], &sepa(&order.debtor, 70));
-    xml.leaf(&["DbtrAcct", "Id", "IBAN"], account(&order.iban));
+    xml.leaf(&["DbtrAcct", "Id", "IBAN"], order.iban.electronic());
     if !order.remittance.is_empty() {
         xml.leaf(&["RmtInf", "Ustrd"], &sepa(&order.remittance, 140));
     }

@@ -1,7 +1,5 @@
 //! Texts as SEPA takes them. Source: EPC217-08, SEPA requirements for character conversion.
 
-use quittance_actors::values::{Iban, Money};
-
 /// A text in the SEPA characters, cut to `characters_max`: accents are taken off, what has no
 /// counterpart is a full stop. It begins with no slash and holds no two in a row.
 pub(super) fn sepa(text: &str, characters_max: usize) -> String {
@@ -88,16 +86,6 @@ pub fn creditor_id(text: &str) -> Result<String, &'static str> {
         .filter_map(|c| c.to_digit(36))
         .fold(0_u32, |rest, value| if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 });
     if fits && rest == 1 { Ok(compact) } else { Err(EXPECTED) }
-}
-
-/// An amount as XML has it.
-pub(super) fn amount(minor: i64, like: Money) -> String {
-    Money::from_minor(minor, like.currency()).decimal()
-}
-
-/// An account of the SEPA, as XML has it.
-pub(super) fn account(iban: &Iban) -> &str {
-    iban.electronic()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use quittance_actors::values::Money;
+
 /// A document being written.
 pub(super) struct Writer {
     text: String,
@@ -61,6 +63,20 @@ impl Writer {
             let _ = write!(self.text, "</{name}>"); // A string takes everything.
         }
         self.text.push('\n');
+    }
+
+    /// How many orders there are, and their sum.
+    pub fn totals(&mut self, amounts: impl Iterator<Item = Money>) {
+        let (mut count, mut sum) = (0_u64, None::<Money>);
+        for amount in amounts {
+            count += 1;
+            let so_far = sum.map_or(0, Money::minor);
+            sum = Some(Money::from_minor(so_far.saturating_add(amount.minor()), amount.currency()));
+        }
+        self.leaf(&["NbOfTxs"], &count.to_string());
+        if let Some(sum) = sum {
+            self.leaf(&["CtrlSum"], &sum.decimal());
+        }
     }
 
     /// The bank of an account: its BIC, or that none is given.

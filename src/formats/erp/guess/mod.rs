@@ -12,7 +12,7 @@ use quittance_actors::values::{Currency, DecimalMark};
 
 use self::proposal::Proposal;
 use super::csv::COLUMNS_MAX;
-use super::rows::{FIELDS, parse_amount, written};
+use super::rows::{FIELDS, written};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 
 /// Records that are looked at.
@@ -214,11 +214,6 @@ fn mapping_of(
     }
 }
 
-/// Whether a value of the amount column reads as an amount, for those who check a proposal.
-pub fn reads_as_amount(value: &str, mapping: &Mapping) -> bool {
-    parse_amount(value, Currency::EUR, mapping.decimal, mapping.thousands).is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,7 +237,6 @@ mod tests {
         ] {
             assert!(found.toml.contains(line), "{line}\n{}", found.toml);
         }
-        assert!(reads_as_amount("1.250,00", &found.mapping));
     }
 
     #[test]
