@@ -235,7 +235,10 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
         endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), (endpoint.url.clone(), key));
     }
     let outgoing = service.outgoing.iter();
-    let statuses = service.tenants.iter();
+    let statuses = service.tenants.iter().filter_map(|tenant| {
+        let folder = config.path(tenant.status_export.as_deref()?);
+        Some((tenant.id.clone(), (folder, tenant.status_format)))
+    });
     Ok(Channels {
         templates,
         tenants: service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.clone())).collect(),
@@ -244,7 +247,7 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
         hooks: hooks.map_err(|error| error.to_string())?,
         endpoints,
         outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
-        statuses: statuses.filter_map(|t| Some((t.id.clone(), config.path(t.status_export.as_deref()?)))).collect(),
+        statuses: statuses.collect(),
         catcher,
     })
 }

@@ -14,7 +14,7 @@ use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::{Sms, SmsChannel};
 use crate::clock;
 use crate::config::Tenant;
-use crate::export;
+use crate::export::{self, StatusFormat};
 use crate::render::{Message, Subject, Templates, context};
 
 /// The channels, and whom their recipients' names mean.
@@ -33,8 +33,8 @@ pub struct Channels {
     pub endpoints: BTreeMap<(TenantId, String), (String, SigningKey)>,
     /// Folders of outgoing feeds.
     pub outgoing: BTreeMap<(TenantId, String), PathBuf>,
-    /// Folders of status files.
-    pub statuses: BTreeMap<TenantId, PathBuf>,
+    /// Folders of status files, and how they are written.
+    pub statuses: BTreeMap<TenantId, (PathBuf, StatusFormat)>,
     /// The catcher.
     pub catcher: Catcher,
 }
@@ -68,10 +68,10 @@ impl Dispatch for Channels {
             let Some(tenant) = rows.first().map(|row| row.tenant.clone()) else {
                 return never("there is nothing to write");
             };
-            let Some(folder) = self.statuses.get(&tenant).cloned() else {
+            let Some((folder, format)) = self.statuses.get(&tenant).cloned() else {
                 return never("the tenant has no status_export any more");
             };
-            blocking(move || file::write_statuses(&folder, &tenant, &rows)).await
+            blocking(move || file::write_statuses(&folder, &tenant, format, &rows)).await
         })
     }
 }

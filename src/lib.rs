@@ -10,7 +10,7 @@
 //! | `watch`, `formats` | directories and the files in them |
 //! | `channels`, `render`, `dispatch` | e-mail, SMS, hooks, files, and what they say |
 //! | `api`, `backoffice`, `server` | HTTP for machines and for people |
-//! | `export` | events as JSON, statuses as CSV |
+//! | `export` | events as JSON, and files of a period that the log tells |
 //! | `observe`, `overview` | logs, metrics, live figures |
 //! | `clock` | the only caller of the system clock and of randomness |
 //! | `recovery` | a start: the store opened or rebuilt, the tail of the log folded |

@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod clock;
 mod customers;
+mod exports;
 mod files;
 mod health;
 mod idempotency;
@@ -72,6 +73,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers/{id}", web::get().to(transfers::read))
                 .route("/tasks", web::get().to(transfers::tasks))
                 .route("/order-statuses", web::get().to(files::order_statuses))
+                .route("/exports/{name}", web::get().to(exports::read))
                 .route("/statements", web::get().to(files::statements))
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))

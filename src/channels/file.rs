@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use quittance_actors::delivery::{Delivery, Verdict};
 use quittance_actors::values::TenantId;
 
+use serde::{Deserialize, Serialize};
+
 use super::{later, never};
-use crate::export;
+use crate::digest;
+use crate::export::{self, Control, StatusFormat, StatusRow};
 
 /// Writes a file whole: to a temporary name, synced, renamed, and the folder synced.
 pub fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
@@ -38,29 +41,67 @@ pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
     }
 }
 
-/// Writes the statuses of one tenant as one CSV file into `folder`, with its checksum beside it.
-pub fn write_statuses(folder: &Path, tenant: &TenantId, rows: &[Delivery]) -> Verdict {
-    let Some(first) = rows.first() else { return Verdict::Accepted { detail: String::new() } };
-    let mut writer = csv::WriterBuilder::new().delimiter(b';').from_writer(Vec::new());
-    let mut written = writer.write_record(export::HEADER);
-    for row in rows {
-        written = written.and_then(|()| writer.write_record(export::status_row(&row.event)));
+/// What the last status file of a tenant was, kept beside the files as `.sequence-<tenant>.json`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Last {
+    /// Its number.
+    sequence: u64,
+    /// SHA-256 of its bytes.
+    sha256: String,
+    /// Its name.
+    name: String,
+}
+
+/// Writes the statuses of one tenant as one file into `folder`, its checksum and control totals
+/// before it. Files are numbered from 1 without gaps; the same rows again are the same file.
+///
+/// The file stands ready under its temporary name before its number is taken, and a process that
+/// died in between finishes it first.
+pub fn write_statuses(folder: &Path, tenant: &TenantId, format: StatusFormat, rows: &[Delivery]) -> Verdict {
+    let rows: Vec<StatusRow> = rows.iter().map(|row| StatusRow::of(&row.event)).collect();
+    if rows.is_empty() {
+        return Verdict::Accepted { detail: String::new() };
     }
-    let bytes = match written
-        .map_err(|error| error.to_string())
-        .and_then(|()| writer.into_inner().map_err(|error| error.to_string()))
-    {
+    let bytes = match export::write_statuses(&rows, format) {
         Ok(bytes) => bytes,
         Err(error) => return never(error),
     };
-    let digest = crate::digest::hex(&crate::digest::sha256(&bytes));
-    // The same rows are the same file; other rows never take its place.
-    let name = format!("payment-status-{tenant}-{}-{}.csv", first.id, digest.get(..8).unwrap_or_default());
-    let sum = format!("{digest}  {name}\n");
-    let written = write_whole(folder, &format!("{name}.sha256"), sum.as_bytes())
-        .and_then(|_| write_whole(folder, &name, &bytes));
-    match written {
-        Ok(_) => Verdict::Accepted { detail: name },
+    match number_and_write(folder, tenant, format, Control::of(&rows), &bytes) {
+        Ok(name) => Verdict::Accepted { detail: name },
         Err(error) => later(format!("{}: {error}", folder.display())),
     }
+}
+
+fn number_and_write(
+    folder: &Path, tenant: &TenantId, format: StatusFormat, mut control: Control, bytes: &[u8],
+) -> io::Result<String> {
+    fs::create_dir_all(folder)?;
+    let noted = format!(".sequence-{tenant}.json");
+    let last: Last = match fs::read(folder.join(&noted)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{noted} cannot be read: {error}"))
+        })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Last::default(),
+        Err(error) => return Err(error),
+    };
+    let aside = |name: &str| folder.join(format!(".{name}.part"));
+    if !last.name.is_empty() && aside(&last.name).exists() {
+        fs::rename(aside(&last.name), folder.join(&last.name))?;
+    }
+    let again = last.sha256 == digest::hex(&digest::sha256(bytes));
+    let sequence = if again { last.sequence } else { last.sequence + 1 };
+    let name = format!("payment-status-{tenant}-{sequence:08}.{}", format.ending());
+    control.sealed(&name, bytes);
+    control.sequence = Some(sequence);
+    let mut file = File::create(aside(&name))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    write_whole(folder, &format!("{name}.sha256"), format!("{}  {name}\n", control.sha256).as_bytes())?;
+    write_whole(folder, &format!("{name}.control.json"), &control.json())?;
+    let taken = Last { sequence, sha256: control.sha256, name: name.clone() };
+    write_whole(folder, &noted, &serde_json::to_vec(&taken).map_err(io::Error::other)?)?;
+    fs::rename(aside(&name), folder.join(&name))?;
+    File::open(folder)?.sync_all()?;
+    Ok(name)
 }

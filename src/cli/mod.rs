@@ -8,6 +8,7 @@ mod clock;
 mod data;
 mod demo;
 mod doctor;
+mod export;
 mod import;
 mod init;
 mod order;
@@ -70,6 +71,12 @@ enum Command {
     Import(import::Options),
     /// Writes direct debits (pain.008) or credit transfers (pain.001) for a bank.
     Order(order::Options),
+    /// Writes what the record log tells of a period: receipts for an accounting system, reconciled
+    /// transfers as camt.054, statuses of payment requests.
+    #[command(
+        after_help = "Examples:\n  quittance export accounting --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance export statuses --format jsonl --tenant shop --from 2026-03-01 --to 2026-03-31 --out /erp/in"
+    )]
+    Export(export::Options),
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
     Clock(clock::Options),
@@ -104,6 +111,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
         Command::Order(options) => order::run(&options),
+        Command::Export(options) => export::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),

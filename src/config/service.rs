@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
+use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::Initiator;
 
 /// The service.
@@ -183,6 +184,10 @@ pub struct Tenant {
     pub lists: BTreeMap<String, Vec<EmailAddress>>,
     /// Where the ERP's status file is written.
     pub status_export: Option<String>,
+    /// How it is written.
+    pub status_format: StatusFormat,
+    /// The accounts of its books.
+    pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.
     pub api_keys: Vec<(String, String)>,
 }

@@ -10,6 +10,7 @@ use super::service::{
     Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server, Service, SmsProvider,
     Smtp, SmtpTls, Tenant,
 };
+use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::{Initiator, creditor_id};
 
 /// Entities kept in memory unless the configuration says otherwise: measured at 1.3 kB each, some 650 MB.
@@ -220,6 +221,9 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         pool_read
     });
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
+    let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
+    let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
+    let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
     let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
     let api_keys =
         section.each("api_key", |key| Some((key.required("id")?.to_owned(), key.required("sha256")?.to_owned())));
@@ -238,6 +242,8 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         reference_seed: reference_seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0),
         virtual_ibans,
         initiator,
+        status_format: status_format.unwrap_or_default(),
+        accounts,
         lists,
         api_keys,
     })
@@ -250,6 +256,28 @@ fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {
     let creditor_id = section.optional("creditor_id", creditor_id);
     section.close();
     Some(Initiator { name: name?, iban: iban?, bic, creditor_id })
+}
+
+fn read_accounts(section: &Section<'_, '_>) -> Accounts {
+    let mut accounts = Accounts::default();
+    for (key, account) in [
+        ("journal", &mut accounts.journal),
+        ("bank", &mut accounts.bank),
+        ("customers", &mut accounts.customers),
+        ("advances", &mut accounts.advances),
+        ("suspense", &mut accounts.suspense),
+        ("provider", &mut accounts.provider),
+    ] {
+        let number = section.optional(key, |text| {
+            let fine = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if fine { Ok(text.to_owned()) } else { Err("expected up to 20 letters and digits") }
+        });
+        if let Some(number) = number {
+            *account = number;
+        }
+    }
+    section.close();
+    accounts
 }
 
 fn read_pool(section: &Section<'_, '_>) -> Option<FrenchPool> {

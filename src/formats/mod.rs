@@ -15,7 +15,7 @@ mod fault;
 mod guard;
 mod lines;
 pub mod orders;
-mod xml;
+pub(crate) mod xml;
 
 use std::io::BufRead;
 

@@ -7,6 +7,7 @@ mod config;
 mod corpora;
 mod crash;
 mod directories;
+mod exports;
 mod formats;
 mod journal;
 mod orders;

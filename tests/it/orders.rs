@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::support::golden::project;
 use crate::support::running::BINARY;
+use crate::support::schema::validates;
 use crate::support::scratch::Scratch;
 
 fn order(message: &str, orders: &Path, out: &Path) -> (bool, String) {
@@ -29,15 +30,6 @@ fn written(out: &Path) -> Vec<(String, Vec<u8>)> {
         .collect();
     files.sort();
     files
-}
-
-/// Whether the official schema takes a file, where schema and checker are there.
-fn validates(schema: &str, file: &Path) {
-    let Some(corpus) = std::env::var_os("QUITTANCE_CORPUS") else { return };
-    let schema = Path::new(&corpus).join("_xsd").join(schema);
-    let checker = Command::new("xmllint").arg("--noout").arg("--schema").arg(&schema).arg(file).output();
-    let Ok(checked) = checker else { return };
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
 #[test]

@@ -6,48 +6,12 @@ use crate::support::golden::project;
 use crate::support::peers::{HookReceiver, Kannel, mails, smtp_server};
 use crate::support::running::{BINARY, KEY, Running, configure, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
+use crate::support::statement::statement;
 
 const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
     F-1;C-1;Jean Dupont;jean@example.org;06 12 34 56 78;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
     F-2;C-2;ACME Ltd;ap@acme.example;;en;80,50;02/03/2026;10/03/2026;Design\n\
     F-3;C-3;Sans Adresse;;06 12 34 56 79;fr;50,00;02/03/2026;10/03/2026;Divers\n";
-
-/// A statement of credits: amount, account credited, structured reference, text.
-fn statement(id: &str, entries: &[(&str, &str, &str, &str)]) -> String {
-    let cents = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
-    let total: i64 = entries.iter().map(|(amount, ..)| cents(amount)).sum();
-    let balance = |code: &str, minor: i64| {
-        format!(
-            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">{}.{:02}</Amt><CdtDbtInd>CRDT</CdtDbtInd></Bal>",
-            minor / 100,
-            minor % 100
-        )
-    };
-    let mut text = format!(
-        "<?xml version=\"1.0\"?><Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt><Stmt><Id>{id}</Id>\
-         <Acct><Id><IBAN>FR1420041010050500013M02606</IBAN></Id><Ccy>EUR</Ccy></Acct>{}{}",
-        balance("OPBD", 0),
-        balance("CLBD", total)
-    );
-    for (at, (amount, account, structured, free)) in entries.iter().enumerate() {
-        let account = if account.is_empty() {
-            String::new()
-        } else {
-            format!("<CdtrAcct><Id><IBAN>{account}</IBAN></Id></CdtrAcct>")
-        };
-        let structured = if structured.is_empty() {
-            String::new()
-        } else {
-            format!("<Strd><CdtrRefInf><Ref>{structured}</Ref></CdtrRefInf></Strd>")
-        };
-        text.push_str(&format!(
-            "<Ntry><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-03-05</Dt></BookgDt>\
-             <AcctSvcrRef>{id}-{at}</AcctSvcrRef><NtryDtls><TxDtls><Amt Ccy=\"EUR\">{amount}</Amt><RltdPties><Dbtr><Pty><Nm>Payer</Nm></Pty></Dbtr>{account}</RltdPties>\
-             <RmtInf>{structured}<Ustrd>{free}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
-        ));
-    }
-    text + "</Stmt></BkToCstmrStmt></Document>"
-}
 
 #[test]
 fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_told() {

@@ -176,7 +176,7 @@ impl<'a> Step<'a> {
                 outgoing.push(Outgoing { channel, template, recipient, guard, occurrence: place, cause });
             }
         }
-        if context.policies.status_export && is_status(event) {
+        if context.policies.status_export && event.is_status() {
             outgoing.push(Outgoing {
                 channel: Channel::File,
                 template: None,
@@ -215,16 +215,4 @@ impl<'a> Step<'a> {
             }
         }
     }
-}
-
-/// Whether the ERP's status file has a row for it.
-fn is_status(event: EventType) -> bool {
-    matches!(
-        event,
-        EventType::PaymentRequestIssued
-            | EventType::PaymentRequestPartiallyPaid
-            | EventType::PaymentRequestSettled
-            | EventType::PaymentRequestOverdue
-            | EventType::PaymentRequestCancelled
-    )
 }

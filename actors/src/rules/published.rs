@@ -32,6 +32,20 @@ macro_rules! event_types {
     };
 }
 
+impl EventType {
+    /// Whether it is a status of a payment request, of which the ERP's status file has a row.
+    pub fn is_status(self) -> bool {
+        matches!(
+            self,
+            EventType::PaymentRequestIssued
+                | EventType::PaymentRequestPartiallyPaid
+                | EventType::PaymentRequestSettled
+                | EventType::PaymentRequestOverdue
+                | EventType::PaymentRequestCancelled
+        )
+    }
+}
+
 event_types! {
     /// A customer became known.
     CustomerCreated = "customer.created",

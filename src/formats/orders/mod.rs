@@ -13,7 +13,6 @@ pub mod pain001;
 pub mod pain008;
 mod read;
 mod text;
-mod xml;
 
 use quittance_actors::values::{Calendar, Date, Iban, Money, Timestamp};
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use quittance_actors::values::Date;
 
 use super::text::sepa;
-use super::xml::Writer;
 use super::{CreditTransfer, Envelope};
+use crate::formats::xml::Writer;
 
 /// The file of `orders`. The same orders in the same envelope are the same bytes.
 pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {

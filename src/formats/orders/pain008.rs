@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::text::sepa;
-use super::xml::Writer;
 use super::{DirectDebit, Envelope, Scheme, Sequence};
+use crate::formats::xml::Writer;
 use quittance_actors::values::Date;
 
 /// The file of `orders`. The same orders in the same envelope are the same bytes.

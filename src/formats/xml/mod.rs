@@ -8,10 +8,13 @@
 //! Source: Extensible Markup Language 1.0, fifth edition.
 
 mod tokens;
+mod writer;
 
 use std::io::{self, Read};
 
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
+
+pub(crate) use self::writer::Writer;
 
 use self::tokens::{Token, Tokens};
 use super::FieldError;

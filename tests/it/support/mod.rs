@@ -4,4 +4,6 @@ pub mod golden;
 pub mod http;
 pub mod peers;
 pub mod running;
+pub mod schema;
 pub mod scratch;
+pub mod statement;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use quittance_actors::values::Money;
 
 /// A document being written.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     text: String,
     open: Vec<&'static str>,
 }

@@ -1,0 +1,65 @@
+//! `quittance export`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use quittance_actors::values::{Date, TenantId};
+
+use super::exit;
+use crate::export::{self, Export, Period, StatusFormat, Wanted};
+use crate::{assemble, channels};
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// What is exported.
+    export: Export,
+    /// Whose.
+    #[arg(long)]
+    tenant: String,
+    /// The first day, in the tenant's zone.
+    #[arg(long)]
+    from: String,
+    /// The last day.
+    #[arg(long)]
+    to: String,
+    /// How statuses are written.
+    #[arg(long, default_value = "csv")]
+    format: StatusFormat,
+    /// The directory to write into.
+    #[arg(long, default_value = ".")]
+    out: PathBuf,
+    /// The configuration.
+    #[arg(short, long, default_value = "config/quittance.toml")]
+    config: PathBuf,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
+    let (loaded, findings) = assemble::load(&options.config);
+    let (config, _) = loaded.ok_or_else(|| anyhow::Error::msg(findings.render(false)))?;
+    let id = TenantId::parse(&options.tenant)?;
+    let tenant = config.service.tenant(&id).with_context(|| format!("there is no tenant \"{id}\""))?;
+    let day = |name: &str, text: &str| Date::parse(text).with_context(|| format!("--{name} {text}"));
+    let period = Period { from: day("from", &options.from)?, to: day("to", &options.to)? };
+    let wanted =
+        Wanted { tenant: &id, zone: &tenant.zone, accounts: &tenant.accounts, period, format: options.format };
+    let log = config.path(&config.service.data.dir).join("log");
+    let exported = match export::export(&log, options.export, &wanted) {
+        Ok(exported) => exported,
+        Err(error) => {
+            eprintln!("quittance: {error}");
+            return Ok(exit::FINDINGS);
+        }
+    };
+    let export::Exported { name, bytes, control } = exported;
+    let sum = format!("{}  {name}\n", control.sha256);
+    channels::file::write_whole(&options.out, &format!("{name}.sha256"), sum.as_bytes())?;
+    channels::file::write_whole(&options.out, &format!("{name}.control.json"), &control.json())?;
+    let path = channels::file::write_whole(&options.out, &name, &bytes)?;
+    println!("{}: {} lines", path.display(), control.rows);
+    for (currency, columns) in &control.totals {
+        let columns: Vec<String> = columns.iter().map(|(column, sum)| format!("{column} {sum}")).collect();
+        println!("  {currency}: {}", columns.join(", "));
+    }
+    Ok(0)
+}

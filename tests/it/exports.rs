@@ -1,0 +1,204 @@
+//! Files that the record log tells: the same period is the same bytes, what they hold adds up,
+//! and the status files that leave by themselves are numbered without gaps.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use crate::support::running::{BINARY, Running, drop_file, sample};
+use crate::support::schema::validates;
+use crate::support::scratch::{Scratch, wait_for};
+use crate::support::statement::statement;
+
+const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+    F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+    =F-2;C-2;ACME Ltd;ap@acme.example;;en;80,50;02/03/2026;10/03/2026;Design\n\
+    F-3;C-2;ACME Ltd;ap@acme.example;;en;19,50;02/03/2026;10/03/2026;Design\n";
+
+/// Invoices, a transfer that pays one with an excess, one that pays two, and one of nobody.
+fn story(name: &str, edit: impl Fn(String) -> String) -> (Scratch, Running) {
+    let (scratch, running) = sample(name, edit);
+    let data = scratch.path().join("data");
+    drop_file(&data.join("erp/in"), "invoices.csv", INVOICES.as_bytes());
+    running.find("/v1/payment-requests", "F-3");
+    let of = |customer: &str| running.find("/v1/customers", customer)["virtual_iban"].as_str().unwrap().to_owned();
+    let (first, second) = (of("C-1"), of("C-2"));
+    let entries =
+        [("130.00", first.as_str(), "", "merci"), ("100.00", second.as_str(), "", ""), ("7.77", "", "", "qui ?")];
+    let report = drop_file(&data.join("bank/in"), "statement.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 3, "{report}");
+    (scratch, running)
+}
+
+fn export(scratch: &Scratch, kind: &str, out: &str, more: &[&str]) -> (bool, String) {
+    let run = Command::new(BINARY)
+        .args(["export", kind, "--tenant", "maison-dupre", "--out"])
+        .arg(scratch.path().join(out))
+        .arg("--config")
+        .arg(scratch.path().join("config/quittance.toml"))
+        .args(more)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    (run.status.success(), text)
+}
+
+const MARCH: [&str; 4] = ["--from", "2026-03-01", "--to", "2026-03-31"];
+
+fn control(path: &Path) -> Json {
+    let beside = format!("{}.control.json", path.display());
+    serde_json::from_slice(&std::fs::read(beside).unwrap()).unwrap()
+}
+
+#[test]
+fn an_export_is_the_same_bytes_while_the_service_runs_by_command_and_by_api() {
+    let (scratch, mut running) = story("exports", |text| text);
+    for (kind, ending) in [("accounting", "txt"), ("transfers", "xml"), ("statuses", "csv")] {
+        let (fine, text) = export(&scratch, kind, "first", &MARCH);
+        assert!(fine, "{text}");
+        let name = format!("{kind}-maison-dupre-2026-03-01-2026-03-31.{ending}");
+        let file = scratch.path().join("first").join(&name);
+        let bytes = std::fs::read(&file).unwrap();
+        let answer = running.get(&format!("/v1/exports/{kind}?from=2026-03-01&to=2026-03-31"));
+        assert_eq!((answer.status, &answer.body), (200, &bytes), "{}", answer.text());
+        let sealed = control(&file);
+        assert_eq!(answer.header("etag"), sealed["sha256"].as_str().map(|sum| format!("\"{sum}\"")).as_deref());
+        assert!(answer.header("content-disposition").unwrap().contains(&name));
+        // What comes later is of no other period.
+        running.advance("40d");
+        let (fine, text) = export(&scratch, kind, "second", &MARCH);
+        assert!(fine, "{text}");
+        let again = std::fs::read(scratch.path().join("second").join(&name)).unwrap();
+        if kind != "statuses" {
+            assert_eq!(bytes, again, "{kind}");
+        }
+    }
+    assert_eq!(running.get("/v1/exports/statuses?from=2026-03-01").status, 400);
+    assert_eq!(running.get("/v1/exports/dreams?from=2026-03-01&to=2026-03-31").status, 404);
+    running.stop();
+    let (fine, text) = export(&scratch, "transfers", "third", &MARCH);
+    assert!(fine, "without the service as well: {text}");
+}
+
+#[test]
+fn the_journal_of_receipts_balances_and_names_customers_and_invoices() {
+    let (scratch, _running) =
+        story("journal-of-receipts", |text| text.replace("bank = \"512000\"", "bank = \"512100\""));
+    let (fine, text) = export(&scratch, "accounting", "out", &MARCH);
+    assert!(fine && text.contains("EUR: credit 237.77, debit 237.77"), "{text}");
+    let file = scratch.path().join("out/accounting-maison-dupre-2026-03-01-2026-03-31.txt");
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
+    assert_eq!(lines.next().unwrap().split('\t').count(), 18);
+    let mut entries: BTreeMap<&str, Vec<(&str, &str, &str, i64)>> = BTreeMap::new();
+    for line in lines {
+        let columns: Vec<&str> = line.split('\t').collect();
+        assert_eq!(columns.len(), 18, "{line}");
+        let minor = |text: &str| text.replace(',', "").parse::<i64>().unwrap();
+        let signed = minor(columns[11]) - minor(columns[12]);
+        entries.entry(columns[2]).or_default().push((columns[4], columns[6], columns[8], signed));
+    }
+    assert_eq!(entries.keys().copied().collect::<Vec<_>>(), ["1", "2", "3"]);
+    for (number, lines) in &entries {
+        assert_eq!(lines.iter().map(|(.., signed)| signed).sum::<i64>(), 0, "entry {number}: {lines:?}");
+        assert_eq!(lines[0].0, "512100");
+    }
+    let mut lines: Vec<_> = entries.values().flatten().filter(|(account, ..)| *account != "512100").collect();
+    lines.sort();
+    let suspense = lines.pop().unwrap();
+    assert_eq!((suspense.0, suspense.3), ("471000", -777));
+    let credit = lines.pop().unwrap();
+    assert_eq!((credit.0, credit.1, credit.3), ("419100", "C-1", -1_000));
+    let paid: Vec<_> =
+        lines.iter().map(|(account, customer, piece, signed)| (*account, *customer, *piece, *signed)).collect();
+    let expected =
+        [("411000", "C-1", "F-1", -12_000), ("411000", "C-2", "=F-2", -8_050), ("411000", "C-2", "F-3", -1_950)];
+    assert_eq!(paid, expected);
+}
+
+#[test]
+fn reconciled_transfers_are_a_notification_that_the_schema_and_our_reader_take() {
+    let (scratch, running) = story("notification", |text| text);
+    let (fine, text) = export(&scratch, "transfers", "out", &MARCH);
+    assert!(fine && text.contains("2 lines") && text.contains("EUR: amount 230.00"), "{text}");
+    let file = scratch.path().join("out/transfers-maison-dupre-2026-03-01-2026-03-31.xml");
+    validates("camt.054.001.08.xsd", &file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    for part in ["<Nb>F-1</Nb>", "<Nb>=F-2</Nb>", "<Nb>F-3</Nb>", "kept as the credit of the customer"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let (fine, text) = export(&scratch, "transfers", "none", &["--from", "2025-01-01", "--to", "2025-01-31"]);
+    assert!(fine && text.contains("0 lines"), "{text}");
+    validates("camt.054.001.08.xsd", &scratch.path().join("none/transfers-maison-dupre-2025-01-01-2025-01-31.xml"));
+    let mut reader =
+        quittance::formats::open_bank(std::io::BufReader::new(std::fs::File::open(&file).unwrap())).unwrap();
+    let mut parts = 0;
+    while let Some(item) = reader.next() {
+        parts += usize::from(matches!(item.unwrap(), quittance::formats::Item::Row { .. }));
+    }
+    assert_eq!(parts, 4);
+    drop(running);
+}
+
+#[test]
+fn status_files_are_numbered_without_gaps_and_their_totals_add_up() {
+    let (scratch, mut running) =
+        story("statuses", |text| text.replace("status_format = \"csv\"", "status_format = \"jsonl\""));
+    let folder = scratch.path().join("data/erp/status");
+    let files = || {
+        let mut found: Vec<_> =
+            std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        found.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+        found.sort();
+        found
+    };
+    let rows = || -> Vec<Json> {
+        let lines = files().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<String>();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    // Three issued, three settled.
+    wait_for("six statuses", || (rows().len() >= 6).then_some(()));
+    running.advance("1h");
+    running.kill();
+    let mut running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let more = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+                F-4;C-1;Jean Dupont;jean@example.org;;fr;5,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "more.csv", more.as_bytes());
+    wait_for("the fourth", || rows().iter().any(|row| row["invoice"] == "F-4").then_some(()));
+    running.stop();
+    for (number, path) in (1_u64..).zip(files()) {
+        assert!(
+            path.to_str().unwrap().ends_with(&format!("payment-status-maison-dupre-{number:08}.jsonl")),
+            "{path:?}"
+        );
+        let control = control(&path);
+        let lines: Vec<Json> =
+            std::fs::read_to_string(&path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            (control["sequence"].as_u64(), control["rows"].as_u64()),
+            (Some(number), Some(lines.len() as u64))
+        );
+        for column in ["amount", "paid", "outstanding"] {
+            let minor = |value: &Json| value.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+            let sum: i64 = lines.iter().map(|line| minor(&line[column])).sum();
+            assert_eq!(minor(&control["totals"]["EUR"][column]), sum, "{column} of {path:?}");
+        }
+        let sum = std::fs::read_to_string(format!("{}.sha256", path.display())).unwrap();
+        assert!(sum.starts_with(control["sha256"].as_str().unwrap()));
+    }
+    // The same statuses by period, and as the ERP got them one by one.
+    let (fine, text) = export(&scratch, "statuses", "out", &[&MARCH[..], &["--format", "jsonl"]].concat());
+    assert!(fine, "{text}");
+    let told = std::fs::read_to_string(scratch.path().join("out/statuses-maison-dupre-2026-03-01-2026-03-31.jsonl"))
+        .unwrap();
+    let mut told: Vec<Json> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut sent = rows();
+    let by_id = |row: &Json| row["event_id"].as_str().unwrap().to_owned();
+    for rows in [&mut told, &mut sent] {
+        rows.sort_by_key(by_id);
+        rows.dedup();
+    }
+    assert_eq!(told, sent);
+}
