@@ -59,6 +59,7 @@ impl Dispatch for Channels {
                 Channel::Sms => self.sms(tenant, &prepared).await,
                 Channel::Hook => self.hook(&prepared.delivery).await,
                 Channel::File => self.file(prepared.delivery).await,
+                Channel::Partition => never("it leaves for no other system"),
             }
         })
     }

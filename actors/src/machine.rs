@@ -142,6 +142,8 @@ pub enum Effect {
         /// What must still hold when it leaves.
         guard: Guard,
     },
+    /// Have the customer of a decided transfer asked, who may live in another partition.
+    AskCustomer,
 }
 
 /// What a timer is for.

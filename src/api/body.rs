@@ -147,6 +147,40 @@ impl Body {
         }
     }
 
+    /// A list of at most `items_max` objects; empty if it is not there.
+    pub fn objects(&mut self, key: &'static str, items_max: usize) -> Vec<Body> {
+        let items = match self.take(key) {
+            None => return Vec::new(),
+            Some(Json::Array(items)) if items.len() <= items_max => items,
+            Some(_) => {
+                self.wrong(key, format!("expected a list of at most {items_max} objects"));
+                return Vec::new();
+            }
+        };
+        let pointer = self.pointer(key);
+        let mut bodies = Vec::with_capacity(items.len());
+        for (at, item) in items.into_iter().enumerate() {
+            match item {
+                Json::Object(object) => bodies.push(Body::of(format!("{pointer}/{at}"), object)),
+                _ => self
+                    .errors
+                    .push(Detail { pointer: format!("{pointer}/{at}"), detail: "expected an object".to_owned() }),
+            }
+        }
+        bodies
+    }
+
+    /// Money above zero, if it is there.
+    pub fn optional_money(&mut self, key: &'static str) -> Option<Money> {
+        let there = self.object.get(key).is_some_and(|value| !value.is_null());
+        if there {
+            self.money(key)
+        } else {
+            self.asked.push(key);
+            None
+        }
+    }
+
     /// Takes over what was wrong with a nested object.
     pub fn close(&mut self, inner: Body) {
         let mut inner = inner;

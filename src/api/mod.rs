@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod clock;
 mod customers;
+mod decisions;
 mod exports;
 mod files;
 mod health;
@@ -71,6 +72,9 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers", web::post().to(transfers::create))
                 .route("/transfers", web::get().to(transfers::list))
                 .route("/transfers/{id}", web::get().to(transfers::read))
+                .route("/transfers/{id}/decision", web::post().to(decisions::decide))
+                .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
+                .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
                 .route("/tasks", web::get().to(transfers::tasks))
                 .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/exports/{name}", web::get().to(exports::read))

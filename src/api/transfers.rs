@@ -61,7 +61,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     Ok(created(&format!("/v1/transfers/{id}"), replayed, &view))
 }
 
-async fn view(app: &App, tenant: &TenantId, id: TransferId) -> Result<Json, Problem> {
+pub(super) async fn view(app: &App, tenant: &TenantId, id: TransferId) -> Result<Json, Problem> {
     let entity_id = EntityId::Transfer(id);
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
     match entity.as_ref() {

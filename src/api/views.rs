@@ -90,7 +90,7 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         .iter()
         .map(|(request, amount)| json!({ "payment_request": request, "amount": amount }))
         .collect();
-    json!({
+    let mut view = json!({
         "id": id,
         "entry_key": details.entry_key,
         "amount": details.amount,
@@ -110,5 +110,14 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         "unallocated": state.unallocated(),
         "doubt": state.doubt,
         "candidates": state.candidates,
-    })
+    });
+    if let Some(fields) = view.as_object_mut() {
+        if state.pending.is_some() {
+            fields.insert("deciding".to_owned(), Json::Bool(true));
+        }
+        if let Some(reason) = &state.refused {
+            fields.insert("refused".to_owned(), json!(reason));
+        }
+    }
+    view
 }

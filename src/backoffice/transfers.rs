@@ -20,6 +20,7 @@ pub(super) fn row(entity: &Entity) -> Option<Json> {
         Status::Matched => ("ok", "circle-check"),
         Status::NeedsDecision => ("warn", "triangle-alert"),
         Status::Noted => ("mute", "arrow-left-right"),
+        Status::SetAside => ("mute", "ban"),
         Status::Received => ("mute", "clock"),
     };
     let remittance = &details.remittance;

@@ -101,6 +101,22 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::TransferPaidOut => ("arrow-left-right", "mute-i", "Paid out", text(Field::TransferAmount)),
         EventType::TransferReturned => ("undo-2", "warn-i", "Came back", text(Field::TransferAmount)),
         EventType::TransferReversed => ("undo-2", "warn-i", "Reversed by the bank", text(Field::TransferAmount)),
+        EventType::TaskDecided => ("user", "info-i", "Decided by a person", text(Field::TransferAmount)),
+        EventType::TransferUnmatched => (
+            "undo-2",
+            "warn-i",
+            "Match taken back",
+            format!("{}: {}", text(Field::TransferAmount), text(Field::Reason)),
+        ),
+        EventType::TransferSetAside => {
+            ("ban", "mute-i", "Put aside", format!("{}: {}", text(Field::TransferAmount), text(Field::Reason)))
+        }
+        EventType::PaymentRequestPaymentReversed => {
+            ("undo-2", "warn-i", "Payment taken back", format!("{invoice}, {}", text(Field::AllocationAmount)))
+        }
+        EventType::PaymentRequestReopened => {
+            ("undo-2", "warn-i", "Open again", format!("{invoice}, {} open", text(Field::RequestOutstanding)))
+        }
         EventType::TaskOpened => (
             "triangle-alert",
             "warn-i",

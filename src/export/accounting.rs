@@ -169,7 +169,7 @@ impl<'a> Books<'a> {
         match (event, matched) {
             (E::Received { .. }, Some((allocations, credit))) => {
                 let mut lines = vec![self.bank(details, Side::Debit)];
-                self.paid(details, allocations, credit, &mut lines);
+                self.parts(details, allocations, credit, Side::Credit, &mut lines);
                 Some(Entry { text: "Virement reçu", lines })
             }
             (E::Received { .. }, None) => {
@@ -178,8 +178,14 @@ impl<'a> Books<'a> {
             }
             (E::Matched { allocations, credit, .. }, _) if !received => {
                 let mut lines = vec![self.suspense(details, Side::Debit)];
-                self.paid(details, allocations, *credit, &mut lines);
+                self.parts(details, allocations, *credit, Side::Credit, &mut lines);
                 Some(Entry { text: "Virement identifié", lines })
+            }
+            (E::TakenBack { allocations, credit, .. }, _) if !allocations.is_empty() || credit.is_positive() => {
+                let mut lines = Vec::new();
+                self.parts(details, allocations, *credit, Side::Debit, &mut lines);
+                lines.push(self.suspense(details, Side::Credit));
+                Some(Entry { text: "Rapprochement annulé", lines })
             }
             (E::Noted { nature: Nature::Returned | Nature::Reversed, .. }, _) => {
                 let lines = vec![self.suspense(details, Side::Debit), self.bank(details, Side::Credit)];
@@ -222,9 +228,10 @@ impl<'a> Books<'a> {
         Line { account, customer: "", piece, side, amount: details.amount }
     }
 
-    /// What a transfer paid: each request, and what was too much.
-    fn paid(
-        &self, details: &Details, allocations: &[(PaymentRequestId, Money)], credit: Money, lines: &mut Vec<Line<'a>>,
+    /// What a transfer paid or had paid: each request, and what was too much.
+    fn parts(
+        &self, details: &Details, allocations: &[(PaymentRequestId, Money)], credit: Money, side: Side,
+        lines: &mut Vec<Line<'a>>,
     ) {
         let mut payer = "";
         for (request, amount) in allocations {
@@ -232,12 +239,12 @@ impl<'a> Books<'a> {
             payer = self.names.customer(terms.customer);
             let account = (self.accounts.customers.as_str(), "Clients");
             let piece = (terms.external_ref.to_string(), terms.issued_on);
-            lines.push(Line { account, customer: payer, piece, side: Side::Credit, amount: *amount });
+            lines.push(Line { account, customer: payer, piece, side, amount: *amount });
         }
         if credit.is_positive() {
             let account = (self.accounts.advances.as_str(), "Clients, avances");
             let piece = (details.id.to_string(), details.booked_on);
-            lines.push(Line { account, customer: payer, piece, side: Side::Credit, amount: credit });
+            lines.push(Line { account, customer: payer, piece, side, amount: credit });
         }
     }
 }

@@ -6,6 +6,7 @@ mod api;
 mod config;
 mod corpora;
 mod crash;
+mod decisions;
 mod directories;
 mod exports;
 mod formats;

@@ -121,6 +121,28 @@ fn later_events() -> Vec<Event> {
             request: Some(request_id()),
             credit: euros(200),
         }),
+        Event::Customer(customer::Event::TransferTakenBack { transfer: transfer_id(), credit: euros(200) }),
+        Event::PaymentRequest(payment_request::Event::AllocationReversed {
+            source: Source::Transfer(transfer_id()),
+            amount: euros(500),
+            outstanding: euros(12_000),
+        }),
+        Event::PaymentRequest(payment_request::Event::Reopened { at: AT }),
+        Event::Transfer(transfer::Event::Decided(transfer::Resolution {
+            customer: customer_id(),
+            allocations: vec![(request_id(), euros(500))],
+            credit: euros(7),
+            by: "ana".into(),
+        })),
+        Event::Transfer(transfer::Event::TakeBackAsked { by: "ana".into(), reason: "wrong".into() }),
+        Event::Transfer(transfer::Event::DecisionRefused { reason: "closed".to_owned() }),
+        Event::Transfer(transfer::Event::TakenBack {
+            allocations: vec![(request_id(), euros(500))],
+            credit: euros(7),
+            by: "ana".into(),
+            reason: "wrong".into(),
+        }),
+        Event::Transfer(transfer::Event::SetAside { by: "ana".into(), reason: "private".into() }),
     ]
 }
 
@@ -213,6 +235,7 @@ fn name(event: &Event) -> &'static str {
             C::RequestClosed { .. } => "customer.request_closed",
             C::CreditAdded { .. } => "customer.credit_added",
             C::CreditNoteTaken { .. } => "customer.credit_note_taken",
+            C::TransferTakenBack { .. } => "customer.transfer_taken_back",
             C::TransferPlaced { .. } => "customer.transfer_placed",
             C::ReminderSent { .. } => "customer.reminder_sent",
             C::ReminderSuppressed { .. } => "customer.reminder_suppressed",
@@ -230,6 +253,8 @@ fn name(event: &Event) -> &'static str {
             P::AttemptFailed { .. } => "payment_request.attempt_failed",
             P::RefundInitiated { .. } => "payment_request.refund_initiated",
             P::Cancelled { .. } => "payment_request.cancelled",
+            P::AllocationReversed { .. } => "payment_request.allocation_reversed",
+            P::Reopened { .. } => "payment_request.reopened",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -237,6 +262,11 @@ fn name(event: &Event) -> &'static str {
             T::TaskOpened { .. } => "transfer.task_opened",
             T::Noted { .. } => "transfer.noted",
             T::Described(_) => "transfer.described",
+            T::Decided(_) => "transfer.decided",
+            T::TakeBackAsked { .. } => "transfer.take_back_asked",
+            T::DecisionRefused { .. } => "transfer.decision_refused",
+            T::TakenBack { .. } => "transfer.taken_back",
+            T::SetAside { .. } => "transfer.set_aside",
         },
     }
 }
@@ -274,7 +304,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 30);
+    assert_eq!(seen.len(), 38);
 }
 
 /// What a record of version 1 lists of its public event.

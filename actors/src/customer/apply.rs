@@ -47,6 +47,13 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         Event::TransferPlaced { transfer, amount } => {
             state.placed_transfers.insert(*transfer, *amount);
         }
+        Event::TransferTakenBack { transfer, credit } => {
+            state.placed_transfers.remove(transfer);
+            if credit.is_positive() {
+                let left = state.credit.entry(credit.currency()).or_default();
+                *left = left.saturating_sub(credit.minor());
+            }
+        }
         Event::ReminderSent { at, .. } => state.last_contact_at = Some(*at),
         Event::ReminderSuppressed { .. } => {}
     }

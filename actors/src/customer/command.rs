@@ -68,6 +68,23 @@ pub enum Command {
     PlaceTransfer(PlaceTransfer),
     /// Write to the customer about a request.
     Remind(Reminder),
+    /// Place a transfer as a person decided.
+    PlaceDecided(Placed),
+    /// Give back what a transfer had paid.
+    TakeBackTransfer(Placed),
+}
+
+/// What a transfer pays, or had paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// What was received.
+    pub amount: Money,
+    /// What it pays.
+    pub allocations: Vec<(PaymentRequestId, Money)>,
+    /// What is kept as credit.
+    pub credit: Money,
 }
 
 /// A transfer to be placed.
@@ -120,6 +137,8 @@ impl Command {
             Command::TakeCreditNote(_) => "take_credit_note",
             Command::PlaceTransfer(_) => "place_transfer",
             Command::Remind(_) => "remind",
+            Command::PlaceDecided(_) => "place_decided",
+            Command::TakeBackTransfer(_) => "take_back_transfer",
         }
     }
 }
@@ -145,6 +164,25 @@ pub enum Rejection {
     CreditNoteDiffers {
         /// What was recorded.
         recorded: Money,
+    },
+    #[error("{request} is not open for this customer")]
+    NotOpen {
+        /// The request.
+        request: PaymentRequestId,
+    },
+    #[error("only {outstanding} of {request} is outstanding")]
+    ExceedsOutstanding {
+        /// The request.
+        request: PaymentRequestId,
+        /// What is left to pay.
+        outstanding: Money,
+    },
+    #[error("{credit} of it was kept as credit, and only {left} is left of that")]
+    CreditUsed {
+        /// What is to be given back.
+        credit: Money,
+        /// What is there.
+        left: Money,
     },
     #[error("the credit note is in {received}, the invoice in {expected}")]
     CurrencyDiffers {

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::apply::apply;
 use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
+use super::decided;
 use super::event::Event;
 use super::state::{Customer, PaymentMethod, Profile};
 use crate::delivery::{Channel, Guard, Recipient};
@@ -52,6 +53,8 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
         Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
         Command::PlaceTransfer(received) => Ok(place_transfer(state, received)),
+        Command::PlaceDecided(placed) => decided::place(state, placed),
+        Command::TakeBackTransfer(placed) => decided::take_back(state, placed),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
     }
 }
@@ -202,7 +205,7 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         state.profile.as_ref().is_some_and(|profile| match channel {
             Channel::Email => profile.email.is_some(),
             Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File => false,
+            Channel::Hook | Channel::File | Channel::Partition => false,
         })
     };
     let Some(channel) = channels.iter().find(reachable).copied() else {

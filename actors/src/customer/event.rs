@@ -111,4 +111,11 @@ pub enum Event {
         /// What of it the request did not take.
         credit: Money,
     },
+    /// What a transfer had paid was given back.
+    TransferTakenBack {
+        /// The transfer.
+        transfer: TransferId,
+        /// What of the credit goes with it.
+        credit: Money,
+    },
 }

@@ -12,9 +12,10 @@
 mod apply;
 mod command;
 mod decide;
+mod decided;
 mod event;
 mod state;
 
-pub use command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
+pub use command::{Command, CreditNote, PlaceTransfer, Placed, Rejection, Reminder};
 pub use event::Event;
 pub use state::{Customer, Gives, Kind, OpenRequest, PaymentMethod, Profile};

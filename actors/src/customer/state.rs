@@ -139,7 +139,7 @@ impl Customer {
         self.profile.as_ref().is_some_and(|profile| match channel {
             Channel::Email => profile.email.is_some(),
             Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File => true,
+            Channel::Hook | Channel::File | Channel::Partition => true,
         })
     }
 }

@@ -36,6 +36,8 @@ pub enum Channel {
     Hook,
     /// JSON file.
     File,
+    /// To an entity of another partition.
+    Partition,
 }
 
 impl Channel {
@@ -51,6 +53,7 @@ impl Channel {
             Channel::Sms => "sms",
             Channel::Hook => "hook",
             Channel::File => "file",
+            Channel::Partition => "partition",
         }
     }
 }
@@ -68,6 +71,8 @@ pub enum Recipient {
     Feed(SmolStr),
     /// The status file of the ERP.
     StatusExport,
+    /// The customer that a decision of the transfer names.
+    DecidedCustomer,
 }
 
 /// What must still hold when a message leaves.
@@ -121,7 +126,7 @@ impl Route {
             Recipient::Endpoint(name) => Route::Endpoint(tenant.clone(), name.clone()),
             Recipient::Feed(name) => Route::Feed(tenant.clone(), name.clone()),
             Recipient::StatusExport => Route::StatusExport(tenant.clone()),
-            Recipient::Customer(_) | Recipient::List(_) => Route::Channel(channel),
+            Recipient::Customer(_) | Recipient::List(_) | Recipient::DecidedCustomer => Route::Channel(channel),
         }
     }
 }

@@ -100,6 +100,8 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::CreditAdded { .. } => Some((EventType::CustomerCreditChanged, None)),
         E::CreditNoteTaken { credit, .. } if credit.is_positive() => Some((EventType::CustomerCreditChanged, None)),
         E::CreditNoteTaken { .. } => None,
+        E::TransferTakenBack { credit, .. } if credit.is_positive() => Some((EventType::CustomerCreditChanged, None)),
+        E::TransferTakenBack { .. } => None,
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
         E::RequestOpened { .. }
@@ -127,6 +129,8 @@ fn of_request(event: &payment_request::Event) -> Option<EventType> {
         E::AttemptFailed { .. } => Some(EventType::AttemptFailed),
         E::RefundInitiated { .. } => Some(EventType::RefundInitiated),
         E::Cancelled { .. } => Some(EventType::PaymentRequestCancelled),
+        E::AllocationReversed { .. } => Some(EventType::PaymentRequestPaymentReversed),
+        E::Reopened { .. } => Some(EventType::PaymentRequestReopened),
     }
 }
 
@@ -138,7 +142,10 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
             [(request, _)] => Some((EventType::TransferMatched, Some(*request))),
             _ => Some((EventType::TransferMatched, None)),
         },
-        E::TaskOpened { .. } => Some((EventType::TaskOpened, None)),
+        E::TaskOpened { .. } | E::DecisionRefused { .. } => Some((EventType::TaskOpened, None)),
+        E::Decided(_) | E::TakeBackAsked { .. } => Some((EventType::TaskDecided, None)),
+        E::TakenBack { .. } => Some((EventType::TransferUnmatched, None)),
+        E::SetAside { .. } => Some((EventType::TransferSetAside, None)),
         E::Noted { nature: Nature::Returned, .. } => Some((EventType::TransferReturned, None)),
         E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
         E::Noted { nature: Nature::PaidOut | Nature::Received, .. } => Some((EventType::TransferPaidOut, None)),
@@ -291,6 +298,7 @@ impl View<'_> {
                 Status::Matched => "matched",
                 Status::NeedsDecision => "needs_decision",
                 Status::Noted => "noted",
+                Status::SetAside => "set_aside",
             })),
             _ => None,
         }
@@ -335,12 +343,16 @@ fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
                 P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
                 Field::Reason,
             ) => Some(Fact::text(reason)),
-            (P::AmountAllocated { amount, .. }, Field::AllocationAmount) => Some(Fact::Money(*amount)),
-            (P::AmountAllocated { source, .. }, Field::AllocationSource) => Some(Fact::text(match source {
-                Source::Transfer(_) => "transfer",
-                Source::Attempt(_) => "attempt",
-                Source::CreditNote(_) => "credit_note",
-            })),
+            (P::AmountAllocated { amount, .. } | P::AllocationReversed { amount, .. }, Field::AllocationAmount) => {
+                Some(Fact::Money(*amount))
+            }
+            (P::AmountAllocated { source, .. } | P::AllocationReversed { source, .. }, Field::AllocationSource) => {
+                Some(Fact::text(match source {
+                    Source::Transfer(_) => "transfer",
+                    Source::Attempt(_) => "attempt",
+                    Source::CreditNote(_) => "credit_note",
+                }))
+            }
             (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {
                 Some(Fact::printed(attempt))
             }
@@ -358,6 +370,12 @@ fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),
             (T::Matched { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
             (T::Matched { explanation, .. }, Field::TransferExplanation) => Some(Fact::text(explanation)),
+            (T::TakenBack { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
+            (
+                T::TakenBack { reason, .. } | T::TakeBackAsked { reason, .. } | T::SetAside { reason, .. },
+                Field::Reason,
+            ) => Some(Fact::text(reason)),
+            (T::DecisionRefused { reason }, Field::Reason) => Some(Fact::text(reason)),
             (T::TaskOpened { doubt, .. }, Field::TransferExplanation | Field::Reason) => {
                 Some(Fact::text(doubt.text()))
             }

@@ -207,6 +207,14 @@ impl<'a> Step<'a> {
                 self.commit.timers.push(ArmedTimer { due, entity, purpose, generation });
                 Ok(())
             }
+            Effect::AskCustomer => {
+                let occurrence =
+                    last.ok_or_else(|| StepError::Bug(format!("{entity} asks without a public event")))?;
+                let (channel, recipient) = (Channel::Partition, Recipient::DecidedCustomer);
+                let cause = Arc::clone(&self.context.policies.rules.decision_cause);
+                let guard = Guard::None;
+                self.deliver(Outgoing { channel, template: None, recipient, guard, occurrence, cause })
+            }
             Effect::Send { channel, template, recipient, guard } => {
                 let occurrence =
                     last.ok_or_else(|| StepError::Bug(format!("{entity} sends without a public event")))?;

@@ -44,6 +44,13 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.refunds.insert(key.clone(), *amount);
             state.refunded_minor = state.refunded_minor.saturating_add(amount.minor());
         }
+        Event::AllocationReversed { source, .. } => {
+            state.allocations.remove(source);
+        }
+        Event::Reopened { .. } => {
+            state.status = Status::Open;
+            state.settled_at = None;
+        }
         Event::Cancelled { .. } => {
             state.status = Status::Cancelled;
             state.overdue = false;

@@ -23,6 +23,11 @@ pub enum Command {
         /// How much.
         amount: Money,
     },
+    /// Count a payment no longer.
+    ReverseAllocation {
+        /// Where it came from.
+        source: Source,
+    },
     /// A reminder step is due.
     ReminderDue {
         /// Which arming fired.
@@ -80,6 +85,7 @@ impl Command {
         match self {
             Command::Issue { .. } => "issue",
             Command::Allocate { .. } => "allocate",
+            Command::ReverseAllocation { .. } => "reverse_allocation",
             Command::ReminderDue { .. } => "reminder_due",
             Command::OverdueDue { .. } => "overdue_due",
             Command::ReportAttempt(_) => "report_attempt",

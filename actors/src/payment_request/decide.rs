@@ -29,6 +29,7 @@ impl Machine for PaymentRequest {
         match command {
             Command::Issue { .. } => Ok(Decision::default()), // Handled above.
             Command::Allocate { source, amount } => allocate(self, terms, *source, *amount, context),
+            Command::ReverseAllocation { source } => reverse_allocation(self, terms, *source, context),
             Command::ReminderDue { generation, due } => Ok(reminders::due(self, terms, *generation, *due, context)),
             Command::OverdueDue { due } => Ok(overdue_due(self, *due, context)),
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
@@ -105,6 +106,36 @@ fn allocate(state: &PaymentRequest, terms: &Terms, source: Source, amount: Money
     }
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };
     decision.tell(Tell::Customer(terms.customer, change));
+    Ok(decision)
+}
+
+/// Counts a payment no longer. What was settled is open again, its reminders go on at the step
+/// they had come to, and a deadline that has passed meanwhile is told again.
+fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>) -> Decided {
+    let Some(amount) = state.allocations.get(&source).copied() else { return Ok(Decision::default()) };
+    let before = state.outstanding().ok_or(Rejection::Unknown)?;
+    let outstanding = match state.status {
+        Status::Cancelled => before,
+        Status::Open | Status::Settled => before.checked_add(amount).map_err(|_| Rejection::Unknown)?,
+    };
+    let mut decision = Decision::of(Event::AllocationReversed { source, amount, outstanding });
+    match state.status {
+        Status::Cancelled => return Ok(decision),
+        Status::Open => {
+            let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };
+            decision.tell(Tell::Customer(terms.customer, change));
+        }
+        Status::Settled => {
+            decision.push(Event::Reopened { at: context.now });
+            let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
+            if context.now >= overdue {
+                decision.push(Event::BecameOverdue { at: context.now });
+            }
+            reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
+            let open = customer::Command::OpenRequest { request: terms.id, outstanding, due_on: terms.due_on };
+            decision.tell(Tell::Customer(terms.customer, open));
+        }
+    }
     Ok(decision)
 }
 

@@ -100,4 +100,18 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// A payment is counted no longer.
+    AllocationReversed {
+        /// Where it had come from.
+        source: Source,
+        /// How much.
+        amount: Money,
+        /// What is left to pay.
+        outstanding: Money,
+    },
+    /// It was settled, and is open again.
+    Reopened {
+        /// When.
+        at: Timestamp,
+    },
 }

@@ -65,12 +65,15 @@ pub struct RuleBook {
     pub status_cause: Arc<str>,
     /// The cause of messages of a scenario.
     pub scenario_cause: Arc<str>,
+    /// What asks customers about decisions.
+    pub decision_cause: Arc<str>,
 }
 
 impl Default for RuleBook {
     fn default() -> Self {
         let (status_cause, scenario_cause) = ("status export".into(), "scenario".into());
-        Self { rules: Vec::new(), by_type: BTreeMap::new(), status_cause, scenario_cause }
+        let decision_cause = "decision".into();
+        Self { rules: Vec::new(), by_type: BTreeMap::new(), status_cause, scenario_cause, decision_cause }
     }
 }
 

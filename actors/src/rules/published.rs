@@ -40,6 +40,8 @@ impl EventType {
             EventType::PaymentRequestIssued
                 | EventType::PaymentRequestPartiallyPaid
                 | EventType::PaymentRequestSettled
+                | EventType::PaymentRequestPaymentReversed
+                | EventType::PaymentRequestReopened
                 | EventType::PaymentRequestOverdue
                 | EventType::PaymentRequestCancelled
         )
@@ -97,6 +99,16 @@ event_types! {
     TransferReturned = "transfer.returned",
     /// The bank corrected an earlier entry.
     TransferReversed = "transfer.reversed",
+    /// A person decided about a transfer.
+    TaskDecided = "task.decided",
+    /// The match of a transfer was taken back.
+    TransferUnmatched = "transfer.unmatched",
+    /// A person put a transfer aside.
+    TransferSetAside = "transfer.set_aside",
+    /// A payment counts no longer: it went to another request, or back.
+    PaymentRequestPaymentReversed = "payment_request.payment_reversed",
+    /// A settled request is open again.
+    PaymentRequestReopened = "payment_request.reopened",
 }
 
 impl fmt::Display for EventType {

@@ -12,12 +12,12 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tracing::{debug, info, warn};
 
-use super::{Router, SubmitError};
-use crate::delivery::{Breaker, Ladder, Outcome, Route, Verdict};
+use super::{Router, SubmitError, conclude_decision};
+use crate::delivery::{Breaker, Channel, Delivery, Ladder, Outcome, Route, Verdict};
 use crate::limits;
 use crate::partition::{Preparation, Ticket, TriedDelivery};
 use crate::ports::Prepared;
-use crate::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
+use crate::values::{DeliveryId, EntityId, PARTITIONS, TenantId, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
 const REFILL: Duration = Duration::from_millis(250);
@@ -307,6 +307,11 @@ async fn attempt(router: Arc<Router>, ladder: Ladder, row: Ticket) -> (Ticket, T
         Ok(Preparation::Suppressed(reason)) => Tried::Ended(Outcome::Suppressed { reason }),
         // Another try of it has been recorded meanwhile.
         Ok(Preparation::Ended) => Tried::Aside(Outcome::Delivered { detail: String::new() }),
+        Ok(Preparation::Ready(delivery, _)) if delivery.channel == Channel::Partition => {
+            let verdict = ask_customer(&router, &delivery).await;
+            // Money waits for the answer: it is never given up.
+            Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now()))
+        }
         Ok(Preparation::Ready(delivery, customer)) => {
             let (customer, virtual_iban) = customer.unzip();
             let virtual_iban = virtual_iban.flatten();
@@ -317,6 +322,17 @@ async fn attempt(router: Arc<Router>, ladder: Ladder, row: Ticket) -> (Ticket, T
         Err(error) => Tried::Aside(later(&error, clock.system_now())),
     };
     (row, tried)
+}
+
+/// A decision about a transfer that its customer has not answered.
+async fn ask_customer(router: &Arc<Router>, delivery: &Delivery) -> Verdict {
+    let EntityId::Transfer(id) = delivery.event.entity else {
+        return Verdict::Accepted { detail: "nothing was decided".to_owned() };
+    };
+    match conclude_decision(router, &delivery.tenant, id).await {
+        Ok(()) => Verdict::Accepted { detail: "answered".to_owned() },
+        Err(error) => Verdict::Later { error: error.to_string(), retry_after_ms: None },
+    }
 }
 
 async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(Ticket, Tried)> {

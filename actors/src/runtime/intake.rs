@@ -165,8 +165,12 @@ fn hash(parts: &[&str]) -> u64 {
 
 /// The id of a command that another one brings with it.
 fn derived(command: CommandId, part: &str) -> CommandId {
-    let text = command.to_string();
-    let halves = [hash(&[&text, part, "1"]), hash(&[&text, part, "2"])];
+    derived_from(&[&command.to_string(), part])
+}
+
+/// The id of a command that follows from these words: the same words, the same command.
+pub(super) fn derived_from(words: &[&str]) -> CommandId {
+    let halves = ["1", "2"].map(|half| hash(&[words, &[half]].concat()));
     let mut bytes = [0; 16];
     for (target, byte) in bytes.iter_mut().zip(halves.iter().flat_map(|half| half.to_be_bytes())) {
         *target = byte;

@@ -15,6 +15,7 @@
 
 mod answers;
 mod checkpointer;
+mod decisions;
 mod delivery;
 mod host;
 mod ingestion;
@@ -26,6 +27,7 @@ mod timekeeper;
 
 pub use answers::Answer;
 pub use checkpointer::{Checkpointer, Offer};
+pub use decisions::conclude_decision;
 pub use delivery::{DeliverySupervisor, Enqueue};
 pub use host::Host;
 pub use ingestion::{Arrived, FeedReader, IncomingFile, IngestionSupervisor, Progress, ReadRow, RowOutcome};

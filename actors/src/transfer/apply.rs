@@ -1,7 +1,8 @@
 //! Folding a transfer's events. It only assigns (N4).
 
 use super::event::Event;
-use super::state::{Status, Transfer};
+use super::state::{Doubt, Pending, Status, Transfer};
+use litemap::LiteMap;
 
 pub(super) fn apply(state: &mut Transfer, event: &Event) {
     match event {
@@ -16,7 +17,12 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
         }
         Event::Described(particulars) => state.particulars = Some(particulars.clone()),
         Event::Matched { allocations, credit, explanation } => {
+            if let Some(Pending::Place(resolution)) = state.pending.take() {
+                state.customer = Some(resolution.customer);
+            }
             state.status = Status::Matched;
+            state.doubt = None;
+            state.candidates.clear();
             state.allocations = allocations.iter().copied().collect();
             state.credited_minor = credit.minor();
             state.explanation.clone_from(explanation);
@@ -30,6 +36,34 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.doubt = Some(*doubt);
             state.candidates.clone_from(candidates);
             state.explanation = doubt.text().to_owned();
+        }
+        Event::Decided(resolution) => {
+            state.pending = Some(Pending::Place(resolution.clone()));
+            state.refused = None;
+            state.decisions = state.decisions.saturating_add(1);
+        }
+        Event::TakeBackAsked { by, reason } => {
+            state.pending = Some(Pending::TakeBack { by: by.clone(), reason: reason.clone() });
+            state.refused = None;
+            state.decisions = state.decisions.saturating_add(1);
+        }
+        Event::DecisionRefused { reason } => {
+            state.pending = None;
+            state.refused = Some(reason.clone());
+        }
+        Event::TakenBack { allocations, .. } => {
+            state.pending = None;
+            state.status = Status::NeedsDecision;
+            state.doubt = Some(Doubt::TakenBack);
+            state.explanation = Doubt::TakenBack.text().to_owned();
+            state.candidates = allocations.iter().map(|(request, _)| *request).collect();
+            state.allocations = LiteMap::new();
+            state.credited_minor = 0;
+        }
+        Event::SetAside { by, reason } => {
+            state.status = Status::SetAside;
+            state.doubt = None;
+            state.explanation = format!("put aside by {by}: {reason}");
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::matching::Placement;
 use super::particulars::Particulars;
-use super::state::Details;
-use crate::values::{CustomerId, PaymentRequestId, Reading};
+use super::state::{Details, Resolution, Status};
+use crate::values::{CustomerId, Money, PaymentRequestId, Reading};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,29 @@ pub enum Command {
     },
     /// The customer has found what it pays, or doubts.
     RecordPlacement(Placement),
+    /// A person decides what it pays.
+    Decide(Resolution),
+    /// A person takes its match back, or that it was put aside.
+    TakeBack {
+        /// Who.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// A person puts it aside: it pays nothing here.
+    SetAside {
+        /// Who.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// The customer has answered a decision.
+    Conclude {
+        /// Which decision.
+        number: u32,
+        /// Why it could not be followed; nothing when it was.
+        refused: Option<String>,
+    },
 }
 
 /// Facts looked up before admission.
@@ -83,6 +107,10 @@ impl Command {
             Command::Receive { .. } => "receive_transfer",
             Command::Note { .. } => "note_entry",
             Command::RecordPlacement(_) => "record_placement",
+            Command::Decide(_) => "decide",
+            Command::TakeBack { .. } => "take_back",
+            Command::SetAside { .. } => "set_aside",
+            Command::Conclude { .. } => "conclude",
         }
     }
 }
@@ -95,6 +123,23 @@ pub enum Rejection {
     Unknown,
     #[error("the amount must be above zero")]
     AmountNotPositive,
+    #[error("it does not wait for a decision: it is {0:?}")]
+    NothingToDecide(Status),
+    #[error("it is {0:?}: there is no match to take back")]
+    NothingToTakeBack(Status),
+    #[error("another decision about it is under way")]
+    Deciding,
+    #[error("the parts and the credit make {found}, the transfer is {expected}")]
+    DoesNotAddUp {
+        /// What the parts make.
+        found: Money,
+        /// What was received.
+        expected: Money,
+    },
+    #[error("a part must be above zero, in the transfer's currency, and each request named once")]
+    WrongPart,
+    #[error("at most {0} requests can be paid by one transfer")]
+    TooManyParts(usize),
     #[error("already received with another {field}")]
     AlreadyReceivedWith {
         /// What differs.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::apply::apply;
 use super::command::{Command, Evidence, Rejection};
+use super::decision;
 use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
@@ -26,6 +27,10 @@ impl Machine for Transfer {
             }
             Command::Note { details, particulars } => note(self, details, particulars),
             Command::RecordPlacement(placement) => record_placement(self, placement),
+            Command::Decide(resolution) => decision::decide(self, resolution),
+            Command::TakeBack { by, reason } => decision::take_back(self, by, reason),
+            Command::SetAside { by, reason } => decision::set_aside(self, by, reason),
+            Command::Conclude { number, refused } => decision::conclude(self, *number, refused.as_deref()),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
-use super::state::{Details, Doubt};
+use super::state::{Details, Doubt, Resolution};
 use crate::values::{CustomerId, Money, PaymentRequestId};
 
 /// An event.
@@ -43,4 +44,36 @@ pub enum Event {
     },
     /// What else the bank said of it.
     Described(Arc<Particulars>),
+    /// A person decided what it pays; its customer is asked.
+    Decided(Resolution),
+    /// A person wants its match taken back; its customer is asked.
+    TakeBackAsked {
+        /// Who.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// The customer could not follow a decision.
+    DecisionRefused {
+        /// Why.
+        reason: String,
+    },
+    /// Its match was taken back.
+    TakenBack {
+        /// What it had paid.
+        allocations: Vec<(PaymentRequestId, Money)>,
+        /// What had been kept as credit.
+        credit: Money,
+        /// Who took it back.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// A person put it aside: it pays nothing here.
+    SetAside {
+        /// Who.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
 }

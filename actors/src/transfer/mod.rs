@@ -10,12 +10,16 @@
 //! An entry of a statement that brings no money to place (paid out, returned, reversed by the bank) is
 //! noted as it is, so that every line of a statement is in the log.
 //!
+//! What a person decides is recorded first and carried out by the customer, in whichever lane it
+//! lives; its answer concludes the decision. Every match can be taken back.
+//!
 //! Who owns an account number and what a reference means is looked up before admission and
 //! comes as a fact. Invariants: INV-02.
 
 mod apply;
 mod command;
 mod decide;
+mod decision;
 mod event;
 mod matching;
 mod particulars;
@@ -25,4 +29,4 @@ pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 pub use event::Event;
 pub use matching::{Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
-pub use state::{Details, Doubt, Status, Transfer};
+pub use state::{Details, Doubt, Pending, Resolution, Status, Transfer};

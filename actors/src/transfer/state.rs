@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
 use crate::values::{CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId};
@@ -56,6 +57,8 @@ pub enum Status {
     NeedsDecision,
     /// It brings no money to place: paid out, returned, reversed by the bank.
     Noted,
+    /// A person put it aside: it pays nothing here.
+    SetAside,
 }
 
 /// Why a person must decide.
@@ -76,6 +79,8 @@ pub enum Doubt {
     CurrencyDiffers,
     /// The only reference was read with a correction and nothing else agrees.
     UncertainReference,
+    /// A person took its match back.
+    TakenBack,
 }
 
 impl Doubt {
@@ -89,8 +94,36 @@ impl Doubt {
             Doubt::AmountDiffers => "the amount fits no open request",
             Doubt::CurrencyDiffers => "the request is in another currency",
             Doubt::UncertainReference => "the reference was read with a correction and nothing else agrees",
+            Doubt::TakenBack => "its match was taken back",
         }
     }
+}
+
+/// What a person decided that a transfer pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// Who paid.
+    pub customer: CustomerId,
+    /// What it pays.
+    pub allocations: Vec<(PaymentRequestId, Money)>,
+    /// What is kept as the customer's credit.
+    pub credit: Money,
+    /// Who decided.
+    pub by: SmolStr,
+}
+
+/// A decision that the customer has not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pending {
+    /// Place it.
+    Place(Resolution),
+    /// Take its match back.
+    TakeBack {
+        /// Who decided.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
 }
 
 /// The state of a transfer.
@@ -114,6 +147,12 @@ pub struct Transfer {
     pub doubt: Option<Doubt>,
     /// Requests a person should look at first.
     pub candidates: Vec<PaymentRequestId>,
+    /// A decision under way.
+    pub pending: Option<Pending>,
+    /// Why the last decision could not be followed.
+    pub refused: Option<String>,
+    /// Decisions made about it, so that each is carried out once.
+    pub decisions: u32,
 }
 
 impl Transfer {

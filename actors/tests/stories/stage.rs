@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use quittance_actors::customer::{self, Kind, Profile};
-use quittance_actors::delivery::{Delivery, Outcome};
+use quittance_actors::delivery::{Channel, Delivery, Outcome};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{
     ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
@@ -112,6 +112,18 @@ impl Stage {
             "customer" => self.customer(line.word(0)?, Some(line)).map(|_| ()),
             "issue" => self.issue(line),
             "transfer" => self.transfer(line),
+            "decide" => self.decide(line),
+            "take_back" | "set_aside" => {
+                let id = self.transfers[line.word(0)?];
+                let (by, reason) = ("ana".into(), line.word(1)?.into());
+                self.ask(Tell::Transfer(
+                    id,
+                    match line.verb.as_str() {
+                        "take_back" => transfer::Command::TakeBack { by, reason },
+                        _ => transfer::Command::SetAside { by, reason },
+                    },
+                ))
+            }
             "attempt" => self.attempt(line),
             "refund" => {
                 let (id, key) = (self.request(line.word(0)?)?, line.word(1)?.into());
@@ -157,9 +169,14 @@ impl Stage {
         self.commits.push(Arc::clone(&commit));
         self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
         let mut tries = Vec::new();
+        let mut decided = None;
         for place in 0..commit.deliveries.len() {
             let id = commit.delivery_id(place);
             let outcome = match self.lane.prepare(id, Some(&commit)).map_err(|error| error.to_string())? {
+                Preparation::Ready(delivery, _) if delivery.channel == Channel::Partition => {
+                    decided = Some(delivery.event.entity);
+                    Outcome::Delivered { detail: String::new() }
+                }
                 Preparation::Ready(delivery, _) => {
                     self.left.push(*delivery);
                     Outcome::Delivered { detail: String::new() }
@@ -173,7 +190,39 @@ impl Stage {
             self.commits.push(Arc::clone(&commit));
             self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
         }
-        Ok(())
+        match decided {
+            Some(transfer) => self.conclude(transfer),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the customer about a decision, and concludes it.
+    fn conclude(&mut self, id: EntityId) -> Result<(), String> {
+        let entity = self.entity(id)?;
+        let state = entity.as_transfer().ok_or("not a transfer")?;
+        let Some((number, asked)) = state.asks() else { return Ok(()) };
+        self.ask(asked)?;
+        let refused = self.refused.take();
+        let EntityId::Transfer(id) = id else { return Err("not a transfer".to_owned()) };
+        self.ask(Tell::Transfer(id, transfer::Command::Conclude { number, refused }))
+    }
+
+    /// `decide T1 C1 R1 80.00 R2 20.00`: what is left is credit.
+    fn decide(&mut self, line: &Line) -> Result<(), String> {
+        let id = self.transfers[line.word(0)?];
+        let customer = self.customer(line.word(1)?, None)?;
+        let entity = self.entity(EntityId::Transfer(id))?;
+        let details = entity.as_transfer().and_then(|state| state.details.clone()).ok_or("not received")?;
+        let mut left = details.amount.minor();
+        let mut allocations = Vec::new();
+        for pair in line.words[2..].chunks(2) {
+            let part = money(&pair[1])?;
+            left -= part.minor();
+            allocations.push((self.request(&pair[0])?, part));
+        }
+        let credit = Money::from_minor(left, details.amount.currency());
+        let resolution = transfer::Resolution { customer, allocations, credit, by: "ana".into() };
+        self.ask(Tell::Transfer(id, transfer::Command::Decide(resolution)))
     }
 
     fn customer(&mut self, name: &str, line: Option<&Line>) -> Result<CustomerId, String> {

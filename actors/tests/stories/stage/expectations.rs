@@ -62,13 +62,14 @@ impl Stage {
                 Channel::Sms => "sms",
                 Channel::Hook => "hook",
                 Channel::File => "file",
+                Channel::Partition => "partition",
             };
             let to = match &delivery.recipient {
                 Recipient::Customer(id) => {
                     self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.as_str())
                 }
                 Recipient::List(name) | Recipient::Endpoint(name) | Recipient::Feed(name) => Some(name.as_str()),
-                Recipient::StatusExport => None,
+                Recipient::StatusExport | Recipient::DecidedCustomer => None,
             };
             let said = delivery.template.as_deref().unwrap_or(delivery.event.event.name());
             channel == kind && to == Some(whom) && said == what
@@ -113,9 +114,11 @@ impl Stage {
             transfer::Status::Matched => "matched",
             transfer::Status::NeedsDecision => "task",
             transfer::Status::Received => "received",
+            transfer::Status::SetAside => "set_aside",
         };
         let why = line.words.get(2).map_or("", String::as_str);
-        if said == line.word(1)? && state.explanation.contains(why) {
+        let explained = state.refused.as_ref().unwrap_or(&state.explanation);
+        if said == line.word(1)? && explained.contains(why) {
             Ok(())
         } else {
             Err(format!("{name} is {said}: {}", state.explanation))

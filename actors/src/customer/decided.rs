@@ -1,0 +1,52 @@
+//! What a person decided about a transfer, carried out at its customer.
+
+use super::command::{Placed, Rejection};
+use super::event::Event;
+use super::state::Customer;
+use crate::machine::{Decision, Tell};
+use crate::payment_request::{self, Source};
+use crate::values::Money;
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// Places a transfer on requests that are open by at least their parts. What has changed since
+/// the person looked is a refusal that names it.
+pub(super) fn place(state: &Customer, placed: &Placed) -> Decided {
+    let Placed { transfer, amount, allocations, credit } = placed;
+    if state.placed_transfers.contains_key(transfer) {
+        return Ok(Decision::default());
+    }
+    let mut decision = Decision::of(Event::TransferPlaced { transfer: *transfer, amount: *amount });
+    for (request, part) in allocations {
+        let open = state.open_requests.get(request).ok_or(Rejection::NotOpen { request: *request })?;
+        let fits = open.outstanding.checked_sub(*part).is_ok_and(|left| !left.is_negative());
+        if !fits {
+            return Err(Rejection::ExceedsOutstanding { request: *request, outstanding: open.outstanding });
+        }
+        let command = payment_request::Command::Allocate { source: Source::Transfer(*transfer), amount: *part };
+        decision.tell(Tell::PaymentRequest(*request, command));
+    }
+    if credit.is_positive() {
+        decision.push(Event::CreditAdded { amount: *credit });
+    }
+    Ok(decision)
+}
+
+/// Gives back what a transfer had paid: its requests are open again, its credit is gone.
+pub(super) fn take_back(state: &Customer, placed: &Placed) -> Decided {
+    let Placed { transfer, allocations, credit, .. } = placed;
+    if !state.placed_transfers.contains_key(transfer) {
+        return Ok(Decision::default());
+    }
+    let left = state.credit.get(&credit.currency()).copied().unwrap_or(0);
+    if credit.minor() > left {
+        let left = Money::from_minor(left, credit.currency());
+        return Err(Rejection::CreditUsed { credit: *credit, left });
+    }
+    let mut decision = Decision::of(Event::TransferTakenBack { transfer: *transfer, credit: *credit });
+    for (request, _) in allocations {
+        let command = payment_request::Command::ReverseAllocation { source: Source::Transfer(*transfer) };
+        decision.tell(Tell::PaymentRequest(*request, command));
+    }
+    Ok(decision)
+}

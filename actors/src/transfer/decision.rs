@@ -1,0 +1,135 @@
+//! What a person decides about a transfer, and what becomes of it.
+//!
+//! ```text
+//! Decide ─► Decided ─► the customer places it ─► Conclude ─► Matched │ DecisionRefused
+//! TakeBack ─► TakeBackAsked ─► the customer gives it back ─► Conclude ─► TakenBack │ DecisionRefused
+//! ```
+
+use smol_str::SmolStr;
+
+use super::command::Rejection;
+use super::event::Event;
+use super::state::{Pending, Resolution, Status, Transfer};
+use crate::customer::{self, Placed};
+use crate::limits;
+use crate::machine::{Decision, Effect, Tell};
+use crate::values::{Money, PaymentRequestId};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// A decision that its customer is to be asked about, however the process ends meanwhile.
+fn asked(event: Event) -> Decided {
+    let mut decision = Decision::of(event);
+    decision.effect(Effect::AskCustomer);
+    Ok(decision)
+}
+
+impl Transfer {
+    /// What the customer is asked about the decision that is under way, and the decision's number.
+    pub fn asks(&self) -> Option<(u32, Tell)> {
+        let details = self.details.as_ref()?;
+        let (transfer, amount) = (details.id, details.amount);
+        let tell = match self.pending.as_ref()? {
+            Pending::Place(Resolution { customer, allocations, credit, .. }) => {
+                let placed = Placed { transfer, amount, allocations: allocations.clone(), credit: *credit };
+                Tell::Customer(*customer, customer::Command::PlaceDecided(placed))
+            }
+            Pending::TakeBack { .. } => {
+                let (allocations, credit) = (self.allocated(), self.credited(amount));
+                let placed = Placed { transfer, amount, allocations, credit };
+                Tell::Customer(self.customer?, customer::Command::TakeBackTransfer(placed))
+            }
+        };
+        Some((self.decisions, tell))
+    }
+
+    fn allocated(&self) -> Vec<(PaymentRequestId, Money)> {
+        self.allocations.iter().map(|(request, part)| (*request, *part)).collect()
+    }
+
+    fn credited(&self, amount: Money) -> Money {
+        Money::from_minor(self.credited_minor, amount.currency())
+    }
+}
+
+pub(super) fn decide(state: &Transfer, resolution: &Resolution) -> Decided {
+    let amount = state.details.as_ref().ok_or(Rejection::Unknown)?.amount;
+    match &state.pending {
+        Some(Pending::Place(known)) if known == resolution => return Ok(Decision::default()),
+        Some(_) => return Err(Rejection::Deciding),
+        None => {}
+    }
+    if state.status != Status::NeedsDecision {
+        return Err(Rejection::NothingToDecide(state.status));
+    }
+    let Resolution { allocations, credit, .. } = resolution;
+    if allocations.len() > limits::OPEN_REQUESTS_COMPARED_MAX {
+        return Err(Rejection::TooManyParts(limits::OPEN_REQUESTS_COMPARED_MAX));
+    }
+    let mut requests: Vec<_> = allocations.iter().map(|(request, _)| *request).collect();
+    requests.sort_unstable();
+    let twice = requests.windows(2).any(|pair| pair.first() == pair.last());
+    let fits = |part: &Money| part.is_positive() && part.currency() == amount.currency();
+    let parts_fit = allocations.iter().all(|(_, part)| fits(part));
+    if twice || !parts_fit || credit.currency() != amount.currency() {
+        return Err(Rejection::WrongPart);
+    }
+    let parts = allocations.iter().map(|(_, part)| part.minor());
+    let found = parts.fold(credit.minor().max(0), i64::saturating_add);
+    if found != amount.minor() {
+        let found = Money::from_minor(found, amount.currency());
+        return Err(Rejection::DoesNotAddUp { found, expected: amount });
+    }
+    asked(Event::Decided(resolution.clone()))
+}
+
+pub(super) fn take_back(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Decided {
+    let amount = state.details.as_ref().ok_or(Rejection::Unknown)?.amount;
+    let (by, reason) = (by.clone(), reason.clone());
+    if state.pending.is_some() {
+        return Err(Rejection::Deciding);
+    }
+    match state.status {
+        Status::Matched => asked(Event::TakeBackAsked { by, reason }),
+        // Nobody else knows of it: it is a task again at once.
+        Status::SetAside => {
+            let credit = Money::zero(amount.currency());
+            Ok(Decision::of(Event::TakenBack { allocations: Vec::new(), credit, by, reason }))
+        }
+        other => Err(Rejection::NothingToTakeBack(other)),
+    }
+}
+
+pub(super) fn set_aside(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Decided {
+    if state.pending.is_some() {
+        return Err(Rejection::Deciding);
+    }
+    match state.status {
+        Status::NeedsDecision => Ok(Decision::of(Event::SetAside { by: by.clone(), reason: reason.clone() })),
+        Status::SetAside => Ok(Decision::default()),
+        other => Err(Rejection::NothingToDecide(other)),
+    }
+}
+
+pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> Decided {
+    let amount = state.details.as_ref().ok_or(Rejection::Unknown)?.amount;
+    let Some(pending) = state.pending.as_ref().filter(|_| state.decisions == number) else {
+        return Ok(Decision::default()); // Concluded before.
+    };
+    if let Some(reason) = refused {
+        return Ok(Decision::of(Event::DecisionRefused { reason: reason.to_owned() }));
+    }
+    Ok(Decision::of(match pending {
+        Pending::Place(Resolution { allocations, credit, by, .. }) => Event::Matched {
+            allocations: allocations.clone(),
+            credit: *credit,
+            explanation: format!("decided by {by}"),
+        },
+        Pending::TakeBack { by, reason } => Event::TakenBack {
+            allocations: state.allocated(),
+            credit: state.credited(amount),
+            by: by.clone(),
+            reason: reason.clone(),
+        },
+    }))
+}

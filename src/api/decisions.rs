@@ -1,0 +1,157 @@
+//! What a person decides about a transfer: what it pays, that its match is taken back, that it
+//! pays nothing here.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::limits;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::runtime::{Priority, conclude_decision};
+use quittance_actors::transfer::{Command, Resolution, Transfer};
+use quittance_actors::values::{CommandId, CustomerId, EntityId, Money, PaymentRequestId, TenantId, TransferId};
+use tracing::warn;
+
+use super::body::{Body, Received, received};
+use super::customers::owned;
+use super::idempotency::fingerprint;
+use super::{App, Problem, Shared, created, entity_id, tenant, transfers};
+
+/// A request that a transfer pays; without an amount as much as it can.
+pub(crate) struct Part {
+    /// The request.
+    pub request: PaymentRequestId,
+    /// How much of the transfer.
+    pub amount: Option<Money>,
+}
+
+fn transfer_id(text: &str) -> Result<TransferId, Problem> {
+    match entity_id(text)? {
+        EntityId::Transfer(id) => Ok(id),
+        _ => Err(Problem::not_found(format!("{text} is not a transfer"))),
+    }
+}
+
+/// `POST /v1/transfers/{id}/decision`: `pays`, a list of requests with or without an amount; what
+/// is left of the transfer is kept as the credit of their customer, or of the one named.
+pub(super) async fn decide(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let tenant = tenant(&app, &request)?;
+    let id = transfer_id(&id)?;
+    let mut body = Body::parse(&bytes)?;
+    let by = body.optional_text("by", 64);
+    let customer = body.optional("customer", CustomerId::parse);
+    let mut parts = Vec::new();
+    for mut item in body.objects("pays", limits::OPEN_REQUESTS_COMPARED_MAX) {
+        let request = item.required("payment_request", PaymentRequestId::parse);
+        let amount = item.optional_money("amount");
+        parts.extend(request.map(|request| Part { request, amount }));
+        body.close(item);
+    }
+    body.finish()?;
+    transfers::view(&app, &tenant, id).await?;
+    let by = by.unwrap_or_else(|| "api".to_owned());
+    let resolution = resolution(&app, &tenant, id, &parts, customer, &by).await?;
+    write(&app, &request, &tenant, id, &bytes, Command::Decide(resolution)).await
+}
+
+/// `POST /v1/transfers/{id}/take-back`: what it had paid is open again.
+pub(super) async fn take_back(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let command = |by: String, reason: String| Command::TakeBack { by: by.into(), reason: reason.into() };
+    explained(&app, &request, &id, bytes, command).await
+}
+
+/// `POST /v1/transfers/{id}/set-aside`: it pays nothing here.
+pub(super) async fn set_aside(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let command = |by: String, reason: String| Command::SetAside { by: by.into(), reason: reason.into() };
+    explained(&app, &request, &id, bytes, command).await
+}
+
+async fn explained(
+    app: &App, request: &HttpRequest, id: &str, bytes: Received, command: impl FnOnce(String, String) -> Command,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let tenant = tenant(app, request)?;
+    let id = transfer_id(id)?;
+    let mut body = Body::parse(&bytes)?;
+    let by = body.optional_text("by", 64);
+    let reason = body.text("reason", 200);
+    body.finish()?;
+    let reason = reason.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    transfers::view(app, &tenant, id).await?;
+    write(app, request, &tenant, id, &bytes, command(by.unwrap_or_else(|| "api".to_owned()), reason)).await
+}
+
+async fn write(
+    app: &App, request: &HttpRequest, tenant: &TenantId, id: TransferId, bytes: &[u8], command: Command,
+) -> Result<HttpResponse, Problem> {
+    let held = app.keys.hold(request, tenant, bytes)?;
+    carry_out(app, tenant, id, command, held.command, fingerprint(request, bytes)).await?;
+    let replayed = held.replayed;
+    held.done();
+    let view = transfers::view(app, tenant, id).await?;
+    Ok(created(&format!("/v1/transfers/{id}"), replayed, &view))
+}
+
+async fn state_of(app: &App, id: TransferId) -> Result<Transfer, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::Transfer(id), 0).await?;
+    entity.as_transfer().cloned().ok_or_else(|| Problem::not_found(format!("transfer {id} is not known")))
+}
+
+/// Records a decision, has its customer asked, and says why it could not be followed.
+pub(crate) async fn carry_out(
+    app: &App, tenant: &TenantId, id: TransferId, command: Command, command_id: CommandId, fingerprint: u64,
+) -> Result<(), Problem> {
+    let router = &app.service.router;
+    let tell = Tell::Transfer(id, command);
+    router.submit(tenant, tell, command_id, fingerprint, Origin::Api, Priority::Interactive).await?;
+    if let Err(error) = conclude_decision(router, tenant, id).await {
+        warn!(transfer = %id, %error, "the decision is recorded and will be concluded later");
+    }
+    let state = state_of(app, id).await?;
+    match (&state.pending, state.refused) {
+        (None, Some(reason)) => Err(Problem::conflict("decision_refused", reason)),
+        _ => Ok(()),
+    }
+}
+
+/// What a person means: parts without an amount take what they can, in order; the rest is credit.
+pub(crate) async fn resolution(
+    app: &App, tenant: &TenantId, id: TransferId, parts: &[Part], customer: Option<CustomerId>, by: &str,
+) -> Result<Resolution, Problem> {
+    let router = &app.service.router;
+    let state = state_of(app, id).await?;
+    let unknown = || Problem::not_found(format!("transfer {id} is not known"));
+    let amount = state.details.as_ref().ok_or_else(unknown)?.amount;
+    let mut payer = customer;
+    let mut left = amount.minor();
+    let mut allocations = Vec::with_capacity(parts.len());
+    for Part { request, amount: part } in parts {
+        let entity = EntityId::PaymentRequest(*request);
+        let (_, state, _) = router.read(entity, 0).await?;
+        let known = state.as_payment_request().filter(|state| state.terms.is_some());
+        let (Some(state), true) = (known, owned(app, tenant, entity).await) else {
+            return Err(Problem::not_found(format!("payment request {request} is not known")));
+        };
+        let owner = state.terms.as_ref().map(|terms| terms.customer);
+        if payer.is_some() && owner != payer {
+            return Err(Problem::conflict("other_customer", format!("{request} is of another customer")));
+        }
+        payer = owner;
+        let outstanding = state.outstanding().map_or(0, Money::minor);
+        let part = part.map_or_else(|| Money::from_minor(outstanding.min(left), amount.currency()), |part| part);
+        left = left.saturating_sub(part.minor());
+        allocations.push((*request, part));
+    }
+    let customer =
+        payer.ok_or_else(|| Problem::bad_request("name what it pays, or the customer whose credit it is"))?;
+    if !owned(app, tenant, EntityId::Customer(customer)).await {
+        return Err(Problem::not_found(format!("customer {customer} is not known")));
+    }
+    let credit = Money::from_minor(left, amount.currency());
+    Ok(Resolution { customer, allocations, credit, by: by.into() })
+}

@@ -1,0 +1,132 @@
+//! What a person decides about a transfer: carried out once, across lanes, and taken back.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::running::{Running, drop_file, sample};
+use crate::support::scratch::{Scratch, wait_for};
+use crate::support::statement::statement;
+
+const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+    F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+    F-2;C-2;ACME Ltd;ap@acme.example;;en;80,50;02/03/2026;10/03/2026;Design\n";
+
+/// Two invoices and three transfers of nobody.
+fn story(name: &str) -> (Scratch, Running) {
+    let (scratch, running) = sample(name, |text| text);
+    let data = scratch.path().join("data");
+    drop_file(&data.join("erp/in"), "invoices.csv", INVOICES.as_bytes());
+    let entries = [("130.00", "", "", "bonjour"), ("80.50", "", "", "hello"), ("7.77", "", "", "qui ?")];
+    let report = drop_file(&data.join("bank/in"), "statement.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 3, "{report}");
+    (scratch, running)
+}
+
+fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json[key].as_str().unwrap_or_else(|| panic!("{key} of {json}"))
+}
+
+fn transfer(running: &Running, minor: i64) -> Json {
+    wait_for("the transfer", || {
+        running.list("/v1/transfers").into_iter().find(|transfer| transfer["amount"]["amount"] == minor)
+    })
+}
+
+fn read(running: &Running, path: &str, id: &str) -> Json {
+    running.get(&format!("/v1/{path}/{id}")).json()
+}
+
+#[test]
+fn a_decision_pays_the_request_of_whichever_lane_and_taking_it_back_opens_it_again() {
+    let (_scratch, running) = story("decisions");
+    let request = running.find("/v1/payment-requests", "F-1");
+    let (request, customer) = (text(&request, "id").to_owned(), text(&request, "customer").to_owned());
+    let task = transfer(&running, 13_000);
+    let id = text(&task, "id").to_owned();
+    assert_eq!(task["status"], "needs_decision");
+
+    let decide = |body: Json| running.post(&format!("/v1/transfers/{id}/decision"), &body);
+    let too_much = decide(
+        json!({ "pays": [{ "payment_request": request, "amount": { "amount": 13_000, "currency": "EUR" } }] }),
+    );
+    assert_eq!(too_much.status, 409, "{}", too_much.text());
+    assert!(too_much.text().contains("only 120.00 EUR of prq_"), "{}", too_much.text());
+    let more = decide(
+        json!({ "pays": [{ "payment_request": request, "amount": { "amount": 14_000, "currency": "EUR" } }] }),
+    );
+    assert!(more.status == 409 && more.text().contains("140.00 EUR, the transfer is 130.00 EUR"), "{}", more.text());
+    assert_eq!(decide(json!({})).status, 400, "it names nothing");
+    let wrong = decide(json!({ "pays": [{ "payment_reqest": "x" }], "buy": "me" }));
+    assert!(
+        wrong.status == 422 && wrong.text().contains("/pays/0/payment_reqest"),
+        "{} {}",
+        wrong.status,
+        wrong.text()
+    );
+    assert_eq!(read(&running, "transfers", &id)["status"], "needs_decision");
+
+    let decided = decide(json!({ "pays": [{ "payment_request": request }], "by": "Ana" }));
+    assert_eq!(decided.status, 201, "{}", decided.text());
+    let decided = decided.json();
+    assert_eq!((text(&decided, "status"), text(&decided, "explanation")), ("matched", "decided by Ana"));
+    assert_eq!((&decided["credited"]["amount"], &decided["customer"]), (&json!(1_000), &json!(customer)));
+    assert_eq!(read(&running, "payment-requests", &request)["status"], "settled");
+    assert_eq!(read(&running, "customers", &customer)["credit"][0]["amount"], 1_000);
+    let again = decide(json!({ "pays": [{ "payment_request": request }], "by": "Ana" }));
+    assert!(again.status == 409 && again.text().contains("Matched"), "{}", again.text());
+
+    let back =
+        running.post(&format!("/v1/transfers/{id}/take-back"), &json!({ "reason": "wrong payer", "by": "Ana" }));
+    assert_eq!(back.status, 201, "{}", back.text());
+    assert_eq!(text(&back.json(), "status"), "needs_decision");
+    let reopened = read(&running, "payment-requests", &request);
+    assert_eq!((text(&reopened, "status"), &reopened["outstanding"]["amount"]), ("open", &json!(12_000)));
+    assert!(reopened["next_reminder_at"].is_string(), "reminders go on: {reopened}");
+    assert_eq!(read(&running, "customers", &customer)["credit"][0]["amount"], 0);
+    let timeline = running.get(&format!("/v1/payment-requests/{request}/timeline")).text();
+    for event in ["payment_request.settled", "payment_request.payment_reversed", "payment_request.reopened"] {
+        assert!(timeline.contains(event), "{event} in {timeline}");
+    }
+
+    // Another one pays nothing here, and may come back.
+    let other = text(&transfer(&running, 777), "id").to_owned();
+    let aside = running.post(&format!("/v1/transfers/{other}/set-aside"), &json!({ "reason": "private" }));
+    assert_eq!(text(&aside.json(), "status"), "set_aside");
+    wait_for("the list of tasks", || (running.list("/v1/tasks").len() == 2).then_some(()));
+    running.post(&format!("/v1/transfers/{other}/take-back"), &json!({ "reason": "not private" }));
+    wait_for("the list of tasks", || (running.list("/v1/tasks").len() == 3).then_some(()));
+}
+
+#[test]
+fn a_decision_that_was_recorded_is_carried_out_after_a_crash_and_only_once() {
+    for round in 0..6 {
+        let (scratch, mut running) = story(&format!("decided-{round}"));
+        let request = running.find("/v1/payment-requests", "F-2");
+        let request = text(&request, "id").to_owned();
+        let id = text(&transfer(&running, 8_050), "id").to_owned();
+        let body = json!({ "pays": [{ "payment_request": request }], "by": "Ana" });
+        let path = format!("/v1/transfers/{id}/decision");
+        std::thread::scope(|scope| {
+            let (running, path, body) = (&running, &path, &body);
+            let asked = scope.spawn(move || running.try_post(path, "decide-once", body));
+            std::thread::park_timeout(std::time::Duration::from_micros(700 * round));
+            // The process dies somewhere between the decision and its answer.
+            std::process::Command::new("kill").args(["-9", &running.pid().to_string()]).status().unwrap();
+            let _ = asked.join();
+        });
+        running.kill();
+        let running = Running::start(&configured(&scratch));
+        let again = running.try_post(&path, "decide-once", &body).unwrap();
+        assert!(matches!(again.status, 201 | 409), "{}", again.text());
+        let matched = wait_for("the decision", || {
+            let read = read(&running, "transfers", &id);
+            (read["status"] == "matched").then_some(read)
+        });
+        assert_eq!(matched["allocations"][0]["amount"]["amount"], 8_050);
+        let request = read(&running, "payment-requests", &request);
+        assert_eq!((text(&request, "status"), request["allocations"].as_array().unwrap().len()), ("settled", 1));
+    }
+}
+
+fn configured(scratch: &Scratch) -> std::path::PathBuf {
+    scratch.path().join("config/quittance.toml")
+}
