@@ -24,6 +24,27 @@ pub struct Policies {
     pub card_notices_days: Vec<i32>,
     /// Whether status changes are written to the ERP's status file.
     pub status_export: bool,
+    /// When a transfer is placed without a person.
+    pub matching: Matching,
+}
+
+/// When a transfer is placed without a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matching {
+    /// How sure the best way of placing it must be, of 1,000.
+    pub auto_at: u16,
+    /// How far the next best must be behind, of 1,000.
+    pub min_margin: u16,
+    /// Whether of several requests of one customer that are equal in amount the oldest is meant.
+    pub oldest_of_equal: bool,
+    /// The amount above which a person decides in any case, in minor units.
+    pub auto_minor_max: Option<i64>,
+}
+
+impl Default for Matching {
+    fn default() -> Self {
+        Self { auto_at: 850, min_margin: 100, oldest_of_equal: false, auto_minor_max: None }
+    }
 }
 
 impl Policies {
@@ -37,6 +58,7 @@ impl Policies {
             rules: RuleBook::default(),
             card_notices_days: Vec::new(),
             status_export: false,
+            matching: Matching::default(),
         }
     }
 }

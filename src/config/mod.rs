@@ -65,6 +65,7 @@ impl Config {
         policies.default_scenario.clone_from(&tenant.default_scenario);
         policies.rules = self.automation.rules.clone();
         policies.card_notices_days.clone_from(&tenant.card_notices_days);
+        policies.matching = tenant.matching.clone();
         policies.status_export = tenant.status_export.is_some();
         Some(policies)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
+use quittance_actors::policies::Matching;
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
 use crate::export::{Accounts, StatusFormat};
@@ -186,6 +187,8 @@ pub struct Tenant {
     pub status_export: Option<String>,
     /// How it is written.
     pub status_format: StatusFormat,
+    /// When a transfer is placed without a person.
+    pub matching: Matching,
     /// The accounts of its books.
     pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.

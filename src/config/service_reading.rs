@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use quittance_actors::policies::Matching;
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::reader::Section;
@@ -222,6 +223,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     });
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
+    let matching = section.section("reconciliation").map(|matching| read_matching(&matching)).unwrap_or_default();
     let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
     let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
     let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
@@ -244,6 +246,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         initiator,
         status_format: status_format.unwrap_or_default(),
         accounts,
+        matching,
         lists,
         api_keys,
     })
@@ -256,6 +259,28 @@ fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {
     let creditor_id = section.optional("creditor_id", creditor_id);
     section.close();
     Some(Initiator { name: name?, iban: iban?, bic, creditor_id })
+}
+
+fn read_matching(section: &Section<'_, '_>) -> Matching {
+    let default = Matching::default();
+    let per_mille = |key: &'static str, default: u16| {
+        section
+            .has(key)
+            .then(|| section.integer(key, 0..=1_000))
+            .flatten()
+            .map_or(default, |value| u16::try_from(value).unwrap_or(default))
+    };
+    let words = [("task", false), ("oldest", true)];
+    let oldest = section.has("equal_amounts").then(|| section.choice("equal_amounts", &words)).flatten();
+    let limit = section.has("auto_minor_max").then(|| section.integer("auto_minor_max", 0..=i64::MAX)).flatten();
+    let matching = Matching {
+        auto_at: per_mille("auto_at", default.auto_at),
+        min_margin: per_mille("min_margin", default.min_margin),
+        oldest_of_equal: oldest.unwrap_or(default.oldest_of_equal),
+        auto_minor_max: limit,
+    };
+    section.close();
+    matching
 }
 
 fn read_accounts(section: &Section<'_, '_>) -> Accounts {

@@ -1,9 +1,9 @@
 //! Writing checkpoints and reading snapshots back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fjall::{Keyspace, PersistMode};
-use quittance_actors::partition::{ArmedTimer, Checkpoint, Entity, Receipt, Saved, SystemFact};
+use quittance_actors::partition::{ArmedTimer, Checkpoint, DirectoryValue, Entity, Receipt, Saved, SystemFact};
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
@@ -29,7 +29,7 @@ fn value<T: serde::Serialize>(of: &T) -> Result<Option<Vec<u8>>, PortError> {
 impl Store {
     /// Writes rows in the order of their keys, in batches.
     fn write_rows(&self, keyspace: &Keyspace, mut rows: Rows) -> Result<(), PortError> {
-        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        rows.sort_by(|(a, _), (b, _)| a.cmp(b)); // Stable: of the same key the last one holds.
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let mut batch = self.database.batch();
@@ -54,13 +54,24 @@ impl Store {
         let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
         let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
         let (mut statements, mut orders) = (Rows::new(), Rows::new());
+        let mut shared: HashMap<Vec<u8>, DirectoryValue> = HashMap::new();
         for checkpoint in checkpoints {
             for (id, saved, new) in &checkpoint.entities {
                 list(&saved.tenant, *id, &saved.entity, *new, &mut lists);
                 snapshots.push((keys::snapshot(*id), value(saved)?));
             }
             for (key, meaning) in &checkpoint.directory {
-                directory.push((keys::directory(key), value(meaning)?));
+                let row = keys::directory(key);
+                let mut meaning = *meaning;
+                if key.may_be_shared() {
+                    let known = match shared.get(&row) {
+                        Some(known) => Some(*known),
+                        None => self.meaning(&row)?,
+                    };
+                    meaning = DirectoryValue::learned(known, meaning);
+                    shared.insert(row.clone(), meaning);
+                }
+                directory.push((row, value(&meaning)?));
             }
             for (command, receipt) in &checkpoint.receipts {
                 seen.push((keys::seen(*command), value(receipt)?));
@@ -94,6 +105,12 @@ impl Store {
         self.write_rows(&self.statements, statements)?;
         self.write_rows(&self.orders, orders)?;
         self.write_rows(&self.snapshots, snapshots)
+    }
+
+    /// What a row of the directory means.
+    pub(super) fn meaning(&self, row: &[u8]) -> Result<Option<DirectoryValue>, PortError> {
+        let bytes = self.directory.get(row).map_err(failed)?;
+        bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
     }
 
     /// Timers packed by tenant and hour: one row per hour in which something was armed.

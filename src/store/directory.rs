@@ -8,8 +8,7 @@ use quittance_actors::partition::{DirectoryEntry, DirectoryKey, DirectoryValue};
 use quittance_actors::ports::{Directory, Found, PortError};
 use quittance_actors::values::TenantId;
 
-use super::{Store, failed, keys};
-use crate::journal::codec;
+use super::{Store, keys};
 
 /// Lookups over every partition.
 pub struct StoreDirectory {
@@ -33,8 +32,7 @@ impl StoreDirectory {
     }
 
     fn stored(&self, key: &DirectoryKey) -> Result<Option<DirectoryValue>, PortError> {
-        let bytes = self.store.directory.get(keys::directory(key)).map_err(failed)?;
-        bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
+        self.store.meaning(&keys::directory(key))
     }
 }
 
@@ -78,7 +76,13 @@ impl Directory for StoreDirectory {
         }
         let mut recent = self.recent.lock();
         for (key, value) in entries {
-            recent.entries.insert(key.clone(), *value);
+            let mut value = *value;
+            if key.may_be_shared() {
+                // A store that cannot be read stops the checkpoints, and says so there.
+                let known = recent.entries.get(key).copied().or_else(|| self.stored(key).ok().flatten());
+                value = DirectoryValue::learned(known, value);
+            }
+            recent.entries.insert(key.clone(), value);
         }
     }
 

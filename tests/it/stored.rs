@@ -121,6 +121,22 @@ fn later_events() -> Vec<Event> {
             request: Some(request_id()),
             credit: euros(200),
         }),
+        Event::Customer(customer::Event::NumberedRequestOpened {
+            request: request_id(),
+            outstanding: euros(12_000),
+            due_on: day("2026-03-31"),
+            number: "F-2026-1".into(),
+        }),
+        Event::Transfer(transfer::Event::Weighed(Arc::new(transfer::Weighed {
+            identified_by: transfer::Identification::Name,
+            proposals: vec![transfer::Proposal {
+                parts: vec![(request_id(), euros(500))],
+                credit: euros(7),
+                score: 880,
+                rung: transfer::Rung::OldestTogether,
+            }],
+            accidental_ppm: 12_345,
+        }))),
         Event::Customer(customer::Event::TransferTakenBack { transfer: transfer_id(), credit: euros(200) }),
         Event::PaymentRequest(payment_request::Event::AllocationReversed {
             source: Source::Transfer(transfer_id()),
@@ -234,6 +250,7 @@ fn name(event: &Event) -> &'static str {
             C::OutstandingChanged { .. } => "customer.outstanding_changed",
             C::RequestClosed { .. } => "customer.request_closed",
             C::CreditAdded { .. } => "customer.credit_added",
+            C::NumberedRequestOpened { .. } => "customer.numbered_request_opened",
             C::CreditNoteTaken { .. } => "customer.credit_note_taken",
             C::TransferTakenBack { .. } => "customer.transfer_taken_back",
             C::TransferPlaced { .. } => "customer.transfer_placed",
@@ -262,6 +279,7 @@ fn name(event: &Event) -> &'static str {
             T::TaskOpened { .. } => "transfer.task_opened",
             T::Noted { .. } => "transfer.noted",
             T::Described(_) => "transfer.described",
+            T::Weighed(_) => "transfer.weighed",
             T::Decided(_) => "transfer.decided",
             T::TakeBackAsked { .. } => "transfer.take_back_asked",
             T::DecisionRefused { .. } => "transfer.decision_refused",
@@ -304,7 +322,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 38);
+    assert_eq!(seen.len(), 40);
 }
 
 /// What a record of version 1 lists of its public event.

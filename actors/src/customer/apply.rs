@@ -1,5 +1,7 @@
 //! Folding a customer's events. It only assigns (N4).
 
+use smol_str::SmolStr;
+
 use super::event::Event;
 use super::state::{Customer, OpenRequest};
 
@@ -23,7 +25,11 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             }
         }
         Event::RequestOpened { request, outstanding, due_on } => {
-            let open = OpenRequest { outstanding: *outstanding, due_on: *due_on };
+            let open = OpenRequest { outstanding: *outstanding, due_on: *due_on, number: SmolStr::default() };
+            state.open_requests.insert(*request, open);
+        }
+        Event::NumberedRequestOpened { request, outstanding, due_on, number } => {
+            let open = OpenRequest { outstanding: *outstanding, due_on: *due_on, number: number.clone() };
             state.open_requests.insert(*request, open);
         }
         Event::OutstandingChanged { request, outstanding } => {

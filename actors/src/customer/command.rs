@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::state::{Gives, Profile};
 use crate::delivery::Channel;
-use crate::transfer::ReferenceHit;
+use crate::transfer::{self, ReferenceHit};
 use crate::values::{Currency, CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
 
 /// A command.
@@ -52,6 +52,8 @@ pub enum Command {
         outstanding: Money,
         /// The payment deadline.
         due_on: Date,
+        /// The invoice's number.
+        number: SmolStr,
     },
     /// What is left of a request changed; nothing left, or `None` after a cancellation, closes it.
     ChangeOutstanding {
@@ -90,14 +92,12 @@ pub struct Placed {
 /// A transfer to be placed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlaceTransfer {
-    /// The transfer.
-    pub transfer: TransferId,
-    /// What was received.
-    pub amount: Money,
+    /// What the bank said.
+    pub details: Arc<transfer::Details>,
     /// References of this customer's requests found in it, in the order found.
     pub hits: Vec<ReferenceHit>,
-    /// Whether it came in on the customer's own account number.
-    pub on_virtual_iban: bool,
+    /// What says that this customer paid.
+    pub identified_by: transfer::Identification,
 }
 
 /// A reminder that a request asks the customer to be sent.

@@ -48,11 +48,13 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::CardExpiryDue { slot, generation, due } => {
             Ok(card_expiry_due(state, *slot, *generation, *due, context))
         }
-        Command::OpenRequest { request, outstanding, due_on } => open_request(state, *request, *outstanding, *due_on),
+        Command::OpenRequest { request, outstanding, due_on, number } => {
+            open_request(state, *request, *outstanding, *due_on, number)
+        }
         Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
         Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
         Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
-        Command::PlaceTransfer(received) => Ok(place_transfer(state, received)),
+        Command::PlaceTransfer(received) => Ok(place_transfer(state, received, context)),
         Command::PlaceDecided(placed) => decided::place(state, placed),
         Command::TakeBackTransfer(placed) => decided::take_back(state, placed),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
@@ -145,14 +147,16 @@ fn card_expiry_due(
     decision
 }
 
-fn open_request(state: &Customer, request: PaymentRequestId, outstanding: Money, due_on: Date) -> Decided {
+fn open_request(
+    state: &Customer, request: PaymentRequestId, outstanding: Money, due_on: Date, number: &SmolStr,
+) -> Decided {
     if state.open_requests.contains_key(&request) {
         return Ok(Decision::default());
     }
     if state.open_requests.len() >= limits::OPEN_REQUESTS_MAX {
         return Err(Rejection::TooManyRequests(limits::OPEN_REQUESTS_MAX));
     }
-    Ok(Decision::of(Event::RequestOpened { request, outstanding, due_on }))
+    Ok(Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number: number.clone() }))
 }
 
 fn change_outstanding(state: &Customer, request: PaymentRequestId, outstanding: Option<Money>) -> Decision<Event> {
@@ -167,12 +171,13 @@ fn change_outstanding(state: &Customer, request: PaymentRequestId, outstanding: 
     }
 }
 
-fn place_transfer(state: &Customer, received: &PlaceTransfer) -> Decision<Event> {
-    let PlaceTransfer { transfer, amount, .. } = received;
+fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<'_>) -> Decision<Event> {
+    let transfer::Details { id: transfer, amount, .. } = received.details.as_ref();
     if state.placed_transfers.contains_key(transfer) {
         return Decision::default();
     }
-    let placement = place(received, &state.open_requests);
+    let name = state.profile.as_ref().map(|profile| profile.name.as_str());
+    let (placement, weighed) = place(received, name, &state.open_requests, &context.policies.matching);
     let mut decision = Decision::default();
     match &placement {
         Placement::Placed { allocations, credit, .. } => {
@@ -188,7 +193,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer) -> Decision<Event>
         }
         Placement::Doubt { .. } => {}
     }
-    decision.tell(Tell::Transfer(*transfer, transfer::Command::RecordPlacement(placement)));
+    decision.tell(Tell::Transfer(*transfer, transfer::Command::RecordPlacement(placement, weighed)));
     decision
 }
 

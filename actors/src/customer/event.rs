@@ -118,4 +118,15 @@ pub enum Event {
         /// What of the credit goes with it.
         credit: Money,
     },
+    /// A request was opened, and its invoice has this number.
+    NumberedRequestOpened {
+        /// The request.
+        request: PaymentRequestId,
+        /// What is left to pay.
+        outstanding: Money,
+        /// The payment deadline.
+        due_on: Date,
+        /// The invoice's number.
+        number: SmolStr,
+    },
 }

@@ -108,6 +108,8 @@ pub struct OpenRequest {
     pub outstanding: Money,
     /// The payment deadline.
     pub due_on: Date,
+    /// The invoice's number; empty for one that was opened before it was kept here.
+    pub number: SmolStr,
 }
 
 /// The state of a customer.

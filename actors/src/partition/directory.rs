@@ -7,8 +7,10 @@ use super::commit::{Commit, SystemFact};
 use super::entity::Event;
 use crate::customer;
 use crate::payment_request;
-use crate::transfer;
-use crate::values::{CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId};
+use crate::transfer::{self, Identification};
+use crate::values::{
+    CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId, canonical_number, name_key,
+};
 
 /// What can be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +29,19 @@ pub enum DirectoryKey {
     TransferEntry(TenantId, SmolStr),
     /// A file by its digest.
     FileDigest(TenantId, [u8; 32]),
+    /// A request by its invoice's number without separators.
+    InvoiceNumber(TenantId, SmolStr),
+    /// A customer by the key of its name.
+    Name(TenantId, u64),
+    /// A customer by an account it has paid from.
+    PayerIban(TenantId, Iban),
+}
+
+impl DirectoryKey {
+    /// Whether several may have it; then it means none of them.
+    pub fn may_be_shared(&self) -> bool {
+        matches!(self, DirectoryKey::InvoiceNumber(..) | DirectoryKey::Name(..) | DirectoryKey::PayerIban(..))
+    }
 }
 
 /// What a key means.
@@ -40,10 +55,46 @@ pub enum DirectoryValue {
     Transfer(TransferId),
     /// A file that was read to its end.
     File,
+    /// Several have it.
+    Several,
+}
+
+impl DirectoryValue {
+    /// What a key that may be shared means after `new` was learned over `known`.
+    pub fn learned(known: Option<Self>, new: Self) -> Self {
+        match known {
+            Some(known) if known != new => DirectoryValue::Several,
+            _ => new,
+        }
+    }
 }
 
 /// An entry.
 pub type DirectoryEntry = (DirectoryKey, DirectoryValue);
+
+/// A customer by its name, if that says anything.
+fn named(tenant: &TenantId, name: &str, id: CustomerId) -> Option<DirectoryEntry> {
+    let key = name_key(name)?;
+    Some((DirectoryKey::Name(tenant.clone(), key), DirectoryValue::Customer(id)))
+}
+
+/// Whether a transfer found its place by what says surely who paid: from then on its payer's account
+/// is known.
+fn surely_paid(commit: &Commit, id: TransferId) -> bool {
+    let of = |event: fn(&transfer::Event) -> bool| {
+        commit.changes.iter().any(|change| match &change.event {
+            Event::Transfer(found) => change.entity == EntityId::Transfer(id) && event(found),
+            _ => false,
+        })
+    };
+    of(|event| matches!(event, transfer::Event::Matched { .. }))
+        && of(|event| match event {
+            transfer::Event::Weighed(weighed) => {
+                matches!(weighed.identified_by, Identification::VirtualIban | Identification::Reference)
+            }
+            _ => false,
+        })
+}
 
 /// The entries of a record.
 pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
@@ -54,18 +105,34 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
             Event::Customer(customer::Event::Registered { id, profile }) => {
                 let key = DirectoryKey::CustomerExternalRef(tenant.clone(), profile.external_ref.clone());
                 entries.push((key, DirectoryValue::Customer(*id)));
+                entries.extend(named(tenant, &profile.name, *id));
+            }
+            Event::Customer(customer::Event::ProfileChanged { profile }) => {
+                if let EntityId::Customer(id) = change.entity {
+                    entries.extend(named(tenant, &profile.name, id));
+                }
             }
             Event::PaymentRequest(payment_request::Event::Issued { terms }) => {
                 let value = DirectoryValue::Request(terms.id, terms.customer);
                 let external = terms.external_ref.clone();
                 let creditor = terms.creditor_reference.as_str().into();
+                let number = canonical_number(&external);
+                if !number.is_empty() {
+                    entries.push((DirectoryKey::InvoiceNumber(tenant.clone(), number), value));
+                }
                 entries.push((DirectoryKey::RequestExternalRef(tenant.clone(), external), value));
                 entries.push((DirectoryKey::CreditorReference(tenant.clone(), creditor), value));
                 entries.push((DirectoryKey::ShortReference(tenant.clone(), terms.short_reference), value));
             }
-            Event::Transfer(transfer::Event::Received { details, .. }) => {
+            Event::Transfer(transfer::Event::Received { details, customer }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
+                if let (Some(customer), Some(iban)) = (customer, &details.payer_iban)
+                    && surely_paid(commit, details.id)
+                {
+                    let key = DirectoryKey::PayerIban(tenant.clone(), iban.clone());
+                    entries.push((key, DirectoryValue::Customer(*customer)));
+                }
             }
             Event::Transfer(transfer::Event::Noted { details, .. }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());

@@ -105,6 +105,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
         E::RequestOpened { .. }
+        | E::NumberedRequestOpened { .. }
         | E::OutstandingChanged { .. }
         | E::RequestClosed { .. }
         | E::TransferPlaced { .. } => None,
@@ -149,7 +150,7 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::Noted { nature: Nature::Returned, .. } => Some((EventType::TransferReturned, None)),
         E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
         E::Noted { nature: Nature::PaidOut | Nature::Received, .. } => Some((EventType::TransferPaidOut, None)),
-        E::Described(_) => None,
+        E::Described(_) | E::Weighed(_) => None,
     }
 }
 

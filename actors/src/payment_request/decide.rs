@@ -68,7 +68,7 @@ fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'
     decision.effect(Effect::ArmTimer { purpose: Purpose::Overdue, due: overdue, generation: 0 });
     reminders::plan(&mut decision, state, &terms, 0, context);
     let (request, outstanding, due_on) = (terms.id, terms.amount, terms.due_on);
-    let open = customer::Command::OpenRequest { request, outstanding, due_on };
+    let open = customer::Command::OpenRequest { request, outstanding, due_on, number: terms.external_ref.clone() };
     decision.tell(Tell::Customer(terms.customer, open));
     Ok(decision)
 }
@@ -132,7 +132,12 @@ fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, con
                 decision.push(Event::BecameOverdue { at: context.now });
             }
             reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
-            let open = customer::Command::OpenRequest { request: terms.id, outstanding, due_on: terms.due_on };
+            let open = customer::Command::OpenRequest {
+                request: terms.id,
+                outstanding,
+                due_on: terms.due_on,
+                number: terms.external_ref.clone(),
+            };
             decision.tell(Tell::Customer(terms.customer, open));
         }
     }

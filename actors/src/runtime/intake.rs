@@ -1,7 +1,6 @@
 //! From a row or a call to a command: ids are found or reserved, references computed, and the
 //! lane chosen, before admission. What is looked up here becomes a fact of the record.
 
-use std::hash::Hasher;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -16,7 +15,7 @@ use crate::ports::{Found, PortError};
 use crate::transfer::Particulars;
 use crate::values::{
     CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId, ShortReference,
-    TenantId, Timestamp, TransferId, VirtualIban,
+    TenantId, Timestamp, TransferId, VirtualIban, stable_hash,
 };
 
 /// What a file or a call brings.
@@ -137,30 +136,8 @@ impl From<PortError> for IntakeError {
 
 /// The lane of a customer: a hash of tenant and key, the same for ever.
 pub(super) fn partition_of(tenant: &TenantId, key: &str) -> u8 {
-    let [.., last] = hash(&[tenant.as_str(), key]).to_be_bytes();
+    let [.., last] = stable_hash(&[tenant.as_str(), key]).to_be_bytes();
     last
-}
-
-/// FNV-1a over the parts, with a separator: stable over versions, unlike the standard hasher.
-fn hash(parts: &[&str]) -> u64 {
-    struct Fnv(u64);
-    impl Hasher for Fnv {
-        fn finish(&self) -> u64 {
-            // A last mix, so that every bit of the input reaches the last byte.
-            (self.0 ^ (self.0 >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ (self.0 >> 32)
-        }
-        fn write(&mut self, bytes: &[u8]) {
-            for byte in bytes {
-                self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        }
-    }
-    let mut state = Fnv(0xcbf2_9ce4_8422_2325);
-    for part in parts {
-        state.write(part.as_bytes());
-        state.write(&[0]);
-    }
-    state.finish()
 }
 
 /// The id of a command that another one brings with it.
@@ -170,7 +147,7 @@ fn derived(command: CommandId, part: &str) -> CommandId {
 
 /// The id of a command that follows from these words: the same words, the same command.
 pub(super) fn derived_from(words: &[&str]) -> CommandId {
-    let halves = ["1", "2"].map(|half| hash(&[words, &[half]].concat()));
+    let halves = ["1", "2"].map(|half| stable_hash(&[words, &[half]].concat()));
     let mut bytes = [0; 16];
     for (target, byte) in bytes.iter_mut().zip(halves.iter().flat_map(|half| half.to_be_bytes())) {
         *target = byte;
@@ -261,7 +238,7 @@ fn fingerprint_of_customer(row: &CustomerRow) -> u64 {
         Kind::Business => "business",
         Kind::Consumer => "consumer",
     };
-    hash(&["customer", &profile.external_ref, kind, &profile.name, email, phone, profile.language.code()])
+    stable_hash(&["customer", &profile.external_ref, kind, &profile.name, email, phone, profile.language.code()])
 }
 
 /// Issues a payment request for an invoice; gives its id.
@@ -292,7 +269,7 @@ pub async fn admit_invoice(
         creditor_reference,
         scenario: row.scenario.as_ref().or(policies.default_scenario.as_ref()).map(Into::into),
     };
-    let fingerprint = hash(&[
+    let fingerprint = stable_hash(&[
         "request",
         &row.external_ref,
         &row.customer_ref,
@@ -314,7 +291,7 @@ pub async fn admit_credit_note(
     router: &Arc<Router>, tenant: &TenantId, row: &CreditNoteRow, command: CommandId, origin: Origin,
     priority: Priority,
 ) -> Result<Receipt, IntakeError> {
-    let (note, amount) = (hash(&["credit note", &row.number]), row.amount);
+    let (note, amount) = (stable_hash(&["credit note", &row.number]), row.amount);
     let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
     let Some(DirectoryValue::Customer(customer)) = router.ports().directory.find(&key)? else {
         return Err(IntakeError::UnknownCustomer(row.customer_ref.clone()));
@@ -329,7 +306,7 @@ pub async fn admit_credit_note(
     let taken = customer::CreditNote { note, amount, request };
     let tell = Tell::Customer(customer, customer::Command::TakeCreditNote(taken));
     let invoice = row.invoice.as_deref().unwrap_or_default();
-    let fingerprint = hash(&["credit note", &row.number, invoice, &row.customer_ref, &amount.to_string()]);
+    let fingerprint = stable_hash(&["credit note", &row.number, invoice, &row.customer_ref, &amount.to_string()]);
     Ok(router.submit(tenant, tell, command, fingerprint, origin, priority).await?)
 }
 
@@ -339,7 +316,7 @@ pub async fn admit_cancellation(
     priority: Priority,
 ) -> Result<Receipt, IntakeError> {
     let (id, _) = known_request(router, tenant, &row.invoice)?;
-    let fingerprint = hash(&["cancellation", &row.invoice, &row.reason]);
+    let fingerprint = stable_hash(&["cancellation", &row.invoice, &row.reason]);
     let cancel = payment_request::Command::Cancel { reason: row.reason.as_str().into() };
     Ok(router.submit(tenant, Tell::PaymentRequest(id, cancel), command, fingerprint, origin, priority).await?)
 }
@@ -391,7 +368,7 @@ fn references<'a>(
 ) -> Result<(Held<'a>, ShortReference, CreditorReference), IntakeError> {
     let ports = router.ports();
     let reference_key = ports.tenants.reference_key(tenant);
-    let mut index = hash(&["reference", &id.to_string()]);
+    let mut index = stable_hash(&["reference", &id.to_string()]);
     loop {
         let short = ShortReference::of(index, reference_key);
         let key = DirectoryKey::ShortReference(tenant.clone(), short);
@@ -419,7 +396,7 @@ pub(super) fn transfer_id<'a>(
 /// What distinguishes another content under the same entry key.
 pub(super) fn fingerprint_of_entry(entry: &BankEntry) -> u64 {
     let details = &entry.details;
-    hash(&["transfer", &details.entry_key, &details.amount.to_string(), &details.booked_on.to_string()])
+    stable_hash(&["transfer", &details.entry_key, &details.amount.to_string(), &details.booked_on.to_string()])
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
-use crate::values::{CommandId, CreditorReference, Reading, ShortReference, TenantId, TransferId};
+use crate::values::{
+    CommandId, CreditorReference, CustomerId, NumberText, Reading, ShortReference, TenantId, TransferId, name_key,
+};
 
 /// Routes transfers to their payer.
 pub struct ReconciliationSupervisor {
@@ -64,8 +66,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     }
     let received = entry.particulars.nature == Nature::Received;
     let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
-    let lane = evidence.virtual_iban_owner.map(|owner| owner.partition());
-    let lane = lane.or_else(|| evidence.hits.first().map(|hit| hit.customer.partition()));
+    let lane = evidence.lane();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
     let DirectoryValue::Transfer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(entry.details.entry_key));
@@ -89,14 +90,31 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
 /// Everything that says who paid what.
 fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result<Evidence, IntakeError> {
     let directory = &router.ports().directory;
-    let owner = match &details.account {
-        Some(account) => directory.find(&DirectoryKey::VirtualIban(tenant.clone(), account.clone()))?,
-        None => None,
+    let customer = |key: Option<DirectoryKey>| -> Result<Option<CustomerId>, IntakeError> {
+        let found = key.map(|key| directory.find(&key)).transpose()?.flatten();
+        Ok(match found {
+            Some(DirectoryValue::Customer(customer)) => Some(customer),
+            _ => None,
+        })
     };
-    let virtual_iban_owner = match owner {
-        Some(DirectoryValue::Customer(owner)) => Some(owner),
-        _ => None,
-    };
+    let account = details.account.clone();
+    let virtual_iban_owner = customer(account.map(|account| DirectoryKey::VirtualIban(tenant.clone(), account)))?;
+    let hits = references(router, tenant, details)?;
+    let sure = virtual_iban_owner.is_some()
+        || hits.iter().any(|hit| hit.kind != ReferenceKind::WeakNumber && hit.reading == Reading::Exact);
+    let (mut payer_iban_owner, mut name_owner) = (None, None);
+    if !sure {
+        let iban = details.payer_iban.clone();
+        payer_iban_owner = customer(iban.map(|iban| DirectoryKey::PayerIban(tenant.clone(), iban)))?;
+        let name = details.payer_name.as_deref().and_then(name_key);
+        name_owner = customer(name.map(|name| DirectoryKey::Name(tenant.clone(), name)))?;
+    }
+    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits })
+}
+
+/// The requests that what the payer wrote names.
+fn references(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result<Vec<ReferenceHit>, IntakeError> {
+    let directory = &router.ports().directory;
     let mut hits: Vec<ReferenceHit> = Vec::new();
     let mut add = |kind, reading, key| -> Result<(), IntakeError> {
         if let Some(DirectoryValue::Request(request, customer)) = directory.find(&key)?
@@ -118,9 +136,20 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
         let key = DirectoryKey::ShortReference(tenant.clone(), found.reference);
         add(ReferenceKind::Short, found.reading, key)?;
     }
-    // A corrected reading is worth nothing beside an exact one.
-    if hits.iter().any(|hit| hit.reading == Reading::Exact) {
-        hits.retain(|hit| hit.reading == Reading::Exact);
+    for number in NumberText::new(texts()).candidates() {
+        let kind = if is_telling(&number) { ReferenceKind::Number } else { ReferenceKind::WeakNumber };
+        add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
-    Ok(Evidence { virtual_iban_owner, hits })
+    // A corrected reading is worth nothing beside an exact one, nor a short number beside a whole one.
+    let sure = |hit: &ReferenceHit| hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber;
+    if hits.iter().any(sure) {
+        hits.retain(sure);
+    }
+    Ok(hits)
+}
+
+/// Whether a number says by itself that it is one: letters and digits, or many digits.
+fn is_telling(number: &str) -> bool {
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 9 || number.len() >= 7 && digits < number.len()
 }

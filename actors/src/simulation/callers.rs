@@ -99,8 +99,11 @@ impl World {
         let reading = if self.random.once_in(4) { Reading::Corrected } else { Reading::Exact };
         let customer = terms.customer;
         let hit = ReferenceHit { kind: ReferenceKind::Short, reading, request, customer };
+        let otherwise = self.random.below(3);
         let evidence = Evidence {
-            virtual_iban_owner: (known && by_account).then_some(customer),
+            virtual_iban_owner: (known && by_account && otherwise == 0).then_some(customer),
+            payer_iban_owner: (known && by_account && otherwise == 1).then_some(customer),
+            name_owner: (known && by_account && otherwise == 2).then_some(customer),
             hits: if known && !by_account { vec![hit] } else { Vec::new() },
         };
         // The same entry comes again in the next statement.

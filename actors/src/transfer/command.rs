@@ -5,9 +5,11 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use thiserror::Error;
 
+use super::decide::payer;
 use super::matching::Placement;
 use super::particulars::Particulars;
 use super::state::{Details, Resolution, Status};
+use super::weighing::Weighed;
 use crate::values::{CustomerId, Money, PaymentRequestId, Reading};
 
 /// A command.
@@ -29,8 +31,8 @@ pub enum Command {
         /// What else it said, and what the entry is to the account.
         particulars: Arc<Particulars>,
     },
-    /// The customer has found what it pays, or doubts.
-    RecordPlacement(Placement),
+    /// The customer has found what it pays, or doubts, after weighing this.
+    RecordPlacement(Placement, Weighed),
     /// A person decides what it pays.
     Decide(Resolution),
     /// A person takes its match back, or that it was put aside.
@@ -61,8 +63,20 @@ pub enum Command {
 pub struct Evidence {
     /// Who owned the virtual IBAN credited.
     pub virtual_iban_owner: Option<CustomerId>,
+    /// The only customer who has paid from this account.
+    pub payer_iban_owner: Option<CustomerId>,
+    /// The only customer of the payer's name.
+    pub name_owner: Option<CustomerId>,
     /// Requests named by references.
     pub hits: Vec<ReferenceHit>,
+}
+
+impl Evidence {
+    /// The lane of who paid, or of whom a reference names when nobody is known to have.
+    pub fn lane(&self) -> Option<u8> {
+        let payer = payer(self).ok().map(|(customer, _)| customer);
+        payer.or_else(|| self.hits.first().map(|hit| hit.customer)).map(|customer| customer.partition())
+    }
 }
 
 /// One reference found.
@@ -87,6 +101,10 @@ pub enum ReferenceKind {
     EndToEnd,
     /// Our short reference.
     Short,
+    /// The whole number of an invoice.
+    Number,
+    /// A number of an invoice that is so short that it may be something else.
+    WeakNumber,
 }
 
 impl ReferenceKind {
@@ -96,6 +114,7 @@ impl ReferenceKind {
             ReferenceKind::Creditor => "creditor reference",
             ReferenceKind::EndToEnd => "end-to-end id",
             ReferenceKind::Short => "short reference",
+            ReferenceKind::Number | ReferenceKind::WeakNumber => "invoice number",
         }
     }
 }
@@ -106,7 +125,7 @@ impl Command {
         match self {
             Command::Receive { .. } => "receive_transfer",
             Command::Note { .. } => "note_entry",
-            Command::RecordPlacement(_) => "record_placement",
+            Command::RecordPlacement(..) => "record_placement",
             Command::Decide(_) => "decide",
             Command::TakeBack { .. } => "take_back",
             Command::SetAside { .. } => "set_aside",

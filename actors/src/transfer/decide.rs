@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::apply::apply;
-use super::command::{Command, Evidence, Rejection};
+use super::command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 use super::decision;
 use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
 use super::state::{Details, Doubt, Transfer};
+use super::weighing::{Identification, Weighed};
 use crate::customer::{self, PlaceTransfer};
 use crate::machine::{Context, Decision, Machine, Tell};
-use crate::values::CustomerId;
+use crate::values::{CustomerId, Reading};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -26,7 +27,7 @@ impl Machine for Transfer {
                 receive(self, details, particulars.as_ref(), evidence)
             }
             Command::Note { details, particulars } => note(self, details, particulars),
-            Command::RecordPlacement(placement) => record_placement(self, placement),
+            Command::RecordPlacement(placement, weighed) => record_placement(self, placement, weighed),
             Command::Decide(resolution) => decision::decide(self, resolution),
             Command::TakeBack { by, reason } => decision::take_back(self, by, reason),
             Command::SetAside { by, reason } => decision::set_aside(self, by, reason),
@@ -72,19 +73,16 @@ fn receive(
         return Err(Rejection::AmountNotPositive);
     }
     let payer = payer(evidence);
-    let customer = payer.as_ref().ok().copied();
+    let customer = payer.as_ref().ok().map(|(customer, _)| *customer);
     let mut decision = Decision::of(Event::Received { details: Arc::clone(details), customer });
     if let Some(particulars) = particulars {
         decision.push(Event::Described(Arc::clone(particulars)));
     }
     match payer {
-        Ok(customer) => {
-            let placing = PlaceTransfer {
-                transfer: details.id,
-                amount: details.amount,
-                hits: evidence.hits.clone(),
-                on_virtual_iban: evidence.virtual_iban_owner.is_some(),
-            };
+        Ok((customer, identified_by)) => {
+            let own = |hit: &&ReferenceHit| hit.customer == customer;
+            let hits = evidence.hits.iter().filter(own).copied().collect();
+            let placing = PlaceTransfer { details: Arc::clone(details), hits, identified_by };
             decision.tell(Tell::Customer(customer, customer::Command::PlaceTransfer(placing)));
         }
         Err(doubt) => {
@@ -95,21 +93,52 @@ fn receive(
     Ok(decision)
 }
 
-/// Who paid: the owner of the account number, or whom every reference names.
-pub(crate) fn payer(evidence: &Evidence) -> Result<CustomerId, Doubt> {
-    let mut named = evidence.virtual_iban_owner.into_iter().chain(evidence.hits.iter().map(|hit| hit.customer));
-    let first = named.next().ok_or(Doubt::UnknownPayer)?;
-    if named.all(|other| other == first) { Ok(first) } else { Err(Doubt::Contradiction) }
+/// Who paid, and what says so: the owner of the account number, or whom every reference names, or
+/// who is known to pay from the account, or the only customer of the name.
+///
+/// A reference that is not sure says nothing against somebody who is known otherwise; a sure one of another
+/// customer than the account number's is for a person.
+pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification), Doubt> {
+    let Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits } = evidence;
+    let sure = |hit: &&ReferenceHit| hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber;
+    let mut named = hits.iter().filter(sure).map(|hit| hit.customer);
+    if let Some(owner) = virtual_iban_owner {
+        return if named.all(|other| other == *owner) {
+            Ok((*owner, Identification::VirtualIban))
+        } else {
+            Err(Doubt::Contradiction)
+        };
+    }
+    if let Some(first) = named.next() {
+        return if named.all(|other| other == first) {
+            Ok((first, Identification::Reference))
+        } else {
+            Err(Doubt::Contradiction)
+        };
+    }
+    let others = [(payer_iban_owner, Identification::PayerIban), (name_owner, Identification::Name)];
+    if let Some((customer, by)) = others.into_iter().find_map(|(owner, by)| Some(((*owner)?, by))) {
+        return Ok((customer, by));
+    }
+    let mut unsure = hits.iter().map(|hit| hit.customer);
+    let first = unsure.next().ok_or(Doubt::UnknownPayer)?;
+    if unsure.all(|other| other == first) {
+        Ok((first, Identification::Reference))
+    } else {
+        Err(Doubt::Contradiction)
+    }
 }
 
-fn record_placement(state: &Transfer, placement: &Placement) -> Decided {
+fn record_placement(state: &Transfer, placement: &Placement, weighed: &Weighed) -> Decided {
     if state.details.is_none() {
         return Err(Rejection::Unknown);
     }
-    Ok(Decision::of(match placement {
+    let mut decision = Decision::of(Event::Weighed(Arc::new(weighed.clone())));
+    decision.push(match placement {
         Placement::Placed { allocations, credit, explanation } => {
             Event::Matched { allocations: allocations.clone(), credit: *credit, explanation: explanation.clone() }
         }
         Placement::Doubt { doubt, candidates } => Event::TaskOpened { doubt: *doubt, candidates: candidates.clone() },
-    }))
+    });
+    Ok(decision)
 }

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
 use super::state::{Details, Doubt, Resolution};
+use super::weighing::Weighed;
 use crate::values::{CustomerId, Money, PaymentRequestId};
 
 /// An event.
@@ -76,4 +77,6 @@ pub enum Event {
         /// Why.
         reason: SmolStr,
     },
+    /// What was weighed before it was placed, or was not.
+    Weighed(Arc<Weighed>),
 }

@@ -17,6 +17,7 @@
 //! comes as a fact. Invariants: INV-02.
 
 mod apply;
+mod combinations;
 mod command;
 mod decide;
 mod decision;
@@ -24,9 +25,11 @@ mod event;
 mod matching;
 mod particulars;
 mod state;
+mod weighing;
 
 pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 pub use event::Event;
 pub use matching::{Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
 pub use state::{Details, Doubt, Pending, Resolution, Status, Transfer};
+pub use weighing::{Identification, Proposal, Rung, Weighed};

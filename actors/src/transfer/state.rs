@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
+use super::weighing::Weighed;
 use crate::values::{CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId};
 
 /// What the bank said. It never changes.
@@ -81,6 +82,10 @@ pub enum Doubt {
     UncertainReference,
     /// A person took its match back.
     TakenBack,
+    /// Several requests have this amount, and what may say which is meant could not be read.
+    UnreadReference,
+    /// The amount is above what is placed without a person.
+    AboveLimit,
 }
 
 impl Doubt {
@@ -95,6 +100,8 @@ impl Doubt {
             Doubt::CurrencyDiffers => "the request is in another currency",
             Doubt::UncertainReference => "the reference was read with a correction and nothing else agrees",
             Doubt::TakenBack => "its match was taken back",
+            Doubt::UnreadReference => "several requests have this amount, and a reference could not be read",
+            Doubt::AboveLimit => "the amount is above what is placed without a person",
         }
     }
 }
@@ -147,6 +154,8 @@ pub struct Transfer {
     pub doubt: Option<Doubt>,
     /// Requests a person should look at first.
     pub candidates: Vec<PaymentRequestId>,
+    /// What was weighed when it was placed, or was not.
+    pub weighed: Option<Arc<Weighed>>,
     /// A decision under way.
     pub pending: Option<Pending>,
     /// Why the last decision could not be followed.

@@ -5,21 +5,27 @@
 
 mod calendar;
 mod contact;
+mod hash;
 mod iban;
 mod ids;
+mod invoice_number;
 mod money;
+mod names;
 mod references;
 mod short_reference;
 mod time;
 
 pub use calendar::{Calendar, CalendarError, easter};
 pub use contact::{ContactError, EmailAddress, Language, PhoneNumber};
+pub use hash::stable_hash;
 pub use iban::{FrenchPool, Iban, IbanError, VirtualIban, french_iban, rib_key};
 pub use ids::{
     AttemptId, CommandId, CustomerId, DeliveryId, EntityId, IdError, PARTITIONS, PaymentRequestId, TenantId,
     TransferId,
 };
+pub use invoice_number::{NumberText, canonical_number, tail};
 pub use money::{Currency, DecimalMark, Money, MoneyError};
+pub use names::{Agreement, name_key, names_agree};
 pub use references::{CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX};
 pub use short_reference::{Found, Reading, ReferenceKey, ShortReference};
 pub use time::{Date, Timestamp, Zone, ZoneError};

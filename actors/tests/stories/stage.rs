@@ -75,7 +75,7 @@ pub struct Stage {
 }
 
 fn number(name: &str) -> u64 {
-    name.bytes().fold(0, |value, byte| value * 31 + u64::from(byte))
+    name.bytes().fold(0, |value: u64, byte| value.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }
 
 impl Stage {
@@ -292,6 +292,12 @@ impl Stage {
         if let Some(owner) = line.after("viban") {
             evidence.virtual_iban_owner = Some(self.customer(owner, None)?);
         }
+        if let Some(owner) = line.after("account_of") {
+            evidence.payer_iban_owner = Some(self.customer(owner, None)?);
+        }
+        if let Some(owner) = line.after("name_of") {
+            evidence.name_owner = Some(self.customer(owner, None)?);
+        }
         let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
         for pair in words.windows(2) {
             let (kind, reading) = match pair {
@@ -310,10 +316,11 @@ impl Stage {
             account: None,
             amount,
             booked_on: self.now.date_in(&self.policies.zone),
-            payer_name: None,
+            payer_name: line.after("payer").map(str::to_owned),
             payer_iban: None,
             end_to_end_id: None,
-            remittance: RemittanceInformation::default(),
+            remittance: RemittanceInformation::new(&[], line.after("text").unwrap_or_default())
+                .map_err(|error| error.to_string())?,
         };
         self.transfers.insert(name, id);
         self.ask(Tell::Transfer(
