@@ -24,7 +24,7 @@ use crate::channels::email::Email;
 use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
 use crate::clock::Clocks;
-use crate::config::{Config, EmailTransport, FeedFormat, SmsProvider, Tenant};
+use crate::config::{Config, EmailTransport, FeedFormat, SmsProvider};
 use crate::dispatch::Channels;
 use crate::journal::Writer;
 use crate::observe::Live;
@@ -95,9 +95,9 @@ impl Tenants for Configured {
     }
 }
 
-/// The seed of a tenant's references: the configured one, mixed so that small numbers differ.
-fn reference_key(tenant: &Tenant) -> ReferenceKey {
-    let mixed = tenant.reference_seed.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+/// The constants of a tenant's references: the configured seed, mixed so that small numbers differ.
+pub fn reference_key_of(seed: u64) -> ReferenceKey {
+    let mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     ReferenceKey::from_seed(mixed ^ (mixed >> 31))
 }
 
@@ -128,10 +128,9 @@ pub async fn assemble_with(
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
     let catcher = Catcher::new(data.join("caught"));
-    let configured =
-        config.service.tenants.iter().filter_map(|tenant| {
-            Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key(tenant))))
-        });
+    let configured = config.service.tenants.iter().filter_map(|tenant| {
+        Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
+    });
     let ports = Ports {
         journal: Arc::clone(&writer) as Arc<dyn Journal>,
         ownership: Arc::new(Everything),

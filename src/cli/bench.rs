@@ -2,6 +2,7 @@
 
 mod http;
 mod ingest;
+mod recon;
 mod recovery;
 mod timers;
 mod world;
@@ -24,6 +25,8 @@ enum Work {
     Timers(timers::Options),
     /// A start after kill -9.
     Recovery(recovery::Options),
+    /// Transfers with a known truth: how many, how right, and what others would do.
+    Recon(recon::Options),
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
@@ -32,5 +35,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         Work::Http(options) => http::run(options),
         Work::Timers(options) => timers::run(options),
         Work::Recovery(options) => recovery::run(options),
+        Work::Recon(options) => recon::run(options),
     }
 }

@@ -9,9 +9,11 @@ mod data;
 mod demo;
 mod doctor;
 mod export;
+mod generate;
 mod import;
 mod init;
 mod order;
+mod recon;
 mod replay;
 mod samples;
 mod serve;
@@ -97,6 +99,11 @@ enum Command {
     /// Builds the state again from the first record of the log.
     #[command(after_help = "Examples:\n  quittance replay --verify\n  quittance replay --digests")]
     Replay(replay::Options),
+    /// Writes sets with a known truth.
+    #[command(
+        after_help = "Examples:\n  quittance generate recon --seed 7 ./set && quittance bench recon ./set --peers"
+    )]
+    Generate(generate::Options),
     /// Measures the engine on this machine.
     #[command(after_help = "Examples:\n  quittance bench ingest\n  quittance bench ingest --events 2000000")]
     Bench(bench::Options),
@@ -118,6 +125,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Verify(options) => doctor::verify(&options),
         Command::Replay(options) => replay::run(&options),
+        Command::Generate(options) => generate::run(&options),
         Command::Bench(options) => bench::run(&options),
     }
 }

@@ -68,7 +68,7 @@ impl Store {
                         Some(known) => Some(*known),
                         None => self.meaning(&row)?,
                     };
-                    meaning = DirectoryValue::learned(known, meaning);
+                    meaning = key.learned(known, meaning);
                     shared.insert(row.clone(), meaning);
                 }
                 directory.push((row, value(&meaning)?));

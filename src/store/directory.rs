@@ -80,7 +80,7 @@ impl Directory for StoreDirectory {
             if key.may_be_shared() {
                 // A store that cannot be read stops the checkpoints, and says so there.
                 let known = recent.entries.get(key).copied().or_else(|| self.stored(key).ok().flatten());
-                value = DirectoryValue::learned(known, value);
+                value = key.learned(known, value);
             }
             recent.entries.insert(key.clone(), value);
         }

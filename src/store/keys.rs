@@ -116,6 +116,9 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
         DirectoryKey::FileDigest(of, digest) => join(&[&[7], &tenant(of), digest]),
         DirectoryKey::InvoiceNumber(of, text) => join(&[&[8], &tenant(of), text.as_bytes()]),
         DirectoryKey::Name(of, key) => join(&[&[9], &tenant(of), &key.to_be_bytes()]),
+        DirectoryKey::Amount(of, currency, minor) => {
+            join(&[&[11], &tenant(of), currency.code().as_bytes(), &minor.to_be_bytes()])
+        }
         DirectoryKey::PayerIban(of, iban) => join(&[&[10], &tenant(of), iban.electronic().as_bytes()]),
     }
 }

@@ -126,6 +126,7 @@ fn later_events() -> Vec<Event> {
             outstanding: euros(12_000),
             due_on: day("2026-03-31"),
             number: "F-2026-1".into(),
+            reference: ShortReference::of(7, ReferenceKey::from_seed(1)),
         }),
         Event::Transfer(transfer::Event::Weighed(Arc::new(transfer::Weighed {
             identified_by: transfer::Identification::Name,

@@ -25,11 +25,21 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             }
         }
         Event::RequestOpened { request, outstanding, due_on } => {
-            let open = OpenRequest { outstanding: *outstanding, due_on: *due_on, number: SmolStr::default() };
+            let open = OpenRequest {
+                outstanding: *outstanding,
+                due_on: *due_on,
+                number: SmolStr::default(),
+                reference: None,
+            };
             state.open_requests.insert(*request, open);
         }
-        Event::NumberedRequestOpened { request, outstanding, due_on, number } => {
-            let open = OpenRequest { outstanding: *outstanding, due_on: *due_on, number: number.clone() };
+        Event::NumberedRequestOpened { request, outstanding, due_on, number, reference } => {
+            let open = OpenRequest {
+                outstanding: *outstanding,
+                due_on: *due_on,
+                number: number.clone(),
+                reference: Some(*reference),
+            };
             state.open_requests.insert(*request, open);
         }
         Event::OutstandingChanged { request, outstanding } => {

@@ -8,7 +8,9 @@ use thiserror::Error;
 use super::state::{Gives, Profile};
 use crate::delivery::Channel;
 use crate::transfer::{self, ReferenceHit};
-use crate::values::{Currency, CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
+use crate::values::{
+    Currency, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId, VirtualIban,
+};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +56,8 @@ pub enum Command {
         due_on: Date,
         /// The invoice's number.
         number: SmolStr,
+        /// Its short reference.
+        reference: ShortReference,
     },
     /// What is left of a request changed; nothing left, or `None` after a cancellation, closes it.
     ChangeOutstanding {

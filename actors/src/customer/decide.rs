@@ -48,8 +48,16 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::CardExpiryDue { slot, generation, due } => {
             Ok(card_expiry_due(state, *slot, *generation, *due, context))
         }
-        Command::OpenRequest { request, outstanding, due_on, number } => {
-            open_request(state, *request, *outstanding, *due_on, number)
+        Command::OpenRequest { request, outstanding, due_on, number, reference } => {
+            if state.open_requests.contains_key(request) {
+                return Ok(Decision::default());
+            }
+            if state.open_requests.len() >= limits::OPEN_REQUESTS_MAX {
+                return Err(Rejection::TooManyRequests(limits::OPEN_REQUESTS_MAX));
+            }
+            let (request, outstanding, due_on) = (*request, *outstanding, *due_on);
+            let (number, reference) = (number.clone(), *reference);
+            Ok(Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number, reference }))
         }
         Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
         Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
@@ -145,18 +153,6 @@ fn card_expiry_due(
         decision.effect(Effect::ArmTimer { purpose, due, generation });
     }
     decision
-}
-
-fn open_request(
-    state: &Customer, request: PaymentRequestId, outstanding: Money, due_on: Date, number: &SmolStr,
-) -> Decided {
-    if state.open_requests.contains_key(&request) {
-        return Ok(Decision::default());
-    }
-    if state.open_requests.len() >= limits::OPEN_REQUESTS_MAX {
-        return Err(Rejection::TooManyRequests(limits::OPEN_REQUESTS_MAX));
-    }
-    Ok(Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number: number.clone() }))
 }
 
 fn change_outstanding(state: &Customer, request: PaymentRequestId, outstanding: Option<Money>) -> Decision<Event> {

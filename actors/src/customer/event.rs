@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::state::{PaymentMethod, Profile};
 use crate::delivery::Channel;
-use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban};
+use crate::values::{CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId, VirtualIban};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,5 +128,7 @@ pub enum Event {
         due_on: Date,
         /// The invoice's number.
         number: SmolStr,
+        /// Its short reference.
+        reference: ShortReference,
     },
 }

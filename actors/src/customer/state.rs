@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 
 use crate::delivery::Channel;
 use crate::values::{
-    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, Timestamp, TransferId,
-    VirtualIban,
+    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, ShortReference,
+    Timestamp, TransferId, VirtualIban,
 };
 
 /// A consumer or a business: legal guards depend on it (N14).
@@ -110,6 +110,8 @@ pub struct OpenRequest {
     pub due_on: Date,
     /// The invoice's number; empty for one that was opened before it was kept here.
     pub number: SmolStr,
+    /// Its short reference, for the same requests.
+    pub reference: Option<ShortReference>,
 }
 
 /// The state of a customer.

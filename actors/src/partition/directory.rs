@@ -9,7 +9,8 @@ use crate::customer;
 use crate::payment_request;
 use crate::transfer::{self, Identification};
 use crate::values::{
-    CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId, canonical_number, name_key,
+    Currency, CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId, canonical_number,
+    name_key,
 };
 
 /// What can be looked up.
@@ -35,12 +36,37 @@ pub enum DirectoryKey {
     Name(TenantId, u64),
     /// A customer by an account it has paid from.
     PayerIban(TenantId, Iban),
+    /// A request by what was asked for, in minor units.
+    Amount(TenantId, Currency, i64),
 }
 
 impl DirectoryKey {
     /// Whether several may have it; then it means none of them.
     pub fn may_be_shared(&self) -> bool {
-        matches!(self, DirectoryKey::InvoiceNumber(..) | DirectoryKey::Name(..) | DirectoryKey::PayerIban(..))
+        use DirectoryKey as K;
+        matches!(self, K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..) | K::Amount(..))
+    }
+
+    /// What a key that may be shared means after `new` was learned over `known`. The same again
+    /// changes nothing.
+    pub fn learned(&self, known: Option<DirectoryValue>, new: DirectoryValue) -> DirectoryValue {
+        use DirectoryValue as V;
+        match (known, new) {
+            (None, new) => new,
+            (Some(known), new) if known == new => new,
+            (Some(V::Request(known, _)), V::Request(new, _)) if matches!(self, DirectoryKey::Amount(..)) => {
+                V::Requests([known, new, new], 2)
+            }
+            (Some(V::Requests(known, count)), V::Request(new, _)) => {
+                let of = usize::from(count);
+                match known {
+                    _ if known.iter().take(of).any(|id| *id == new) => V::Requests(known, count),
+                    [first, second, _] if of == 2 => V::Requests([first, second, new], 3),
+                    _ => V::Several,
+                }
+            }
+            _ => V::Several,
+        }
     }
 }
 
@@ -57,16 +83,8 @@ pub enum DirectoryValue {
     File,
     /// Several have it.
     Several,
-}
-
-impl DirectoryValue {
-    /// What a key that may be shared means after `new` was learned over `known`.
-    pub fn learned(known: Option<Self>, new: Self) -> Self {
-        match known {
-            Some(known) if known != new => DirectoryValue::Several,
-            _ => new,
-        }
-    }
+    /// Two or three requests have it, so many of these.
+    Requests([PaymentRequestId; 3], u8),
 }
 
 /// An entry.
@@ -120,6 +138,8 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 if !number.is_empty() {
                     entries.push((DirectoryKey::InvoiceNumber(tenant.clone(), number), value));
                 }
+                let (currency, minor) = (terms.amount.currency(), terms.amount.minor());
+                entries.push((DirectoryKey::Amount(tenant.clone(), currency, minor), value));
                 entries.push((DirectoryKey::RequestExternalRef(tenant.clone(), external), value));
                 entries.push((DirectoryKey::CreditorReference(tenant.clone(), creditor), value));
                 entries.push((DirectoryKey::ShortReference(tenant.clone(), terms.short_reference), value));

@@ -68,7 +68,13 @@ fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'
     decision.effect(Effect::ArmTimer { purpose: Purpose::Overdue, due: overdue, generation: 0 });
     reminders::plan(&mut decision, state, &terms, 0, context);
     let (request, outstanding, due_on) = (terms.id, terms.amount, terms.due_on);
-    let open = customer::Command::OpenRequest { request, outstanding, due_on, number: terms.external_ref.clone() };
+    let open = customer::Command::OpenRequest {
+        request,
+        outstanding,
+        due_on,
+        number: terms.external_ref.clone(),
+        reference: terms.short_reference,
+    };
     decision.tell(Tell::Customer(terms.customer, open));
     Ok(decision)
 }
@@ -137,6 +143,7 @@ fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, con
                 outstanding,
                 due_on: terms.due_on,
                 number: terms.external_ref.clone(),
+                reference: terms.short_reference,
             };
             decision.tell(Tell::Customer(terms.customer, open));
         }

@@ -109,7 +109,19 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
         let name = details.payer_name.as_deref().and_then(name_key);
         name_owner = customer(name.map(|name| DirectoryKey::Name(tenant.clone(), name)))?;
     }
-    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits })
+    let (mut of_amount, mut of_amounts) = (None, Vec::new());
+    if !sure && hits.is_empty() && payer_iban_owner.is_none() && name_owner.is_none() {
+        let (currency, minor) = (details.amount.currency(), details.amount.minor());
+        let found = directory.find(&DirectoryKey::Amount(tenant.clone(), currency, minor))?;
+        match found {
+            Some(DirectoryValue::Request(request, customer)) => of_amount = Some((request, customer)),
+            Some(DirectoryValue::Requests(requests, count)) => {
+                of_amounts.extend(requests.iter().take(usize::from(count)));
+            }
+            _ => {}
+        }
+    }
+    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, of_amount, of_amounts })
 }
 
 /// The requests that what the payer wrote names.

@@ -85,8 +85,17 @@ fn receive(
             let placing = PlaceTransfer { details: Arc::clone(details), hits, identified_by };
             decision.tell(Tell::Customer(customer, customer::Command::PlaceTransfer(placing)));
         }
+        Err(Doubt::UnknownPayer) if evidence.of_amount.is_some() => {
+            // Nothing says who paid; whose amount it is may help a person.
+            if let Some((_, customer)) = evidence.of_amount {
+                let (hits, identified_by) = (Vec::new(), Identification::Nothing);
+                let placing = PlaceTransfer { details: Arc::clone(details), hits, identified_by };
+                decision.tell(Tell::Customer(customer, customer::Command::PlaceTransfer(placing)));
+            }
+        }
         Err(doubt) => {
-            let candidates = evidence.hits.iter().map(|hit| hit.request).collect();
+            let named = evidence.hits.iter().map(|hit| hit.request);
+            let candidates = named.chain(evidence.of_amounts.iter().copied()).collect();
             decision.push(Event::TaskOpened { doubt, candidates });
         }
     }
@@ -99,7 +108,7 @@ fn receive(
 /// A reference that is not sure says nothing against somebody who is known otherwise; a sure one of another
 /// customer than the account number's is for a person.
 pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification), Doubt> {
-    let Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits } = evidence;
+    let Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, .. } = evidence;
     let sure = |hit: &&ReferenceHit| hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber;
     let mut named = hits.iter().filter(sure).map(|hit| hit.customer);
     if let Some(owner) = virtual_iban_owner {

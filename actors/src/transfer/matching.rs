@@ -13,7 +13,9 @@ use super::weighing::{Identification, Proposal, Rung, Weighed};
 use crate::customer::{OpenRequest, PlaceTransfer};
 use crate::limits;
 use crate::policies::Matching;
-use crate::values::{Agreement, Money, NumberText, PaymentRequestId, Reading, canonical_number, names_agree, tail};
+use crate::values::{
+    Agreement, Money, NumberText, PaymentRequestId, Reading, canonical_number, last_digits, names_agree, tail,
+};
 
 /// What a transfer leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +80,10 @@ struct Ladder<'a> {
     amount: Money,
     /// In the order in which they fall due.
     payable: Vec<Candidate<'a>>,
+    /// Everything in which a number may stand.
     text: NumberText,
+    /// What the payer wrote, without what banks add.
+    written: NumberText,
 }
 
 type Verdict = (Doubt, Vec<PaymentRequestId>);
@@ -95,8 +100,10 @@ impl<'a> Ladder<'a> {
         payable.sort_by(|a, b| (a.known.due_on, &a.known.number, a.id).cmp(&(b.known.due_on, &b.known.number, b.id)));
         let remittance = &details.remittance;
         let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
-        let texts = remittance.structured().iter().map(String::as_str).chain([remittance.unstructured(), end_to_end]);
-        Self { received, name, open, matching, amount, payable, text: NumberText::new(texts) }
+        let written = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured()]);
+        let text = NumberText::new(written().chain([end_to_end]));
+        let written = NumberText::new(written());
+        Self { received, name, open, matching, amount, payable, text, written }
     }
 
     fn climb(&self, found: &mut Weighed) -> Verdict {
@@ -109,11 +116,14 @@ impl<'a> Ladder<'a> {
         {
             return verdict;
         }
+        if self.by_near_reference(found) || self.by_last_digits(found) {
+            return (Doubt::UncertainReference, Vec::new());
+        }
         let verdict = match self.received.identified_by {
-            Identification::Reference | Identification::Nothing => (Doubt::UncertainReference, unsure.clone()),
+            Identification::Reference => (Doubt::UncertainReference, unsure.clone()),
+            Identification::Nothing => self.of_amount(found),
             _ => self.by_amount(found),
         };
-        self.by_last_digits(found);
         if unsure.is_empty() { verdict } else { (Doubt::UncertainReference, unsure) }
     }
 
@@ -215,12 +225,19 @@ impl<'a> Ladder<'a> {
         let others: Vec<&Candidate<'_>> =
             self.payable.iter().filter(|candidate| !wanted.iter().any(|(id, _)| *id == candidate.id)).collect();
         let exact: Vec<_> = others.iter().filter(|candidate| candidate.left == rest).collect();
-        let unread = self.text.has_unread(&self.read());
+        // Others may be named by their last digits, or by what could not be read.
+        let (_, alone) = self.with_last_digits(&wanted);
+        let digits: i64 = alone.iter().map(|candidate| candidate.left).sum();
+        if !alone.is_empty() && digits == rest {
+            let mut parts = wanted;
+            parts.extend(alone.iter().map(|candidate| (candidate.id, candidate.left)));
+            return self.propose(found, parts, 950, Rung::References);
+        }
+        let unread = !alone.is_empty() || self.written.has_unread(&self.read());
         let amounts: Vec<i64> = others.iter().map(|candidate| candidate.left).collect();
         let together = || !combinations::sets(&amounts, rest).masks.is_empty();
         let (with_other, with_credit) = match exact.as_slice() {
             [_] => (930, 700),
-            // Another request may be named by what could not be read.
             [] if unread && together() => (0, 800),
             [] => (0, 950),
             _ => (800, 700),
@@ -269,34 +286,96 @@ impl<'a> Ladder<'a> {
         self.holding().map(|candidate| canonical_number(&candidate.known.number)).collect()
     }
 
-    /// The last digits of numbers: `facture 123`.
-    fn by_last_digits(&self, found: &mut Weighed) {
-        let runs = self.text.runs();
-        if runs.is_empty() || self.received.identified_by == Identification::Nothing {
-            return;
+    /// A reference of the customer that was written with one or two slips, which code alone does not undo.
+    /// Whether it says surely what is meant.
+    fn by_near_reference(&self, found: &mut Weighed) -> bool {
+        let otherwise = !matches!(self.received.identified_by, Identification::Reference | Identification::Nothing);
+        if !otherwise || !self.written.has_unread(&self.read()) {
+            return false;
         }
-        let ends = |candidate: &&Candidate<'_>| {
-            let tail = tail(&candidate.known.number);
-            !tail.is_empty() && runs.contains(&tail)
-        };
-        let named: Vec<&Candidate<'_>> = self.payable.iter().filter(ends).collect();
-        let alone = |candidate: &&&Candidate<'_>| {
-            named.iter().filter(|other| tail(&other.known.number) == tail(&candidate.known.number)).count() == 1
-        };
-        let sure: Vec<&&Candidate<'_>> = named.iter().filter(alone).collect();
+        let text = self.written.compact().as_bytes();
+        let slips = |candidate: &Candidate<'_>| candidate.known.reference.map(|reference| reference.slips(text));
+        let near: Vec<(u8, &Candidate<'_>)> = self
+            .payable
+            .iter()
+            .filter_map(|candidate| Some((slips(candidate).filter(|slips| *slips <= 2)?, candidate)))
+            .collect();
+        let Some(least) = near.iter().map(|(slips, _)| *slips).min() else { return false };
+        let nearest: Vec<&Candidate<'_>> =
+            near.iter().filter(|(slips, _)| *slips == least).map(|(_, near)| *near).collect();
+        let [one] = nearest.as_slice() else { return false };
+        let amount = self.amount.minor();
+        if one.left == amount {
+            self.propose(found, vec![(one.id, one.left)], 950, Rung::CorrectedReference);
+            return true;
+        }
+        let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
+        self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);
+        false
+    }
+
+    /// Requests of which the last digits of the number stand in the text, apart from those named otherwise;
+    /// and those of them that no other has.
+    fn with_last_digits(&self, named: &[(PaymentRequestId, i64)]) -> (Vec<&Candidate<'a>>, Vec<&Candidate<'a>>) {
+        let mut runs = self.written.runs();
+        // Digits of a number that was read say nothing more.
+        let read =
+            named.iter().filter_map(|(id, _)| self.candidate(*id)).map(|candidate| tail(&candidate.known.number));
+        let read: Vec<&str> = read.collect();
+        runs.retain(|run| !read.contains(run));
+        // Nor does the amount.
+        let units = (self.amount.minor() / 100).to_string();
+        runs.retain(|run| *run != units);
+        let others = || self.payable.iter().filter(|candidate| !named.iter().any(|(id, _)| *id == candidate.id));
+        let (mut all, mut alone) = (Vec::new(), Vec::new());
+        for run in runs {
+            let mut found: Vec<&Candidate<'a>> =
+                others().filter(|candidate| tail(&candidate.known.number) == run).collect();
+            if found.is_empty() {
+                found.extend(others().filter(|candidate| last_digits(&candidate.known.number).ends_with(run)));
+            }
+            if let [one] = found.as_slice()
+                && !alone.iter().any(|known: &&Candidate<'_>| known.id == one.id)
+            {
+                alone.push(*one);
+            }
+            found.retain(|one| !all.iter().any(|known: &&Candidate<'_>| known.id == one.id));
+            all.append(&mut found);
+        }
+        (all, alone)
+    }
+
+    /// The last digits of numbers: `facture 123`. Whether they say surely what is meant.
+    fn by_last_digits(&self, found: &mut Weighed) -> bool {
+        if self.received.identified_by == Identification::Nothing {
+            return false;
+        }
+        let (named, sure) = self.with_last_digits(&[]);
         let total: i64 = sure.iter().map(|candidate| candidate.left).sum();
         let amount = self.amount.minor();
         if !sure.is_empty() && total == amount {
             let parts = sure.iter().map(|candidate| (candidate.id, candidate.left)).collect();
-            return self.propose(found, parts, 960, Rung::Number);
+            self.propose(found, parts, 960, Rung::Number);
+            return true;
         }
         let exact: Vec<_> = named.iter().filter(|candidate| candidate.left == amount).collect();
         let score = if exact.len() == 1 { 940 } else { 800 };
+        let only = exact.len() == 1;
         exact.into_iter().for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::Number));
         for one in sure.iter().filter(|candidate| candidate.left != amount) {
             let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
             self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);
         }
+        only
+    }
+
+    /// Nothing says who paid, but the amount is that of a request: for a person to look at.
+    fn of_amount(&self, found: &mut Weighed) -> Verdict {
+        let exact: Vec<&Candidate<'_>> =
+            self.payable.iter().filter(|candidate| candidate.left == self.amount.minor()).collect();
+        let score = if self.agreement() == Agreement::None { 500 } else { 600 };
+        exact.iter().for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::ExactAmount));
+        (Doubt::UnknownPayer, exact.iter().map(|one| one.id).collect())
     }
 
     /// The payer is known, but nothing names a request.
@@ -314,7 +393,7 @@ impl<'a> Ladder<'a> {
             [] => {}
             [oldest, others @ ..] => {
                 // What could not be read may say which of them is meant.
-                let unread = self.text.has_unread(&self.read());
+                let unread = self.written.has_unread(&self.read());
                 let sure = self.matching.oldest_of_equal && !unread && !by_name;
                 self.propose(
                     found,
@@ -362,30 +441,17 @@ impl<'a> Ladder<'a> {
         let compared: Vec<&Candidate<'_>> = self.payable.iter().take(combinations::COMPARED_MAX).collect();
         let amounts: Vec<i64> = compared.iter().map(|candidate| candidate.left).collect();
         let Sets { masks, complete } = combinations::sets(&amounts, amount);
-        let amounts_of = |mask: u64| {
-            let mut of: Vec<i64> =
-                amounts.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, amount)| *amount).collect();
-            of.sort_unstable();
-            of
-        };
-        // Sets of the same amounts differ only in which of equal requests they take.
-        let mut kinds: Vec<Vec<i64>> = masks.iter().map(|mask| amounts_of(*mask)).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
         let all: Vec<i64> = self.payable.iter().map(|candidate| candidate.left).collect();
         for (place, mask) in masks.iter().take(PROPOSALS_MAX).enumerate() {
             let size = mask.count_ones().min(6);
             let chance = combinations::accidental_ppm(&all, amount, size);
             found.accidental_ppm = found.accidental_ppm.max(chance);
             let oldest = combinations::is_prefix(*mask);
-            let twins = masks.len() > kinds.len();
-            let only = masks.len() == 1 || kinds.len() == 1 && self.matching.oldest_of_equal;
-            let unread = (twins || chance > CHANCE_ANY_MAX) && self.text.has_unread(&self.read());
-            let sure = complete
-                && !by_name
-                && !unread
-                && place == 0
-                && (only && chance <= CHANCE_ANY_MAX || oldest && chance <= CHANCE_OLDEST_MAX);
+            let unread = || masks.len() > 1 && self.written.has_unread(&self.read());
+            // That there is no other way is known only when everything was compared.
+            let only = masks.len() == 1 && self.payable.len() == compared.len();
+            let likely = only && chance <= CHANCE_ANY_MAX || oldest && chance <= CHANCE_OLDEST_MAX;
+            let sure = complete && !by_name && place == 0 && likely && !unread();
             let rung = if oldest { Rung::OldestTogether } else { Rung::Together };
             let parts = compared.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1);
             let parts = parts.map(|(_, candidate)| (candidate.id, candidate.left)).collect();

@@ -3,6 +3,8 @@
 
 use smol_str::SmolStr;
 
+use super::short_reference::ShortReference;
+
 /// Symbols of a number that is looked up.
 const SYMBOLS_MIN: usize = 5;
 const SYMBOLS_MAX: usize = 24;
@@ -104,6 +106,11 @@ impl NumberText {
         starts && ends
     }
 
+    /// Everything in capitals, without what is between letters and digits.
+    pub fn compact(&self) -> &str {
+        &self.compact
+    }
+
     /// The runs of digits, without zeros in front, apart from years.
     pub fn runs(&self) -> Vec<&str> {
         let digits = |piece: &'_ String| -> bool { piece.bytes().any(|byte| byte.is_ascii_digit()) };
@@ -122,16 +129,29 @@ impl NumberText {
     /// Whether something looks like a reference that nobody could read: letters and digits
     /// together, or many digits.
     pub fn has_unread(&self, read: &[SmolStr]) -> bool {
-        self.pieces.iter().any(|piece| {
+        let known = |piece: &str| read.iter().any(|number| number.contains(piece) || piece.contains(number.as_str()));
+        let alone = self.pieces.iter().any(|piece| {
             let digits = piece.bytes().filter(u8::is_ascii_digit).count();
-            let looks = piece.len() >= 7 && digits >= 3;
-            looks && !read.iter().any(|number| number.contains(piece.as_str()) || piece.contains(number.as_str()))
-        })
+            let mixed = piece.len() >= 7 && digits >= 1 && (digits < piece.len() || digits >= 8);
+            // Words of eight letters and more have others than those of short references.
+            let written_badly = (8..=10).contains(&piece.len()) && ShortReference::has_symbols_only(piece);
+            (mixed || written_badly) && !known(piece)
+        });
+        // A reference in its three groups, one of them not as it was printed.
+        let in_groups = |pieces: &[String]| {
+            let joined = pieces.concat();
+            let digits = joined.bytes().filter(u8::is_ascii_digit).count();
+            let whole = pieces.iter().filter(|piece| piece.len() == 3).count() >= 2;
+            let grouped = whole && (8..=10).contains(&joined.len());
+            let money = pieces.iter().any(|piece| matches!(piece.as_str(), "EUR" | "CHF" | "GBP" | "USD"));
+            grouped && !money && digits >= 1 && digits < joined.len() && !known(&joined)
+        };
+        alone || self.pieces.windows(3).any(in_groups)
     }
 }
 
 fn is_year(run: &str) -> bool {
-    run.len() == 4 && (run.starts_with("20") || run.starts_with("19"))
+    run.len() == 4 && run.parse::<u16>().is_ok_and(|year| (2015..=2039).contains(&year))
 }
 
 /// Numbers inside a word that other words are glued to: digits with the letters before them.
@@ -157,12 +177,23 @@ fn glued(piece: &str, add: &mut impl FnMut(&str)) {
     }
 }
 
-/// The last run of digits of a number, without zeros in front: what people write who write
-/// `facture 123`. Empty when it is too short to say anything.
-pub fn tail(number: &str) -> &str {
+/// The last run of digits of a number, as it is printed.
+pub fn last_digits(number: &str) -> &str {
     let run = number.rsplit(|character: char| !character.is_ascii_digit()).find(|run| !run.is_empty());
-    let run = run.unwrap_or_default().trim_start_matches('0');
-    if run.len() >= TAIL_DIGITS_MIN { run } else { "" }
+    run.unwrap_or_default()
+}
+
+/// The last run of digits of a number, without a year and zeros in front: what people write who
+/// write `facture 123`. Empty when it is too short to say anything.
+pub fn tail(number: &str) -> &str {
+    let run = last_digits(number);
+    // A year that stands before the serial number without a separator.
+    let serial = match run.split_at_checked(4) {
+        Some((year, serial)) if run.len() >= 8 && is_year(year) => serial,
+        _ => run,
+    };
+    let serial = serial.trim_start_matches('0');
+    if serial.len() >= TAIL_DIGITS_MIN { serial } else { "" }
 }
 
 #[cfg(test)]
@@ -200,7 +231,7 @@ mod tests {
     #[test]
     fn the_last_digits_are_enough_when_the_customer_is_known() {
         for (number, last) in
-            [("FA-2026-000123", "123"), ("F2026/04512", "4512"), ("20260004512", "20260004512"), ("A-07", "")]
+            [("FA-2026-000123", "123"), ("F2026/04512", "4512"), ("20260004512", "4512"), ("A-07", "")]
         {
             assert_eq!(tail(number), last, "{number}");
         }
@@ -211,7 +242,10 @@ mod tests {
     #[test]
     fn what_nobody_could_read_is_noticed() {
         assert!(text("REF XK77AB12 MERCI").has_unread(&[]));
+        assert!(text("votre ref 3HJ-YEX-4C7").has_unread(&[]));
         assert!(!text("MERCI BEAUCOUP").has_unread(&[]));
+        assert!(!text("VIR SEPA DU 05/03").has_unread(&[]));
+        assert!(!text("Virement de 217,04 EUR").has_unread(&[]));
         assert!(!text("FA-2026-000123").has_unread(&[canonical_number("FA-2026-000123")]));
     }
 

@@ -22,6 +22,7 @@ const SAYS_NOTHING: &[&str] = &[
     "EARL",
     "EI",
     "EIRL",
+    "EK",
     "ET",
     "ETS",
     "EURL",
@@ -103,6 +104,8 @@ pub enum Agreement {
 /// The words of a name that say whose it is, in capitals without accents, sorted.
 fn words(text: &str) -> Vec<String> {
     let plain = deunicode(text).to_ascii_uppercase();
+    // The article of a name is no word of it.
+    let plain = plain.replace("D'", " ").replace("L'", " ");
     let split = plain.split(|character: char| !character.is_ascii_alphanumeric());
     let mut words: Vec<String> = split.filter(|word| !word.is_empty()).map(str::to_owned).collect();
     // S.A.R.L. is four words of one letter.

@@ -105,6 +105,46 @@ impl ShortReference {
         self.0.iter().map(|byte| char::from(*byte)).collect()
     }
 
+    /// How many slips of a hand lie between this reference and the place of a text that is nearest to it:
+    /// a wrong symbol, one left out, one too many, two that changed places. Four stand for more.
+    ///
+    /// `text` is letters and digits in capitals, without what is between them.
+    /// Source: Sellers, "The theory and computation of evolutionary distances"; Damerau.
+    pub fn slips(&self, text: &[u8]) -> u8 {
+        const FAR: u8 = 4;
+        // The distances of the first symbols to a place that ends here, and at the two places before.
+        let mut columns = [[FAR; SYMBOLS + 1]; 3];
+        let start: [u8; SYMBOLS + 1] = std::array::from_fn(|at| u8::try_from(at).unwrap_or(FAR).min(FAR));
+        columns = [start, start, columns[2]];
+        let mut nearest = start[SYMBOLS];
+        let mut before = None;
+        for symbol in text {
+            let [last, older, _] = columns;
+            let mut now = [0; SYMBOLS + 1];
+            for at in 1..=SYMBOLS {
+                let (read, known) = (|back: usize| self.0.get(at - back).copied(), *symbol);
+                let get = |column: &[u8; SYMBOLS + 1], at: usize| column.get(at).copied().unwrap_or(FAR);
+                let wrong = get(&last, at - 1) + u8::from(read(1) != Some(known));
+                let mut least = wrong.min(get(&last, at) + 1).min(get(&now, at - 1) + 1);
+                if at >= 2 && read(1) == before && read(2) == Some(known) {
+                    least = least.min(get(&older, at - 2) + 1);
+                }
+                if let Some(place) = now.get_mut(at) {
+                    *place = least.min(FAR);
+                }
+            }
+            nearest = nearest.min(now.last().copied().unwrap_or(FAR));
+            columns = [now, last, older];
+            before = Some(*symbol);
+        }
+        nearest
+    }
+
+    /// Whether a text in capitals has no other symbols than references have.
+    pub fn has_symbols_only(text: &str) -> bool {
+        text.bytes().all(|byte| ALPHABET.contains(&byte))
+    }
+
     /// Whether the check symbols agree with the tenant's constants.
     pub fn agrees(&self, key: ReferenceKey) -> bool {
         let values = self.0.map(|s| value(s).unwrap_or(0));
@@ -114,7 +154,8 @@ impl ShortReference {
     /// Every reference of the tenant in a text, exact readings first.
     ///
     /// Case and separators do not matter. One wrong or illegible symbol is corrected, but only
-    /// in a text in which nothing reads exactly.
+    /// in a text in which nothing reads exactly; two that changed places and one that was left out
+    /// only where nothing else does.
     pub fn scan(text: &str, key: ReferenceKey) -> Vec<Found> {
         let symbols: Vec<Option<u32>> = text
             .chars()
@@ -125,6 +166,12 @@ impl ShortReference {
         let mut found: Vec<Found> = windows().filter_map(|w| Self::exact(w, key)).collect();
         if found.is_empty() {
             found.extend(windows().filter_map(|w| Self::corrected(w, key)));
+        }
+        if found.is_empty() {
+            found.extend(windows().flat_map(|w| Self::swapped(w, key)));
+        }
+        if found.is_empty() {
+            found.extend(symbols.windows(SYMBOLS - 1).flat_map(|w| Self::completed(w, key)));
         }
         found.dedup();
         found
@@ -137,6 +184,31 @@ impl ShortReference {
         }
         (sums(&values) == (key.c1, key.c2))
             .then(|| Found { reference: Self(values.map(symbol)), reading: Reading::Exact })
+    }
+
+    /// Two neighbours that changed places.
+    fn swapped(window: &[Option<u32>], key: ReferenceKey) -> impl Iterator<Item = Found> {
+        let mut values = [0_u32; SYMBOLS];
+        let legible = values.iter_mut().zip(window).all(|(place, read)| read.map(|value| *place = value).is_some());
+        let swap = move |at: usize| {
+            let mut swapped = values;
+            swapped.swap(at, at + 1);
+            let fits = legible && swapped != values && sums(&swapped) == (key.c1, key.c2);
+            fits.then(|| Found { reference: Self(swapped.map(symbol)), reading: Reading::Corrected })
+        };
+        (0..SYMBOLS - 1).filter_map(swap)
+    }
+
+    /// A symbol that was left out, put back at each place where it fits.
+    fn completed(window: &[Option<u32>], key: ReferenceKey) -> impl Iterator<Item = Found> {
+        let with_gap = |at: usize| {
+            let mut values = [None; SYMBOLS];
+            let (before, after) = window.split_at_checked(at)?;
+            let read = before.iter().copied().chain([None]).chain(after.iter().copied());
+            values.iter_mut().zip(read).for_each(|(place, read)| *place = read);
+            Self::corrected(&values, key)
+        };
+        (0..SYMBOLS).filter_map(with_gap).collect::<Vec<_>>().into_iter()
     }
 
     fn corrected(window: &[Option<u32>], key: ReferenceKey) -> Option<Found> {
@@ -244,6 +316,45 @@ mod tests {
                 let found = ShortReference::scan(&text, key());
                 assert!(found.iter().all(|f| f.reading == Reading::Corrected), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn neighbours_that_changed_places_and_a_symbol_left_out_are_read_with_a_correction() {
+        let reference = ShortReference::of(987_654_321, key());
+        let wanted = Found { reference, reading: Reading::Corrected };
+        let symbols = reference.compact().into_bytes();
+        for at in 0..SYMBOLS {
+            let mut short = symbols.clone();
+            short.remove(at);
+            let text = String::from_utf8(short).unwrap();
+            assert!(ShortReference::scan(&text, key()).contains(&wanted), "{text}");
+            let mut swapped = symbols.clone();
+            if at > 0 && swapped[at] != swapped[at - 1] {
+                swapped.swap(at, at - 1);
+                let text = String::from_utf8(swapped).unwrap();
+                let found = ShortReference::scan(&text, key());
+                // A substitution that fits as well comes first; nothing is ever read as exact.
+                assert!(found.iter().all(|found| found.reading == Reading::Corrected), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn slips_of_the_hand_are_counted() {
+        let reference = ShortReference::try_from("QT7AC34KM".to_owned()).unwrap();
+        for (text, slips) in [
+            ("VIRQT7AC34KMMERCI", 0),
+            ("QT7AC34KN", 1),
+            ("QT7AC34K", 1),
+            ("QT7ACC34KM", 1),
+            ("REFTQ7AC34KM", 1),
+            ("QT7CA34KN", 2),
+            ("QT7A34K", 2),
+            ("MERCI", 4),
+            ("", 4),
+        ] {
+            assert_eq!(reference.slips(text.as_bytes()), slips, "{text}");
         }
     }
 
