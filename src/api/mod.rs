@@ -15,6 +15,7 @@ mod transfers;
 mod views;
 
 pub(crate) use clock::{advance_tenant, duration_ms};
+pub(crate) use decisions::{Part, carry_out, resolution};
 pub use idempotency::Keys;
 pub use problem::{Detail, Problem};
 

@@ -12,6 +12,7 @@ mod overview;
 mod requests;
 mod transfers;
 mod words;
+mod workbench;
 
 pub use gate::Gate;
 
@@ -90,7 +91,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("", web::get().to(overview::page))
             .route("/requests", web::get().to(requests::list))
             .route("/requests/{id}", web::get().to(requests::page))
-            .route("/reconciliation", web::get().to(transfers::page))
+            .route("/reconciliation", web::get().to(workbench::page))
+            .route("/reconciliation/{id}/{what}", web::post().to(workbench::decide))
             .route("/messages", web::get().to(messages::list))
             .route("/messages/{id}", web::get().to(messages::page))
             .route("/messages/{id}/html", web::get().to(messages::html))

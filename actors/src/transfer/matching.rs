@@ -256,7 +256,7 @@ impl<'a> Ladder<'a> {
         let open: Vec<&Candidate<'_>> = unsure.iter().filter_map(|id| self.candidate(*id)).collect();
         let exact: Vec<_> = open.iter().filter(|candidate| candidate.left == amount).collect();
         let known = self.received.identified_by != Identification::Reference;
-        let agreed = known || self.agreement() > Agreement::None;
+        let agreed = known || self.agreement() == Agreement::Full;
         let total: i64 = open.iter().map(|candidate| candidate.left).sum();
         match (exact.as_slice(), open.as_slice()) {
             ([one], _) => {
@@ -389,7 +389,15 @@ impl<'a> Ladder<'a> {
         let exact: Vec<&Candidate<'_>> = self.payable.iter().filter(|candidate| candidate.left == amount).collect();
         let by_name = self.received.identified_by == Identification::Name;
         match exact.as_slice() {
-            [one] => self.propose(found, vec![(one.id, one.left)], 930, Rung::ExactAmount),
+            [one] => {
+                // A reference that is nobody's as it stands may be of somebody else.
+                let doubtful = by_name && self.written.has_unread(&self.read());
+                let score = if doubtful { 800 } else { 930 };
+                self.propose(found, vec![(one.id, one.left)], score, Rung::ExactAmount);
+                if doubtful {
+                    return (Doubt::UnreadReference, vec![one.id]);
+                }
+            }
             [] => {}
             [oldest, others @ ..] => {
                 // What could not be read may say which of them is meant.

@@ -100,7 +100,7 @@ impl Doubt {
             Doubt::CurrencyDiffers => "the request is in another currency",
             Doubt::UncertainReference => "the reference was read with a correction and nothing else agrees",
             Doubt::TakenBack => "its match was taken back",
-            Doubt::UnreadReference => "several requests have this amount, and a reference could not be read",
+            Doubt::UnreadReference => "a reference could not be read, and nothing else says surely what is meant",
             Doubt::AboveLimit => "the amount is above what is placed without a person",
         }
     }

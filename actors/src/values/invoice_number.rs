@@ -9,7 +9,7 @@ use super::short_reference::ShortReference;
 const SYMBOLS_MIN: usize = 5;
 const SYMBOLS_MAX: usize = 24;
 /// Pieces of a text that make one number.
-const PIECES_MAX: usize = 5;
+const PIECES_MAX: usize = 4;
 /// Numbers looked up for one text.
 const CANDIDATES_MAX: usize = 48;
 /// Letters that stand before the digits of a number.
@@ -61,10 +61,19 @@ impl NumberText {
         };
         for start in 0..self.pieces.len() {
             let pieces = self.pieces.get(start..).unwrap_or_default();
-            let most = pieces.len().min(PIECES_MAX);
+            // A longer word is no part of a number: it stands before it.
+            let word = |piece: &String| {
+                piece.len() > PREFIX_LETTERS_MAX && piece.bytes().all(|byte| byte.is_ascii_alphabetic())
+            };
+            let most = pieces.iter().take(PIECES_MAX).take_while(|piece| !word(piece)).count();
             for count in (1..=most).rev() {
-                let joined: String = pieces.iter().take(count).map(String::as_str).collect();
-                add(&joined);
+                let ends_in_digits = pieces.get(count - 1).is_some_and(|piece| {
+                    piece.bytes().last().is_some_and(|byte| byte.is_ascii_digit()) || count == 1
+                });
+                if ends_in_digits {
+                    let joined: String = pieces.iter().take(count).map(String::as_str).collect();
+                    add(&joined);
+                }
             }
         }
         for piece in &self.pieces {

@@ -157,21 +157,38 @@ impl ShortReference {
     /// in a text in which nothing reads exactly; two that changed places and one that was left out
     /// only where nothing else does.
     pub fn scan(text: &str, key: ReferenceKey) -> Vec<Found> {
-        let symbols: Vec<Option<u32>> = text
-            .chars()
-            .filter(|c| c.is_alphanumeric())
-            .map(|c| u8::try_from(c.to_ascii_uppercase()).ok().and_then(value))
-            .collect();
-        let windows = || symbols.windows(SYMBOLS);
-        let mut found: Vec<Found> = windows().filter_map(|w| Self::exact(w, key)).collect();
+        // Where words begin and end, among the symbols.
+        let (mut symbols, mut edges) = (Vec::with_capacity(text.len()), vec![true]);
+        let mut between = false;
+        for character in text.chars() {
+            if !character.is_alphanumeric() {
+                between = true;
+                continue;
+            }
+            if let (true, Some(edge)) = (between, edges.last_mut()) {
+                *edge = true;
+            }
+            between = false;
+            symbols.push(u8::try_from(character.to_ascii_uppercase()).ok().and_then(value));
+            edges.push(false);
+        }
+        if let Some(edge) = edges.last_mut() {
+            *edge = true;
+        }
+        let edge = |at: usize| edges.get(at).copied().unwrap_or(false);
+        let windows = |length: usize| symbols.windows(length).enumerate();
+        let mut found: Vec<Found> = windows(SYMBOLS).filter_map(|(_, w)| Self::exact(w, key)).collect();
+        // What is not exact must at least begin or end as a word does; by chance it often reads as something.
         if found.is_empty() {
-            found.extend(windows().filter_map(|w| Self::corrected(w, key)));
+            let at_edge = |(at, _): &(usize, &[Option<u32>])| edge(*at) || edge(at + SYMBOLS);
+            found.extend(windows(SYMBOLS).filter(at_edge).filter_map(|(_, w)| Self::corrected(w, key)));
+        }
+        let whole = |length: usize| windows(length).filter(move |(at, _)| edge(*at) && edge(at + length));
+        if found.is_empty() {
+            found.extend(whole(SYMBOLS).flat_map(|(_, w)| Self::swapped(w, key)));
         }
         if found.is_empty() {
-            found.extend(windows().flat_map(|w| Self::swapped(w, key)));
-        }
-        if found.is_empty() {
-            found.extend(symbols.windows(SYMBOLS - 1).flat_map(|w| Self::completed(w, key)));
+            found.extend(whole(SYMBOLS - 1).flat_map(|(_, w)| Self::completed(w, key)));
         }
         found.dedup();
         found

@@ -1,0 +1,279 @@
+//! The reconciliation workbench: transfers on the left, and of the one that is looked at, what it says,
+//! what was weighed, and what can be decided.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::partition::Entity;
+use quittance_actors::transfer::{Command, Proposal, Status, Transfer};
+use quittance_actors::values::{
+    CommandId, CustomerId, DecimalMark, EntityId, Money, PaymentRequestId, TenantId, Timestamp, TransferId,
+};
+use serde_json::{Value as Json, json};
+
+use super::{Frame, SharedPages, enter, transfers, words};
+use crate::api::{Part, Problem, Shared, carry_out, resolution};
+use crate::store::List;
+
+const ROWS: usize = 50;
+/// Open requests shown for a decision by hand.
+const OPEN_SHOWN: usize = 40;
+/// Who decides here: the back office has one session.
+const BY: &str = "back office";
+
+type Query = std::collections::BTreeMap<String, String>;
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let query = web::Query::<Query>::from_query(request.query_string());
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
+    let only_tasks = query.get("show").is_none_or(|show| show != "all");
+    let list = if only_tasks { List::Tasks } else { List::Transfers };
+    let before = query.get("after").and_then(|id| TransferId::parse(id).ok()).map(EntityId::Transfer);
+    let failed = |error: quittance_actors::ports::PortError| Problem::overloaded(error.to_string());
+    let store = &app.service.store;
+    let page = store.page(&frame.tenant, list, before, ROWS).map_err(failed)?;
+    let tasks = store.page(&frame.tenant, List::Tasks, None, 100).map_err(failed)?;
+    let asked = query.get("id").and_then(|id| TransferId::parse(id).ok());
+    let first = page.entities.first().and_then(|(id, _)| match id {
+        EntityId::Transfer(id) => Some(*id),
+        _ => None,
+    });
+    let chosen = asked.or(first);
+    let show = if only_tasks { "tasks" } else { "all" };
+    let row = |(id, entity): &(EntityId, std::sync::Arc<Entity>)| {
+        let mut row = transfers::row(entity)?;
+        let row_of = row.as_object_mut()?;
+        row_of.insert("href".to_owned(), json!(format!("/bo/reconciliation?show={show}&id={id}")));
+        row_of.insert("current".to_owned(), json!(chosen.map(EntityId::Transfer) == Some(*id)));
+        Some(row)
+    };
+    let rows: Vec<Json> = page.entities.iter().filter_map(row).collect();
+    let open = match chosen {
+        Some(id) => open(&app, &frame, id).await?,
+        None => None,
+    };
+    let after = page.entities.last().filter(|_| page.has_more);
+    let more = if tasks.has_more { "+" } else { "" };
+    let own = json!({
+        "rows": rows,
+        "open": open,
+        "next": after.map(|(id, _)| format!("/bo/reconciliation?show={show}&after={id}")),
+        "task_count": format!("{}{more}", tasks.entities.len()),
+        "said": query.get("said"),
+        "undo": query.get("undo"),
+        "filters": [
+            { "href": "/bo/reconciliation", "label": "To decide", "current": only_tasks },
+            { "href": "/bo/reconciliation?show=all", "label": "All transfers", "current": !only_tasks },
+        ],
+    });
+    pages.page("transfers", &frame.data(&app, "Reconciliation", "/bo/reconciliation", own))
+}
+
+async fn state_of(app: &Shared, tenant: &TenantId, id: TransferId) -> Result<Option<Transfer>, Problem> {
+    let (_, entity, events) = app.service.router.read(EntityId::Transfer(id), 1).await?;
+    let ours = events.iter().all(|event| event.tenant == *tenant) && !events.is_empty();
+    Ok(entity.as_transfer().filter(|_| ours).cloned())
+}
+
+/// What the right side shows.
+async fn open(app: &Shared, frame: &Frame, id: TransferId) -> Result<Option<Json>, Problem> {
+    let Some(state) = state_of(app, &frame.tenant, id).await? else { return Ok(None) };
+    let Some(details) = state.details.clone() else { return Ok(None) };
+    let weighed = state.weighed.as_deref().cloned().unwrap_or_default();
+    let mut proposals = Vec::new();
+    if state.status == Status::NeedsDecision {
+        for (at, proposal) in weighed.proposals.iter().enumerate() {
+            proposals.push(shown(app, proposal, at == 0).await?);
+        }
+    }
+    let mut paid = Vec::new();
+    for (request, part) in state.allocations.iter() {
+        paid.push(part_of(app, *request, *part).await?);
+    }
+    let payer = match state.customer {
+        Some(customer) => Some(customer),
+        None => candidate_payer(app, &state).await?,
+    };
+    let by_hand = match payer.filter(|_| state.status == Status::NeedsDecision) {
+        Some(customer) => by_hand(app, customer, details.amount).await?,
+        None => Vec::new(),
+    };
+    let customer = match payer {
+        Some(customer) => Some(name_of(app, customer).await?),
+        None => None,
+    };
+    let identified = weighed.identified_by.text();
+    Ok(Some(json!({
+        "id": id,
+        "payer": details.payer_name.as_deref().unwrap_or("Unknown payer"),
+        "payer_iban": details.payer_iban.as_ref().map(|iban| iban.masked()),
+        "account": details.account.as_ref().map(|iban| iban.masked()),
+        "amount": words::money(details.amount),
+        "booked_on": words::day(details.booked_on),
+        "text": details.remittance.unstructured(),
+        "structured": details.remittance.structured(),
+        "explanation": state.explanation,
+        "refused": state.refused,
+        "identified": (identified != "nothing").then_some(identified),
+        "customer": customer,
+        "customer_id": payer,
+        "needs_decision": state.status == Status::NeedsDecision,
+        "can_take_back": matches!(state.status, Status::Matched | Status::SetAside) && state.pending.is_none(),
+        "proposals": proposals,
+        "paid": paid,
+        "credited": (state.credited_minor > 0)
+            .then(|| words::money(Money::from_minor(state.credited_minor, details.amount.currency()))),
+        "by_hand": by_hand,
+    })))
+}
+
+/// Whose requests are looked at when nothing says who paid.
+async fn candidate_payer(app: &Shared, state: &Transfer) -> Result<Option<CustomerId>, Problem> {
+    let Some(first) = state.candidates.first() else { return Ok(None) };
+    let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(*first), 0).await?;
+    Ok(entity.as_payment_request().and_then(|state| Some(state.terms.as_ref()?.customer)))
+}
+
+async fn name_of(app: &Shared, customer: CustomerId) -> Result<String, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::Customer(customer), 0).await?;
+    let name = entity.as_customer().and_then(|state| Some(state.profile.as_ref()?.name.to_string()));
+    Ok(name.unwrap_or_else(|| customer.to_string()))
+}
+
+async fn part_of(app: &Shared, request: PaymentRequestId, part: Money) -> Result<Json, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(request), 0).await?;
+    let terms = entity.as_payment_request().and_then(|state| state.terms.clone());
+    Ok(json!({
+        "id": request,
+        "invoice": terms.as_ref().map_or_else(String::new, |terms| terms.external_ref.to_string()),
+        "due_on": terms.as_ref().map(|terms| words::day(terms.due_on)),
+        "part": words::money(part),
+        "value": format!("{request}:{}", part.decimal()),
+    }))
+}
+
+async fn shown(app: &Shared, proposal: &Proposal, first: bool) -> Result<Json, Problem> {
+    let mut parts = Vec::with_capacity(proposal.parts.len());
+    for (request, part) in &proposal.parts {
+        parts.push(part_of(app, *request, *part).await?);
+    }
+    Ok(json!({
+        "parts": parts,
+        "why": proposal.rung.text(),
+        "score": format!("0.{:03}", proposal.score.min(999)),
+        "credit": proposal.credit.is_positive().then(|| words::money(proposal.credit)),
+        "first": first,
+    }))
+}
+
+/// The open requests of a customer in the transfer's currency, those that are due first.
+async fn by_hand(app: &Shared, customer: CustomerId, amount: Money) -> Result<Vec<Json>, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::Customer(customer), 0).await?;
+    let Some(state) = entity.as_customer() else { return Ok(Vec::new()) };
+    let mut open: Vec<_> =
+        state.open_requests.iter().filter(|(_, open)| open.outstanding.currency() == amount.currency()).collect();
+    open.sort_by_key(|(id, open)| (open.due_on, **id));
+    let row = |(id, open): &(&PaymentRequestId, &quittance_actors::customer::OpenRequest)| {
+        json!({
+            "id": id,
+            "invoice": open.number,
+            "due_on": words::day(open.due_on),
+            "outstanding": words::money(open.outstanding),
+            "decimal": open.outstanding.decimal(),
+        })
+    };
+    Ok(open.iter().take(OPEN_SHOWN).map(row).collect())
+}
+
+/// Parts of a form: `pays=prq_…:120.00`, or `part_prq_…=120,00` beside a ticked `take=prq_…`.
+fn parts(form: &[(String, String)], amount: Money) -> Result<Vec<Part>, Problem> {
+    let read = |text: &str| {
+        let mark = if text.contains(',') { DecimalMark::Comma } else { DecimalMark::Point };
+        Money::parse(text.trim(), amount.currency(), mark).map_err(|error| Problem::bad_request(error.to_string()))
+    };
+    let request = |text: &str| PaymentRequestId::parse(text).map_err(|error| Problem::bad_request(error.to_string()));
+    let mut parts = Vec::new();
+    for (key, value) in form {
+        match key.as_str() {
+            "pays" => {
+                let (id, part) = value.split_once(':').unwrap_or((value, ""));
+                parts.push(Part { request: request(id)?, amount: Some(read(part)?) });
+            }
+            "take" => {
+                let written = form.iter().find(|(key, _)| key.strip_prefix("part_") == Some(value.as_str()));
+                let part = written.map(|(_, text)| read(text)).transpose()?;
+                parts.push(Part { request: request(value)?, amount: part });
+            }
+            _ => {}
+        }
+    }
+    Ok(parts)
+}
+
+/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside}`.
+pub(super) async fn decide(
+    app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
+    form: web::Form<Vec<(String, String)>>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let (id, what) = path.into_inner();
+    let id = TransferId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    let Some(state) = state_of(&app, &frame.tenant, id).await? else {
+        return Err(Problem::not_found(format!("transfer {id} is not known")));
+    };
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned());
+    let reason = field("reason").filter(|reason| !reason.is_empty() && reason.len() <= 200);
+    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+    let (said, done) = match what.as_str() {
+        "decide" => {
+            let amount = state.details.as_ref().map(|details| details.amount);
+            let amount = amount.ok_or_else(|| Problem::not_found("nothing was received"))?;
+            let customer = field("customer").and_then(|text| CustomerId::parse(&text).ok());
+            let asked = match parts(&form, amount) {
+                Ok(parts) => resolution(&app, &frame.tenant, id, &parts, customer, BY).await,
+                Err(problem) => Err(problem),
+            };
+            match asked {
+                Ok(resolution) => ("Reconciled", carry(&app, &frame, id, Command::Decide(resolution)).await),
+                Err(problem) => ("", Err(problem)),
+            }
+        }
+        "take-back" => {
+            ("Taken back", carry(&app, &frame, id, Command::TakeBack { by: BY.into(), reason: reason.into() }).await)
+        }
+        "set-aside" => {
+            ("Put aside", carry(&app, &frame, id, Command::SetAside { by: BY.into(), reason: reason.into() }).await)
+        }
+        _ => return Err(Problem::not_found("there is nothing at this address")),
+    };
+    // After a decision the next one is looked at; what could not be followed stays, and says why.
+    let to = match done {
+        Ok(()) if what == "take-back" => format!("/bo/reconciliation?id={id}&said={said}"),
+        Ok(()) => format!("/bo/reconciliation?said={said}&undo={id}"),
+        Err(problem) => format!("/bo/reconciliation?id={id}&said={}", encoded(&problem.to_string())),
+    };
+    Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
+}
+
+async fn carry(app: &Shared, frame: &Frame, id: TransferId, command: Command) -> Result<(), Problem> {
+    let random = crate::clock::random_bytes::<8>();
+    let command_id = CommandId::new(Timestamp::default(), u64::from_be_bytes(random), id.partition());
+    carry_out(app, &frame.tenant, id, command, command_id, 0).await?;
+    // The lists are those of the store: what was decided is to be gone from them.
+    let _ = app.service.checkpointer.send(quittance_actors::runtime::Offer).await;
+    Ok(())
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
