@@ -76,6 +76,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers/{id}/decision", web::post().to(decisions::decide))
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
+                .route("/decisions/{id}", web::get().to(transfers::read))
                 .route("/tasks", web::get().to(transfers::tasks))
                 .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/exports/{name}", web::get().to(exports::read))

@@ -2,7 +2,7 @@
 
 use quittance_actors::customer::Customer;
 use quittance_actors::payment_request::{PaymentRequest, Source};
-use quittance_actors::transfer::Transfer;
+use quittance_actors::transfer::{Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
@@ -112,6 +112,9 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         "candidates": state.candidates,
     });
     if let Some(fields) = view.as_object_mut() {
+        if let Some(weighed) = &state.weighed {
+            fields.insert("decision".to_owned(), decision(weighed));
+        }
         if state.pending.is_some() {
             fields.insert("deciding".to_owned(), Json::Bool(true));
         }
@@ -120,4 +123,32 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         }
     }
     view
+}
+
+/// What was weighed: who is thought to have paid, and every way of placing it that was considered beside the
+/// one taken. Scores are of 1,000.
+fn decision(weighed: &Weighed) -> Json {
+    let proposals: Vec<Json> = weighed
+        .proposals
+        .iter()
+        .map(|proposal| {
+            let parts: Vec<Json> = proposal
+                .parts
+                .iter()
+                .map(|(request, amount)| json!({ "payment_request": request, "amount": amount }))
+                .collect();
+            json!({
+                "pays": parts,
+                "credit": proposal.credit,
+                "score": proposal.score,
+                "rung": proposal.rung,
+                "why": proposal.rung.text(),
+            })
+        })
+        .collect();
+    json!({
+        "identified_by": weighed.identified_by,
+        "accidental_ppm": weighed.accidental_ppm,
+        "others": proposals,
+    })
 }

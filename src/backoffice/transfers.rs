@@ -20,6 +20,8 @@ pub(super) fn row(entity: &Entity) -> Option<Json> {
     let remittance = &details.remittance;
     let text = remittance.structured().first().map_or(remittance.unstructured(), String::as_str);
     let why = if state.explanation.is_empty() { "received" } else { state.explanation.as_str() };
+    // The first words are what a list has room for.
+    let why = if state.status == Status::Matched { why.split(',').next().unwrap_or(why) } else { why };
     Some(json!({
         "booked_on": words::day(details.booked_on),
         "payer": details.payer_name.as_deref().unwrap_or("unknown"),

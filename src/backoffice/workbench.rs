@@ -2,7 +2,7 @@
 //! what was weighed, and what can be decided.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::partition::Entity;
+use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity};
 use quittance_actors::transfer::{Command, Proposal, Status, Transfer};
 use quittance_actors::values::{
     CommandId, CustomerId, DecimalMark, EntityId, Money, PaymentRequestId, TenantId, Timestamp, TransferId,
@@ -51,7 +51,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     };
     let rows: Vec<Json> = page.entities.iter().filter_map(row).collect();
     let open = match chosen {
-        Some(id) => open(&app, &frame, id).await?,
+        Some(id) => open(&app, &frame, id, query.get("customer").map(String::as_str)).await?,
         None => None,
     };
     let after = page.entities.last().filter(|_| page.has_more);
@@ -78,7 +78,9 @@ async fn state_of(app: &Shared, tenant: &TenantId, id: TransferId) -> Result<Opt
 }
 
 /// What the right side shows.
-async fn open(app: &Shared, frame: &Frame, id: TransferId) -> Result<Option<Json>, Problem> {
+async fn open(
+    app: &Shared, frame: &Frame, id: TransferId, looked_for: Option<&str>,
+) -> Result<Option<Json>, Problem> {
     let Some(state) = state_of(app, &frame.tenant, id).await? else { return Ok(None) };
     let Some(details) = state.details.clone() else { return Ok(None) };
     let weighed = state.weighed.as_deref().cloned().unwrap_or_default();
@@ -92,9 +94,14 @@ async fn open(app: &Shared, frame: &Frame, id: TransferId) -> Result<Option<Json
     for (request, part) in state.allocations.iter() {
         paid.push(part_of(app, *request, *part).await?);
     }
-    let payer = match state.customer {
-        Some(customer) => Some(customer),
-        None => candidate_payer(app, &state).await?,
+    let looked_for = looked_for.map(str::trim).filter(|text| !text.is_empty());
+    let found = match looked_for {
+        Some(text) => by_number(app, &frame.tenant, text)?,
+        None => None,
+    };
+    let payer = match (found, state.customer) {
+        (Some(customer), _) | (None, Some(customer)) => Some(customer),
+        (None, None) => candidate_payer(app, &state).await?,
     };
     let by_hand = match payer.filter(|_| state.status == Status::NeedsDecision) {
         Some(customer) => by_hand(app, customer, details.amount).await?,
@@ -126,7 +133,19 @@ async fn open(app: &Shared, frame: &Frame, id: TransferId) -> Result<Option<Json
         "credited": (state.credited_minor > 0)
             .then(|| words::money(Money::from_minor(state.credited_minor, details.amount.currency()))),
         "by_hand": by_hand,
+        "looked_for": looked_for,
+        "not_found": looked_for.is_some() && found.is_none(),
     })))
+}
+
+/// A customer by the ERP's number of it.
+fn by_number(app: &Shared, tenant: &TenantId, number: &str) -> Result<Option<CustomerId>, Problem> {
+    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), number.into());
+    let found = app.service.router.ports().directory.find(&key);
+    match found.map_err(|error| Problem::overloaded(error.to_string()))? {
+        Some(DirectoryValue::Customer(customer)) => Ok(Some(customer)),
+        _ => Ok(None),
+    }
 }
 
 /// Whose requests are looked at when nothing says who paid.

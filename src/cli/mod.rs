@@ -8,6 +8,7 @@ mod clock;
 mod data;
 mod demo;
 mod doctor;
+mod explain;
 mod export;
 mod generate;
 mod import;
@@ -73,6 +74,9 @@ enum Command {
     Import(import::Options),
     /// Writes direct debits (pain.008) or credit transfers (pain.001) for a bank.
     Order(order::Options),
+    /// Shows why a transfer pays what it pays, and what else was considered.
+    #[command(after_help = "Examples:\n  quittance explain trf_01KJPRZB00FX98K3AKA8MP2043")]
+    Explain(explain::Options),
     /// Writes what the record log tells of a period: receipts for an accounting system, reconciled
     /// transfers as camt.054, statuses of payment requests.
     #[command(
@@ -118,6 +122,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
         Command::Order(options) => order::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Backup(options) => backup::take(&options),

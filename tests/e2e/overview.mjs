@@ -105,6 +105,30 @@ try {
   await page.waitForSelector('.timeline li');
   await accessible('a timeline');
   await picture('timeline');
+  // A person decides with one key, and undoes it with one.
+  await page.goto(`${origin}/bo/reconciliation`);
+  const waiting = () => page.textContent('.head p');
+  const tasks = await waiting();
+  for (let at = 0; at < 5 && (await page.locator('[data-accept]').count()) === 0; at += 1) {
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('j')]);
+  }
+  check('a task shows what was weighed', (await page.$$('.proposal')).length >= 1);
+  await picture('workbench');
+  const payer = await page.textContent('.wb header h2');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.said');
+  check('Enter reconciles', (await page.textContent('.said')).includes('Reconciled'), await page.textContent('main'));
+  check('one task less', (await waiting()) !== tasks, await waiting());
+  await accessible('the workbench after a decision');
+  await picture('workbench-decided');
+  await page.keyboard.press('u');
+  await page.waitForFunction(() => document.querySelector('.said')?.textContent.includes('Taken back'));
+  check('U takes it back', (await page.textContent('.wb header h2')) === payer && (await waiting()) === tasks, await waiting());
+  await page.goto(`${origin}/bo/reconciliation?show=all`);
+  await page.click('a.tx:has(.badge.ok) >> nth=0');
+  await page.waitForSelector('.alloc');
+  await accessible('a matched transfer');
+  await picture('workbench-matched');
   await page.goto(`${origin}/bo/messages`);
   const mail = page.frameLocator('iframe.mail');
   check('a caught mail shows as its reader sees it', (await mail.locator('body').textContent()).includes('Maison Dupré'));

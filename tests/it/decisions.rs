@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::running::{Running, drop_file, sample};
+use crate::support::running::{BINARY, KEY, Running, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
 use crate::support::statement::statement;
 
@@ -85,6 +85,18 @@ fn a_decision_pays_the_request_of_whichever_lane_and_taking_it_back_opens_it_aga
     let timeline = running.get(&format!("/v1/payment-requests/{request}/timeline")).text();
     for event in ["payment_request.settled", "payment_request.payment_reversed", "payment_request.reopened"] {
         assert!(timeline.contains(event), "{event} in {timeline}");
+    }
+
+    // What was weighed is told by the API and on the command line.
+    let explained = std::process::Command::new(BINARY)
+        .args(["explain", &id, "--url", &format!("http://{}", running.address), "--key", KEY])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&explained.stdout).into_owned();
+    for part in
+        ["130.00 EUR", "payer        Payer", "needs_decision: its match was taken back", "text         bonjour"]
+    {
+        assert!(said.contains(part), "{part}\n{said}");
     }
 
     // Another one pays nothing here, and may come back.

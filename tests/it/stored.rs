@@ -17,8 +17,8 @@ use quittance_actors::rules::{EventType, Field, Value};
 use quittance_actors::transfer::{self, Details, Doubt, Nature, Particulars, ReturnReason};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DeliveryId, EmailAddress, EndToEndId,
-    EntityId, Iban, Language, Money, PaymentRequestId, PhoneNumber, RemittanceInformation, ShortReference, TenantId,
-    Timestamp, TransferId, VirtualIban,
+    EntityId, Iban, Language, Money, PaymentRequestId, PhoneNumber, ReferenceKey, RemittanceInformation,
+    ShortReference, TenantId, Timestamp, TransferId, VirtualIban,
 };
 
 use serde_json::Value as Json;

@@ -411,7 +411,7 @@ impl<'a> Ladder<'a> {
                 );
                 let score = if sure { 700 } else { 800 };
                 for other in others.iter().take(PROPOSALS_MAX) {
-                    self.propose(found, vec![(other.id, other.left)], score, Rung::OldestOfEqual);
+                    self.propose(found, vec![(other.id, other.left)], score, Rung::LaterOfEqual);
                 }
                 let doubt = if unread { Doubt::UnreadReference } else { Doubt::Ambiguous };
                 return (doubt, exact.iter().map(|candidate| candidate.id).collect());

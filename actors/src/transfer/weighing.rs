@@ -67,6 +67,8 @@ pub enum Rung {
     OldestFirst,
     /// The open request whose amount is nearest.
     Nearest,
+    /// A later one of several open requests of this amount.
+    LaterOfEqual,
 }
 
 impl Rung {
@@ -87,6 +89,7 @@ impl Rung {
             Rung::Together => "requests that together are the amount",
             Rung::OldestFirst => "oldest first",
             Rung::Nearest => "the nearest amount",
+            Rung::LaterOfEqual => "a later one of equal amounts",
         }
     }
 }
