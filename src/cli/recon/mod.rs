@@ -4,8 +4,10 @@
 //! `invoices.jsonl`, `transfers.jsonl` in the order of booking, and `truth.jsonl`.
 
 pub(super) mod generate;
+mod payers;
 pub(super) mod peers;
 mod random;
+mod words;
 mod writing;
 
 use std::io::{BufRead as _, BufReader};

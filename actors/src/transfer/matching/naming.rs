@@ -1,0 +1,242 @@
+//! What references and numbers say of a transfer: whole ones, those with slips, last digits.
+
+use super::{Candidate, Ladder, PROPOSALS_MAX, Verdict};
+use crate::transfer::combinations;
+use crate::transfer::command::{ReferenceHit, ReferenceKind};
+use crate::transfer::state::Doubt;
+use crate::transfer::weighing::{Identification, Rung, Weighed};
+use crate::values::{Agreement, PaymentRequestId, Reading, canonical_number, last_digits, names_agree, tail};
+
+impl<'a> Ladder<'a> {
+    /// Requests that references name: those that are sure, and those that something else must
+    /// agree with.
+    pub(super) fn named(&self) -> (Vec<PaymentRequestId>, Vec<PaymentRequestId>) {
+        let (mut sure, mut unsure) = (Vec::new(), Vec::new());
+        for ReferenceHit { kind, reading, request, .. } in &self.received.hits {
+            match (reading, kind) {
+                (Reading::Exact, ReferenceKind::WeakNumber) | (Reading::Corrected, _) => unsure.push(*request),
+                (Reading::Exact, _) => sure.push(*request),
+            }
+        }
+        // The customer is known: its own numbers are found wherever they stand.
+        let otherwise = !matches!(self.received.identified_by, Identification::Reference | Identification::Nothing);
+        if otherwise || !sure.is_empty() {
+            let held: Vec<&Candidate<'_>> = self.holding().collect();
+            for candidate in &held {
+                let number = canonical_number(&candidate.known.number);
+                let within = |other: &&&Candidate<'_>| {
+                    let longer = canonical_number(&other.known.number);
+                    longer.len() > number.len() && longer.contains(number.as_str())
+                };
+                if !held.iter().any(|other| within(&other)) {
+                    sure.push(candidate.id);
+                }
+            }
+        }
+        for named in [&mut sure, &mut unsure] {
+            named.sort_unstable();
+            named.dedup();
+        }
+        unsure.retain(|request| !sure.contains(request));
+        (sure, unsure)
+    }
+
+    pub(super) fn holding(&self) -> impl Iterator<Item = &Candidate<'a>> {
+        self.payable.iter().filter(|candidate| self.text.holds(&canonical_number(&candidate.known.number)))
+    }
+
+    pub(super) fn by_reference(&self, named: &[PaymentRequestId], found: &mut Weighed) -> Verdict {
+        let mut wanted = Vec::with_capacity(named.len());
+        for request in named {
+            match (self.open.get(request), self.candidate(*request)) {
+                (None, _) => {
+                    self.nearest(found);
+                    return (Doubt::NothingOpen, named.to_vec());
+                }
+                (Some(_), None) => return (Doubt::CurrencyDiffers, named.to_vec()),
+                (Some(_), Some(candidate)) => wanted.push((*request, candidate.left)),
+            }
+        }
+        let amount = self.amount.minor();
+        let total: i64 = wanted.iter().map(|(_, left)| left).sum();
+        match (amount.cmp(&total), wanted.as_slice()) {
+            (std::cmp::Ordering::Equal, [_]) => self.propose(found, wanted, 990, Rung::Reference),
+            (std::cmp::Ordering::Equal, _) => self.propose(found, wanted, 970, Rung::References),
+            (std::cmp::Ordering::Less, [(request, _)]) => {
+                self.propose(found, vec![(*request, amount)], 950, Rung::ReferencePart);
+            }
+            (std::cmp::Ordering::Less, _) => {
+                // Which of several requests a smaller sum pays is for a person to say, unless one way is exact.
+                self.exactly(found, &wanted);
+            }
+            (std::cmp::Ordering::Greater, _) => self.with_excess(found, wanted, amount - total),
+        }
+        (Doubt::AmountDiffers, named.to_vec())
+    }
+
+    /// The named requests that together are the amount.
+    pub(super) fn exactly(&self, found: &mut Weighed, wanted: &[(PaymentRequestId, i64)]) {
+        let amount = self.amount.minor();
+        let single = wanted.iter().filter(|(_, left)| *left == amount).map(|part| vec![*part]);
+        let amounts: Vec<i64> = wanted.iter().map(|(_, left)| *left).collect();
+        let sets = combinations::sets(&amounts, amount);
+        let of = |mask: &u64| {
+            wanted.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, part)| *part).collect()
+        };
+        let ways: Vec<Vec<_>> = single.chain(sets.masks.iter().map(of)).collect();
+        let score = if ways.len() == 1 && sets.complete { 900 } else { 700 };
+        ways.into_iter().take(PROPOSALS_MAX).for_each(|parts| self.propose(found, parts, score, Rung::References));
+        self.oldest_first(found, wanted);
+    }
+
+    /// More than the named requests: another one that is exactly the rest, or credit.
+    pub(super) fn with_excess(&self, found: &mut Weighed, wanted: Vec<(PaymentRequestId, i64)>, rest: i64) {
+        let others: Vec<&Candidate<'_>> =
+            self.payable.iter().filter(|candidate| !wanted.iter().any(|(id, _)| *id == candidate.id)).collect();
+        let exact: Vec<_> = others.iter().filter(|candidate| candidate.left == rest).collect();
+        // Others may be named by their last digits, or by what could not be read.
+        let (_, alone) = self.with_last_digits(&wanted);
+        let digits: i64 = alone.iter().map(|candidate| candidate.left).sum();
+        if !alone.is_empty() && digits == rest {
+            let mut parts = wanted;
+            parts.extend(alone.iter().map(|candidate| (candidate.id, candidate.left)));
+            return self.propose(found, parts, 950, Rung::References);
+        }
+        let unread = !alone.is_empty() || self.written.has_unread(&self.read());
+        let amounts: Vec<i64> = others.iter().map(|candidate| candidate.left).collect();
+        let together = || !combinations::sets(&amounts, rest).masks.is_empty();
+        let (with_other, with_credit) = match exact.as_slice() {
+            [_] => (930, 700),
+            [] if unread && together() => (0, 800),
+            [] => (0, 950),
+            _ => (800, 700),
+        };
+        for other in exact {
+            let mut parts = wanted.clone();
+            parts.push((other.id, other.left));
+            self.propose(found, parts, with_other, Rung::References);
+        }
+        self.propose(found, wanted, with_credit, Rung::ReferenceExcess);
+    }
+
+    /// References that were read with a correction, or numbers that are too short to be sure of.
+    pub(super) fn by_unsure_reference(&self, unsure: &[PaymentRequestId], found: &mut Weighed) -> Option<Verdict> {
+        let amount = self.amount.minor();
+        let open: Vec<&Candidate<'_>> = unsure.iter().filter_map(|id| self.candidate(*id)).collect();
+        let exact: Vec<_> = open.iter().filter(|candidate| candidate.left == amount).collect();
+        let known = self.received.identified_by != Identification::Reference;
+        let agreed = known || self.agreement() == Agreement::Full;
+        let total: i64 = open.iter().map(|candidate| candidate.left).sum();
+        match (exact.as_slice(), open.as_slice()) {
+            ([one], _) => {
+                let score = if agreed { 940 } else { 800 };
+                self.propose(found, vec![(one.id, one.left)], score, Rung::CorrectedReference);
+            }
+            ([], [_, _, ..]) if total == amount => {
+                let parts = open.iter().map(|candidate| (candidate.id, candidate.left)).collect();
+                self.propose(found, parts, if agreed { 930 } else { 700 }, Rung::CorrectedReference);
+            }
+            ([], [one]) => {
+                let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
+                self.propose(found, vec![(one.id, one.left.min(amount))], if known { 900 } else { 600 }, rung);
+            }
+            _ => return None,
+        }
+        Some((Doubt::UncertainReference, unsure.to_vec()))
+    }
+
+    pub(super) fn agreement(&self) -> Agreement {
+        let payer = self.received.details.payer_name.as_deref();
+        payer.zip(self.name).map_or(Agreement::None, |(payer, name)| names_agree(payer, name))
+    }
+
+    /// The canonical numbers of the open requests that stand in the text.
+    pub(super) fn read(&self) -> Vec<smol_str::SmolStr> {
+        self.holding().map(|candidate| canonical_number(&candidate.known.number)).collect()
+    }
+
+    /// A reference of the customer that was written with one or two slips, which code alone does not undo.
+    /// Whether it says surely what is meant.
+    pub(super) fn by_near_reference(&self, found: &mut Weighed) -> bool {
+        let otherwise = !matches!(self.received.identified_by, Identification::Reference | Identification::Nothing);
+        if !otherwise || !self.written.has_unread(&self.read()) {
+            return false;
+        }
+        let text = self.written.compact().as_bytes();
+        let slips = |candidate: &Candidate<'_>| candidate.known.reference.map(|reference| reference.slips(text));
+        let near: Vec<(u8, &Candidate<'_>)> = self
+            .payable
+            .iter()
+            .filter_map(|candidate| Some((slips(candidate).filter(|slips| *slips <= 2)?, candidate)))
+            .collect();
+        let Some(least) = near.iter().map(|(slips, _)| *slips).min() else { return false };
+        let nearest: Vec<&Candidate<'_>> =
+            near.iter().filter(|(slips, _)| *slips == least).map(|(_, near)| *near).collect();
+        let [one] = nearest.as_slice() else { return false };
+        let amount = self.amount.minor();
+        if one.left == amount {
+            self.propose(found, vec![(one.id, one.left)], 950, Rung::CorrectedReference);
+            return true;
+        }
+        let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
+        self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);
+        false
+    }
+
+    /// Requests of which the last digits of the number stand in the text, apart from those named otherwise;
+    /// and those of them that no other has.
+    pub(super) fn with_last_digits(
+        &self, named: &[(PaymentRequestId, i64)],
+    ) -> (Vec<&Candidate<'a>>, Vec<&Candidate<'a>>) {
+        let mut runs = self.written.runs();
+        // Digits of a number that was read say nothing more.
+        let read =
+            named.iter().filter_map(|(id, _)| self.candidate(*id)).map(|candidate| tail(&candidate.known.number));
+        let read: Vec<&str> = read.collect();
+        runs.retain(|run| !read.contains(run));
+        // Nor does the amount.
+        let units = (self.amount.minor() / 100).to_string();
+        runs.retain(|run| *run != units);
+        let others = || self.payable.iter().filter(|candidate| !named.iter().any(|(id, _)| *id == candidate.id));
+        let (mut all, mut alone) = (Vec::new(), Vec::new());
+        for run in runs {
+            let mut found: Vec<&Candidate<'a>> =
+                others().filter(|candidate| tail(&candidate.known.number) == run).collect();
+            if found.is_empty() {
+                found.extend(others().filter(|candidate| last_digits(&candidate.known.number).ends_with(run)));
+            }
+            if let [one] = found.as_slice()
+                && !alone.iter().any(|known: &&Candidate<'_>| known.id == one.id)
+            {
+                alone.push(*one);
+            }
+            found.retain(|one| !all.iter().any(|known: &&Candidate<'_>| known.id == one.id));
+            all.append(&mut found);
+        }
+        (all, alone)
+    }
+
+    /// The last digits of numbers: `facture 123`. Whether they say surely what is meant.
+    pub(super) fn by_last_digits(&self, found: &mut Weighed) -> bool {
+        if self.received.identified_by == Identification::Nothing {
+            return false;
+        }
+        let (named, sure) = self.with_last_digits(&[]);
+        let total: i64 = sure.iter().map(|candidate| candidate.left).sum();
+        let amount = self.amount.minor();
+        if !sure.is_empty() && total == amount {
+            let parts = sure.iter().map(|candidate| (candidate.id, candidate.left)).collect();
+            self.propose(found, parts, 960, Rung::Number);
+            return true;
+        }
+        let exact: Vec<_> = named.iter().filter(|candidate| candidate.left == amount).collect();
+        let score = if exact.len() == 1 { 940 } else { 800 };
+        let only = exact.len() == 1;
+        exact.into_iter().for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::Number));
+        for one in sure.iter().filter(|candidate| candidate.left != amount) {
+            let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
+            self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);
+        }
+        only
+    }
+}

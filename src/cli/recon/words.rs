@@ -1,0 +1,71 @@
+//! What customers are called.
+
+pub(super) const TRADES: &[&str] = &[
+    "Transports",
+    "Atelier",
+    "Menuiserie",
+    "Garage",
+    "Librairie",
+    "Pharmacie",
+    "Boulangerie",
+    "Cabinet",
+    "Imprimerie",
+    "Clinique",
+    "Domaine",
+    "Etablissements",
+    "Plomberie",
+    "Electricité",
+    "Maçonnerie",
+    "Traiteur",
+    "Studio",
+    "Agence",
+];
+pub(super) const SURNAMES: &[&str] = &[
+    "Kléber",
+    "Dupré",
+    "Martin",
+    "Lefèvre",
+    "Moreau",
+    "Garnier",
+    "Chevalier",
+    "Fontaine",
+    "Rousseau",
+    "Marchand",
+    "Lemoine",
+    "Barbier",
+    "Perrin",
+    "Vidal",
+    "Caron",
+    "Picard",
+    "Renard",
+    "Gaillard",
+    "Roy",
+    "Noël",
+    "Colin",
+    "Besson",
+    "Aubert",
+    "Delmas",
+    "Ferrand",
+    "Guillot",
+    "Humbert",
+    "Joubert",
+    "Klein",
+    "Lacroix",
+    "Mallet",
+    "Navarro",
+];
+pub(super) const PLACES: &[&str] = &[
+    "Lyon", "Lille", "Nantes", "Rennes", "Dijon", "Tours", "Metz", "Brest", "Nice", "Pau", "Albi", "Arles", "Niort",
+    "Troyes", "Annecy", "Colmar", "Vannes", "Bayonne",
+];
+pub(super) const FIRSTS: &[&str] =
+    &["Jean", "Marie", "Luc", "Anne", "Hugo", "Claire", "Paul", "Lucie", "Marc", "Emma", "Yann", "Inès"];
+pub(super) const FORMS: &[&str] = &["SARL", "SAS", "SA", "EURL", "SCI"];
+pub(super) const STRANGERS: &[&str] = &[
+    "TRESOR PUBLIC",
+    "URSSAF ILE DE FRANCE",
+    "AXA FRANCE IARD",
+    "MME PETITJEAN ODETTE",
+    "CPAM DU RHONE",
+    "SNCF VOYAGEURS",
+];
