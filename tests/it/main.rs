@@ -12,6 +12,7 @@ mod exports;
 mod formats;
 mod journal;
 mod orders;
+mod recon;
 mod recovery;
 mod rounds;
 mod safekeeping;

@@ -237,7 +237,11 @@ async fn measure(folder: &Folder, set: &Arc<Set>, options: &Options) -> anyhow::
         [set.customers.len(), set.invoices.len()].map(|count| u64::try_from(count).unwrap_or(0));
     world::drive(&service, &tenant, customers, pace(1 << 40), |number| register(set, &ids, number)).await?;
     world::drive(&service, &tenant, invoices, pace(1 << 41), |number| issue(set, &ids, currency, number)).await?;
-    let _ = service.checkpointer.send(quittance_actors::runtime::Offer).await; // It is tried again anyway.
+    // The invoices are in the store, and its own work on them is done, before the first transfer comes.
+    for _ in 0..2 {
+        let _ = service.checkpointer.send(quittance_actors::runtime::Offer).await; // It is tried again anyway.
+    }
+    settled().await;
 
     let entries: Vec<BankEntry> =
         set.transfers.iter().map(|transfer| entry(transfer, currency)).collect::<anyhow::Result<_>>()?;
@@ -286,6 +290,17 @@ async fn measure(folder: &Folder, set: &Arc<Set>, options: &Options) -> anyhow::
     judge(set, &ids, &states, options);
     service.stop().await;
     Ok(())
+}
+
+/// Waits until this process is nearly at rest, half a minute at most.
+async fn settled() {
+    for _ in 0..30 {
+        let before = world::cpu_us();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        if world::cpu_us() - before < 100_000 {
+            return;
+        }
+    }
 }
 
 fn judge(set: &Set, ids: &Ids, states: &[transfer::Transfer], options: &Options) {
