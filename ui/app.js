@@ -16,7 +16,7 @@ document.addEventListener("htmx:sse:error", () => live(false));
 document.addEventListener("htmx:sse:after:connection", () => live(true));
 // Reconciliation: J and K move, Enter accepts the first proposal, U undoes the last decision.
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,button,a,summary")) return;
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,button,a,summary")) return;
   const rows = [...document.querySelectorAll(".wb a.tx")];
   const at = rows.findIndex((row) => row.getAttribute("aria-current") === "true");
   const press = (selector) => document.querySelector(selector)?.click();

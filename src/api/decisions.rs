@@ -107,6 +107,7 @@ pub(crate) async fn carry_out(
     app: &App, tenant: &TenantId, id: TransferId, command: Command, command_id: CommandId, fingerprint: u64,
 ) -> Result<(), Problem> {
     let router = &app.service.router;
+    let before = state_of(app, id).await?.decisions;
     let tell = Tell::Transfer(id, command);
     router.submit(tenant, tell, command_id, fingerprint, Origin::Api, Priority::Interactive).await?;
     if let Err(error) = conclude_decision(router, tenant, id).await {
@@ -114,7 +115,7 @@ pub(crate) async fn carry_out(
     }
     let state = state_of(app, id).await?;
     match (&state.pending, state.refused) {
-        (None, Some(reason)) => Err(Problem::conflict("decision_refused", reason)),
+        (None, Some(reason)) if state.decisions > before => Err(Problem::conflict("decision_refused", reason)),
         _ => Ok(()),
     }
 }

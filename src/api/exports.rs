@@ -9,6 +9,8 @@ use quittance_actors::values::Date;
 use super::{Problem, Shared, tenant};
 use crate::export::{self, Export, Failure, Period, StatusFormat, Wanted};
 
+static ONE_AT_A_TIME: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+
 /// `GET /v1/exports/{accounting|transfers|statuses}?from=&to=&format=`.
 ///
 /// The digest of the bytes is the entity tag, and the control totals are a header.
@@ -39,10 +41,12 @@ pub(super) async fn read(
         let asked = Wanted { tenant: &id, zone: &tenant.zone, accounts: &tenant.accounts, period, format };
         Some(export::export(&log, wanted, &asked))
     };
+    // One at a time: each reads the whole log.
+    let _turn = ONE_AT_A_TIME.try_acquire().map_err(|_| Problem::overloaded("another export is being made"))?;
     let exported = web::block(work).await.map_err(|error| Problem::overloaded(error.to_string()))?;
     let exported = exported.ok_or_else(|| Problem::not_found("the tenant is not configured any more"))?;
     let export::Exported { name, bytes, control } = exported.map_err(|error| match error {
-        Failure::TooLong => Problem::bad_request(error.to_string()),
+        Failure::TooLong | Failure::Reversed => Problem::bad_request(error.to_string()),
         Failure::Log(_) | Failure::Written(_) => Problem::internal(error.to_string()),
     })?;
     let control_json = serde_json::to_string(&control).unwrap_or_default();

@@ -16,6 +16,8 @@ use crate::store::List;
 const ROWS: usize = 50;
 /// Open requests shown for a decision by hand.
 const OPEN_SHOWN: usize = 40;
+/// What a decision came to, in words.
+const SAID: [&str; 3] = ["Reconciled", "Taken back", "Put aside"];
 /// Who decides here: the back office has one session.
 const BY: &str = "back office";
 
@@ -61,8 +63,9 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         "open": open,
         "next": after.map(|(id, _)| format!("/bo/reconciliation?show={show}&after={id}")),
         "task_count": format!("{}{more}", tasks.entities.len()),
-        "said": query.get("said"),
-        "undo": query.get("undo"),
+        "said": query.get("said").and_then(|said| SAID.iter().find(|known| *known == said)),
+        "failed": query.get("failed"),
+        "undo": query.get("undo").and_then(|id| TransferId::parse(id).ok()),
         "filters": [
             { "href": "/bo/reconciliation", "label": "To decide", "current": only_tasks },
             { "href": "/bo/reconciliation?show=all", "label": "All transfers", "current": !only_tasks },
@@ -246,8 +249,11 @@ pub(super) async fn decide(
         return Err(Problem::not_found(format!("transfer {id} is not known")));
     };
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned());
-    let reason = field("reason").filter(|reason| !reason.is_empty() && reason.len() <= 200);
-    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+    let reason = field("reason").unwrap_or_default();
+    if reason.chars().count() > 200 || reason.chars().any(char::is_control) {
+        return Err(Problem::bad_request("a reason has at most 200 characters on one line"));
+    }
+    let reason = if reason.is_empty() { "no reason given".to_owned() } else { reason };
     let (said, done) = match what.as_str() {
         "decide" => {
             let amount = state.details.as_ref().map(|details| details.amount);
@@ -272,9 +278,9 @@ pub(super) async fn decide(
     };
     // After a decision the next one is looked at; what could not be followed stays, and says why.
     let to = match done {
-        Ok(()) if what == "take-back" => format!("/bo/reconciliation?id={id}&said={said}"),
-        Ok(()) => format!("/bo/reconciliation?said={said}&undo={id}"),
-        Err(problem) => format!("/bo/reconciliation?id={id}&said={}", encoded(&problem.to_string())),
+        Ok(()) if what == "take-back" => format!("/bo/reconciliation?id={id}&said={}", encoded(said)),
+        Ok(()) => format!("/bo/reconciliation?said={}&undo={id}", encoded(said)),
+        Err(problem) => format!("/bo/reconciliation?id={id}&failed={}", encoded(&problem.to_string())),
     };
     Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
 }

@@ -73,6 +73,16 @@ pub fn write_statuses(folder: &Path, tenant: &TenantId, format: StatusFormat, ro
     }
 }
 
+fn has_status_files(folder: &Path, tenant: &TenantId) -> io::Result<bool> {
+    let prefix = format!("payment-status-{tenant}-0");
+    for entry in fs::read_dir(folder)? {
+        if entry?.file_name().to_string_lossy().starts_with(&prefix) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn number_and_write(
     folder: &Path, tenant: &TenantId, format: StatusFormat, mut control: Control, bytes: &[u8],
 ) -> io::Result<String> {
@@ -88,9 +98,16 @@ fn number_and_write(
     let aside = |name: &str| folder.join(format!(".{name}.part"));
     if !last.name.is_empty() && aside(&last.name).exists() {
         fs::rename(aside(&last.name), folder.join(&last.name))?;
+        File::open(folder)?.sync_all()?;
     }
-    let again = last.sha256 == digest::hex(&digest::sha256(bytes));
-    let sequence = if again { last.sequence } else { last.sequence + 1 };
+    if last.sha256 == digest::hex(&digest::sha256(bytes)) {
+        return Ok(last.name); // It stands, or has been collected.
+    }
+    if last.sequence == 0 && has_status_files(folder, tenant)? {
+        let why = format!("{noted} is gone, and there are status files: write the last number into it again");
+        return Err(io::Error::other(why));
+    }
+    let sequence = last.sequence + 1;
     let name = format!("payment-status-{tenant}-{sequence:08}.{}", format.ending());
     control.sealed(&name, bytes);
     control.sequence = Some(sequence);

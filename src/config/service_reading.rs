@@ -263,19 +263,17 @@ fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {
 
 fn read_matching(section: &Section<'_, '_>) -> Matching {
     let default = Matching::default();
-    let per_mille = |key: &'static str, default: u16| {
-        section
-            .has(key)
-            .then(|| section.integer(key, 0..=1_000))
-            .flatten()
-            .map_or(default, |value| u16::try_from(value).unwrap_or(default))
+    // Below a bound it would be a guess, whatever a configuration says.
+    let per_mille = |key: &'static str, default: u16, least: i64| {
+        let value = section.has(key).then(|| section.integer(key, least..=1_000)).flatten();
+        value.and_then(|value| u16::try_from(value).ok()).unwrap_or(default)
     };
     let words = [("task", false), ("oldest", true)];
     let oldest = section.has("equal_amounts").then(|| section.choice("equal_amounts", &words)).flatten();
     let limit = section.has("auto_minor_max").then(|| section.integer("auto_minor_max", 0..=i64::MAX)).flatten();
     let matching = Matching {
-        auto_at: per_mille("auto_at", default.auto_at),
-        min_margin: per_mille("min_margin", default.min_margin),
+        auto_at: per_mille("auto_at", default.auto_at, 850),
+        min_margin: per_mille("min_margin", default.min_margin, 50),
         oldest_of_equal: oldest.unwrap_or(default.oldest_of_equal),
         auto_minor_max: limit,
     };

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use quittance_actors::partition::{Commit, Event, StoredChange};
 use quittance_actors::payment_request::{self, Source};
-use quittance_actors::transfer::{self, Details, Nature};
+use quittance_actors::transfer::{self, Details};
 use quittance_actors::values::{AttemptId, Date, EntityId, Money, PaymentRequestId, TransferId};
 
 use super::Wanted;
@@ -89,6 +89,13 @@ pub(super) fn write(
     reader.read(folder, |names, commit, when| {
         let books = Books { accounts: wanted.accounts, names };
         for entry in books.entries(commit) {
+            let foreign = entry.lines.iter().find(|line| line.amount.currency().code() != "EUR");
+            if let Some(line) = foreign {
+                if when == When::Within {
+                    sums.add(line.amount.currency().code(), "left_out", line.amount.minor());
+                }
+                continue;
+            }
             number += 1;
             if when == When::Within {
                 lines += entry.lines.len();
@@ -127,15 +134,12 @@ fn print(
         Side::Credit => "credit",
     };
     sums.add(amount.currency().code(), name, amount.minor());
-    // The books are in euros; an amount in another currency says so and is not converted.
-    let foreign = (amount.currency().code() != "EUR").then(|| (decimal.as_str(), amount.currency().code()));
-    let (foreign, currency) = foreign.unwrap_or_default();
     let (customer, piece, piece_on) = (column(customer), column(piece), compact(*piece_on));
     let journal = &wanted.accounts.journal;
     let _ = write!(
         text,
         "{journal}\tEncaissements\t{number}\t{day}\t{account}\t{label}\t{customer}\t{customer}\t{piece}\t{piece_on}\t\
-         {told}\t{debit}\t{credit}\t\t\t{day}\t{foreign}\t{currency}\r\n"
+         {told}\t{debit}\t{credit}\t\t\t{day}\t\t\r\n"
     ); // A string takes everything.
 }
 
@@ -187,10 +191,6 @@ impl<'a> Books<'a> {
                 lines.push(self.suspense(details, Side::Credit));
                 Some(Entry { text: "Rapprochement annulé", lines })
             }
-            (E::Noted { nature: Nature::Returned | Nature::Reversed, .. }, _) => {
-                let lines = vec![self.suspense(details, Side::Debit), self.bank(details, Side::Credit)];
-                Some(Entry { text: "Retour par la banque", lines })
-            }
             _ => None,
         }
     }
@@ -233,7 +233,7 @@ impl<'a> Books<'a> {
         &self, details: &Details, allocations: &[(PaymentRequestId, Money)], credit: Money, side: Side,
         lines: &mut Vec<Line<'a>>,
     ) {
-        let mut payer = "";
+        let mut payer = self.names.payer(details.id);
         for (request, amount) in allocations {
             let Some(terms) = self.names.request(*request) else { continue };
             payer = self.names.customer(terms.customer);

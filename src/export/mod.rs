@@ -94,6 +94,9 @@ pub struct Exported {
 
 /// Reads the log in `folder` and writes what it tells of the period.
 pub fn export(folder: &Path, export: Export, wanted: &Wanted<'_>) -> Result<Exported, Failure> {
+    if wanted.period.from > wanted.period.to {
+        return Err(Failure::Reversed);
+    }
     let mut reader = Reader::new(wanted);
     let (bytes, mut control, ending) = match export {
         Export::Accounting => {

@@ -31,6 +31,8 @@ struct Matched {
     details: transfer::Details,
     parts: Vec<Part>,
     explanation: String,
+    /// Whether it takes an earlier entry back.
+    taken_back: bool,
 }
 
 /// Writes the transfers matched within the period.
@@ -50,7 +52,9 @@ pub(super) fn write(
             {
                 count += 1;
                 last = last.max(commit.at);
-                sums.add(matched.details.amount.currency().code(), "amount", matched.details.amount.minor());
+                let amount = matched.details.amount;
+                let signed = if matched.taken_back { -amount.minor() } else { amount.minor() };
+                sums.add(amount.currency().code(), "amount", signed);
                 let account = matched.details.account.as_ref().map_or("", |iban| iban.electronic());
                 accounts.entry(account.to_owned()).or_default().push(matched);
             }
@@ -61,7 +65,15 @@ pub(super) fn write(
 }
 
 fn matched(names: &Names, id: TransferId, event: &transfer::Event, at: Timestamp) -> Option<Matched> {
-    let transfer::Event::Matched { allocations, credit, explanation } = event else { return None };
+    use transfer::Event as E;
+    let (allocations, credit, explanation, taken_back) = match event {
+        E::Matched { allocations, credit, explanation } => (allocations, credit, explanation.clone(), false),
+        // What was put aside had paid nothing: nothing of it was told.
+        E::TakenBack { allocations, credit, reason, .. } if !allocations.is_empty() || credit.is_positive() => {
+            (allocations, credit, format!("taken back: {reason}"), true)
+        }
+        _ => return None,
+    };
     let details = names.transfer(id)?.clone();
     let part = |(request, amount): &(_, Money)| {
         let terms = names.request(*request);
@@ -72,7 +84,7 @@ fn matched(names: &Names, id: TransferId, event: &transfer::Event, at: Timestamp
     if credit.is_positive() {
         parts.push(Part { amount: *credit, invoice: None });
     }
-    Some(Matched { id, at, details, parts, explanation: explanation.clone() })
+    Some(Matched { id, at, details, parts, explanation, taken_back })
 }
 
 fn document(wanted: &Wanted<'_>, accounts: &BTreeMap<String, Vec<Matched>>, last: Timestamp) -> Vec<u8> {
@@ -105,11 +117,15 @@ fn document(wanted: &Wanted<'_>, accounts: &BTreeMap<String, Vec<Matched>>, last
 }
 
 fn entry(xml: &mut Writer, matched: &Matched) {
-    let Matched { id, at, details, parts, explanation } = matched;
+    let Matched { id, at, details, parts, explanation, taken_back } = matched;
+    let direction = if *taken_back { "DBIT" } else { "CRDT" };
     xml.open("Ntry");
     xml.leaf(&["NtryRef"], &id.to_string());
     amount(xml, details.amount);
-    xml.leaf(&["CdtDbtInd"], "CRDT");
+    xml.leaf(&["CdtDbtInd"], direction);
+    if *taken_back {
+        xml.leaf(&["RvslInd"], "true");
+    }
     xml.leaf(&["Sts", "Cd"], "BOOK");
     xml.leaf(&["BookgDt", "Dt"], &details.booked_on.to_string());
     xml.open("BkTxCd");
@@ -120,7 +136,7 @@ fn entry(xml: &mut Writer, matched: &Matched) {
     xml.leaf(&["SubFmlyCd"], "ESCT");
     xml.close(3);
     xml.open("NtryDtls");
-    parts.iter().for_each(|part| transaction(xml, details, part));
+    parts.iter().for_each(|part| transaction(xml, details, part, direction));
     xml.close(1);
     xml.leaf(&["AddtlNtryInf"], &plain(&format!("{explanation}. {at}"), 500));
     xml.close(1);
@@ -130,39 +146,47 @@ fn amount(xml: &mut Writer, amount: Money) {
     xml.leaf(&[&format!("Amt Ccy=\"{}\"", amount.currency())], &amount.decimal());
 }
 
-fn transaction(xml: &mut Writer, details: &transfer::Details, part: &Part) {
+fn transaction(xml: &mut Writer, details: &transfer::Details, part: &Part, direction: &str) {
     xml.open("TxDtls");
     xml.open("Refs");
     xml.leaf(&["EndToEndId"], details.end_to_end_id.as_ref().map_or("NOTPROVIDED", |id| id.as_str()));
     xml.close(1);
     amount(xml, part.amount);
-    xml.leaf(&["CdtDbtInd"], "CRDT");
-    if details.payer_name.is_some() || details.payer_iban.is_some() {
+    xml.leaf(&["CdtDbtInd"], direction);
+    let name = details.payer_name.as_ref().map(|name| plain(name, 140)).filter(|name| !name.is_empty());
+    if name.is_some() || details.payer_iban.is_some() {
         xml.open("RltdPties");
-        if let Some(name) = &details.payer_name {
-            xml.leaf(&["Dbtr", "Pty", "Nm"], &plain(name, 140));
+        if let Some(name) = &name {
+            xml.leaf(&["Dbtr", "Pty", "Nm"], name);
         }
         if let Some(iban) = &details.payer_iban {
             xml.leaf(&["DbtrAcct", "Id", "IBAN"], iban.electronic());
         }
         xml.close(1);
     }
-    let text = details.remittance.unstructured();
+    let text = plain(details.remittance.unstructured(), 140);
     if !text.is_empty() || part.invoice.is_some() {
         xml.open("RmtInf");
         if !text.is_empty() {
-            xml.leaf(&["Ustrd"], &plain(text, 140));
+            xml.leaf(&["Ustrd"], &text);
         }
         if let Some((number, reference)) = &part.invoice {
             xml.open("Strd");
             xml.open("RfrdDocInf");
             xml.leaf(&["Tp", "CdOrPrtry", "Cd"], "CINV");
-            xml.leaf(&["Nb"], &plain(number, 35));
+            // A number is told whole or not at all: a part of one is another.
+            if number.chars().count() <= 35 {
+                xml.leaf(&["Nb"], &plain(number, 35));
+            }
             xml.close(1);
             xml.open("CdtrRefInf");
             xml.leaf(&["Tp", "CdOrPrtry", "Cd"], "SCOR");
             xml.leaf(&["Ref"], reference.as_str());
-            xml.close(2);
+            xml.close(1);
+            if number.chars().count() > 35 {
+                xml.leaf(&["AddtlRmtInf"], &plain(number, 140));
+            }
+            xml.close(1);
         }
         xml.close(1);
     }

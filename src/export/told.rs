@@ -26,6 +26,9 @@ pub enum Failure {
     /// There is too much of it.
     #[error("the period holds more than {LINES_MAX} lines: ask for a shorter one")]
     TooLong,
+    /// The period ends before it begins.
+    #[error("the period ends before it begins")]
+    Reversed,
     /// It cannot be written.
     #[error("it cannot be written: {0}")]
     Written(String),
@@ -36,6 +39,7 @@ pub(super) struct Names {
     customers: BTreeMap<CustomerId, SmolStr>,
     requests: BTreeMap<PaymentRequestId, Arc<payment_request::Terms>>,
     transfers: BTreeMap<TransferId, Arc<transfer::Details>>,
+    payers: BTreeMap<TransferId, CustomerId>,
 }
 
 impl Names {
@@ -52,6 +56,11 @@ impl Names {
     /// What the bank said of a transfer.
     pub fn transfer(&self, id: TransferId) -> Option<&transfer::Details> {
         self.transfers.get(&id).map(Arc::as_ref)
+    }
+
+    /// The ERP's key of who paid a transfer.
+    pub fn payer(&self, id: TransferId) -> &str {
+        self.payers.get(&id).map_or("", |customer| self.customer(*customer))
     }
 
     fn learn(&mut self, entity: EntityId, event: &Event) {
@@ -72,7 +81,15 @@ impl Names {
             ) => {
                 self.transfers.insert(id, Arc::clone(details));
             }
+            (EntityId::Transfer(id), Event::Transfer(transfer::Event::Decided(resolution))) => {
+                self.payers.insert(id, resolution.customer);
+            }
             _ => {}
+        }
+        if let (EntityId::Transfer(id), Event::Transfer(transfer::Event::Received { customer: Some(payer), .. })) =
+            (entity, event)
+        {
+            self.payers.insert(id, *payer);
         }
     }
 }
@@ -94,7 +111,12 @@ pub(super) enum When {
 
 impl<'a> Reader<'a> {
     pub fn new(wanted: &'a Wanted<'a>) -> Self {
-        let names = Names { customers: BTreeMap::new(), requests: BTreeMap::new(), transfers: BTreeMap::new() };
+        let names = Names {
+            customers: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            payers: BTreeMap::new(),
+        };
         Self { wanted, names }
     }
 

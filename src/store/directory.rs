@@ -89,7 +89,11 @@ impl Directory for StoreDirectory {
     fn checkpointed(&self, entries: &[DirectoryEntry]) {
         let mut recent = self.recent.lock();
         for (key, _) in entries {
-            recent.entries.remove(key);
+            // What was learned while this was being written is not in the store yet.
+            let newer = key.may_be_shared() && recent.entries.get(key).copied() != self.stored(key).ok().flatten();
+            if !newer {
+                recent.entries.remove(key);
+            }
         }
         // After a great import the table would stay as large as it once had to be.
         if recent.entries.len() < recent.entries.capacity() / 8 {

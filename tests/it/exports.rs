@@ -143,6 +143,42 @@ fn reconciled_transfers_are_a_notification_that_the_schema_and_our_reader_take()
 }
 
 #[test]
+fn a_match_that_is_taken_back_is_a_reversal_in_every_export() {
+    let (scratch, running) = story("taken-back", |text| text);
+    let task = wait_for("the task", || running.list("/v1/tasks").into_iter().next());
+    let id = task["id"].as_str().unwrap();
+    let customer = running.find("/v1/customers", "C-2")["id"].as_str().unwrap().to_owned();
+    let post = |what: &str, body: serde_json::Value| {
+        let answer = running.post(&format!("/v1/transfers/{id}/{what}"), &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    };
+    post("decision", serde_json::json!({ "customer": customer, "pays": [] }));
+    post("take-back", serde_json::json!({ "reason": "wrong \u{fffe} customer" }));
+    let other = running.find("/v1/customers", "C-1")["id"].as_str().unwrap().to_owned();
+    post("decision", serde_json::json!({ "customer": other }));
+    let (fine, text) = export(&scratch, "transfers", "out", &MARCH);
+    // 130.00 and 100.00, and 7.77 once, whatever happened in between.
+    assert!(fine && text.contains("EUR: amount 237.77"), "{text}");
+    let file = scratch.path().join("out/transfers-maison-dupre-2026-03-01-2026-03-31.xml");
+    validates("camt.054.001.08.xsd", &file);
+    let xml = std::fs::read_to_string(&file).unwrap();
+    assert_eq!((xml.matches("<RvslInd>true").count(), xml.matches(&format!("<NtryRef>{id}")).count()), (1, 3));
+    let (fine, text) = export(&scratch, "accounting", "out", &MARCH);
+    assert!(fine, "{text}");
+    let journal = scratch.path().join("out/accounting-maison-dupre-2026-03-01-2026-03-31.txt");
+    let journal = std::fs::read_to_string(journal).unwrap();
+    let mut advances = std::collections::BTreeMap::<&str, i64>::new();
+    for line in journal.split("\r\n").filter(|line| line.contains("\t419100\t")) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let minor = |text: &str| text.replace(',', "").parse::<i64>().unwrap();
+        *advances.entry(columns[6]).or_default() += minor(columns[12]) - minor(columns[11]);
+    }
+    assert_eq!(advances, std::collections::BTreeMap::from([("C-1", 1_777), ("C-2", 0)]));
+    let (fine, text) = export(&scratch, "transfers", "out", &["--from", "2026-03-31", "--to", "2026-03-01"]);
+    assert!(!fine && text.contains("ends before it begins"), "{text}");
+}
+
+#[test]
 fn status_files_are_numbered_without_gaps_and_their_totals_add_up() {
     let (scratch, mut running) =
         story("statuses", |text| text.replace("status_format = \"csv\"", "status_format = \"jsonl\""));

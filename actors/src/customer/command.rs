@@ -169,6 +169,10 @@ pub enum Rejection {
         /// What was recorded.
         recorded: Money,
     },
+    #[error("the transfer is already placed on this customer's requests")]
+    AlreadyPlaced,
+    #[error("the transfer is not placed on this customer's requests")]
+    NotPlaced,
     #[error("{request} is not open for this customer")]
     NotOpen {
         /// The request.

@@ -13,8 +13,9 @@ type Decided = Result<Decision<Event>, Rejection>;
 /// the person looked is a refusal that names it.
 pub(super) fn place(state: &Customer, placed: &Placed) -> Decided {
     let Placed { transfer, amount, allocations, credit } = placed;
+    // The same decision again is answered by its receipt: this is another one.
     if state.placed_transfers.contains_key(transfer) {
-        return Ok(Decision::default());
+        return Err(Rejection::AlreadyPlaced);
     }
     let mut decision = Decision::of(Event::TransferPlaced { transfer: *transfer, amount: *amount });
     for (request, part) in allocations {
@@ -36,7 +37,7 @@ pub(super) fn place(state: &Customer, placed: &Placed) -> Decided {
 pub(super) fn take_back(state: &Customer, placed: &Placed) -> Decided {
     let Placed { transfer, allocations, credit, .. } = placed;
     if !state.placed_transfers.contains_key(transfer) {
-        return Ok(Decision::default());
+        return Err(Rejection::NotPlaced);
     }
     let left = state.credit.get(&credit.currency()).copied().unwrap_or(0);
     if credit.minor() > left {

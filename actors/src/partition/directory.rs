@@ -55,13 +55,19 @@ impl DirectoryKey {
             (None, new) => new,
             (Some(known), new) if known == new => new,
             (Some(V::Request(known, _)), V::Request(new, _)) if matches!(self, DirectoryKey::Amount(..)) => {
-                V::Requests([known, new, new], 2)
+                // In one order, whichever was learned first.
+                let (first, second) = (known.min(new), known.max(new));
+                V::Requests([first, second, second], 2)
             }
             (Some(V::Requests(known, count)), V::Request(new, _)) => {
                 let of = usize::from(count);
                 match known {
                     _ if known.iter().take(of).any(|id| *id == new) => V::Requests(known, count),
-                    [first, second, _] if of == 2 => V::Requests([first, second, new], 3),
+                    [first, second, _] if of == 2 => {
+                        let mut all = [first, second, new];
+                        all.sort_unstable();
+                        V::Requests(all, 3)
+                    }
                     _ => V::Several,
                 }
             }

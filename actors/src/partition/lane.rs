@@ -182,7 +182,8 @@ impl Lane {
         for occurrence in &commit.published {
             let own = commit.changes.get(usize::from(occurrence.change)).map(|change| change.entity);
             let request = occurrence.request.map(EntityId::PaymentRequest).filter(|id| Some(*id) != own);
-            for id in own.into_iter().chain(request) {
+            let here = |id: &EntityId| id.partition() == self.partition;
+            for id in own.into_iter().chain(request).filter(here) {
                 if noted != Some(id) {
                     self.residents.note(id, position)?;
                     noted = Some(id);

@@ -13,6 +13,7 @@ use crate::customer;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Effect, Tell};
+use crate::payment_request;
 use crate::policies::Policies;
 use crate::ports::PortError;
 use crate::rules::{Action, EventType, Rule, Truth};
@@ -58,6 +59,10 @@ impl<'a> Step<'a> {
         self.handle(tell).map_err(|error| match error {
             // A customer's bound is the sender's matter, wherever in the step it is met.
             bound @ StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(_))) => bound,
+            // So is money that was given back meanwhile.
+            given @ StepError::Rejected(Rejection::PaymentRequest(payment_request::Rejection::RefundedSince {
+                ..
+            })) => given,
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
                 StepError::Bug(format!("a tell was refused: {rejection}"))
@@ -138,6 +143,11 @@ impl<'a> Step<'a> {
         &mut self, entity: EntityId, event: EventType, customer: Option<CustomerId>,
         request: Option<crate::values::PaymentRequestId>,
     ) -> Result<u16, StepError> {
+        // What lives in another lane is not this one's to read: it may have changed there.
+        let here = self.commit.partition;
+        let (named_customer, named_request) = (customer, request);
+        let customer = customer.filter(|id| id.partition() == here);
+        let request = request.filter(|id| id.partition() == here);
         let customer_state = customer.map(|id| self.entity(EntityId::Customer(id))).transpose()?;
         let request_state = request.map(|id| self.entity(EntityId::PaymentRequest(id))).transpose()?;
         let transfer_state = match entity {
@@ -187,6 +197,7 @@ impl<'a> Step<'a> {
             });
         }
         let change = u16::try_from(self.commit.changes.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        let (customer, request) = (named_customer, named_request);
         self.commit.published.push(Occurrence { event, change, customer, request, standing });
         outgoing.into_iter().try_for_each(|outgoing| self.deliver(outgoing))?;
         Ok(place)

@@ -49,11 +49,14 @@ impl Lane {
         let Some(occurrence) = commit.published.get(place) else { return Ok(None) };
         let Some(change) = commit.changes.get(usize::from(occurrence.change)) else { return Ok(None) };
         let mut state = |id: Option<EntityId>| id.map(|id| Ok(self.activate(id)?.1)).transpose();
-        let customer: Option<Arc<Entity>> = state(occurrence.customer.map(EntityId::Customer))?;
-        let request = state(occurrence.request.map(EntityId::PaymentRequest))?;
+        let here = commit.partition;
+        let known_customer = occurrence.customer.filter(|id| id.partition() == here);
+        let known_request = occurrence.request.filter(|id| id.partition() == here);
+        let customer: Option<Arc<Entity>> = state(known_customer.map(EntityId::Customer))?;
+        let request = state(known_request.map(EntityId::PaymentRequest))?;
         let transfer = state(Some(change.entity).filter(|id| matches!(id, EntityId::Transfer(_))))?;
         let about = About {
-            customer: occurrence.customer.zip(customer.as_ref().and_then(|state| state.as_customer())),
+            customer: known_customer.zip(customer.as_ref().and_then(|state| state.as_customer())),
             request: request.as_ref().and_then(|state| state.as_payment_request()),
             transfer: transfer.as_ref().and_then(|state| state.as_transfer()),
         };

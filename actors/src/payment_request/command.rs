@@ -143,6 +143,11 @@ pub enum Rejection {
         /// What was paid and not given back.
         refundable: Money,
     },
+    #[error("{refunded} of it was given back, so the payment cannot be taken back")]
+    RefundedSince {
+        /// What was given back.
+        refunded: Money,
+    },
     #[error("this attempt is already reported with another result or amount")]
     AttemptDiffers,
     #[error("this refund key is already used for {recorded}")]

@@ -119,6 +119,11 @@ fn allocate(state: &PaymentRequest, terms: &Terms, source: Source, amount: Money
 /// they had come to, and a deadline that has passed meanwhile is told again.
 fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>) -> Decided {
     let Some(amount) = state.allocations.get(&source).copied() else { return Ok(Decision::default()) };
+    let left = state.paid_minor().saturating_sub(amount.minor());
+    if left < state.refunded_minor {
+        let refunded = Money::from_minor(state.refunded_minor, amount.currency());
+        return Err(Rejection::RefundedSince { refunded });
+    }
     let before = state.outstanding().ok_or(Rejection::Unknown)?;
     let outstanding = match state.status {
         Status::Cancelled => before,

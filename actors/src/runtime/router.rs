@@ -100,13 +100,15 @@ pub struct Router {
     ports: Ports,
     hosts: Vec<Addr<Host>>,
     admitted: Arc<Semaphore>,
+    /// Whose turn it is to carry out a person's decision.
+    pub(super) decisions: tokio::sync::Mutex<()>,
 }
 
 impl Router {
     /// A router over hosts, each of which hosts the partitions that [`Router::host_of`] says.
     pub fn new(ports: Ports, hosts: Vec<Addr<Host>>) -> Arc<Self> {
         let admitted = Arc::new(Semaphore::new(limits::ADMITTED_COMMANDS_MAX));
-        Arc::new(Self { ports, hosts, admitted })
+        Arc::new(Self { ports, hosts, admitted, decisions: tokio::sync::Mutex::new(()) })
     }
 
     /// Which of so many hosts a partition lives on.

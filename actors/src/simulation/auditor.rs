@@ -10,7 +10,7 @@ use crate::delivery::Guard;
 use crate::partition::{ArmedTimer, Commit, Entity, Event, Lane, Origin};
 use crate::payment_request::{self, Source, Status};
 use crate::transfer;
-use crate::values::{CommandId, DeliveryId, EntityId, Money, PaymentRequestId, Timestamp};
+use crate::values::{CommandId, CustomerId, DeliveryId, EntityId, Money, PaymentRequestId, Timestamp, TransferId};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +207,63 @@ impl Auditor {
             }
         }
         Ok(())
+    }
+
+    /// Every part that a request counts from a transfer is one that the transfer gives, or a decision under
+    /// way is about it; and the other way round.
+    pub fn books(&self) -> Audited {
+        for (_, entity) in self.model.values() {
+            if let Entity::Transfer(state) = entity
+                && state.pending.is_none()
+            {
+                self.transfer(state)?;
+            }
+            let Entity::PaymentRequest(state) = entity else { continue };
+            let Some(terms) = &state.terms else { continue };
+            for (source, part) in state.allocations.iter() {
+                let Source::Transfer(id) = source else { continue };
+                let given = match self.model.get(&EntityId::Transfer(*id)) {
+                    Some((_, Entity::Transfer(transfer))) => {
+                        transfer.pending.is_some() || transfer.allocations.get(&terms.id) == Some(part)
+                    }
+                    _ => false,
+                };
+                if !given {
+                    return broken("INV-02", format!("{} counts {part} from {id}, which does not give it", terms.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decisions that nobody has concluded.
+    pub fn undecided(&self) -> Audited {
+        let pending = |entity: &Entity| entity.as_transfer().is_some_and(|state| state.pending.is_some());
+        match self.model.iter().find(|(_, (_, entity))| pending(entity)) {
+            Some((id, _)) => broken("INV-06", format!("{id} waits for its customer for ever")),
+            None => Ok(()),
+        }
+    }
+
+    /// Transfers, and where they stand.
+    pub fn transfers(&self) -> Vec<(TransferId, transfer::Status)> {
+        let known = |(id, (_, entity)): (&EntityId, &(u64, Entity))| match id {
+            EntityId::Transfer(id) => Some((*id, entity.as_transfer()?.status)),
+            _ => None,
+        };
+        self.model.iter().filter_map(known).collect()
+    }
+
+    /// What was received.
+    pub fn amount_of(&self, id: TransferId) -> Option<Money> {
+        let (_, entity) = self.model.get(&EntityId::Transfer(id))?;
+        Some(entity.as_transfer()?.details.as_ref()?.amount)
+    }
+
+    /// Whose request it is.
+    pub fn customer_of(&self, id: PaymentRequestId) -> Option<CustomerId> {
+        let (_, entity) = self.model.get(&EntityId::PaymentRequest(id))?;
+        Some(entity.as_payment_request()?.terms.as_ref()?.customer)
     }
 
     /// Open requests, for the world to act upon.

@@ -12,6 +12,7 @@ mod callers;
 mod disk;
 mod faults;
 mod mutation;
+mod people;
 mod policies;
 mod random;
 mod world;

@@ -9,7 +9,7 @@ use super::disk::{Log, Store, store};
 use super::mutation::Mutation;
 use super::policies::policies;
 use super::random::Random;
-use crate::delivery::{Guard, Outcome};
+use crate::delivery::{Channel, Guard, Outcome};
 use crate::machine::Tell;
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Event, Lane, Origin, Preparation,
@@ -18,7 +18,7 @@ use crate::partition::{
 use crate::payment_request::{self};
 use crate::policies::Policies;
 use crate::transfer::{self};
-use crate::values::{CommandId, Date, DeliveryId, Money, TenantId, Timestamp};
+use crate::values::{CommandId, Date, DeliveryId, EntityId, Money, TenantId, Timestamp};
 
 /// How records become bytes: the service's codec.
 #[derive(Clone, Copy)]
@@ -164,7 +164,8 @@ impl World {
             9..=25 => self.issue(),
             26..=37 => self.transfer(),
             38..=48 => self.attempt(),
-            49..=51 => self.refund_or_cancel(),
+            49..=50 => self.refund_or_cancel(),
+            51 => self.decide(),
             52..=54 => self.card(),
             55..=59 => self.repeat(),
             60..=70 => self.sync(),
@@ -214,7 +215,7 @@ impl World {
 
     // The log.
 
-    fn append(&mut self, commit: Arc<Commit>, command: Option<CommandId>) -> Audited {
+    pub(super) fn append(&mut self, commit: Arc<Commit>, command: Option<CommandId>) -> Audited {
         let commit = self.tamper(commit);
         let bytes = (self.codec.encode)(&commit);
         let read = (self.codec.decode)(&bytes);
@@ -318,6 +319,17 @@ impl World {
                 Outcome::Delivered { detail: String::new() }
             }
             Preparation::Suppressed(reason) => Outcome::Suppressed { reason },
+            Preparation::Ready(delivery, _) if delivery.channel == Channel::Partition => {
+                self.auditor.leaves(id, position, self.log.durable, guard)?;
+                if let EntityId::Transfer(transfer) = delivery.event.entity {
+                    self.conclude(transfer)?;
+                }
+                // The process may end before this is recorded: then it is asked again.
+                if self.random.once_in(4) {
+                    return Ok(());
+                }
+                Outcome::Delivered { detail: "answered".to_owned() }
+            }
             Preparation::Ready(..) => {
                 self.auditor.leaves(id, position, self.log.durable, guard)?;
                 self.report.left += 1;
@@ -405,12 +417,14 @@ impl World {
         }
         self.log.durable = self.log.records.len();
         self.release();
+        self.auditor.undecided()?;
         self.auditor.woken(self.now, &self.policies.zone)
     }
 
     /// The whole: the lanes against the second fold, and against lanes built from nothing.
     fn audit(&mut self) -> Audited {
         self.auditor.kept()?;
+        self.auditor.books()?;
         self.auditor.compare(&mut self.lanes)?;
         let empty = store(None);
         let mut again: BTreeMap<u8, Lane> =

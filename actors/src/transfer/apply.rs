@@ -54,6 +54,7 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
         }
         Event::TakenBack { allocations, .. } => {
             state.pending = None;
+            state.refused = None;
             state.status = Status::NeedsDecision;
             state.doubt = Some(Doubt::TakenBack);
             state.explanation = Doubt::TakenBack.text().to_owned();
@@ -63,6 +64,7 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
         }
         Event::SetAside { by, reason } => {
             state.status = Status::SetAside;
+            state.refused = None;
             state.doubt = None;
             state.explanation = format!("put aside by {by}: {reason}");
         }

@@ -125,6 +125,11 @@ pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification),
             Err(Doubt::Contradiction)
         };
     }
+    if let (Some(payer), Some(named)) = (payer_iban_owner, name_owner)
+        && payer != named
+    {
+        return Err(Doubt::Contradiction);
+    }
     let others = [(payer_iban_owner, Identification::PayerIban), (name_owner, Identification::Name)];
     if let Some((customer, by)) = others.into_iter().find_map(|(owner, by)| Some(((*owner)?, by))) {
         return Ok((customer, by));
@@ -144,6 +149,9 @@ fn record_placement(state: &Transfer, placement: &Placement, weighed: &Weighed) 
     }
     let mut decision = Decision::of(Event::Weighed(Arc::new(weighed.clone())));
     decision.push(match placement {
+        Placement::Placed { credit, .. } if credit.is_negative() => {
+            Event::TaskOpened { doubt: Doubt::AmountDiffers, candidates: Vec::new() }
+        }
         Placement::Placed { allocations, credit, explanation } => {
             Event::Matched { allocations: allocations.clone(), credit: *credit, explanation: explanation.clone() }
         }

@@ -90,7 +90,7 @@ pub(super) fn take_back(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Dec
         return Err(Rejection::Deciding);
     }
     match state.status {
-        Status::Matched => asked(Event::TakeBackAsked { by, reason }),
+        Status::Matched if state.customer.is_some() => asked(Event::TakeBackAsked { by, reason }),
         // Nobody else knows of it: it is a task again at once.
         Status::SetAside => {
             let credit = Money::zero(amount.currency());

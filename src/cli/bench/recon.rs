@@ -58,6 +58,8 @@ struct Tally {
     count: u64,
     knowable: u64,
     right: u64,
+    /// Of them those that could be known.
+    right_knowable: u64,
     /// Placed, not as it should be, on requests of the right customer.
     wrong: u64,
     /// Placed on requests of another customer, or of anybody when it pays nothing.
@@ -73,6 +75,7 @@ impl Tally {
         self.count += other.count;
         self.knowable += other.knowable;
         self.right += other.right;
+        self.right_knowable += other.right_knowable;
         self.wrong += other.wrong;
         self.crossed += other.crossed;
         self.misapplied += other.misapplied;
@@ -86,6 +89,7 @@ impl Tally {
         pays.sort();
         if pays == wanted && !pays.is_empty() {
             self.right += 1;
+            self.right_knowable += u64::from(truth.auto);
             return;
         }
         let well: i64 = pays.iter().filter(|part| wanted.contains(part)).map(|part| part.amount).sum();
@@ -110,11 +114,11 @@ fn table(name: &str, tallies: &BTreeMap<String, Tally>) {
     let mut all = Tally::default();
     tallies.values().for_each(|tally| all.add(tally));
     for (class, tally) in tallies.iter().map(|(class, tally)| (class.as_str(), tally)).chain([("all", &all)]) {
-        let Tally { count, knowable, right, wrong, crossed, misapplied, asked, shown } = *tally;
+        let Tally { count, knowable, right, right_knowable, wrong, crossed, misapplied, asked, shown } = *tally;
         println!(
             "    {class:<21} {count:>6} {knowable:>9} {right:>6} {wrong:>6} {crossed:>8} {:>10.4} {:>7.4} {:>11.2} {:>6.3}",
             ratio(right, right + wrong + crossed),
-            ratio(right.min(knowable), knowable),
+            ratio(right_knowable, knowable),
             misapplied as f64 / 100.0,
             ratio(shown, asked),
         );
@@ -283,6 +287,7 @@ async fn measure(folder: &Folder, set: &Arc<Set>, options: &Options) -> anyhow::
     let mut waits = std::mem::take(&mut *waits.lock());
     waits.sort_unstable();
     let p99 = waits.get(waits.len() * 99 / 100).copied().unwrap_or(0);
+    println!("  of equal amounts the oldest is taken here; a tenant's default is a task");
     println!("W6 reconciliation: {count} transfers, {invoices} open invoices of {customers} customers");
     println!("  transfers/s       {:>10.0}, durable, {} under way", count as f64 / seconds, options.in_flight);
     println!("  CPU per transfer  {:>10.2} µs, over all threads", world::per_event(cpu, count));

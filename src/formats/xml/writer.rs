@@ -55,6 +55,8 @@ impl Writer {
                 '&' => self.text.push_str("&amp;"),
                 '<' => self.text.push_str("&lt;"),
                 '>' => self.text.push_str("&gt;"),
+                // No document may hold these. Source: XML 1.0, production 2.
+                '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
                 other => self.text.push(other),
             }
         }

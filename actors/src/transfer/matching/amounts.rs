@@ -13,7 +13,10 @@ impl Ladder<'_> {
         let exact: Vec<&Candidate<'_>> =
             self.payable.iter().filter(|candidate| candidate.left == self.amount.minor()).collect();
         let score = if self.agreement() == Agreement::None { 500 } else { 600 };
-        exact.iter().for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::ExactAmount));
+        exact
+            .iter()
+            .take(PROPOSALS_MAX)
+            .for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::ExactAmount));
         (Doubt::UnknownPayer, exact.iter().map(|one| one.id).collect())
     }
 

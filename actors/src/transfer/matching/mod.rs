@@ -44,6 +44,8 @@ type Open = LiteMap<PaymentRequestId, OpenRequest>;
 const CHANCE_ANY_MAX: u64 = 20_000;
 /// Chance below which a set of the oldest requests is taken, in millionths.
 const CHANCE_OLDEST_MAX: u64 = 400_000;
+/// Requests that one transfer pays without a person.
+const PARTS_MAX: usize = 100;
 /// Proposals kept.
 const PROPOSALS_MAX: usize = 5;
 
@@ -129,7 +131,11 @@ impl<'a> Ladder<'a> {
 
     fn propose(&self, found: &mut Weighed, parts: Vec<(PaymentRequestId, i64)>, score: u16, rung: Rung) {
         let currency = self.amount.currency();
-        let placed: i64 = parts.iter().map(|(_, part)| part).sum();
+        let placed = parts.iter().fold(0_i64, |sum, (_, part)| sum.saturating_add(*part));
+        // More than came in is never placed, and of many parts a person says so.
+        if placed > self.amount.minor() || parts.len() > PARTS_MAX {
+            return;
+        }
         let parts = parts.into_iter().map(|(id, part)| (id, Money::from_minor(part, currency))).collect();
         let credit = Money::from_minor(self.amount.minor() - placed, currency);
         found.proposals.push(Proposal { parts, credit, score, rung });
@@ -142,8 +148,11 @@ impl<'a> Ladder<'a> {
     /// Takes the best way when it is sure enough and no other comes near.
     fn judge(&self, found: &mut Weighed, doubt: Doubt, mut candidates: Vec<PaymentRequestId>) -> Placement {
         let second = found.proposals.get(1).map_or(0, |proposal| proposal.score);
+        let somebody = self.received.identified_by != Identification::Nothing;
         let best = found.proposals.first().filter(|best| {
-            best.score >= self.matching.auto_at && best.score.saturating_sub(second) >= self.matching.min_margin
+            somebody
+                && best.score >= self.matching.auto_at
+                && best.score.saturating_sub(second) >= self.matching.min_margin
         });
         let limit = self.matching.auto_minor_max;
         let above = best.is_some() && limit.is_some_and(|limit| self.amount.minor() > limit);
@@ -185,5 +194,87 @@ impl<'a> Ladder<'a> {
             ""
         };
         format!("{by}, {}{excess}", best.rung.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::transfer::Details;
+    use crate::values::{Currency, Date, ReferenceKey, RemittanceInformation, ShortReference, Timestamp, TransferId};
+
+    fn euros(minor: i64) -> Money {
+        Money::from_minor(minor, Currency::EUR)
+    }
+
+    fn open(amounts: &[i64]) -> Open {
+        let due_on = Date::new(2026, 3, 1).unwrap();
+        let request = |(number, minor): (u64, &i64)| {
+            let id = PaymentRequestId::new(Timestamp::default(), number, 7);
+            let reference = Some(ShortReference::of(number * 977, ReferenceKey::from_seed(7)));
+            let number = format!("F-{:05}", 10_000 + number).into();
+            (id, OpenRequest { outstanding: euros(*minor), due_on, number, reference })
+        };
+        (0..).zip(amounts).map(request).collect()
+    }
+
+    fn placed(amount: i64, text: &str, open: &Open) -> (Placement, Weighed) {
+        let details = Details {
+            id: TransferId::new(Timestamp::default(), 1, 7),
+            entry_key: "E".to_owned(),
+            account: None,
+            amount: euros(amount),
+            booked_on: Date::new(2026, 3, 1).unwrap(),
+            payer_name: None,
+            payer_iban: None,
+            end_to_end_id: None,
+            remittance: RemittanceInformation::new(&[], text).unwrap(),
+        };
+        let identified_by = Identification::VirtualIban;
+        let received = PlaceTransfer { details: Arc::new(details), hits: Vec::new(), identified_by };
+        place(&received, Some("Customer"), open, &Matching::default())
+    }
+
+    /// No way of placing gives more than came in, and what is placed adds up.
+    fn adds_up(amount: i64, (placement, weighed): &(Placement, Weighed)) {
+        let sum = |parts: &[(PaymentRequestId, Money)]| parts.iter().map(|(_, part)| part.minor()).sum::<i64>();
+        for proposal in &weighed.proposals {
+            assert!(sum(&proposal.parts) <= amount, "{proposal:?}");
+        }
+        if let Placement::Placed { allocations, credit, .. } = placement {
+            assert_eq!(sum(allocations) + credit.minor(), amount, "{placement:?}");
+            assert!(!credit.is_negative(), "{placement:?}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_named_requests_gives_no_more_than_came_in() {
+        for count in [1, 2, 13, 40, 41, 64, 65, 70, 130] {
+            let amounts: Vec<i64> = (0..count).map(|at| 10_000 + 37 * at * at).collect();
+            let open = open(&amounts);
+            let numbers: Vec<String> = open.values().map(|request| request.number.replace('-', "")).collect();
+            let text = numbers.join(" ");
+            let total: i64 = amounts.iter().sum();
+            for amount in [amounts[0], amounts.iter().take(2).sum(), total - 1, total, total + 5_000] {
+                let text: String = text.chars().take(990).collect();
+                adds_up(amount, &placed(amount, &text, &open));
+            }
+        }
+    }
+
+    #[test]
+    fn a_thousand_open_requests_are_a_task_and_take_no_time() {
+        let amounts: Vec<i64> = (0..10_000).map(|at| 100 + at % 25).collect();
+        let open = open(&amounts);
+        let total: i64 = amounts.iter().sum();
+        for (amount, text) in
+            [(total, ""), (110, "F-10007 750 750 1000 2000"), (500, "XK77AB12 ".repeat(100).as_str())]
+        {
+            let found = placed(amount, text, &open);
+            adds_up(amount, &found);
+            assert!(matches!(found.0, Placement::Doubt { .. }) || text.contains("10007"), "{amount} {text}");
+        }
     }
 }

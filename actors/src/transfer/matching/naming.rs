@@ -1,11 +1,19 @@
 //! What references and numbers say of a transfer: whole ones, those with slips, last digits.
 
 use super::{Candidate, Ladder, PROPOSALS_MAX, Verdict};
+use crate::limits;
 use crate::transfer::combinations;
 use crate::transfer::command::{ReferenceHit, ReferenceKind};
 use crate::transfer::state::Doubt;
 use crate::transfer::weighing::{Identification, Rung, Weighed};
 use crate::values::{Agreement, PaymentRequestId, Reading, canonical_number, last_digits, names_agree, tail};
+
+/// Named requests of which every set is looked at.
+const NAMED_SURE_MAX: usize = 12;
+/// Runs of digits looked at.
+const RUNS_MAX: usize = 32;
+/// Requests whose references are compared with a text that could not be read, the oldest.
+const REFERENCES_COMPARED_MAX: usize = 300;
 
 impl<'a> Ladder<'a> {
     /// Requests that references name: those that are sure, and those that something else must
@@ -78,13 +86,14 @@ impl<'a> Ladder<'a> {
     pub(super) fn exactly(&self, found: &mut Weighed, wanted: &[(PaymentRequestId, i64)]) {
         let amount = self.amount.minor();
         let single = wanted.iter().filter(|(_, left)| *left == amount).map(|part| vec![*part]);
-        let amounts: Vec<i64> = wanted.iter().map(|(_, left)| *left).collect();
+        let compared = wanted.get(..combinations::COMPARED_MAX.min(wanted.len())).unwrap_or_default();
+        let amounts: Vec<i64> = compared.iter().map(|(_, left)| *left).collect();
         let sets = combinations::sets(&amounts, amount);
         let of = |mask: &u64| {
-            wanted.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, part)| *part).collect()
+            compared.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, part)| *part).collect()
         };
         let ways: Vec<Vec<_>> = single.chain(sets.masks.iter().map(of)).collect();
-        let score = if ways.len() == 1 && sets.complete { 900 } else { 700 };
+        let score = if ways.len() == 1 && sets.complete && wanted.len() <= NAMED_SURE_MAX { 900 } else { 700 };
         ways.into_iter().take(PROPOSALS_MAX).for_each(|parts| self.propose(found, parts, score, Rung::References));
         self.oldest_first(found, wanted);
     }
@@ -111,7 +120,7 @@ impl<'a> Ladder<'a> {
             [] => (0, 950),
             _ => (800, 700),
         };
-        for other in exact {
+        for other in exact.into_iter().take(PROPOSALS_MAX) {
             let mut parts = wanted.clone();
             parts.push((other.id, other.left));
             self.propose(found, parts, with_other, Rung::References);
@@ -167,6 +176,7 @@ impl<'a> Ladder<'a> {
         let near: Vec<(u8, &Candidate<'_>)> = self
             .payable
             .iter()
+            .take(REFERENCES_COMPARED_MAX)
             .filter_map(|candidate| Some((slips(candidate).filter(|slips| *slips <= 2)?, candidate)))
             .collect();
         let Some(least) = near.iter().map(|(slips, _)| *slips).min() else { return false };
@@ -189,6 +199,9 @@ impl<'a> Ladder<'a> {
         &self, named: &[(PaymentRequestId, i64)],
     ) -> (Vec<&Candidate<'a>>, Vec<&Candidate<'a>>) {
         let mut runs = self.written.runs();
+        runs.sort_unstable();
+        runs.dedup();
+        runs.truncate(RUNS_MAX);
         // Digits of a number that was read say nothing more.
         let read =
             named.iter().filter_map(|(id, _)| self.candidate(*id)).map(|candidate| tail(&candidate.known.number));
@@ -205,6 +218,8 @@ impl<'a> Ladder<'a> {
             if found.is_empty() {
                 found.extend(others().filter(|candidate| last_digits(&candidate.known.number).ends_with(run)));
             }
+            // What so many have says nothing.
+            found.truncate(limits::OPEN_REQUESTS_COMPARED_MAX);
             if let [one] = found.as_slice()
                 && !alone.iter().any(|known: &&Candidate<'_>| known.id == one.id)
             {
@@ -232,7 +247,10 @@ impl<'a> Ladder<'a> {
         let exact: Vec<_> = named.iter().filter(|candidate| candidate.left == amount).collect();
         let score = if exact.len() == 1 { 940 } else { 800 };
         let only = exact.len() == 1;
-        exact.into_iter().for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::Number));
+        exact
+            .into_iter()
+            .take(PROPOSALS_MAX)
+            .for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::Number));
         for one in sure.iter().filter(|candidate| candidate.left != amount) {
             let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
             self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);

@@ -1,0 +1,76 @@
+//! What people decide about transfers, and how their decisions reach customers of other lanes.
+
+use std::sync::Arc;
+
+use super::auditor::Audited;
+use super::world::World;
+use crate::machine::Tell;
+use crate::partition::{Entity, Envelope, Origin, StepError, Stepped};
+use crate::transfer::{self, Resolution, Status};
+use crate::values::{CommandId, EntityId, Money, Timestamp, TransferId, stable_hash};
+
+impl World {
+    /// A person decides about a transfer, takes a match back, or puts money aside.
+    pub(super) fn decide(&mut self) -> Audited {
+        let transfers: Vec<(TransferId, Status)> = self.auditor.transfers();
+        let Some((id, status)) = self.pick(&transfers) else { return Ok(()) };
+        let (by, reason) = ("ana".into(), "story".into());
+        let command = match status {
+            Status::Matched | Status::SetAside => transfer::Command::TakeBack { by, reason },
+            Status::NeedsDecision if self.random.once_in(5) => transfer::Command::SetAside { by, reason },
+            _ => match self.resolution(id) {
+                Some(resolution) => transfer::Command::Decide(resolution),
+                None => return Ok(()),
+            },
+        };
+        self.note(format!("{} {id}", command.name()));
+        self.ask(Tell::Transfer(id, command), Origin::Api)
+    }
+
+    /// Some open request of anybody, as far as the money goes, or all of it as credit. What the person sees may be
+    /// out of date.
+    fn resolution(&mut self, id: TransferId) -> Option<Resolution> {
+        let amount = self.auditor.amount_of(id)?;
+        let open = self.auditor.open();
+        let (request, outstanding) = self.pick(&open)?;
+        let customer = self.auditor.customer_of(request)?;
+        let stale = self.random.once_in(8);
+        let part = if stale { amount.minor() } else { amount.minor().min(outstanding.minor()) };
+        let (allocations, part) = match self.random.once_in(6) {
+            true => (Vec::new(), 0),
+            false => (vec![(request, Money::from_minor(part, amount.currency()))], part),
+        };
+        let credit = Money::from_minor(amount.minor() - part, amount.currency());
+        Some(Resolution { customer, allocations, credit, by: "ana".into() })
+    }
+
+    /// Carries a decision to its customer, as the runtime does.
+    pub(super) fn conclude(&mut self, id: TransferId) -> Audited {
+        let state = self.lanes.get_mut(&id.partition()).and_then(|lane| lane.activate(EntityId::Transfer(id)).ok());
+        let asks = state.and_then(|(_, state): (u64, Arc<Entity>)| state.as_transfer()?.asks());
+        let Some((number, asked)) = asks else { return Ok(()) };
+        let refused = self.submit_derived(id, number, "ask", asked)?;
+        let conclude = Tell::Transfer(id, transfer::Command::Conclude { number, refused });
+        self.submit_derived(id, number, "conclude", conclude)?;
+        Ok(())
+    }
+
+    /// Submits under an id that the decision gives; why it was refused, if it was.
+    fn submit_derived(
+        &mut self, id: TransferId, number: u32, part: &str, tell: Tell,
+    ) -> Result<Option<String>, super::auditor::Violation> {
+        let words = [id.to_string(), number.to_string(), part.to_owned()];
+        let [id, number, part] = words.each_ref().map(String::as_str);
+        let hash = stable_hash(&[id, number, part]);
+        let command_id = CommandId::new(Timestamp::default(), hash, tell.to().partition());
+        let (tenant, at) = (self.tenant.clone(), self.now);
+        let envelope = Envelope { tenant, command_id, fingerprint: hash, origin: Origin::Api, at, tell };
+        let Some(lane) = self.lanes.get_mut(&envelope.tell.to().partition()) else { return Ok(None) };
+        match lane.step_fired(&envelope, &self.policies, None) {
+            Ok(Stepped::Recorded(commit, _)) => self.append(commit, None).map(|()| None),
+            Ok(Stepped::Unchanged(_)) => Ok(None),
+            Err(StepError::Rejected(rejection)) => Ok(Some(rejection.to_string())),
+            Err(error) => Err(super::auditor::Violation { invariant: "panic", found: error.to_string() }),
+        }
+    }
+}
