@@ -140,7 +140,9 @@ impl World {
         if self.random.percent(own_percent) {
             writing::banked(&mut self.random, &name)
         } else {
-            format!("{} {}", self.random.pick(FIRSTS), self.random.pick(SURNAMES)).to_uppercase()
+            // Of no customer's name: that would be evidence for somebody else.
+            let [first, second] = [SURNAMES, SURNAMES].map(|names| *self.random.pick(names));
+            format!("{} {first}-{second}", self.random.pick(FIRSTS)).to_uppercase()
         }
     }
 

@@ -44,7 +44,9 @@ impl Ladder<'_> {
             [oldest, others @ ..] => {
                 // What could not be read may say which of them is meant.
                 let unread = self.written.has_unread(&self.read());
-                let sure = self.matching.oldest_of_equal && !unread && !by_name;
+                // Only an account number that is the customer's own says that it has no others to pay for.
+                let own = self.received.identified_by == Identification::VirtualIban;
+                let sure = self.matching.oldest_of_equal && !unread && own;
                 self.propose(
                     found,
                     vec![(oldest.id, oldest.left)],
