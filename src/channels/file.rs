@@ -122,3 +122,40 @@ fn number_and_write(
     File::open(folder)?.sync_all()?;
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, bytes: &[u8]) -> io::Result<String> {
+        let tenant = TenantId::parse("shop").unwrap();
+        number_and_write(folder, &tenant, StatusFormat::Csv, Control::default(), bytes)
+    }
+
+    #[test]
+    fn numbers_have_no_gap_and_a_file_that_stands_is_never_written_again() {
+        let folder = std::env::temp_dir().join(format!("quittance-numbers-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let at = |name: &str| folder.join(name);
+        assert_eq!(write(&folder, b"a").unwrap(), "payment-status-shop-00000001.csv");
+        // The same rows again, because nobody recorded that they had left: the ERP has collected the file.
+        fs::remove_file(at("payment-status-shop-00000001.csv")).unwrap();
+        assert_eq!(write(&folder, b"a").unwrap(), "payment-status-shop-00000001.csv");
+        assert!(!at("payment-status-shop-00000001.csv").exists());
+        // The process died after the number was taken and before the file had its name.
+        assert_eq!(write(&folder, b"b").unwrap(), "payment-status-shop-00000002.csv");
+        fs::rename(at("payment-status-shop-00000002.csv"), at(".payment-status-shop-00000002.csv.part")).unwrap();
+        assert_eq!(write(&folder, b"c").unwrap(), "payment-status-shop-00000003.csv");
+        assert_eq!(fs::read(at("payment-status-shop-00000002.csv")).unwrap(), b"b");
+        // The process died before the number was taken: a half of the file is left, and is written over.
+        fs::write(at(".payment-status-shop-00000004.csv.part"), b"ha").unwrap();
+        assert_eq!(write(&folder, b"d").unwrap(), "payment-status-shop-00000004.csv");
+        assert_eq!(fs::read(at("payment-status-shop-00000004.csv")).unwrap(), b"d");
+        // Without its number it does not begin again at one, nor with a number that cannot be read.
+        fs::remove_file(at(".sequence-shop.json")).unwrap();
+        assert!(write(&folder, b"e").unwrap_err().to_string().contains("there are status files"));
+        fs::write(at(".sequence-shop.json"), b"12").unwrap();
+        assert!(write(&folder, b"e").unwrap_err().to_string().contains("cannot be read"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -118,3 +118,33 @@ impl Directory for StoreDirectory {
         index
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quittance_actors::values::{CustomerId, Timestamp};
+
+    use super::*;
+    use crate::journal::codec;
+
+    #[test]
+    fn a_name_that_a_second_customer_takes_while_a_checkpoint_is_written_stays_nobodys() {
+        let folder = std::env::temp_dir().join(format!("quittance-directory-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let store = Arc::new(Store::open(&folder).unwrap());
+        let directory = StoreDirectory::new(Arc::clone(&store));
+        let key = DirectoryKey::Name(TenantId::parse("shop").unwrap(), 7);
+        let customer = |number| DirectoryValue::Customer(CustomerId::new(Timestamp::default(), number, 1));
+        directory.learn(&[(key.clone(), customer(1))]);
+        assert_eq!(directory.find(&key).unwrap(), Some(customer(1)));
+        // The checkpoint has the first one; the second comes before it has been told of.
+        store.directory.insert(keys::directory(&key), codec::encode_value(&customer(1)).unwrap()).unwrap();
+        directory.learn(&[(key.clone(), customer(2))]);
+        directory.checkpointed(&[(key.clone(), customer(1))]);
+        assert_eq!(directory.find(&key).unwrap(), Some(DirectoryValue::Several));
+        // The same customer again changes nothing.
+        directory.learn(&[(key.clone(), customer(2))]);
+        assert_eq!(directory.find(&key).unwrap(), Some(DirectoryValue::Several));
+        drop((directory, store));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
