@@ -142,3 +142,42 @@ fn a_decision_that_was_recorded_is_carried_out_after_a_crash_and_only_once() {
 fn configured(scratch: &Scratch) -> std::path::PathBuf {
     scratch.path().join("config/quittance.toml")
 }
+
+#[test]
+fn an_account_is_known_once_it_has_surely_paid_and_doubted_once_that_was_taken_back() {
+    let (_scratch, running) = sample("known-account", |text| text);
+    let customer = running.post(
+        "/v1/customers",
+        &json!({ "external_ref": "C-1", "kind": "business", "name": "Atelier Nord", "email": "a@example.org" }),
+    );
+    assert_eq!(customer.status, 201, "{}", customer.text());
+    let own = text(&customer.json(), "virtual_iban").to_owned();
+    for (number, minor) in [("FA-2026-00101", 10_000), ("FA-2026-00102", 20_100), ("FA-2026-00103", 30_300)] {
+        let body = json!({
+            "external_ref": number, "customer_ref": "C-1", "due_on": "2026-03-31",
+            "amount": { "amount": minor, "currency": "EUR" },
+        });
+        let answer = running.post("/v1/payment-requests", &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    let receive = |reference: &str, minor: i64, account: Option<&str>| {
+        let body = json!({
+            "entry_ref": reference, "amount": { "amount": minor, "currency": "EUR" }, "booked_on": "2026-03-02",
+            "account": account, "payer_name": "Holding", "payer_iban": "DE89370400440532013000",
+        });
+        let answer = running.post("/v1/transfers", &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    };
+    assert_eq!(text(&receive("E-1", 20_100, None), "status"), "needs_decision", "the account is not known yet");
+    let sure = receive("E-2", 10_000, Some(&own));
+    assert_eq!(text(&sure, "status"), "matched");
+    let known = receive("E-3", 20_100, None);
+    assert_eq!(text(&known, "explanation"), "known account of the payer, exact amount, the only open request of it");
+    assert_eq!(known["decision"]["identified_by"], "payer_iban");
+    let id = text(&sure, "id");
+    let back =
+        running.post(&format!("/v1/transfers/{id}/take-back"), &json!({ "reason": "it was for somebody else" }));
+    assert_eq!(back.status, 201, "{}", back.text());
+    assert_eq!(text(&receive("E-4", 30_300, None), "status"), "needs_decision", "the account says nothing any more");
+}

@@ -160,6 +160,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                     entries.push((key, DirectoryValue::Customer(*customer)));
                 }
             }
+            Event::Transfer(transfer::Event::PayerDoubted { iban }) => {
+                let key = DirectoryKey::PayerIban(tenant.clone(), iban.clone());
+                entries.push((key, DirectoryValue::Several));
+            }
             Event::Transfer(transfer::Event::Noted { details, .. }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));

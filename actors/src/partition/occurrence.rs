@@ -150,7 +150,7 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::Noted { nature: Nature::Returned, .. } => Some((EventType::TransferReturned, None)),
         E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
         E::Noted { nature: Nature::PaidOut | Nature::Received, .. } => Some((EventType::TransferPaidOut, None)),
-        E::Described(_) | E::Weighed(_) => None,
+        E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } => None,
     }
 }
 

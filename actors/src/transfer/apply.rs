@@ -37,6 +37,7 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.candidates.clone_from(candidates);
             state.explanation = doubt.text().to_owned();
         }
+        Event::PayerDoubted { .. } => {}
         Event::Weighed(weighed) => state.weighed = Some(weighed.clone()),
         Event::Decided(resolution) => {
             state.pending = Some(Pending::Place(resolution.clone()));

@@ -119,7 +119,7 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
     if let Some(reason) = refused {
         return Ok(Decision::of(Event::DecisionRefused { reason: reason.to_owned() }));
     }
-    Ok(Decision::of(match pending {
+    let mut decision = Decision::of(match pending {
         Pending::Place(Resolution { allocations, credit, by, .. }) => Event::Matched {
             allocations: allocations.clone(),
             credit: *credit,
@@ -131,5 +131,11 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
             by: by.clone(),
             reason: reason.clone(),
         },
-    }))
+    });
+    // What was learned from a match is not to be believed once it was wrong.
+    let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
+    if let (Pending::TakeBack { .. }, Some(iban)) = (pending, iban) {
+        decision.push(Event::PayerDoubted { iban });
+    }
+    Ok(decision)
 }

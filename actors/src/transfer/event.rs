@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use super::particulars::{Nature, Particulars};
 use super::state::{Details, Doubt, Resolution};
 use super::weighing::Weighed;
-use crate::values::{CustomerId, Money, PaymentRequestId};
+use crate::values::{CustomerId, Iban, Money, PaymentRequestId};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,4 +79,9 @@ pub enum Event {
     },
     /// What was weighed before it was placed, or was not.
     Weighed(Arc<Weighed>),
+    /// Its match was taken back: that its account paid for that customer says nothing any more.
+    PayerDoubted {
+        /// The account.
+        iban: Iban,
+    },
 }
