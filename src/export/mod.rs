@@ -4,8 +4,8 @@
 //! record log ─► told (whose, which period, what names mean) ─► accounting │ notification │ statuses
 //! ```
 //!
-//! A file of a period is a function of the log: the same period gives the same bytes, however
-//! often and on whichever machine it is asked for. Names are those of the moment told of.
+//! A file of a period is a function of the log and of the tenant's zone and accounts: once its last day is
+//! over, the same period gives the same bytes, however often and on whichever machine it is asked for. Names are those of the moment told of.
 
 mod accounting;
 mod notification;

@@ -27,8 +27,7 @@ impl<'a> Ladder<'a> {
             }
         }
         // The customer is known: its own numbers are found wherever they stand.
-        let otherwise = !matches!(self.received.identified_by, Identification::Reference | Identification::Nothing);
-        if otherwise || !sure.is_empty() {
+        if self.known_otherwise() || !sure.is_empty() {
             let held: Vec<&Candidate<'_>> = self.holding().collect();
             for candidate in &held {
                 let number = canonical_number(&candidate.known.number);
@@ -128,6 +127,13 @@ impl<'a> Ladder<'a> {
         self.propose(found, wanted, with_credit, Rung::ReferenceExcess);
     }
 
+    /// A named request that the amount pays in part, or more than pays.
+    fn propose_inexact(&self, found: &mut Weighed, one: &Candidate<'_>, score: u16) {
+        let amount = self.amount.minor();
+        let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
+        self.propose(found, vec![(one.id, one.left.min(amount))], score, rung);
+    }
+
     /// References that were read with a correction, or numbers that are too short to be sure of.
     pub(super) fn by_unsure_reference(&self, unsure: &[PaymentRequestId], found: &mut Weighed) -> Option<Verdict> {
         let amount = self.amount.minor();
@@ -146,12 +152,16 @@ impl<'a> Ladder<'a> {
                 self.propose(found, parts, if agreed { 930 } else { 700 }, Rung::CorrectedReference);
             }
             ([], [one]) => {
-                let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
-                self.propose(found, vec![(one.id, one.left.min(amount))], if known { 900 } else { 600 }, rung);
+                self.propose_inexact(found, one, if known { 900 } else { 600 });
             }
             _ => return None,
         }
         Some((Doubt::UncertainReference, unsure.to_vec()))
+    }
+
+    /// Whether something else than a reference says who paid.
+    fn known_otherwise(&self) -> bool {
+        !matches!(self.received.identified_by, Identification::Reference | Identification::Nothing)
     }
 
     pub(super) fn agreement(&self) -> Agreement {
@@ -167,8 +177,7 @@ impl<'a> Ladder<'a> {
     /// A reference of the customer that was written with one or two slips, which code alone does not undo.
     /// Whether it says surely what is meant.
     pub(super) fn by_near_reference(&self, found: &mut Weighed) -> bool {
-        let otherwise = !matches!(self.received.identified_by, Identification::Reference | Identification::Nothing);
-        if !otherwise || !self.written.has_unread(&self.read()) {
+        if !self.known_otherwise() || !self.written.has_unread(&self.read()) {
             return false;
         }
         let text = self.written.compact().as_bytes();
@@ -188,8 +197,7 @@ impl<'a> Ladder<'a> {
             self.propose(found, vec![(one.id, one.left)], 950, Rung::CorrectedReference);
             return true;
         }
-        let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
-        self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);
+        self.propose_inexact(found, one, 600);
         false
     }
 
@@ -245,15 +253,14 @@ impl<'a> Ladder<'a> {
             return true;
         }
         let exact: Vec<_> = named.iter().filter(|candidate| candidate.left == amount).collect();
-        let score = if exact.len() == 1 { 940 } else { 800 };
         let only = exact.len() == 1;
+        let score = if only { 940 } else { 800 };
         exact
             .into_iter()
             .take(PROPOSALS_MAX)
             .for_each(|one| self.propose(found, vec![(one.id, one.left)], score, Rung::Number));
         for one in sure.iter().filter(|candidate| candidate.left != amount) {
-            let rung = if amount < one.left { Rung::ReferencePart } else { Rung::ReferenceExcess };
-            self.propose(found, vec![(one.id, one.left.min(amount))], 600, rung);
+            self.propose_inexact(found, one, 600);
         }
         only
     }
