@@ -12,6 +12,7 @@ function live(connected) {
   pill.lastElementChild.textContent = connected ? "Live" : "Reconnecting…";
   pill.firstElementChild.classList.toggle("live", connected);
 }
+if (document.querySelector("#stream")) document.querySelector("[data-live]").hidden = false;
 document.addEventListener("htmx:sse:error", () => live(false));
 document.addEventListener("htmx:sse:after:connection", () => live(true));
 // Reconciliation: J and K move, Enter accepts the first proposal, U undoes the last decision.

@@ -64,6 +64,12 @@ const link = new Promise((resolve, reject) => {
   demo.on('exit', () => reject(new Error(`the demo ended:\n${said}`)));
 });
 
+// The script of the stream comes late, as on a busy machine: the page is live all the same.
+await page.route('**/hx-sse.min.js', async (route) => {
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await route.continue();
+});
+
 try {
   const url = await link;
   const origin = new URL(url).origin;
