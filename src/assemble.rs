@@ -20,11 +20,12 @@ use tracing::info;
 
 use crate::channels::Policy;
 use crate::channels::catch::Catcher;
+use crate::channels::collect::{Connector, DebitFiles, HttpConnector, ordered};
 use crate::channels::email::Email;
 use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
 use crate::clock::Clocks;
-use crate::config::{Config, EmailTransport, FeedFormat, SmsProvider};
+use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, SmsProvider};
 use crate::dispatch::Channels;
 use crate::journal::Writer;
 use crate::observe::Live;
@@ -227,6 +228,7 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
     };
     let policy = Policy::new(service.hooks.allow.clone());
     let hooks = Hooks::new(policy, service.hooks.allow_http, service.hooks.timeout_ms);
+    let hooks = Arc::new(hooks.map_err(|error| error.to_string())?);
     let mut endpoints = BTreeMap::new();
     for endpoint in &service.endpoints {
         let key = SigningKey::parse(endpoint.secret.reveal())
@@ -243,7 +245,8 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
         tenants: service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.clone())).collect(),
         email,
         sms,
-        hooks: hooks.map_err(|error| error.to_string())?,
+        connectors: connectors(config, &hooks)?,
+        hooks,
         endpoints,
         outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
         statuses: statuses.collect(),
@@ -251,8 +254,65 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
     })
 }
 
+/// The ledgers of files for banks, by tenant.
+struct Ledgers(Vec<(TenantId, PathBuf)>);
+
+impl watch::OrderBook for Ledgers {
+    fn ordered(&self, tenant: &TenantId, message: &str, batch: Option<&str>) -> std::io::Result<Vec<String>> {
+        for (_, state) in self.0.iter().filter(|(owner, _)| owner == tenant) {
+            let found = ordered(state, message, batch)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Where the ledger of a connector is.
+fn ledger_of(config: &Config, tenant: &TenantId, connector: &str) -> PathBuf {
+    config.path(&config.service.data.dir).join("connectors").join(tenant.as_str()).join(connector)
+}
+
+/// Who collects, by tenant and name.
+fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId, String), Connector>, String> {
+    let mut connectors = BTreeMap::new();
+    for config::Connector { tenant, name, kind } in &config.service.connectors {
+        let faulty = |why: String| format!("connector \"{name}\": {why}");
+        let connector = match kind {
+            ConnectorKind::Http { url, secret } => {
+                let key = SigningKey::parse(secret.reveal()).map_err(|error| faulty(error.to_string()))?;
+                Connector::Http(HttpConnector { url: url.clone(), key, hooks: Arc::clone(hooks) })
+            }
+            ConnectorKind::DirectDebitFile { dir } => {
+                let of_tenant = config.service.tenant(tenant).ok_or_else(|| faulty("no such tenant".to_owned()))?;
+                let initiator = of_tenant.initiator.clone();
+                let initiator = initiator.ok_or_else(|| faulty("the tenant has no [tenant.initiator]".to_owned()))?;
+                let policies = config.policies(of_tenant).ok_or_else(|| faulty("no calendar".to_owned()))?;
+                let state = ledger_of(config, tenant, name);
+                let (folder, zone) = (config.path(dir), policies.zone.clone());
+                let calendar = policies.calendar.clone();
+                Connector::DebitFiles(Arc::new(DebitFiles::new(folder, state, initiator, calendar, zone)))
+            }
+            ConnectorKind::Simulator => Connector::Simulator,
+        };
+        connectors.insert((tenant.clone(), name.clone()), connector);
+    }
+    Ok(connectors)
+}
+
 /// The directories to be watched.
 pub fn feeds(config: &Config) -> Vec<Watched> {
+    let debit_files = config
+        .service
+        .connectors
+        .iter()
+        .filter(|connector| matches!(connector.kind, ConnectorKind::DirectDebitFile { .. }));
+    let ledgers = debit_files.map(|connector| {
+        let config::Connector { tenant, name, .. } = connector;
+        (tenant.clone(), ledger_of(config, tenant, name))
+    });
+    let orders = Arc::new(Ledgers(ledgers.collect()));
     let watched = config.service.feeds.iter().map(|feed| {
         let mapping = match &feed.format {
             FeedFormat::Invoices { mapping } => config.mappings.get(mapping).cloned(),
@@ -261,7 +321,8 @@ pub fn feeds(config: &Config) -> Vec<Watched> {
         let pool = config.service.pool(&feed.tenant);
         let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone(), pool };
         let folder: PathBuf = config.path(&feed.dir);
-        Watched { feed: feed.clone(), folder, mapping, reader }
+        let orders = Arc::clone(&orders) as Arc<dyn watch::OrderBook>;
+        Watched { feed: feed.clone(), folder, mapping, reader, orders }
     });
     watched.collect()
 }

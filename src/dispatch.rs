@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
-use quittance_actors::ports::{BoxFuture, Dispatch, Prepared};
+use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, Prepared};
 use quittance_actors::values::{EmailAddress, Language, TenantId};
 
 use crate::channels::catch::{Catcher, Caught};
+use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
 use crate::channels::file;
 use crate::channels::hook::{Hooks, SigningKey};
@@ -28,7 +30,9 @@ pub struct Channels {
     /// SMS; `None` to catch them.
     pub sms: Option<SmsChannel>,
     /// Hooks.
-    pub hooks: Hooks,
+    pub hooks: Arc<Hooks>,
+    /// Who collects.
+    pub connectors: BTreeMap<(TenantId, String), Connector>,
     /// Endpoints: address and key.
     pub endpoints: BTreeMap<(TenantId, String), (String, SigningKey)>,
     /// Folders of outgoing feeds.
@@ -59,9 +63,13 @@ impl Dispatch for Channels {
                 Channel::Sms => self.sms(tenant, &prepared).await,
                 Channel::Hook => self.hook(&prepared.delivery).await,
                 Channel::File => self.file(prepared.delivery).await,
-                Channel::Partition => never("it leaves for no other system"),
+                Channel::Partition | Channel::Collection => never("it leaves by another way"),
             }
         })
+    }
+
+    fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {
+        Box::pin(self.hand_over(orders))
     }
 
     fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
@@ -78,6 +86,24 @@ impl Dispatch for Channels {
 }
 
 impl Channels {
+    async fn hand_over(&self, orders: Vec<CollectionOrder>) -> Vec<CollectionAnswer> {
+        let named = orders.first().and_then(|order| match &order.delivery.recipient {
+            Recipient::Connector(name) => Some((order.delivery.tenant.clone(), name.to_string())),
+            _ => None,
+        });
+        match named.as_ref().and_then(|named| self.connectors.get(named)) {
+            Some(connector) => connector.collect(orders).await,
+            // It may come back with the next configuration: the order waits for it.
+            None => {
+                let verdict = Verdict::Later {
+                    error: "the connector is not configured any more".to_owned(),
+                    retry_after_ms: None,
+                };
+                orders.iter().map(|_| CollectionAnswer { verdict: verdict.clone(), result: None }).collect()
+            }
+        }
+    }
+
     fn message(&self, tenant: &Tenant, prepared: &Prepared, language: Language) -> Result<Message, Verdict> {
         let delivery = &prepared.delivery;
         let name = delivery.template.as_deref().ok_or_else(|| never("the delivery names no template"))?;

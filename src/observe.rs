@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use quittance_actors::partition::{Commit, SystemFact};
 use quittance_actors::ports::Observer;
 use quittance_actors::rules::EventType;
-use quittance_actors::values::TenantId;
+use quittance_actors::values::{Date, TenantId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tracing_subscriber::EnvFilter;
@@ -53,6 +53,13 @@ impl Seen {
             return;
         }
         self.position = position;
+        let statements = record.facts.iter().filter_map(|fact| match fact {
+            SystemFact::StatementsRead { statements, .. } => Some(statements),
+            _ => None,
+        });
+        for read in statements {
+            self.overviews.entry(record.tenant.clone()).or_default().statements(read);
+        }
         if !record.published.is_empty() {
             if !self.overviews.contains_key(&record.tenant) {
                 self.overviews.insert(record.tenant.clone(), Overview::default());
@@ -143,6 +150,10 @@ impl Observer for Live {
                 metrics::counter!("quittance_file_rows_total").increment(file.rows);
             }
         }
+    }
+
+    fn bank_complete_to(&self, tenant: &TenantId) -> Option<Date> {
+        self.seen.lock().overviews.get(tenant)?.complete_to.values().min().copied()
     }
 
     fn remembered(&self) -> Option<(u64, Vec<u8>)> {

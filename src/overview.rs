@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use std::sync::Arc;
 
-use quittance_actors::partition::Commit;
+use quittance_actors::partition::{Commit, StatementRecord};
 use quittance_actors::rules::{EventType, Fact, Facts, Field};
 use quittance_actors::values::{Currency, Date, Money};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Events kept for the activity list.
 const ACTIVITY_MAX: usize = 40;
+/// Accounts of one tenant that are followed.
+const ACCOUNTS_MAX: usize = 1_000;
 /// Days kept for the chart.
 const DAYS_MAX: usize = 60;
 
@@ -49,6 +52,8 @@ pub struct Overview {
     pub outstanding: BTreeMap<Currency, i64>,
     /// The latest events, newest first.
     pub activity: VecDeque<Line>,
+    /// The day up to which the statements of each account have been read.
+    pub complete_to: BTreeMap<SmolStr, Date>,
 }
 
 fn money(event: &impl Facts, field: Field) -> Option<Money> {
@@ -69,6 +74,19 @@ impl Overview {
                 self.activity.push_front(Line { position, place, record: Some(Arc::clone(record)) });
                 self.activity.truncate(ACTIVITY_MAX);
             }
+        }
+    }
+
+    /// Takes statements of the bank into account that have been read; those of a day that goes on say
+    /// nothing yet.
+    pub fn statements(&mut self, read: &[StatementRecord]) {
+        for statement in read.iter().filter(|statement| !statement.interim) {
+            let Some(closed_on) = statement.closed_on else { continue };
+            if !self.complete_to.contains_key(&statement.account) && self.complete_to.len() >= ACCOUNTS_MAX {
+                continue;
+            }
+            let known = self.complete_to.entry(statement.account.clone()).or_insert(closed_on);
+            *known = closed_on.max(*known);
         }
     }
 
@@ -94,6 +112,7 @@ impl Overview {
             EventType::PaymentRequestPartiallyPaid | EventType::PaymentRequestPaid => {
                 self.owe(money(event, Field::AllocationAmount), -1);
             }
+            EventType::PaymentRequestPaymentReversed => self.owe(money(event, Field::AllocationAmount), 1),
             EventType::PaymentRequestSettled => self.settled += 1,
             EventType::PaymentRequestCancelled => {
                 let paid = money(event, Field::RequestPaid);

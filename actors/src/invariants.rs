@@ -25,8 +25,16 @@ pub const TRANSFER_PLACED: Invariant = Invariant {
 /// Nobody who has paid is reminded.
 pub const NO_REMINDER_AFTER_SETTLEMENT: Invariant = Invariant {
     id: "INV-03",
-    text: "no reminder leaves after settlement, cancellation, hold or suspension was recorded",
+    text: "no reminder leaves after settlement, cancellation, hold, promise or dispute was recorded",
 };
+/// Nobody is collected from twice at once.
+pub const ONE_ATTEMPT_IN_FLIGHT: Invariant = Invariant {
+    id: "INV-04",
+    text: "attempts of a request are at most one more than the policy's, one at a time, below the scheme's caps",
+};
+/// Nothing is collected from what cannot be used.
+pub const INSTRUMENT_USABLE: Invariant =
+    Invariant { id: "INV-05", text: "no attempt without a usable card or mandate on the day of collection" };
 /// Memory follows the log.
 pub const STATE_IS_FOLD: Invariant =
     Invariant { id: "INV-08", text: "the state is the fold of the events and equals the snapshot" };

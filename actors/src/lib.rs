@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `values` | the shared words: money, accounts, references, dates, contacts |
 //! | `customer`, `payment_request`, `transfer` | one virtual actor each: state, commands, events, `decide`, `apply` |
+//! | `collection` | instruments, reason codes, retry policies, the caps of the schemes |
 //! | `delivery` | an outgoing message, its retry ladder and its lane's breaker |
 //! | `rules` | the field catalogue, conditions, and who is told what |
 //! | `partition` | one ordered lane: a step, its record, residents, checkpoints |
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod collection;
 pub mod customer;
 pub mod delivery;
 pub mod invariants;

@@ -42,6 +42,14 @@ pub const OPEN_REQUESTS_MAX: usize = 10_000;
 pub const PAYMENT_METHODS_MAX: usize = 100;
 /// Attempts kept on one request.
 pub const ATTEMPTS_MAX: usize = 200;
+/// Days ahead that a payer can promise to pay.
+pub const PROMISE_DAYS_MAX: u16 = 60;
+/// Mandates of one customer.
+pub const MANDATES_MAX: usize = 100;
+/// Requests of one customer whose collection waits for the same thing; others wait for a person.
+pub const WAITING_COLLECTIONS_MAX: usize = 1_000;
+/// Contacts of one customer that are remembered: more than a cap counts.
+pub const CONTACTS_REMEMBERED_MAX: usize = 64;
 /// Steps of one reminder scenario.
 pub const SCENARIO_STEPS_MAX: usize = 50;
 /// Nodes of one rule condition.

@@ -17,7 +17,9 @@ use crate::delivery::{Channel, Guard, Recipient};
 use crate::payment_request;
 use crate::policies::Policies;
 use crate::transfer;
-use crate::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
+use smol_str::SmolStr;
+
+use crate::values::{AttemptId, CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
 
 /// A pure state machine.
 pub trait Machine {
@@ -144,6 +146,13 @@ pub enum Effect {
     },
     /// Have the customer of a decided transfer asked, who may live in another partition.
     AskCustomer,
+    /// Have a connector collect.
+    Collect {
+        /// Which connector.
+        connector: SmolStr,
+        /// Which attempt.
+        attempt: AttemptId,
+    },
 }
 
 /// What a timer is for.
@@ -155,4 +164,10 @@ pub enum Purpose {
     Overdue,
     /// A card comes close to its end; the number is its slot.
     CardExpiry(u16),
+    /// Something of a collection is due: an attempt, a presumption, or the end of a wait.
+    Collection,
+    /// A promise to pay ends.
+    Promise,
+    /// A hold ends.
+    Hold,
 }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::payment_request::Scenario;
 use crate::rules::RuleBook;
-use crate::values::{Calendar, Zone};
+use crate::values::{Calendar, Date, Timestamp, Zone};
 
 /// The policies of one tenant.
 #[derive(Debug, Clone)]
@@ -26,6 +27,91 @@ pub struct Policies {
     pub status_export: bool,
     /// When a transfer is placed without a person.
     pub matching: Matching,
+    /// When people may be written to.
+    pub contact: Contact,
+    /// How failed collections are tried again.
+    pub collections: Collections,
+}
+
+/// How failed collections are tried again.
+#[derive(Debug, Clone, Default)]
+pub struct Collections {
+    /// Policies by name.
+    pub policies: BTreeMap<String, RetryPolicy>,
+    /// The policy of requests that name none.
+    pub default_policy: Option<String>,
+    /// What each reason code allows.
+    pub reasons: ReasonTable,
+    /// How often the schemes let one instrument be tried.
+    pub caps: Caps,
+}
+
+/// When people may be written to by reminders.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contact {
+    /// Local hours and minutes between which a reminder may leave; any time when `None`.
+    pub hours: Option<((i8, i8), (i8, i8))>,
+    /// Weekdays without reminders, 1 Monday to 7 Sunday.
+    pub quiet_weekdays: Vec<i8>,
+    /// Whether reminders leave on business days only.
+    pub business_days: bool,
+    /// Reminders of one customer in a day at most, over all requests.
+    pub per_day: Option<u16>,
+    /// Reminders of one customer in seven days at most.
+    pub per_week: Option<u16>,
+    /// The least that must be open, in minor units.
+    pub open_minor_min: i64,
+    /// How far the bank's statements must have been read before somebody late is reminded.
+    pub bank: Option<BankGate>,
+}
+
+/// How far the bank's statements must have been read before somebody late is reminded (N13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BankGate {
+    /// Business days that they may be behind: 1 for yesterday's.
+    pub business_days: u16,
+    /// Hours that a step waits for them.
+    pub wait_hours: u16,
+    /// Whether it leaves all the same after that; otherwise it is passed over.
+    pub sends_when_stale: bool,
+}
+
+impl Contact {
+    /// When a customer may be written to who was written to at `before`: now (`None`), or later, and why.
+    pub fn allows(
+        &self, before: &[Timestamp], now: Timestamp, calendar: &Calendar, zone: &Zone,
+    ) -> Option<(Timestamp, &'static str)> {
+        let capped = [(self.per_day, 1, "enough for a day"), (self.per_week, 7, "enough for a week")];
+        let capped = capped.into_iter().filter_map(|(most, days, why)| {
+            let most = usize::from(most?).max(1);
+            let within: Vec<Timestamp> = before.iter().copied().filter(|at| at.plus_days(days) > now).collect();
+            let oldest = within.get(within.len().checked_sub(most)?)?;
+            Some((oldest.plus_days(days), why))
+        });
+        let (at, why) = capped.max().map_or((now, ""), |(at, why)| (at.max(now), why));
+        match self.open_at(at, calendar, zone) {
+            open if open > at => Some((open, if why.is_empty() { "not a time to write to people" } else { why })),
+            _ => (at > now).then_some((at, why)),
+        }
+    }
+
+    /// The first moment from `at` on at which people may be written to.
+    fn open_at(&self, at: Timestamp, calendar: &Calendar, zone: &Zone) -> Timestamp {
+        let closed = |day: Date| {
+            self.quiet_weekdays.contains(&day.weekday()) || self.business_days && !calendar.is_business_day(day)
+        };
+        let first = at.date_in(zone);
+        let ((from_hour, from_minute), (to_hour, to_minute)) = self.hours.unwrap_or(((0, 0), (24, 0)));
+        let days = (0..31).map(|days| first.plus_days(days)).filter(|day| !closed(*day));
+        let opens = days.filter_map(|day| {
+            let from = day.at(from_hour, from_minute, zone).max(at);
+            let until =
+                if to_hour >= 24 { day.plus_days(1).at(0, 0, zone) } else { day.at(to_hour, to_minute, zone) };
+            (from < until).then_some(from)
+        });
+        // A calendar that is closed for a month: nobody is kept silent for ever.
+        opens.into_iter().next().unwrap_or(at)
+    }
 }
 
 /// When a transfer is placed without a person.
@@ -59,6 +145,56 @@ impl Policies {
             card_notices_days: Vec::new(),
             status_export: false,
             matching: Matching::default(),
+            contact: Contact::default(),
+            collections: Collections::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paris() -> (Calendar, Zone) {
+        let calendar = Calendar::new("week", 1, vec![6, 7], vec![(5, 1)], vec![], vec![]).unwrap();
+        (calendar, Zone::parse("Europe/Paris").unwrap())
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn people_are_written_to_in_their_hours_and_on_open_days() {
+        let (calendar, zone) = paris();
+        let contact = Contact {
+            hours: Some(((8, 0), (20, 0))),
+            quiet_weekdays: vec![7],
+            business_days: true,
+            ..Contact::default()
+        };
+        let allows = |now: &str| contact.allows(&[], at(now), &calendar, &zone).map(|(at, _)| at);
+        assert_eq!(allows("2026-04-30T10:00:00+02:00"), None);
+        // Thursday evening, then a holiday and a weekend.
+        assert_eq!(allows("2026-04-30T20:00:00+02:00"), Some(at("2026-05-04T08:00:00+02:00")));
+        assert_eq!(allows("2026-05-04T07:59:00+02:00"), Some(at("2026-05-04T08:00:00+02:00")));
+        // The night in which the clock goes forward.
+        assert_eq!(allows("2026-03-29T03:30:00+02:00"), Some(at("2026-03-30T08:00:00+02:00")));
+    }
+
+    #[test]
+    fn nobody_is_written_to_more_often_than_the_cap() {
+        let (calendar, zone) = paris();
+        let contact = Contact { per_day: Some(1), per_week: Some(2), ..Contact::default() };
+        let now = at("2026-03-04T09:00:00Z");
+        let allows = |before: &[&str]| {
+            let before: Vec<Timestamp> = before.iter().map(|text| at(text)).collect();
+            contact.allows(&before, now, &calendar, &zone)
+        };
+        assert_eq!(allows(&["2026-03-01T09:00:00Z"]), None);
+        assert_eq!(allows(&["2026-03-03T10:00:00Z"]), Some((at("2026-03-04T10:00:00Z"), "enough for a day")));
+        let two = ["2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z"];
+        assert_eq!(allows(&two), Some((at("2026-03-08T09:00:00Z"), "enough for a week")));
+        assert_eq!(allows(&["2026-02-24T09:00:00Z", "2026-02-25T09:00:00Z"]), None);
     }
 }

@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::collection::InstrumentDetails;
 use crate::customer::Profile;
 use crate::delivery::{Delivery, Verdict};
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Receipt, Saved,
 };
+use crate::payment_request::AttemptResult;
 use crate::policies::Policies;
-use crate::values::{CommandId, EntityId, ReferenceKey, TenantId, Timestamp};
+use crate::values::{AttemptId, CommandId, Date, EntityId, PaymentRequestId, ReferenceKey, TenantId, Timestamp};
 
 /// A port failed on our side; the same call may work later.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -169,6 +171,30 @@ pub struct Prepared {
     pub virtual_iban: Option<String>,
 }
 
+/// An order to collect, with the personal data it needs.
+#[derive(Debug, Clone)]
+pub struct CollectionOrder {
+    /// The row.
+    pub delivery: Delivery,
+    /// The request.
+    pub request: PaymentRequestId,
+    /// The attempt: the same on every try.
+    pub attempt: AttemptId,
+    /// From whom.
+    pub customer: Arc<Profile>,
+    /// From what.
+    pub instrument: InstrumentDetails,
+}
+
+/// What a connector says to an order.
+#[derive(Debug, Clone)]
+pub struct CollectionAnswer {
+    /// Whether it has the order.
+    pub verdict: Verdict,
+    /// How the attempt ended, if it is known already.
+    pub result: Option<AttemptResult>,
+}
+
 /// Carries messages out.
 pub trait Dispatch: Send + Sync {
     /// Tries once. The same delivery id twice must do no harm.
@@ -176,12 +202,21 @@ pub trait Dispatch: Send + Sync {
 
     /// Tries several status rows as one file.
     fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict>;
+
+    /// Hands orders of one connector over; gives an answer to each, in order. The same order twice
+    /// must collect once.
+    fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>>;
 }
 
 /// Sees every record once it is durable, in log order: screens and metrics.
 pub trait Observer: Send + Sync {
     /// Records became durable, the first of them at `position`.
     fn committed(&self, commits: &[Arc<Commit>], position: u64);
+
+    /// The day up to which the bank statements of a tenant have been read, over all of its accounts.
+    fn bank_complete_to(&self, _: &TenantId) -> Option<Date> {
+        None
+    }
 
     /// What is to be remembered over a restart, and the position it goes up to.
     fn remembered(&self) -> Option<(u64, Vec<u8>)>;

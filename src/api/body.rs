@@ -121,6 +121,14 @@ impl Body {
         }
     }
 
+    /// A whole number of a range, if it is there.
+    pub fn optional_integer(&mut self, key: &'static str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        match self.take(key) {
+            Some(_) => self.integer(key, range),
+            None => None,
+        }
+    }
+
     /// Money above zero, `{"amount": minor units, "currency": code}`, that must be there.
     pub fn money(&mut self, key: &'static str) -> Option<Money> {
         let mut inner = self.object_at(key, true)?;

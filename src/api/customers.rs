@@ -1,6 +1,7 @@
 //! Customers.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::collection::CardScheme;
 use quittance_actors::customer::{Command, Gives, Kind, Profile};
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
@@ -61,7 +62,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     Ok(created(&format!("/v1/customers/{id}"), replayed, &view))
 }
 
-async fn view(app: &App, tenant: &TenantId, id: CustomerId) -> Result<Json, Problem> {
+pub(super) async fn view(app: &App, tenant: &TenantId, id: CustomerId) -> Result<Json, Problem> {
     let (_, entity, _) = app.service.router.read(EntityId::Customer(id), 0).await?;
     match entity.as_ref() {
         Entity::Customer(state) if state.profile.is_some() && owned(app, tenant, EntityId::Customer(id)).await => {
@@ -132,6 +133,7 @@ pub(super) async fn add_payment_method(
     let year = body.integer("expires_year", 2_000..=2_100);
     let month = body.integer("expires_month", 1..=12);
     let backs_recurring = body.flag("backs_recurring", false);
+    let scheme = body.optional("scheme", CardScheme::parse);
     body.finish()?;
     let expires = year.zip(month).and_then(|(year, month)| {
         Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, 1).map(Date::month_end)
@@ -142,7 +144,8 @@ pub(super) async fn add_payment_method(
     view(&app, &tenant, id).await?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let fingerprint = fingerprint(&request, &bytes);
-    let command = Command::AddPaymentMethod { token: token.into(), last4: last4.into(), expires_on, backs_recurring };
+    let (token, last4) = (token.into(), last4.into());
+    let command = Command::AddPaymentMethod { token, last4, expires_on, backs_recurring, scheme };
     let tell = Tell::Customer(id, command);
     app.service.router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;

@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod clock;
+mod collections;
 mod customers;
 mod decisions;
 mod exports;
@@ -58,6 +59,13 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers", web::get().to(customers::list))
                 .route("/customers/{id}", web::get().to(customers::read))
                 .route("/customers/{id}/payment-methods", web::post().to(customers::add_payment_method))
+                .route("/customers/{id}/mandates", web::post().to(collections::sign_mandate))
+                .route("/customers/{id}/instruments/end", web::post().to(collections::end_instrument))
+                .route("/customers/{id}/holds", web::post().to(collections::place_hold))
+                .route("/customers/{id}/holds/lift", web::post().to(collections::lift_hold))
+                .route("/customers/{id}/opt-outs", web::post().to(collections::opt_out))
+                .route("/customers/{id}/recurring/suspend", web::post().to(collections::suspend))
+                .route("/customers/{id}/recurring/resume", web::post().to(collections::resume))
                 .route("/payment-requests", web::post().to(payment_requests::create))
                 .route("/payment-requests", web::get().to(payment_requests::list))
                 .route("/payment-requests/{id}", web::get().to(payment_requests::read))
@@ -65,6 +73,10 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))
                 .route("/payment-requests/{id}/refunds", web::post().to(payment_requests::refund))
                 .route("/payment-requests/{id}/cancel", web::post().to(payment_requests::cancel))
+                .route("/payment-requests/{id}/collection", web::post().to(collections::collect))
+                .route("/payment-requests/{id}/promise", web::post().to(collections::promise))
+                .route("/payment-requests/{id}/dispute", web::post().to(collections::dispute))
+                .route("/payment-requests/{id}/dispute/end", web::post().to(collections::end_dispute))
                 .service(
                     web::resource("/attempts")
                         .app_data(web::PayloadConfig::new(batch::BATCH_BYTES_MAX))

@@ -5,9 +5,9 @@ use quittance_actors::customer::Gives;
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
-use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command};
+use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, attempt_named};
 use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
-use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
+use quittance_actors::values::{AttemptId, CustomerId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
@@ -73,7 +73,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     Ok(created(&format!("/v1/payment-requests/{id}"), replayed, &view))
 }
 
-async fn view(app: &App, tenant: &TenantId, id: PaymentRequestId) -> Result<Json, Problem> {
+pub(super) async fn view(app: &App, tenant: &TenantId, id: PaymentRequestId) -> Result<Json, Problem> {
     let entity_id = EntityId::PaymentRequest(id);
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
     match entity.as_ref() {
@@ -84,7 +84,7 @@ async fn view(app: &App, tenant: &TenantId, id: PaymentRequestId) -> Result<Json
     }
 }
 
-fn request_id(text: &str) -> Result<PaymentRequestId, Problem> {
+pub(super) fn request_id(text: &str) -> Result<PaymentRequestId, Problem> {
     match entity_id(text)? {
         EntityId::PaymentRequest(id) => Ok(id),
         _ => Err(Problem::not_found(format!("{text} is not a payment request"))),
@@ -94,6 +94,14 @@ fn request_id(text: &str) -> Result<PaymentRequestId, Problem> {
 pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     Ok(HttpResponse::Ok().json(view(&app, &tenant, request_id(&id)?).await?))
+}
+
+/// Whose request it is.
+pub(super) async fn customer_of(app: &App, id: PaymentRequestId) -> Result<CustomerId, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(id), 0).await?;
+    let terms = entity.as_payment_request().and_then(|state| state.terms.as_ref());
+    let customer = terms.map(|terms| terms.customer);
+    customer.ok_or_else(|| Problem::not_found(format!("payment request {id} is not known")))
 }
 
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -122,27 +130,54 @@ pub(super) async fn report_attempt(
     let reference = body.text("attempt_ref", 128);
     let amount = body.money("amount");
     let succeeded = body.required("result", |text| match text {
-        "succeeded" => Ok(true),
-        "failed" => Ok(false),
-        _ => Err("expected succeeded or failed"),
+        "succeeded" => Ok(Reported::Succeeded),
+        "failed" => Ok(Reported::Failed),
+        "reversed" => Ok(Reported::Reversed),
+        _ => Err("expected succeeded, failed or reversed"),
     });
-    let reason_code =
-        if succeeded == Some(false) { body.text("reason_code", 35) } else { body.optional_text("reason_code", 35) };
+    let reason_code = match succeeded {
+        Some(Reported::Failed | Reported::Reversed) => body.text("reason_code", 35),
+        _ => body.optional_text("reason_code", 35),
+    };
     body.finish()?;
     let (Some(reference), Some(amount), Some(succeeded)) = (reference, amount, succeeded) else {
         return Err(Problem::bad_request("the body cannot be used"));
     };
-    let result = match reason_code {
-        Some(reason_code) if !succeeded => AttemptResult::Failed { reason_code: reason_code.into() },
-        _ => AttemptResult::Succeeded,
-    };
     let attempt = attempt_id(id, &reference);
-    let command = Command::ReportAttempt(AttemptReport { attempt, amount, result });
+    let reason_code = || reason_code.unwrap_or_default().into();
+    let command = match succeeded {
+        Reported::Succeeded => {
+            Command::ReportAttempt(AttemptReport { attempt, amount, result: AttemptResult::Succeeded })
+        }
+        Reported::Failed => {
+            let result = AttemptResult::Failed { reason_code: reason_code() };
+            Command::ReportAttempt(AttemptReport { attempt, amount, result })
+        }
+        Reported::Reversed => Command::ReturnAttempt { attempt, reason_code: reason_code() },
+    };
     write(&app, &request, &tenant, id, &bytes, command).await
 }
 
-/// The provider's own reference makes the attempt the same one on every report.
+/// What a provider reports of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reported {
+    Succeeded,
+    Failed,
+    /// It had succeeded, and the money went back.
+    Reversed,
+}
+
+/// The provider's own reference makes the attempt the same one on every report; an attempt that was
+/// ordered here has its own id.
 pub(super) fn attempt_id(id: PaymentRequestId, reference: &str) -> AttemptId {
+    if let Ok(ordered) = AttemptId::parse(reference)
+        && ordered.partition() == id.partition()
+    {
+        return ordered;
+    }
+    if let Some((_, ordered)) = attempt_named(reference).filter(|(request, _)| *request == id) {
+        return ordered;
+    }
     let number = xxhash_rust::xxh3::xxh3_64(format!("{id}\u{1f}{reference}").as_bytes());
     AttemptId::new(Timestamp::default(), number, id.partition())
 }
@@ -177,7 +212,7 @@ pub(super) async fn cancel(
 }
 
 /// Submits a command of one request and answers with what it is now.
-async fn write(
+pub(super) async fn write(
     app: &App, request: &HttpRequest, tenant: &TenantId, id: PaymentRequestId, bytes: &[u8], command: Command,
 ) -> Result<HttpResponse, Problem> {
     view(app, tenant, id).await?;

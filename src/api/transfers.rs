@@ -48,7 +48,12 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let admit = Admit {
         tenant: tenant.clone(),
-        entry: BankEntry { details, particulars: Particulars::default(), counted_as: Vec::new() },
+        entry: BankEntry {
+            details,
+            particulars: Particulars::default(),
+            counted_as: Vec::new(),
+            collected: Vec::new(),
+        },
         command: held.command,
         origin: Origin::Api,
         priority: Priority::Interactive,

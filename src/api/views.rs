@@ -1,7 +1,8 @@
 //! Entities as JSON.
 
+use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
-use quittance_actors::payment_request::{PaymentRequest, Source};
+use quittance_actors::payment_request::{Collection, PaymentRequest, Source, Stage};
 use quittance_actors::transfer::{Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
@@ -25,6 +26,22 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         .iter()
         .map(|(request, open)| json!({ "id": request, "outstanding": open.outstanding, "due_on": open.due_on }))
         .collect();
+    let ended = |instrument| state.ledgers.get(&instrument).and_then(|ledger| ledger.ended.clone());
+    let mandates: Vec<Json> = state
+        .mandates
+        .iter()
+        .map(|(reference, mandate)| {
+            json!({
+                "reference": reference,
+                "kind": mandate.kind,
+                "iban": mandate.iban.masked(),
+                "signed_on": mandate.signed_on,
+                "notice_days": mandate.notice_days,
+                "ended": ended(Instrument::Mandate(reference.clone())),
+            })
+        })
+        .collect();
+    let holds: Vec<Json> = state.holds.iter().map(|(hold, until)| json!({ "kind": hold, "until": until })).collect();
     let money = |(currency, minor): (&Currency, &i64)| Money::from_minor(*minor, *currency);
     json!({
         "id": id,
@@ -38,6 +55,10 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "payment_methods": methods,
         "open_requests": open,
         "credit": state.credit.iter().map(money).collect::<Vec<_>>(),
+        "mandates": mandates,
+        "holds": holds,
+        "opted_out": state.opted_out.keys().collect::<Vec<_>>(),
+        "recurring_suspended": state.suspended,
     })
 }
 
@@ -56,8 +77,12 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         .attempts
         .iter()
         .map(|(attempt, record)| {
-            let result = if record.succeeded { "succeeded" } else { "failed" };
-            json!({ "id": attempt, "amount": record.amount, "result": result, "reason_code": record.reason_code })
+            json!({
+                "id": attempt,
+                "amount": record.amount,
+                "result": record.status,
+                "reason_code": record.reason_code,
+            })
         })
         .collect();
     json!({
@@ -80,7 +105,38 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "next_reminder_at": state.reminders.next.map(|(_, due)| due),
         "allocations": allocations,
         "attempts": attempts,
+        "collection": state.collection.as_ref().map(collection),
+        "promise": state.promise.as_ref().map(|promise| json!({ "on": promise.on })),
+        "dispute": state.dispute,
     })
+}
+
+/// How a request is collected, and what is next.
+fn collection(state: &Collection) -> Json {
+    let mut view = json!({ "instrument": state.usage.instrument.to_string(), "policy": state.policy });
+    let Some(fields) = view.as_object_mut() else { return view };
+    let stage = match &state.stage {
+        Stage::Idle => "idle",
+        Stage::Planned { number, due, collects_on } => {
+            fields.insert("next".to_owned(), json!({ "number": number, "at": due, "collects_on": collects_on }));
+            "planned"
+        }
+        Stage::Running { attempt, number, collects_on } => {
+            let running = json!({ "attempt": attempt, "number": number, "collects_on": collects_on });
+            fields.insert("running".to_owned(), running);
+            "running"
+        }
+        Stage::Waits { reason, until } => {
+            fields.insert("waits".to_owned(), json!({ "for": reason, "until": until }));
+            "waits"
+        }
+        Stage::Ended { reason } => {
+            fields.insert("ended".to_owned(), json!(reason));
+            "ended"
+        }
+    };
+    fields.insert("stage".to_owned(), json!(stage));
+    view
 }
 
 pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {

@@ -1,7 +1,8 @@
 //! Payment requests: the list, and one with its timeline.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::payment_request::{PaymentRequest, Status};
+use quittance_actors::collection::{Instrument, Method};
+use quittance_actors::payment_request::{Collection, PaymentRequest, Stage, Status};
 use quittance_actors::ports::Snapshots as _;
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
@@ -75,6 +76,35 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
     pages.page("requests", &frame.data(&app, "Payment requests", "/bo/requests", own))
 }
 
+/// A collection as a page shows it: how, and what is next.
+pub(super) fn collected(collection: &Collection, zone: &Zone) -> Json {
+    let (stage, tone, detail) = match &collection.stage {
+        Stage::Idle => ("done", "mute", String::new()),
+        Stage::Planned { number, due, collects_on } => {
+            let (at, on) = (words::instant(*due, zone), words::day(*collects_on));
+            ("planned", "info", format!("no. {number}, leaves {at}, collected {on}"))
+        }
+        Stage::Running { number, collects_on, .. } => {
+            ("under way", "info", format!("no. {number}, collected {}", words::day(*collects_on)))
+        }
+        Stage::Waits { reason, until } => {
+            let until = until.map(|until| format!(", until {}", words::instant(until, zone))).unwrap_or_default();
+            ("waits", "warn", format!("{reason}{until}"))
+        }
+        Stage::Ended { reason } => ("ended", "bad", reason.to_string()),
+    };
+    let usage = &collection.usage;
+    let method = match usage.instrument.method() {
+        Method::Card => "Card",
+        Method::DirectDebit => "Direct debit",
+    };
+    let instrument = match &usage.instrument {
+        Instrument::Card(token) => token,
+        Instrument::Mandate(reference) => reference,
+    };
+    json!({ "method": method, "instrument": instrument, "stage": stage, "tone": tone, "detail": detail })
+}
+
 fn row(app: &Shared, state: &PaymentRequest, wanted: &str) -> Option<Json> {
     let terms = state.terms.as_ref()?;
     let (label, tone, icon) = status(state);
@@ -141,6 +171,10 @@ pub(super) async fn page(
         "creditor_reference": terms.creditor_reference.printed(),
         "virtual_iban": iban,
         "scenario": terms.scenario.as_deref().unwrap_or("none"),
+        "collection": state.collection.as_ref().map(|collection| collected(collection, &zone)),
+        "promise": state.promise.as_ref().map(|promise| words::day(promise.on)),
+        "dispute": state.dispute,
+        "hold": who.and_then(|state| state.holds.keys().next()).map(|hold| hold.name()),
     });
     pages.page("request", &frame.data(&app, &terms.external_ref, "/bo/requests", own))
 }

@@ -117,6 +117,48 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::PaymentRequestReopened => {
             ("undo-2", "warn-i", "Open again", format!("{invoice}, {} open", text(Field::RequestOutstanding)))
         }
+        EventType::AttemptScheduled
+        | EventType::RetryScheduled
+        | EventType::AttemptOrdered
+        | EventType::AttemptSubmitted
+        | EventType::AttemptSkipped
+        | EventType::AttemptUnknown
+        | EventType::AttemptReversed
+        | EventType::RetryWaiting
+        | EventType::RetryExhausted
+        | EventType::RetryStopped => collected(event, zone),
+        EventType::ReminderDeferred => {
+            let until = instant_of(event, Field::ReminderUntil, zone);
+            let detail = format!("{invoice}, {} until {until}: {}", text(Field::ReminderStep), text(Field::Reason));
+            ("clock", "retry-i", "Reminder waits", detail)
+        }
+        EventType::PromiseMade => {
+            ("calendar", "info-i", "Promise to pay", format!("{invoice}, by {}", text(Field::PromiseOn)))
+        }
+        EventType::PromiseKept => ("circle-check", "ok-i", "Promise kept", invoice),
+        EventType::PromiseBroken => {
+            ("circle-x", "bad-i", "Promise broken", format!("{invoice}, of {}", text(Field::PromiseOn)))
+        }
+        EventType::PaymentRequestDisputed => {
+            ("triangle-alert", "warn-i", "Disputed", format!("{invoice}: {}", text(Field::Reason)))
+        }
+        EventType::DisputeEnded => {
+            ("circle-check", "info-i", "Dispute ended", format!("{invoice}: {}", text(Field::Reason)))
+        }
+        EventType::MandateSigned => ("file-text", "info-i", "Mandate signed", text(Field::MandateReference)),
+        EventType::MandateRevoked => {
+            let detail = format!("{}: {}", text(Field::MandateReference), text(Field::Reason));
+            ("ban", "warn-i", "Mandate ended", detail)
+        }
+        EventType::PaymentMethodBlocked => ("ban", "warn-i", "Card blocked", text(Field::Reason)),
+        EventType::HoldPlaced => ("ban", "bad-i", "On hold", text(Field::HoldKind)),
+        EventType::HoldLifted => ("circle-check", "info-i", "Hold ended", text(Field::HoldKind)),
+        EventType::RecurringSuspended => ("ban", "bad-i", "Recurring payments suspended", text(Field::Reason)),
+        EventType::RecurringResumed => {
+            ("circle-check", "ok-i", "Recurring payments resumed", text(Field::CustomerExternalRef))
+        }
+        EventType::CustomerOptedOut => ("ban", "mute-i", "No messages wanted", text(Field::OptOutChannel)),
+        EventType::CustomerOptedIn => ("send", "info-i", "Messages wanted again", text(Field::OptOutChannel)),
         EventType::TaskOpened => (
             "triangle-alert",
             "warn-i",
@@ -127,6 +169,45 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
     let (hour, minute) = event.at.local_time(zone);
     let at = if with_date { instant(event.at, zone) } else { format!("{hour:02}:{minute:02}") };
     json!({ "icon": icon, "class": class, "what": what, "detail": detail, "at": at })
+}
+
+/// A collection's event: icon, class, what, detail.
+fn collected(event: &Published, zone: &Zone) -> (&'static str, &'static str, &'static str, String) {
+    let text = |field| fact(event, field).unwrap_or_default();
+    let (invoice, reason) = (text(Field::RequestExternalRef), text(Field::Reason));
+    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let numbered = format!("{invoice}, no. {}", text(Field::AttemptNumber));
+    let planned = format!("{numbered} on {}{because}", text(Field::AttemptCollectsOn));
+    match event.event {
+        EventType::AttemptScheduled => ("calendar", "info-i", "Collection planned", planned),
+        EventType::RetryScheduled => ("calendar", "retry-i", "New attempt planned", planned),
+        EventType::AttemptOrdered => {
+            let detail = format!("{numbered}, {} on {}", text(Field::AttemptAmount), text(Field::AttemptCollectsOn));
+            ("send", "info-i", "Collection ordered", detail)
+        }
+        EventType::AttemptSubmitted => ("send", "info-i", "Collection sent", invoice),
+        EventType::AttemptSkipped => ("ban", "mute-i", "Collection withdrawn", format!("{numbered}{because}")),
+        EventType::AttemptUnknown => ("triangle-alert", "bad-i", "Result unknown", format!("{invoice}{because}")),
+        EventType::AttemptReversed => {
+            let detail = format!("{invoice}, {} ({})", text(Field::AttemptAmount), text(Field::AttemptReasonCode));
+            ("undo-2", "bad-i", "Collection came back", detail)
+        }
+        EventType::RetryWaiting => {
+            let until = instant_of(event, Field::RetryUntil, zone);
+            let until = if until.is_empty() { until } else { format!(", until {until}") };
+            ("clock", "warn-i", "Collection waits", format!("{invoice}{because}{until}"))
+        }
+        EventType::RetryExhausted => ("circle-x", "bad-i", "Every attempt failed", format!("{invoice}{because}")),
+        _ => ("ban", "bad-i", "Collection stopped", format!("{invoice}{because}")),
+    }
+}
+
+/// An instant that an event tells, in words.
+fn instant_of(event: &Published, field: Field, zone: &Zone) -> String {
+    match event.fact(field) {
+        Some(Value::Instant(at)) => instant(*at, zone),
+        _ => String::new(),
+    }
 }
 
 /// When a planned reminder is due.

@@ -13,6 +13,9 @@ use super::{Policy, Vetted, by_status, later, never};
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes of an answer that is read.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
 /// Why a signing secret was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[expect(missing_docs, reason = "the message of each variant says what it means")]
@@ -71,32 +74,59 @@ impl Hooks {
 
     /// Calls `url` once with the signed body. `id` is the same on every try.
     pub async fn send(&self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp) -> Verdict {
-        let Ok(url) = url::Url::parse(url) else { return never("the address is not a URL") };
+        // The answer's body is not read: it says nothing that counts, and could be endless.
+        self.call(url, key, id, body, now).await.map_or_else(|verdict| verdict, |(verdict, _)| verdict)
+    }
+
+    /// As [`Hooks::send`], with the id as idempotency key; gives the answer's body as well, of which it
+    /// takes a bounded part.
+    pub async fn ask(
+        &self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp,
+    ) -> (Verdict, Vec<u8>) {
+        let (verdict, mut answer) = match self.call(url, key, id, body, now).await {
+            Ok(answered) => answered,
+            Err(verdict) => return (verdict, Vec::new()),
+        };
+        let mut told = Vec::new();
+        loop {
+            match answer.chunk().await {
+                Ok(Some(chunk)) if told.len() + chunk.len() <= ANSWER_BYTES_MAX => told.extend_from_slice(&chunk),
+                Ok(Some(_)) => return (later("the answer is too long"), Vec::new()),
+                Ok(None) => return (verdict, told),
+                Err(error) => return (later(closed_set(&error)), Vec::new()),
+            }
+        }
+    }
+
+    async fn call(
+        &self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp,
+    ) -> Result<(Verdict, reqwest::Response), Verdict> {
+        let url = url::Url::parse(url).map_err(|_| never("the address is not a URL"))?;
         if url.scheme() != "https" && !(self.allow_http && url.scheme() == "http") {
-            return never("only https addresses are called");
+            return Err(never("only https addresses are called"));
         }
         if let Err(why) = self.vetted.check_literal(&url) {
-            return never(why);
+            return Err(never(why));
         }
         if body.len() > BODY_BYTES_MAX {
-            return never(format!("the body is larger than {} KiB", BODY_BYTES_MAX >> 10));
+            return Err(never(format!("the body is larger than {} KiB", BODY_BYTES_MAX >> 10)));
         }
         let timestamp_s = now.unix_millis().div_euclid(1_000);
         let request = self
             .client
             .post(url)
             .header("content-type", "application/json")
+            .header("idempotency-key", id)
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s.to_string())
             .header("webhook-signature", key.sign(id, timestamp_s, &body))
             .body(body);
         match request.send().await {
-            // The answer's body is not read: it says nothing that counts, and could be endless.
             Ok(answer) => {
                 let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-                by_status(answer.status(), retry_after, timestamp_s)
+                Ok((by_status(answer.status(), retry_after, timestamp_s), answer))
             }
-            Err(error) => later(closed_set(&error)),
+            Err(error) => Err(later(closed_set(&error))),
         }
     }
 }

@@ -7,11 +7,13 @@
 //! | `hook` | events by signed HTTP call |
 //! | `file` | events as JSON files, statuses as CSV files |
 //! | `catch` | e-mail and SMS that are shown instead of sent |
+//! | `collect` | orders to connectors: payment providers, files for banks, a simulator |
 //!
 //! A new channel is a file here and a line in `assemble`'s dispatch. A channel never decides
 //! whether a message is wanted, and never tries twice: that is the delivery lane's.
 
 pub mod catch;
+pub mod collect;
 pub mod email;
 pub mod file;
 pub mod hook;
@@ -21,6 +23,11 @@ mod vetting;
 pub use vetting::{Policy, Vetted};
 
 use quittance_actors::delivery::Verdict;
+
+/// It arrived.
+fn accepted(detail: &str) -> Verdict {
+    Verdict::Accepted { detail: detail.to_owned() }
+}
 
 /// A failure that may pass.
 fn later(error: impl Into<String>) -> Verdict {

@@ -156,6 +156,7 @@ fn in_words(intake: &Intake) -> String {
         ),
         Intake::Customer(row) => format!("customer {}: {}", row.profile.external_ref, row.profile.name),
         Intake::CreditNote(row) => format!("credit note {} of {}: {}", row.number, row.customer_ref, row.amount),
+        Intake::OrderReturned(row) => format!("order {}: {}", row.attempt, row.reason_code),
         Intake::Cancellation(row) => format!("cancellation of {}: {}", row.invoice, row.reason),
         Intake::Entry(entry) => {
             let details = &entry.details;

@@ -49,6 +49,8 @@ pub enum Target {
     Endpoint(String),
     /// A directory written.
     Feed(String),
+    /// A connector that collects.
+    Connector(String),
 }
 
 impl Automation {
@@ -79,11 +81,11 @@ impl Automation {
     }
 
     /// Reports recipients that no tenant defines.
-    pub(super) fn check_recipients(&self, service: &Service, findings: &mut Findings) {
+    pub(super) fn check_recipients(&self, service: &Service, also: &[Reference], findings: &mut Findings) {
         if service.incomplete {
             return; // What is missing may be in what could not be read.
         }
-        for reference in &self.references {
+        for reference in self.references.iter().chain(also) {
             let (what, name, known): (_, _, Vec<&str>) = match &reference.target {
                 Target::Template(..) => continue, // Templates are checked with their text.
                 Target::List(name) => {
@@ -93,6 +95,10 @@ impl Automation {
                 Target::Endpoint(name) => {
                     let names = service.endpoints.iter().map(|endpoint| endpoint.name.as_str());
                     ("endpoint", name, names.collect())
+                }
+                Target::Connector(name) => {
+                    let names = service.connectors.iter().map(|connector| connector.name.as_str());
+                    ("[[connector]]", name, names.collect())
                 }
                 Target::Feed(name) => {
                     let names = service.outgoing.iter().map(|outgoing| outgoing.name.as_str());
@@ -248,7 +254,7 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
 }
 
 /// Reads `09:30`.
-fn local_time(text: &str) -> Result<(i8, i8), &'static str> {
+pub(super) fn local_time(text: &str) -> Result<(i8, i8), &'static str> {
     let wrong = "expected a local time, as in 09:30";
     let (hour, minute) = text.split_once(':').ok_or(wrong)?;
     let (hour, minute): (i8, i8) = (hour.parse().map_err(|_| wrong)?, minute.parse().map_err(|_| wrong)?);

@@ -2,6 +2,7 @@
 //! mappings and templates. Findings name file, line and column; nothing half right is used.
 
 mod automation;
+mod collections;
 mod expression;
 mod mapping;
 mod reader;
@@ -9,17 +10,19 @@ mod service;
 mod service_reading;
 
 pub use automation::{Automation, Reference, Target};
+pub use collections::Retries;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub use service::{
-    Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server, Service, SmsProvider,
-    Smtp, SmtpTls, Tenant,
+    Connector, ConnectorKind, Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
+    Server, Service, SmsProvider, Smtp, SmtpTls, Tenant,
 };
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use quittance_actors::policies::Policies;
+use quittance_actors::policies::{Collections, Policies};
+use smol_str::SmolStr;
 
 use crate::diagnostics::{Finding, Findings, Severity};
 
@@ -34,6 +37,8 @@ pub struct Config {
     pub automation: Automation,
     /// Column mappings by name.
     pub mappings: BTreeMap<String, Mapping>,
+    /// How failed collections are tried again.
+    pub retries: Retries,
 }
 
 impl Config {
@@ -45,8 +50,11 @@ impl Config {
         let service = read_file(path, &mut findings, Service::read);
         let automation = Automation::load(&folder, &mut findings);
         let mappings = mapping::load(&folder.join("mappings"), &mut findings);
-        let (Some(service), Some(automation)) = (service, automation) else { return (None, findings) };
-        let config = Config { folder, service, automation, mappings };
+        let retries = Retries::load(&folder, &mut findings);
+        let (Some(service), Some(automation), Some(retries)) = (service, automation, retries) else {
+            return (None, findings);
+        };
+        let config = Config { folder, service, automation, mappings, retries };
         config.cross_check(path, &mut findings);
         let usable = !findings.has_errors();
         (usable.then_some(config), findings)
@@ -67,6 +75,24 @@ impl Config {
         policies.card_notices_days.clone_from(&tenant.card_notices_days);
         policies.matching = tenant.matching.clone();
         policies.status_export = tenant.status_export.is_some();
+        policies.contact = tenant.contact.clone();
+        let of_tenant = |name: &SmolStr| {
+            let connectors = &self.service.connectors;
+            connectors.iter().any(|known| known.tenant == tenant.id && known.name == *name)
+        };
+        // A policy that names another tenant's connector collects nothing for this one.
+        let policies_of_tenant = self.retries.policies.iter().map(|(name, policy)| {
+            let mut policy = policy.clone();
+            policy.card_connector = policy.card_connector.filter(&of_tenant);
+            policy.debit_connector = policy.debit_connector.filter(&of_tenant);
+            (name.clone(), policy)
+        });
+        policies.collections = Collections {
+            policies: policies_of_tenant.collect(),
+            default_policy: tenant.default_retry_policy.clone(),
+            reasons: self.retries.reasons.clone(),
+            caps: self.retries.caps.clone(),
+        };
         Some(policies)
     }
 
@@ -101,6 +127,20 @@ impl Config {
                 missing("scenario", name, self.automation.scenarios.keys().map(String::as_str).collect());
             }
         }
+        for tenant in &self.service.tenants {
+            if let Some(name) = &tenant.default_retry_policy
+                && !self.retries.policies.contains_key(name)
+            {
+                missing("retry policy", name, self.retries.policies.keys().map(String::as_str).collect());
+            }
+        }
+        for connector in &self.service.connectors {
+            let initiator = self.service.tenant(&connector.tenant).and_then(|tenant| tenant.initiator.as_ref());
+            let complete = initiator.is_some_and(|initiator| initiator.creditor_id.is_some());
+            if matches!(connector.kind, ConnectorKind::DirectDebitFile { .. }) && !complete {
+                missing("creditor_id in [tenant.initiator] for connector", &connector.name, Vec::new());
+            }
+        }
         for feed in &self.service.feeds {
             if let FeedFormat::Invoices { mapping } = &feed.format
                 && !self.mappings.contains_key(mapping)
@@ -108,7 +148,7 @@ impl Config {
                 missing("mapping", mapping, self.mappings.keys().map(String::as_str).collect());
             }
         }
-        self.automation.check_recipients(&self.service, findings);
+        self.automation.check_recipients(&self.service, &self.retries.references, findings);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use quittance_actors::policies::Matching;
+use quittance_actors::policies::{Contact, Matching};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
 use crate::export::{Accounts, StatusFormat};
@@ -31,6 +31,8 @@ pub struct Service {
     pub feeds: Vec<Feed>,
     /// Directories written.
     pub outgoing: Vec<Outgoing>,
+    /// Who collects.
+    pub connectors: Vec<Connector>,
     /// Whether some tenant could not be read.
     pub(super) incomplete: bool,
 }
@@ -173,6 +175,10 @@ pub struct Tenant {
     pub sms_from: String,
     /// The scenario of requests that name none.
     pub default_scenario: Option<String>,
+    /// The retry policy of collections that name none.
+    pub default_retry_policy: Option<String>,
+    /// When people may be written to by reminders.
+    pub contact: Contact,
     /// Days before a card's end at which it is announced.
     pub card_notices_days: Vec<i32>,
     /// The seed of its short references; it never changes.
@@ -259,6 +265,36 @@ pub struct Outgoing {
     pub name: String,
     /// The directory.
     pub dir: String,
+}
+
+/// Who collects.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: String,
+    /// How it is asked.
+    pub kind: ConnectorKind,
+}
+
+/// How a connector is asked to collect.
+#[derive(Debug, Clone)]
+pub enum ConnectorKind {
+    /// A signed call to a payment provider, or to a service in front of one.
+    Http {
+        /// Its address.
+        url: String,
+        /// The signing secret, `whsec_…`.
+        secret: Secret,
+    },
+    /// Files of SEPA direct debits for a bank (pain.008).
+    DirectDebitFile {
+        /// Where they are written.
+        dir: String,
+    },
+    /// Nobody: answers follow from the instrument's name, for sandboxes and tests.
+    Simulator,
 }
 
 impl Service {

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use quittance_actors::policies::Matching;
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
+use super::collections::read_contact;
 use super::reader::Section;
 use super::service::{
-    Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server, Service, SmsProvider,
-    Smtp, SmtpTls, Tenant,
+    Connector, ConnectorKind, Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
+    Server, Service, SmsProvider, Smtp, SmtpTls, Tenant,
 };
 use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::{Initiator, creditor_id};
@@ -67,6 +68,7 @@ impl Service {
             let dir = section.required("dir").map(str::to_owned);
             Some(Outgoing { tenant: tenant?, name: name?, dir: dir? })
         });
+        let connectors = root.each("connector", |section| read_connector(section, &known));
         Some(Self {
             server,
             data,
@@ -76,6 +78,7 @@ impl Service {
             endpoints,
             feeds,
             outgoing,
+            connectors,
             incomplete: !known.complete,
             tenants,
         })
@@ -233,6 +236,8 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         calendar: section.text("calendar").unwrap_or("target").to_owned(),
         sms_from: section.text("sms_from").unwrap_or("QUITTANCE").to_owned(),
         default_scenario: section.text("default_scenario").map(str::to_owned),
+        default_retry_policy: section.text("default_retry_policy").map(str::to_owned),
+        contact: section.section("contact").map(|contact| read_contact(&contact)).unwrap_or_default(),
         status_export: section.text("status_export").map(str::to_owned),
         id: id?,
         name: name?,
@@ -357,6 +362,20 @@ impl Known<'_> {
             })
         })
     }
+}
+
+fn read_connector(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Connector> {
+    let tenant = known.tenant(section);
+    let name = section.required("name").map(str::to_owned);
+    let kind = match section.choice("kind", &[("http", 0), ("pain.008", 1), ("simulator", 2)])? {
+        0 => ConnectorKind::Http {
+            url: section.parsed("url", url::Url::parse)?.to_string(),
+            secret: read_secret(section, "secret")?,
+        },
+        1 => ConnectorKind::DirectDebitFile { dir: section.required("dir")?.to_owned() },
+        _ => ConnectorKind::Simulator,
+    };
+    Some(Connector { tenant: tenant?, name: name?, kind })
 }
 
 fn read_feed(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Feed> {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quittance_actors::limits;
-use quittance_actors::partition::{FileRecord, StatementRecord, StatusReport, SystemFact};
+use quittance_actors::partition::{FileRecord, StatementRecord, StatusLevel, StatusReport, SystemFact};
+use quittance_actors::payment_request::attempt_named;
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime as actors;
-use quittance_actors::runtime::{IncomingFile, ReadRow, RowOutcome};
+use quittance_actors::runtime::{BankEntry, IncomingFile, Intake, OrderReturned, ReadRow, RowOutcome};
 
 use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
@@ -40,6 +41,11 @@ pub struct ClaimedFile {
     target: Option<PathBuf>,
     activity: Arc<Activity>,
 }
+
+/// The status of an order that a bank refuses. Source: ISO 20022 external code list.
+const REFUSED: &str = "RJCT";
+/// The reason of a refusal that gives none. Source: EPC guidance on reason codes.
+const NO_REASON: &str = "MS03";
 
 /// Refused rows that are remembered, for the file in which they can be fixed.
 const REFUSED_ROWS_MAX: usize = 100_000;
@@ -143,13 +149,23 @@ impl ClaimedFile {
         match item {
             Item::Statement(statement) => self.statements.push(*statement),
             Item::Status(report) => {
-                self.report.rows += u64::from(!known);
-                self.report.accepted += u64::from(!known);
+                let returned = if known { Vec::new() } else { self.returned(&report) };
+                if returned.is_empty() {
+                    self.report.rows += u64::from(!known);
+                    self.report.accepted += u64::from(!known);
+                }
+                for returned in returned {
+                    self.report.rows += 1;
+                    rows.push(ReadRow { row: report.row, intake: Intake::OrderReturned(Box::new(returned)) });
+                }
                 self.reports.push(*report);
             }
             // Recorded by a process that died since, and in the report that it left.
             _ if known => {}
-            Item::Row(row, intake) => {
+            Item::Row(row, mut intake) => {
+                if let Intake::Entry(entry) = &mut intake {
+                    self.name_collected(entry);
+                }
                 self.report.rows += 1;
                 rows.push(ReadRow { row, intake });
             }
@@ -166,6 +182,44 @@ impl ClaimedFile {
                 }
             }
             Item::Note(note) => self.report.notes.push(note.to_string()),
+        }
+    }
+
+    /// Names the collections of ours that an entry is the money of, when a bank books a batch as one.
+    fn name_collected(&self, entry: &mut BankEntry) {
+        let batch = &entry.particulars.payment_information_id;
+        let Some((message, _)) = batch.rsplit_once('-').filter(|_| entry.details.end_to_end_id.is_none()) else {
+            return;
+        };
+        match self.watched.orders.ordered(&self.watched.feed.tenant, message, Some(batch)) {
+            Ok(ordered) => entry.collected = ordered.iter().filter_map(|id| attempt_named(id)).collect(),
+            Err(error) => tracing::error!(%error, "the ledger of orders cannot be read"),
+        }
+    }
+
+    /// The orders of ours that a report says are refused: one, or all of a batch or file.
+    fn returned(&self, report: &StatusReport) -> Vec<OrderReturned> {
+        if report.status != REFUSED {
+            return Vec::new();
+        }
+        let reason_code = report.reasons.iter().map(|reason| reason.code.clone()).find(|code| !code.is_empty());
+        let reason_code = reason_code.unwrap_or_else(|| NO_REASON.into());
+        let named = |end_to_end_id: &str| {
+            let (request, attempt) = attempt_named(end_to_end_id)?;
+            Some(OrderReturned { request, attempt, reason_code: reason_code.clone() })
+        };
+        let batch = match report.level {
+            StatusLevel::Transaction => return named(&report.original_end_to_end).into_iter().collect(),
+            StatusLevel::Batch => Some(report.original_batch.as_str()),
+            StatusLevel::Group => None,
+        };
+        let tenant = &self.watched.feed.tenant;
+        match self.watched.orders.ordered(tenant, &report.original_message, batch) {
+            Ok(ordered) => ordered.iter().filter_map(|id| named(id)).collect(),
+            Err(error) => {
+                tracing::error!(%error, "the ledger of orders cannot be read");
+                Vec::new()
+            }
         }
     }
 

@@ -29,6 +29,7 @@ use actix::Addr;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher as _};
 use quittance_actors::runtime::{Arrived, FeedReader, IngestionSupervisor, SubmitError};
+use quittance_actors::values::TenantId;
 use tokio::sync::{Notify, Semaphore};
 use tracing::{error, info, warn};
 
@@ -54,6 +55,14 @@ pub struct Watched {
     pub mapping: Option<Mapping>,
     /// What the actors need of it.
     pub reader: FeedReader,
+    /// What was ordered in which file, for reports that speak of whole files.
+    pub orders: Arc<dyn OrderBook>,
+}
+
+/// What was ordered from banks.
+pub trait OrderBook: Send + Sync {
+    /// The end-to-end ids of the orders of a message of a tenant, or of one batch of it.
+    fn ordered(&self, tenant: &TenantId, message: &str, batch: Option<&str>) -> std::io::Result<Vec<String>>;
 }
 
 impl Watched {

@@ -62,6 +62,9 @@ fn describe(mut reader: impl Reader) -> String {
             Ok(Item::Row(row, Intake::Cancellation(c))) => {
                 writeln!(text, "cancellation {row}: {} because {}", c.invoice, c.reason)
             }
+            Ok(Item::Row(row, Intake::OrderReturned(o))) => {
+                writeln!(text, "order {row}: {} {}", o.attempt, o.reason_code)
+            }
             Ok(Item::Passed(row, why)) => writeln!(text, "entry {row}: passed over: {why}"),
             Ok(Item::Refused(row, errors)) => {
                 writeln!(text, "row {row}: refused").unwrap();

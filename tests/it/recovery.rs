@@ -16,8 +16,8 @@ use quittance_actors::partition::{
 };
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{
-    BoxFuture, Directory, Dispatch, Found, Journal, Observer, OnDurable, Ownership, PortError, Prepared, Round,
-    Snapshots, Tenants,
+    BoxFuture, CollectionAnswer, CollectionOrder, Directory, Dispatch, Found, Journal, Observer, OnDurable,
+    Ownership, PortError, Prepared, Round, Snapshots, Tenants,
 };
 use quittance_actors::runtime::{Checkpointer, Host, Offer, Ports, Priority, Release, Router, SubmitError, Timers};
 use quittance_actors::values::{
@@ -123,6 +123,9 @@ impl Dispatch for Fake {
     }
     fn export_statuses(&self, _: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
+    }
+    fn collect(&self, _: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {
+        Box::pin(async { Vec::new() })
     }
 }
 

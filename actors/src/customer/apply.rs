@@ -2,8 +2,11 @@
 
 use smol_str::SmolStr;
 
+use super::collecting;
 use super::event::Event;
 use super::state::{Customer, OpenRequest};
+use crate::collection::Instrument;
+use crate::limits;
 
 pub(super) fn apply(state: &mut Customer, event: &Event) {
     match event {
@@ -16,6 +19,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             state.virtual_iban = Some(virtual_iban.clone());
         }
         Event::PaymentMethodAdded { slot, method } => {
+            collecting::renewed(state, &Instrument::Card(method.token.clone()));
             state.payment_methods.insert(*slot, method.clone());
         }
         Event::PaymentMethodExpiring { slot, notices, generation, .. } => {
@@ -70,7 +74,34 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
                 *left = left.saturating_sub(credit.minor());
             }
         }
-        Event::ReminderSent { at, .. } => state.last_contact_at = Some(*at),
+        Event::ReminderSent { at, .. } => {
+            state.last_contact_at = Some(*at);
+            state.contacts.retain(|before| before.plus_days(8) > *at);
+            if state.contacts.len() == limits::CONTACTS_REMEMBERED_MAX {
+                state.contacts.remove(0);
+            }
+            state.contacts.push(*at);
+        }
+        Event::OptedOut { channel } => {
+            state.opted_out.insert(*channel, ());
+        }
+        Event::OptedIn { channel } => {
+            state.opted_out.remove(channel);
+        }
+        Event::CreditWithdrawn { amount } => {
+            let left = state.credit.entry(amount.currency()).or_default();
+            *left = left.saturating_sub(amount.minor());
+        }
+        Event::MandateSigned { .. }
+        | Event::CardSchemeKnown { .. }
+        | Event::InstrumentEnded { .. }
+        | Event::AttemptCounted { .. }
+        | Event::CollectionAwaited { .. }
+        | Event::CollectionsResumed
+        | Event::RecurringSuspended { .. }
+        | Event::RecurringResumed
+        | Event::HoldPlaced { .. }
+        | Event::HoldLifted { .. } => collecting::apply(state, event),
         Event::ReminderSuppressed { .. } => {}
     }
 }

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::{Gives, Profile};
+use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
 use crate::transfer::{self, ReferenceHit};
 use crate::values::{
@@ -36,6 +37,8 @@ pub enum Command {
         expires_on: Date,
         /// Whether recurring payments are collected from it.
         backs_recurring: bool,
+        /// Its scheme, if it is known.
+        scheme: Option<CardScheme>,
     },
     /// A card comes close to its end.
     CardExpiryDue {
@@ -78,6 +81,86 @@ pub enum Command {
     PlaceDecided(Placed),
     /// Give back what a transfer had paid.
     TakeBackTransfer(Placed),
+    /// Keep a direct debit mandate, or amend it.
+    SignMandate {
+        /// Its unique reference.
+        reference: SmolStr,
+        /// What it says.
+        mandate: Mandate,
+    },
+    /// Collect from an instrument no more.
+    EndInstrument {
+        /// Which.
+        instrument: Instrument,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// Collect a request.
+    Collect {
+        /// Which.
+        request: PaymentRequestId,
+        /// From what.
+        instrument: Instrument,
+        /// By which policy; `None` for the tenant's default.
+        policy: Option<SmolStr>,
+    },
+    /// An attempt is due: may it leave?
+    AllowAttempt {
+        /// For which request.
+        request: PaymentRequestId,
+        /// From what.
+        instrument: Instrument,
+        /// The day money is collected.
+        collects_on: Date,
+    },
+    /// An attempt has failed.
+    TakeFailure {
+        /// For which request.
+        request: PaymentRequestId,
+        /// From what.
+        instrument: Instrument,
+        /// What the reason allows.
+        class: ReasonClass,
+        /// The reason code.
+        reason_code: SmolStr,
+        /// Whether the request waits for another instrument.
+        waits: bool,
+    },
+    /// The collection of a request waits until the customer can be collected from.
+    AwaitCollection {
+        /// Which request.
+        request: PaymentRequestId,
+    },
+    /// Collect nothing that recurs.
+    SuspendRecurring {
+        /// Why.
+        reason: SmolStr,
+    },
+    /// Collect again.
+    ResumeRecurring,
+    /// Neither collect nor write.
+    PlaceHold {
+        /// Why.
+        hold: Hold,
+        /// The last day of it.
+        until: Option<Date>,
+    },
+    /// A hold has ended.
+    LiftHold {
+        /// Which.
+        hold: Hold,
+    },
+    /// The last day of a hold may be over.
+    HoldDue,
+    /// The customer wants no messages by a channel, or wants them again.
+    SetOptOut {
+        /// Which.
+        channel: Channel,
+        /// Whether it does not want them.
+        out: bool,
+    },
+    /// Credit is taken back with the payment it came from.
+    WithdrawCredit(Money),
 }
 
 /// What a transfer pays, or had paid.
@@ -109,6 +192,8 @@ pub struct PlaceTransfer {
 pub struct Reminder {
     /// The request.
     pub request: PaymentRequestId,
+    /// The step's place in the scenario.
+    pub place: u16,
     /// The step's name.
     pub step: SmolStr,
     /// Channels, the preferred first.
@@ -143,6 +228,19 @@ impl Command {
             Command::Remind(_) => "remind",
             Command::PlaceDecided(_) => "place_decided",
             Command::TakeBackTransfer(_) => "take_back_transfer",
+            Command::SignMandate { .. } => "sign_mandate",
+            Command::EndInstrument { .. } => "end_instrument",
+            Command::Collect { .. } => "collect",
+            Command::AllowAttempt { .. } => "allow_attempt",
+            Command::TakeFailure { .. } => "take_failure",
+            Command::AwaitCollection { .. } => "await_collection",
+            Command::SuspendRecurring { .. } => "suspend_recurring",
+            Command::ResumeRecurring => "resume_recurring",
+            Command::PlaceHold { .. } => "place_hold",
+            Command::LiftHold { .. } => "lift_hold",
+            Command::HoldDue => "hold_due",
+            Command::SetOptOut { .. } => "set_opt_out",
+            Command::WithdrawCredit(_) => "withdraw_credit",
         }
     }
 }
@@ -169,6 +267,32 @@ pub enum Rejection {
         /// What was recorded.
         recorded: Money,
     },
+    #[error("the customer has {0} mandates, the most there can be")]
+    TooManyMandates(usize),
+    #[error("a mandate is signed on a day that has come, not on {0}")]
+    SignedLater(Date),
+    #[error("there is no retry policy '{0}'")]
+    UnknownPolicy(SmolStr),
+    #[error("the request names no retry policy, and the tenant has no default")]
+    NoPolicy,
+    #[error("retry policy '{policy}' names no connector for {method}")]
+    NoConnector {
+        /// The policy.
+        policy: SmolStr,
+        /// The method.
+        method: &'static str,
+    },
+    #[error("{instrument}: {reason}")]
+    NotUsable {
+        /// Which.
+        instrument: Instrument,
+        /// Why.
+        reason: SmolStr,
+    },
+    #[error("email and sms can be opted out of, and nothing else")]
+    NotAChannelOfPeople,
+    #[error("the customer is not held as {0}")]
+    NotHeld(&'static str),
     #[error("the transfer is already placed on this customer's requests")]
     AlreadyPlaced,
     #[error("the transfer is not placed on this customer's requests")]

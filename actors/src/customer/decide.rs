@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::apply::apply;
+use super::collecting;
 use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
 use super::decided;
 use super::event::Event;
@@ -13,6 +14,7 @@ use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::payment_request;
+use crate::policies::Policies;
 use crate::transfer::{self, Placement, place};
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, VirtualIban};
 
@@ -41,9 +43,11 @@ impl Machine for Customer {
 fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context<'_>) -> Decided {
     match command {
         Command::Register { .. } => Ok(Decision::default()), // Handled by the caller.
-        Command::AddPaymentMethod { token, last4, expires_on, backs_recurring } => {
+        Command::AddPaymentMethod { token, last4, expires_on, backs_recurring, scheme } => {
             let new = NewMethod { token, last4, expires_on: *expires_on, backs_recurring: *backs_recurring };
-            add_payment_method(state, &new, context)
+            let mut decision = add_payment_method(state, &new, context)?;
+            collecting::card_added(&mut decision, state, token, *scheme);
+            Ok(decision)
         }
         Command::CardExpiryDue { slot, generation, due } => {
             Ok(card_expiry_due(state, *slot, *generation, *due, context))
@@ -66,6 +70,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::PlaceDecided(placed) => decided::place(state, placed),
         Command::TakeBackTransfer(placed) => decided::take_back(state, placed),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
+        command => collecting::decide(state, command, context),
     }
 }
 
@@ -194,7 +199,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
 }
 
 fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
-    let Reminder { request, step, channels, template } = reminder;
+    let Reminder { request, place, step, channels, template } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
@@ -202,16 +207,24 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     if !state.open_requests.contains_key(request) {
         return suppressed("nothing is open any more");
     }
-    let reachable = |channel: &&Channel| {
-        state.profile.as_ref().is_some_and(|profile| match channel {
-            Channel::Email => profile.email.is_some(),
-            Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File | Channel::Partition => false,
-        })
-    };
+    if let Some(hold) = state.held(context.now.date_in(&context.policies.zone)) {
+        return suppressed(&smol_str::format_smolstr!("on hold: {}", hold.name()));
+    }
+    let reachable = |channel: &&Channel| channel.reaches_people() && state.reachable_by(**channel);
     let Some(channel) = channels.iter().find(reachable).copied() else {
-        return suppressed("no address for any of the step's channels");
+        let wanted = |channel: &Channel| !state.opted_out.contains_key(channel);
+        return suppressed(match channels.iter().any(wanted) {
+            true => "no address for any of the step's channels",
+            false => "the customer wants no message by any of the step's channels",
+        });
     };
+    let Policies { contact, calendar, zone, .. } = context.policies;
+    if let Some((until, reason)) = contact.allows(&state.contacts, context.now, calendar, zone) {
+        let mut decision = Decision::default();
+        let defer = payment_request::Command::DeferReminder { step: *place, until, reason: reason.into() };
+        decision.tell(Tell::PaymentRequest(*request, defer));
+        return decision;
+    }
     let (request, step) = (*request, step.clone());
     let mut decision = Decision::of(Event::ReminderSent { request, step, channel, at: context.now });
     decision.effect(Effect::Send {

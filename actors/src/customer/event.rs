@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::state::{PaymentMethod, Profile};
+use crate::collection::{CardScheme, Hold, Instrument, Mandate};
 use crate::delivery::Channel;
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId, VirtualIban};
 
@@ -130,5 +131,78 @@ pub enum Event {
         number: SmolStr,
         /// Its short reference.
         reference: ShortReference,
+    },
+    /// A direct debit mandate was signed, or amended.
+    MandateSigned {
+        /// Its unique reference.
+        reference: SmolStr,
+        /// What it says.
+        mandate: Mandate,
+    },
+    /// The scheme of a card became known.
+    CardSchemeKnown {
+        /// The provider's token.
+        token: SmolStr,
+        /// The scheme.
+        scheme: CardScheme,
+    },
+    /// Nothing can be collected from an instrument any more.
+    InstrumentEnded {
+        /// Which.
+        instrument: Instrument,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// An attempt from an instrument is to leave.
+    AttemptCounted {
+        /// Which instrument.
+        instrument: Instrument,
+        /// For which request.
+        request: PaymentRequestId,
+        /// When.
+        at: Timestamp,
+        /// The day money is collected.
+        collects_on: Date,
+    },
+    /// The collection of a request waits.
+    CollectionAwaited {
+        /// Which request.
+        request: PaymentRequestId,
+    },
+    /// What collections waited for has come.
+    CollectionsResumed,
+    /// Recurring payments are suspended.
+    RecurringSuspended {
+        /// Why.
+        reason: SmolStr,
+    },
+    /// Recurring payments go on.
+    RecurringResumed,
+    /// Nobody collects or writes.
+    HoldPlaced {
+        /// Why.
+        hold: Hold,
+        /// The last day of it.
+        until: Option<Date>,
+    },
+    /// A hold has ended.
+    HoldLifted {
+        /// Which.
+        hold: Hold,
+    },
+    /// The customer does not want messages by a channel.
+    OptedOut {
+        /// Which.
+        channel: Channel,
+    },
+    /// The customer wants them again.
+    OptedIn {
+        /// Which.
+        channel: Channel,
+    },
+    /// Credit was taken back with the payment it came from.
+    CreditWithdrawn {
+        /// How much.
+        amount: Money,
     },
 }

@@ -10,6 +10,7 @@
 //! It is the only holder of personal data (N10). Invariants: INV-02, INV-03.
 
 mod apply;
+mod collecting;
 mod command;
 mod decide;
 mod decided;

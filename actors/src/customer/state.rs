@@ -7,6 +7,7 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::collection::{Hold, Instrument, Ledger, Mandate};
 use crate::delivery::Channel;
 use crate::values::{
     Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, ShortReference,
@@ -135,15 +136,42 @@ pub struct Customer {
     pub placed_transfers: LiteMap<TransferId, Money>,
     /// When a person was last written to.
     pub last_contact_at: Option<Timestamp>,
+    /// When reminders were sent, the oldest first, as far back as a cap looks.
+    pub contacts: Vec<Timestamp>,
+    /// Channels the customer does not want.
+    pub opted_out: LiteMap<Channel, ()>,
+    /// Why nobody collects from or writes to the customer, and until when.
+    pub holds: LiteMap<Hold, Option<Date>>,
+    /// Direct debit mandates by their unique reference.
+    pub mandates: LiteMap<SmolStr, Mandate>,
+    /// What was tried from each instrument.
+    pub ledgers: LiteMap<Instrument, Ledger>,
+    /// Why recurring payments are suspended, if they are.
+    pub suspended: Option<SmolStr>,
+    /// Requests whose collection waits for a new instrument, or for the end of a hold.
+    pub waiting: Vec<PaymentRequestId>,
 }
 
 impl Customer {
+    /// The hold that counts on `today`, the gravest first.
+    pub fn held(&self, today: Date) -> Option<Hold> {
+        self.holds.iter().find(|(_, until)| until.is_none_or(|until| today <= until)).map(|(hold, _)| *hold)
+    }
+
+    /// Whether nobody writes any more, whatever is configured (N14).
+    pub fn is_deceased(&self) -> bool {
+        self.holds.contains_key(&Hold::Deceased)
+    }
+
     /// Whether a message of this channel can reach the customer, or needs no address of theirs.
     pub fn reachable_by(&self, channel: Channel) -> bool {
+        if channel.reaches_people() && (self.is_deceased() || self.opted_out.contains_key(&channel)) {
+            return false;
+        }
         self.profile.as_ref().is_some_and(|profile| match channel {
             Channel::Email => profile.email.is_some(),
             Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File | Channel::Partition => true,
+            Channel::Hook | Channel::File | Channel::Partition | Channel::Collection => true,
         })
     }
 }

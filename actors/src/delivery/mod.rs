@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::rules::Published;
-use crate::values::{CustomerId, DeliveryId, PaymentRequestId, TenantId, Timestamp};
+use crate::values::{AttemptId, CustomerId, DeliveryId, PaymentRequestId, TenantId, Timestamp};
 
 /// How a message leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub enum Channel {
     File,
     /// To an entity of another partition.
     Partition,
+    /// To a connector, which collects.
+    Collection,
 }
 
 impl Channel {
@@ -54,6 +56,7 @@ impl Channel {
             Channel::Hook => "hook",
             Channel::File => "file",
             Channel::Partition => "partition",
+            Channel::Collection => "collection",
         }
     }
 }
@@ -73,6 +76,8 @@ pub enum Recipient {
     StatusExport,
     /// The customer that a decision of the transfer names.
     DecidedCustomer,
+    /// A connector of the configuration.
+    Connector(SmolStr),
 }
 
 /// What must still hold when a message leaves.
@@ -82,6 +87,8 @@ pub enum Guard {
     None,
     /// Something is still to be paid (INV-03).
     StillOpen(PaymentRequestId),
+    /// The attempt is still wanted (INV-04).
+    AttemptWanted(PaymentRequestId, AttemptId),
 }
 
 /// One message about to leave, with the event it tells of.
@@ -117,6 +124,8 @@ pub enum Route {
     Feed(TenantId, SmolStr),
     /// To the status file.
     StatusExport(TenantId),
+    /// To a connector.
+    Connector(TenantId, SmolStr),
 }
 
 impl Route {
@@ -126,6 +135,7 @@ impl Route {
             Recipient::Endpoint(name) => Route::Endpoint(tenant.clone(), name.clone()),
             Recipient::Feed(name) => Route::Feed(tenant.clone(), name.clone()),
             Recipient::StatusExport => Route::StatusExport(tenant.clone()),
+            Recipient::Connector(name) => Route::Connector(tenant.clone(), name.clone()),
             Recipient::Customer(_) | Recipient::List(_) | Recipient::DecidedCustomer => Route::Channel(channel),
         }
     }
@@ -138,6 +148,7 @@ impl fmt::Display for Route {
             Route::Endpoint(tenant, name) => write!(f, "hook:{tenant}:{name}"),
             Route::Feed(tenant, name) => write!(f, "file:{tenant}:{name}"),
             Route::StatusExport(tenant) => write!(f, "status:{tenant}"),
+            Route::Connector(tenant, name) => write!(f, "collection:{tenant}:{name}"),
         }
     }
 }

@@ -78,16 +78,25 @@ pub struct ArmedTimer {
 }
 
 impl ArmedTimer {
-    /// What its firing asks of whom; nothing when such an entity has no such timer.
-    pub fn command(&self) -> Option<Tell> {
+    /// What its firing asks of whom; nothing when such an entity has no such timer. What is known of the
+    /// bank's statements at that moment goes with it.
+    pub fn command(&self, bank_complete_to: Option<Date>) -> Option<Tell> {
         let ArmedTimer { due, generation, .. } = *self;
         match (self.entity, self.purpose) {
             (EntityId::PaymentRequest(id), Purpose::Reminder) => {
-                Some(Tell::PaymentRequest(id, payment_request::Command::ReminderDue { generation, due }))
+                let command = payment_request::Command::ReminderDue { generation, due, bank_complete_to };
+                Some(Tell::PaymentRequest(id, command))
             }
             (EntityId::PaymentRequest(id), Purpose::Overdue) => {
                 Some(Tell::PaymentRequest(id, payment_request::Command::OverdueDue { due }))
             }
+            (EntityId::PaymentRequest(id), Purpose::Collection) => {
+                Some(Tell::PaymentRequest(id, payment_request::Command::CollectionDue { generation, due }))
+            }
+            (EntityId::PaymentRequest(id), Purpose::Promise) => {
+                Some(Tell::PaymentRequest(id, payment_request::Command::PromiseDue { generation, due }))
+            }
+            (EntityId::Customer(id), Purpose::Hold) => Some(Tell::Customer(id, customer::Command::HoldDue)),
             (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
                 Some(Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due }))
             }

@@ -13,6 +13,7 @@
 mod commit;
 mod directory;
 mod entity;
+mod facts;
 mod history;
 mod lane;
 mod occurrence;
@@ -32,4 +33,4 @@ pub use lane::{Entities, Lane, Rows, Stepped};
 pub use occurrence::{Occurrence, RequestFigures, Standing, TransferFigures};
 pub use outbox::Row;
 pub use step::StepError;
-pub use telling::Preparation;
+pub use telling::{Concerned, Preparation};

@@ -4,9 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::entity::{Entity, Event};
+use super::facts::{of_event, of_method};
+use crate::collection::Instrument;
 use crate::customer::{self, Customer, PaymentMethod};
 use crate::machine::Context;
-use crate::payment_request::{self, PaymentRequest, Source};
+use crate::payment_request::{self, PaymentRequest};
 use crate::rules::{EventType, Fact, Facts, Field, Value};
 use crate::transfer::{self, Transfer};
 use crate::values::{CustomerId, EntityId, Money, PaymentRequestId};
@@ -104,7 +106,21 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::TransferTakenBack { .. } => None,
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
-        E::RequestOpened { .. }
+        E::CreditWithdrawn { .. } => Some((EventType::CustomerCreditChanged, None)),
+        E::MandateSigned { .. } => Some((EventType::MandateSigned, None)),
+        E::InstrumentEnded { instrument: Instrument::Mandate(_), .. } => Some((EventType::MandateRevoked, None)),
+        E::InstrumentEnded { instrument: Instrument::Card(_), .. } => Some((EventType::PaymentMethodBlocked, None)),
+        E::RecurringSuspended { .. } => Some((EventType::RecurringSuspended, None)),
+        E::RecurringResumed => Some((EventType::RecurringResumed, None)),
+        E::HoldPlaced { .. } => Some((EventType::HoldPlaced, None)),
+        E::HoldLifted { .. } => Some((EventType::HoldLifted, None)),
+        E::OptedOut { .. } => Some((EventType::CustomerOptedOut, None)),
+        E::OptedIn { .. } => Some((EventType::CustomerOptedIn, None)),
+        E::CardSchemeKnown { .. }
+        | E::AttemptCounted { .. }
+        | E::CollectionAwaited { .. }
+        | E::CollectionsResumed
+        | E::RequestOpened { .. }
         | E::NumberedRequestOpened { .. }
         | E::OutstandingChanged { .. }
         | E::RequestClosed { .. }
@@ -132,6 +148,23 @@ fn of_request(event: &payment_request::Event) -> Option<EventType> {
         E::Cancelled { .. } => Some(EventType::PaymentRequestCancelled),
         E::AllocationReversed { .. } => Some(EventType::PaymentRequestPaymentReversed),
         E::Reopened { .. } => Some(EventType::PaymentRequestReopened),
+        E::CollectionAgreed { .. } => None,
+        E::AttemptPlanned { number: 1, .. } => Some(EventType::AttemptScheduled),
+        E::AttemptPlanned { .. } => Some(EventType::RetryScheduled),
+        E::AttemptOrdered { .. } => Some(EventType::AttemptOrdered),
+        E::AttemptSubmitted { .. } => Some(EventType::AttemptSubmitted),
+        E::AttemptSkipped { .. } => Some(EventType::AttemptSkipped),
+        E::AttemptUnknown { .. } => Some(EventType::AttemptUnknown),
+        E::AttemptReversed { .. } => Some(EventType::AttemptReversed),
+        E::CollectionWaits { .. } => Some(EventType::RetryWaiting),
+        E::CollectionEnded { exhausted: true, .. } => Some(EventType::RetryExhausted),
+        E::CollectionEnded { exhausted: false, .. } => Some(EventType::RetryStopped),
+        E::ReminderDeferred { .. } => Some(EventType::ReminderDeferred),
+        E::PromiseMade { .. } => Some(EventType::PromiseMade),
+        E::PromiseKept => Some(EventType::PromiseKept),
+        E::PromiseBroken { .. } => Some(EventType::PromiseBroken),
+        E::Disputed { .. } => Some(EventType::PaymentRequestDisputed),
+        E::DisputeEnded { .. } => Some(EventType::DisputeEnded),
     }
 }
 
@@ -149,7 +182,8 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::SetAside { .. } => Some((EventType::TransferSetAside, None)),
         E::Noted { nature: Nature::Returned, .. } => Some((EventType::TransferReturned, None)),
         E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
-        E::Noted { nature: Nature::PaidOut | Nature::Received, .. } => Some((EventType::TransferPaidOut, None)),
+        E::Noted { nature: Nature::PaidOut, .. } => Some((EventType::TransferPaidOut, None)),
+        E::Noted { nature: Nature::Received, .. } => Some((EventType::TransferReceived, None)),
         E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } => None,
     }
 }
@@ -303,84 +337,5 @@ impl View<'_> {
             })),
             _ => None,
         }
-    }
-}
-
-fn of_method(field: Field, method: Option<&PaymentMethod>) -> Option<Fact<'_>> {
-    let method = method?;
-    match field {
-        Field::MethodLast4 => Some(Fact::text(&method.last4)),
-        Field::MethodExpiresOn => Some(Fact::Date(method.expires_on)),
-        Field::MethodBacksRecurring => Some(Fact::Truth(method.backs_recurring)),
-        _ => None,
-    }
-}
-
-/// What the change itself tells.
-fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
-    use customer::Event as C;
-    use payment_request::Event as P;
-    use transfer::Event as T;
-    match event {
-        Event::Customer(event) => match (event, field) {
-            (C::PaymentMethodAdded { method, .. }, field) => of_method(field, Some(method)),
-            (C::PaymentMethodExpiring { days_to_expiry, .. }, Field::MethodDaysToExpiry) => {
-                Some(Fact::Number(i64::from(*days_to_expiry)))
-            }
-            (C::CreditAdded { amount } | C::CreditNoteTaken { credit: amount, .. }, Field::TransferCredit) => {
-                Some(Fact::Money(*amount))
-            }
-            (C::ReminderSent { step, .. } | C::ReminderSuppressed { step, .. }, Field::ReminderStep) => {
-                Some(Fact::text(step))
-            }
-            (C::ReminderSent { channel, .. }, Field::ReminderChannel) => Some(Fact::text(channel.name())),
-            (C::ReminderSuppressed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
-            _ => None,
-        },
-        Event::PaymentRequest(event) => match (event, field) {
-            (P::ReminderPlanned { due, .. }, Field::Reason) => Some(Fact::printed(due)),
-            (P::ReminderSkipped { name, .. }, Field::ReminderStep) => Some(Fact::text(name)),
-            (
-                P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
-                Field::Reason,
-            ) => Some(Fact::text(reason)),
-            (P::AmountAllocated { amount, .. } | P::AllocationReversed { amount, .. }, Field::AllocationAmount) => {
-                Some(Fact::Money(*amount))
-            }
-            (P::AmountAllocated { source, .. } | P::AllocationReversed { source, .. }, Field::AllocationSource) => {
-                Some(Fact::text(match source {
-                    Source::Transfer(_) => "transfer",
-                    Source::Attempt(_) => "attempt",
-                    Source::CreditNote(_) => "credit_note",
-                }))
-            }
-            (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {
-                Some(Fact::printed(attempt))
-            }
-            (P::AttemptSucceeded { amount, .. } | P::AttemptFailed { amount, .. }, Field::AttemptAmount) => {
-                Some(Fact::Money(*amount))
-            }
-            (P::AttemptFailed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
-            (P::AttemptFailed { failures, .. }, Field::AttemptFailures) => Some(Fact::Number(i64::from(*failures))),
-            (P::RefundInitiated { amount, .. }, Field::RefundAmount) => Some(Fact::Money(*amount)),
-            (P::RefundInitiated { key, .. }, Field::RefundKey) => Some(Fact::text(key)),
-            _ => None,
-        },
-        Event::Transfer(event) => match (event, field) {
-            (T::Received { details, .. }, Field::TransferAmount) => Some(Fact::Money(details.amount)),
-            (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),
-            (T::Matched { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
-            (T::Matched { explanation, .. }, Field::TransferExplanation) => Some(Fact::text(explanation)),
-            (T::TakenBack { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
-            (
-                T::TakenBack { reason, .. } | T::TakeBackAsked { reason, .. } | T::SetAside { reason, .. },
-                Field::Reason,
-            ) => Some(Fact::text(reason)),
-            (T::DecisionRefused { reason }, Field::Reason) => Some(Fact::text(reason)),
-            (T::TaskOpened { doubt, .. }, Field::TransferExplanation | Field::Reason) => {
-                Some(Fact::text(doubt.text()))
-            }
-            _ => None,
-        },
     }
 }

@@ -226,6 +226,17 @@ impl<'a> Step<'a> {
                 let guard = Guard::None;
                 self.deliver(Outgoing { channel, template: None, recipient, guard, occurrence, cause })
             }
+            Effect::Collect { connector, attempt } => {
+                let occurrence =
+                    last.ok_or_else(|| StepError::Bug(format!("{entity} collects without a public event")))?;
+                let EntityId::PaymentRequest(request) = entity else {
+                    return Err(StepError::Bug(format!("{entity} is not collected")));
+                };
+                let (channel, recipient) = (Channel::Collection, Recipient::Connector(connector));
+                let cause = Arc::clone(&self.context.policies.rules.collection_cause);
+                let guard = Guard::AttemptWanted(request, attempt);
+                self.deliver(Outgoing { channel, template: None, recipient, guard, occurrence, cause })
+            }
             Effect::Send { channel, template, recipient, guard } => {
                 let occurrence =
                     last.ok_or_else(|| StepError::Bug(format!("{entity} sends without a public event")))?;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::commit::Commit;
-use super::entity::Entity;
+use super::entity::{Entity, Event};
 use super::lane::Lane;
 use super::occurrence::{About, View};
+use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::Profile;
 use crate::delivery::{Delivery, Guard, Recipient};
-use crate::payment_request::Status;
+use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::Published;
 use crate::values::{DeliveryId, EntityId};
@@ -16,12 +17,23 @@ use crate::values::{DeliveryId, EntityId};
 /// Whether a delivery may leave, and with what.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Preparation {
-    /// It may; with the customer concerned, if any, and the account number to pay to.
-    Ready(Box<Delivery>, Option<(Arc<Profile>, Option<String>)>),
-    /// It is not wanted any more.
-    Suppressed(String),
+    /// It may; with the customer concerned, if any.
+    Ready(Box<Delivery>, Option<Concerned>),
+    /// It is not wanted any more: why, and what it was guarded by.
+    Suppressed(String, Guard),
     /// It has ended already.
     Ended,
+}
+
+/// The customer that a delivery concerns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Concerned {
+    /// Who it is.
+    pub profile: Arc<Profile>,
+    /// The account number to pay to, as it is printed.
+    pub virtual_iban: Option<String>,
+    /// What is collected from, of an order to a connector.
+    pub instrument: Option<InstrumentDetails>,
 }
 
 impl Lane {
@@ -78,6 +90,30 @@ impl Lane {
         self.outbox.get(&id).filter(|row| row.record.is_none()).map(|row| row.position)
     }
 
+    /// Why a message is not wanted any more, if it is not.
+    fn unwanted(&mut self, guard: Guard) -> Result<Option<String>, PortError> {
+        let request = match guard {
+            Guard::None => return Ok(None),
+            Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
+        };
+        let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
+        let Some(state) = entity.as_payment_request() else { return Ok(None) };
+        if state.status != Status::Open {
+            return Ok(Some("nothing is open any more".to_owned()));
+        }
+        let Guard::AttemptWanted(_, attempt) = guard else { return Ok(None) };
+        let known = state.attempts.get(&attempt).map(|attempt| attempt.status);
+        if !matches!(known, Some(AttemptStatus::Ordered | AttemptStatus::Submitted)) {
+            return Ok(Some("the attempt has ended".to_owned()));
+        }
+        let Some(customer) = state.terms.as_ref().map(|terms| terms.customer) else { return Ok(None) };
+        let (_, entity) = self.activate(EntityId::Customer(customer))?;
+        let held = entity.as_customer().is_some_and(|state| !state.holds.is_empty() || state.suspended.is_some());
+        // What may have left already is asked about again with the same id; it is not a new one.
+        let fresh = known == Some(AttemptStatus::Ordered);
+        Ok((held && fresh).then(|| "the customer is not collected from now".to_owned()))
+    }
+
     /// Whether a delivery may leave now, and what it needs (INV-03). `record` is what the log
     /// holds at its position, when [`Lane::missing_record`] asked for it.
     pub fn prepare(&mut self, id: DeliveryId, record: Option<&Arc<Commit>>) -> Result<Preparation, PortError> {
@@ -87,11 +123,8 @@ impl Lane {
         let bug = |detail: &str| PortError { port: "journal", detail: format!("{id}: {detail}") };
         let commit = commit.ok_or_else(|| bug("its record is not at hand"))?;
         let outgoing = commit.deliveries.get(place).ok_or_else(|| bug("its record has no such delivery"))?;
-        if let Guard::StillOpen(request) = outgoing.guard
-            && let (_, entity) = self.activate(EntityId::PaymentRequest(request))?
-            && entity.as_payment_request().is_some_and(|state| state.status != Status::Open)
-        {
-            return Ok(Preparation::Suppressed("nothing is open any more".to_owned()));
+        if let Some(reason) = self.unwanted(outgoing.guard)? {
+            return Ok(Preparation::Suppressed(reason, outgoing.guard));
         }
         let event = self.publish(&commit, usize::from(outgoing.occurrence))?;
         let event = event.ok_or_else(|| bug("its record has no such event"))?;
@@ -104,8 +137,23 @@ impl Lane {
             && let (_, entity) = self.activate(EntityId::Customer(id))?
             && let Some(state) = entity.as_customer()
         {
-            let iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
-            about = state.profile.clone().map(|profile| (profile, iban));
+            if outgoing.channel.reaches_people()
+                && outgoing.recipient == Recipient::Customer(id)
+                && state.is_deceased()
+            {
+                return Ok(Preparation::Suppressed("on hold: deceased".to_owned(), outgoing.guard));
+            }
+            let virtual_iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
+            let instrument = ordered_from(&commit, usize::from(outgoing.occurrence));
+            let instrument = instrument.and_then(|instrument| match instrument {
+                Instrument::Card(token) => Some(InstrumentDetails::Card(token.clone())),
+                Instrument::Mandate(reference) => {
+                    let mandate = state.mandates.get(reference).cloned();
+                    mandate.map(|mandate| InstrumentDetails::Mandate(reference.clone(), mandate))
+                }
+            });
+            let concerned = |profile| Concerned { profile, virtual_iban, instrument };
+            about = state.profile.clone().map(concerned);
         }
         let delivery = Delivery {
             id,
@@ -118,6 +166,15 @@ impl Lane {
             cause: Arc::clone(&outgoing.cause),
         };
         Ok(Preparation::Ready(Box::new(delivery), about))
+    }
+}
+
+/// What the order at a place of a record collects from.
+fn ordered_from(commit: &Commit, place: usize) -> Option<&Instrument> {
+    let change = usize::from(commit.published.get(place)?.change);
+    match &commit.changes.get(change)?.event {
+        Event::PaymentRequest(payment_request::Event::AttemptOrdered { instrument, .. }) => Some(instrument),
+        _ => None,
     }
 }
 

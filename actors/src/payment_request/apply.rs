@@ -1,7 +1,8 @@
 //! Folding a payment request's events. It only assigns (N4).
 
+use super::collection;
 use super::event::Event;
-use super::state::{Attempt, PaymentRequest, Status};
+use super::state::{Attempt, AttemptStatus, PaymentRequest, Promise, Status};
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
@@ -32,13 +33,15 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         }
         Event::BecameOverdue { .. } => state.overdue = true,
         Event::AttemptSucceeded { attempt, amount } => {
-            let record = Attempt { amount: *amount, succeeded: true, reason_code: None };
+            let record = Attempt { amount: *amount, status: AttemptStatus::Succeeded, reason_code: None };
             state.attempts.insert(*attempt, record);
+            collection::ended(state, *attempt);
         }
         Event::AttemptFailed { attempt, amount, reason_code, .. } => {
             let reason_code = Some(reason_code.clone());
-            let record = Attempt { amount: *amount, succeeded: false, reason_code };
+            let record = Attempt { amount: *amount, status: AttemptStatus::Failed, reason_code };
             state.attempts.insert(*attempt, record);
+            collection::ended(state, *attempt);
         }
         Event::RefundInitiated { key, amount } => {
             state.refunds.insert(key.clone(), *amount);
@@ -55,6 +58,27 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.status = Status::Cancelled;
             state.overdue = false;
         }
+        Event::ReminderDeferred { step, until, generation, .. } => {
+            state.reminders.next = Some((*step, *until));
+            state.reminders.generation = *generation;
+            state.reminders.reached = *step;
+        }
+        Event::PromiseMade { on, generation } => {
+            state.promise = Some(Promise { on: *on, generation: *generation });
+            state.promises = *generation;
+        }
+        Event::PromiseKept | Event::PromiseBroken { .. } => state.promise = None,
+        Event::Disputed { reason } => state.dispute = Some(reason.clone()),
+        Event::DisputeEnded { .. } => state.dispute = None,
+        Event::CollectionAgreed { .. }
+        | Event::AttemptPlanned { .. }
+        | Event::AttemptOrdered { .. }
+        | Event::AttemptSubmitted { .. }
+        | Event::AttemptSkipped { .. }
+        | Event::AttemptUnknown { .. }
+        | Event::AttemptReversed { .. }
+        | Event::CollectionWaits { .. }
+        | Event::CollectionEnded { .. } => collection::apply(state, event),
     }
     crate::check!(
         crate::invariants::ALLOCATIONS_WITHIN_AMOUNT,

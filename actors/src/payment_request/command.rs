@@ -3,8 +3,9 @@
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::state::{Source, Status, Terms};
-use crate::values::{AttemptId, Money, Timestamp};
+use super::state::{AttemptStatus, Source, Status, Terms};
+use crate::collection::Usage;
+use crate::values::{AttemptId, Date, Money, Timestamp};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub enum Command {
         generation: u32,
         /// When it was due.
         due: Timestamp,
+        /// The day up to which the bank's statements have been read, if any has been.
+        bank_complete_to: Option<Date>,
     },
     /// The payment deadline has passed.
     OverdueDue {
@@ -53,6 +56,98 @@ pub enum Command {
     Cancel {
         /// Why, for the record.
         reason: SmolStr,
+    },
+    /// The customer agrees that it is collected.
+    AgreeCollection {
+        /// From what.
+        usage: Usage,
+        /// By which policy.
+        policy: SmolStr,
+    },
+    /// Something of the collection is due: an attempt, a presumption, or the end of a wait.
+    CollectionDue {
+        /// Which arming fired.
+        generation: u32,
+        /// When it was due.
+        due: Timestamp,
+    },
+    /// What the customer says to an attempt that is due.
+    AnswerAttempt(AttemptAnswer),
+    /// A connector is about to send an attempt.
+    ClaimAttempt {
+        /// Which.
+        attempt: AttemptId,
+    },
+    /// A connector has given an attempt up without hearing how it ended.
+    GiveUpAttempt {
+        /// Which.
+        attempt: AttemptId,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// What an attempt collected was taken back, or a bank refuses it.
+    ReturnAttempt {
+        /// Which.
+        attempt: AttemptId,
+        /// The reason code.
+        reason_code: SmolStr,
+    },
+    /// What the collection waited for has come.
+    ResumeCollection {
+        /// From what it is collected now; `None` for the same.
+        usage: Option<Usage>,
+    },
+    /// The customer is not to be written to before then.
+    DeferReminder {
+        /// The step's place in the scenario.
+        step: u16,
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// The payer promises to pay.
+    Promise {
+        /// The last day of it.
+        on: Date,
+    },
+    /// A promise ends.
+    PromiseDue {
+        /// Which arming fired.
+        generation: u32,
+        /// When it was due.
+        due: Timestamp,
+    },
+    /// The payer disputes it.
+    Dispute {
+        /// What.
+        reason: SmolStr,
+    },
+    /// A dispute has ended, and payment is asked for again.
+    EndDispute {
+        /// How.
+        outcome: SmolStr,
+    },
+}
+
+/// What a customer says to an attempt that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptAnswer {
+    /// It may leave.
+    Allowed,
+    /// Not before then.
+    Later {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// Not before something else has happened, of which the customer will tell.
+    Waits {
+        /// What.
+        reason: SmolStr,
+        /// Whether an instrument is waited for, and not for ever.
+        for_instrument: bool,
     },
 }
 
@@ -91,6 +186,18 @@ impl Command {
             Command::ReportAttempt(_) => "report_attempt",
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",
+            Command::AgreeCollection { .. } => "agree_collection",
+            Command::CollectionDue { .. } => "collection_due",
+            Command::AnswerAttempt(_) => "answer_attempt",
+            Command::ClaimAttempt { .. } => "claim_attempt",
+            Command::GiveUpAttempt { .. } => "give_up_attempt",
+            Command::ReturnAttempt { .. } => "return_attempt",
+            Command::ResumeCollection { .. } => "resume_collection",
+            Command::DeferReminder { .. } => "defer_reminder",
+            Command::Promise { .. } => "promise",
+            Command::PromiseDue { .. } => "promise_due",
+            Command::Dispute { .. } => "dispute",
+            Command::EndDispute { .. } => "end_dispute",
         }
     }
 }
@@ -157,6 +264,19 @@ pub enum Rejection {
     },
     #[error("there are already {0} attempts, the most there can be")]
     TooManyAttempts(usize),
+    #[error("attempt {0} is not known")]
+    UnknownAttempt(AttemptId),
+    #[error("attempt {attempt} is {status:?}, and nothing is to leave")]
+    AttemptNotWanted {
+        /// Which.
+        attempt: AttemptId,
+        /// Where it stands.
+        status: AttemptStatus,
+    },
+    #[error("a promise is for today or a day within {0} days")]
+    PromiseTooFar(u16),
+    #[error("nothing is disputed")]
+    NotDisputed,
     #[error("not possible while the request is {0:?}")]
     WrongStatus(Status),
 }

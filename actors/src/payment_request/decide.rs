@@ -5,12 +5,12 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::apply::apply;
-use super::command::{AttemptReport, AttemptResult, Command, Rejection};
+use super::attempts::report_attempt;
+use super::command::{Command, Rejection};
 use super::event::Event;
-use super::reminders;
 use super::state::{PaymentRequest, Source, Status, Terms};
+use super::{collecting, promise, reminders};
 use crate::customer;
-use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::values::{Money, Timestamp};
 
@@ -29,12 +29,34 @@ impl Machine for PaymentRequest {
         match command {
             Command::Issue { .. } => Ok(Decision::default()), // Handled above.
             Command::Allocate { source, amount } => allocate(self, terms, *source, *amount, context),
-            Command::ReverseAllocation { source } => reverse_allocation(self, terms, *source, context),
-            Command::ReminderDue { generation, due } => Ok(reminders::due(self, terms, *generation, *due, context)),
+            Command::ReverseAllocation { source } => take_back(self, terms, *source, context),
+            Command::ReminderDue { generation, due, bank_complete_to } => {
+                let fired =
+                    reminders::Fired { generation: *generation, due: *due, bank_complete_to: *bank_complete_to };
+                Ok(reminders::due(self, terms, &fired, context))
+            }
             Command::OverdueDue { due } => Ok(overdue_due(self, *due, context)),
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
+            Command::AgreeCollection { usage, policy } => Ok(collecting::agree(self, terms, usage, policy, context)),
+            Command::CollectionDue { generation, due } => collecting::due(self, terms, *generation, *due, context),
+            Command::AnswerAttempt(answer) => Ok(collecting::answered(self, terms, answer, context)),
+            Command::ClaimAttempt { attempt } => collecting::claim(self, *attempt, context),
+            Command::GiveUpAttempt { attempt, reason } => {
+                collecting::given_up(self, terms, *attempt, reason, context)
+            }
+            Command::ReturnAttempt { attempt, reason_code } => {
+                collecting::returned(self, terms, *attempt, reason_code, context)
+            }
+            Command::ResumeCollection { usage } => Ok(collecting::resume(self, terms, usage.as_ref(), context)),
+            Command::DeferReminder { step, until, reason } => {
+                Ok(reminders::defer(self, terms, *step, *until, reason, context))
+            }
+            Command::Promise { on } => promise::make(self, *on, context),
+            Command::PromiseDue { generation, due } => Ok(promise::due(self, terms, *generation, *due, context)),
+            Command::Dispute { reason } => promise::dispute(self, reason, context),
+            Command::EndDispute { outcome } => promise::end_dispute(self, terms, outcome, context),
         }
     }
 
@@ -89,7 +111,9 @@ fn difference(recorded: &Terms, received: &Terms) -> Option<(&'static str, Strin
         .or_else(|| compare("description", recorded.description.to_string(), received.description.to_string()))
 }
 
-fn allocate(state: &PaymentRequest, terms: &Terms, source: Source, amount: Money, context: &Context<'_>) -> Decided {
+pub(super) fn allocate(
+    state: &PaymentRequest, terms: &Terms, source: Source, amount: Money, context: &Context<'_>,
+) -> Decided {
     match state.allocations.get(&source) {
         Some(recorded) if *recorded == amount => return Ok(Decision::default()), // The same again.
         Some(recorded) => return Err(Rejection::AllocationDiffers { recorded: *recorded }),
@@ -109,15 +133,29 @@ fn allocate(state: &PaymentRequest, terms: &Terms, source: Source, amount: Money
     if outstanding.is_zero() {
         decision.push(Event::Settled { at: context.now });
         reminders::stop(&mut decision, state, "paid");
+        let by = if let Source::Attempt(attempt) = source { Some(attempt) } else { None };
+        collecting::stop(&mut decision, state, by, "paid");
+        promise::kept(&mut decision, state);
     }
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };
     decision.tell(Tell::Customer(terms.customer, change));
     Ok(decision)
 }
 
+/// A person takes a payment back: what is open again is collected again.
+fn take_back(state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>) -> Decided {
+    let mut decision = reverse_allocation(state, terms, source, context)?;
+    if state.status == Status::Settled && !decision.events.is_empty() {
+        collecting::reopened(&mut decision, state, terms, context);
+    }
+    Ok(decision)
+}
+
 /// Counts a payment no longer. What was settled is open again, its reminders go on at the step
 /// they had come to, and a deadline that has passed meanwhile is told again.
-fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>) -> Decided {
+pub(super) fn reverse_allocation(
+    state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>,
+) -> Decided {
     let Some(amount) = state.allocations.get(&source).copied() else { return Ok(Decision::default()) };
     let left = state.paid_minor().saturating_sub(amount.minor());
     if left < state.refunded_minor {
@@ -142,7 +180,9 @@ fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, con
             if context.now >= overdue {
                 decision.push(Event::BecameOverdue { at: context.now });
             }
-            reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
+            if state.dispute.is_none() {
+                reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
+            }
             let open = customer::Command::OpenRequest {
                 request: terms.id,
                 outstanding,
@@ -156,7 +196,7 @@ fn reverse_allocation(state: &PaymentRequest, terms: &Terms, source: Source, con
     Ok(decision)
 }
 
-fn same_currency(terms: &Terms, amount: Money) -> Result<(), Rejection> {
+pub(super) fn same_currency(terms: &Terms, amount: Money) -> Result<(), Rejection> {
     if !amount.is_positive() {
         return Err(Rejection::AmountNotPositive);
     }
@@ -174,56 +214,6 @@ fn overdue_due(state: &PaymentRequest, due: Timestamp, context: &Context<'_>) ->
     } else {
         Decision::default()
     }
-}
-
-fn report_attempt(state: &PaymentRequest, terms: &Terms, report: &AttemptReport, context: &Context<'_>) -> Decided {
-    let AttemptReport { attempt, amount, result } = report;
-    same_currency(terms, *amount)?;
-    let (succeeded, reason_code) = match result {
-        AttemptResult::Succeeded => (true, None),
-        AttemptResult::Failed { reason_code } => (false, Some(reason_code)),
-    };
-    if let Some(recorded) = state.attempts.get(attempt) {
-        let same = recorded.amount == *amount
-            && recorded.succeeded == succeeded
-            && recorded.reason_code.as_ref() == reason_code;
-        return if same { Ok(Decision::default()) } else { Err(Rejection::AttemptDiffers) };
-    }
-    if state.attempts.len() >= limits::ATTEMPTS_MAX {
-        return Err(Rejection::TooManyAttempts(limits::ATTEMPTS_MAX));
-    }
-    let Some(reason_code) = reason_code else {
-        return succeeded_attempt(state, terms, report, context);
-    };
-    let failures = state.attempts.values().filter(|attempt| !attempt.succeeded).count() + 1;
-    Ok(Decision::of(Event::AttemptFailed {
-        attempt: *attempt,
-        amount: *amount,
-        reason_code: reason_code.clone(),
-        failures: u16::try_from(failures).unwrap_or(u16::MAX),
-    }))
-}
-
-/// Money was collected: it is counted up to what is left, and the excess is the customer's credit.
-fn succeeded_attempt(
-    state: &PaymentRequest, terms: &Terms, report: &AttemptReport, context: &Context<'_>,
-) -> Decided {
-    let AttemptReport { attempt, amount, .. } = report;
-    let outstanding = match state.status {
-        Status::Open => state.outstanding().ok_or(Rejection::Unknown)?,
-        Status::Settled | Status::Cancelled => Money::zero(amount.currency()),
-    };
-    let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
-    let mut decision = if counted.is_positive() {
-        allocate(state, terms, Source::Attempt(*attempt), counted, context)?
-    } else {
-        Decision::default()
-    };
-    decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });
-    if let Some(excess) = amount.checked_sub(counted).ok().filter(|excess| excess.is_positive()) {
-        decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(excess)));
-    }
-    Ok(decision)
 }
 
 fn initiate_refund(state: &PaymentRequest, terms: &Terms, key: &SmolStr, amount: Money) -> Decided {
@@ -249,6 +239,7 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
     }
     let mut decision = Decision::of(Event::Cancelled { reason: reason.into(), at: context.now });
     reminders::stop(&mut decision, state, "cancelled");
+    collecting::stop(&mut decision, state, None, "cancelled");
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: None };
     decision.tell(Tell::Customer(terms.customer, change));
     Ok(decision)

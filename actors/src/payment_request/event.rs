@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::state::{Source, Terms};
-use crate::values::{AttemptId, Money, Timestamp};
+use crate::collection::{Instrument, Usage};
+use crate::values::{AttemptId, Date, Money, Timestamp};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,5 +114,129 @@ pub enum Event {
     Reopened {
         /// When.
         at: Timestamp,
+    },
+    /// It is to be collected.
+    CollectionAgreed {
+        /// From what.
+        usage: Usage,
+        /// By which policy.
+        policy: SmolStr,
+    },
+    /// An attempt is planned; number 1 is the first.
+    AttemptPlanned {
+        /// Its number.
+        number: u16,
+        /// When its order leaves.
+        due: Timestamp,
+        /// The day money is collected.
+        collects_on: Date,
+        /// The generation of the timer.
+        generation: u32,
+        /// Why then: the code of the failure before it, or nothing.
+        reason: SmolStr,
+    },
+    /// An attempt is to leave.
+    AttemptOrdered {
+        /// Its id.
+        attempt: AttemptId,
+        /// Its number.
+        number: u16,
+        /// What is collected.
+        amount: Money,
+        /// From what.
+        instrument: Instrument,
+        /// The day money is collected.
+        collects_on: Date,
+    },
+    /// An attempt leaves: from here on it may collect money.
+    AttemptSubmitted {
+        /// Its id.
+        attempt: AttemptId,
+        /// When it counts as paid unless it comes back; none where the result is told.
+        presumed_at: Option<Timestamp>,
+        /// The generation of the timer.
+        generation: u32,
+    },
+    /// A planned or ordered attempt never leaves.
+    AttemptSkipped {
+        /// Its number.
+        number: u16,
+        /// Its id, if it was ordered.
+        attempt: Option<AttemptId>,
+        /// Why.
+        reason: SmolStr,
+        /// The generation after which no timer counts.
+        generation: u32,
+    },
+    /// Nobody says how an attempt ended: nothing is collected again before a person has found out.
+    AttemptUnknown {
+        /// Its id.
+        attempt: AttemptId,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// What an attempt had collected was taken back.
+    AttemptReversed {
+        /// Its id.
+        attempt: AttemptId,
+        /// How much.
+        amount: Money,
+        /// The reason code.
+        reason_code: SmolStr,
+    },
+    /// The collection waits for something.
+    CollectionWaits {
+        /// For what.
+        reason: SmolStr,
+        /// Until when at most.
+        until: Option<Timestamp>,
+        /// The generation of the timer.
+        generation: u32,
+    },
+    /// Nothing is collected any more.
+    CollectionEnded {
+        /// Whether every attempt of the policy has failed.
+        exhausted: bool,
+        /// Why.
+        reason: SmolStr,
+        /// The generation after which no timer counts.
+        generation: u32,
+    },
+    /// A reminder step waits.
+    ReminderDeferred {
+        /// The step's place in the scenario.
+        step: u16,
+        /// The step's name.
+        name: SmolStr,
+        /// Until when.
+        until: Timestamp,
+        /// The generation of the timer.
+        generation: u32,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// The payer promised to pay.
+    PromiseMade {
+        /// The last day of it.
+        on: Date,
+        /// The generation of the timer.
+        generation: u32,
+    },
+    /// It was paid in time.
+    PromiseKept,
+    /// It was not.
+    PromiseBroken {
+        /// The day that had been promised.
+        on: Date,
+    },
+    /// The payer disputes it.
+    Disputed {
+        /// What.
+        reason: SmolStr,
+    },
+    /// The dispute has ended, and payment is asked for again.
+    DisputeEnded {
+        /// How.
+        outcome: SmolStr,
     },
 }

@@ -10,14 +10,19 @@
 //! It holds no personal data (N10). Invariants: INV-01, INV-03, INV-10.
 
 mod apply;
+mod attempts;
+mod collecting;
+mod collection;
 mod command;
 mod decide;
 mod event;
+mod promise;
 mod reminders;
 mod scenario;
 mod state;
 
-pub use command::{AttemptReport, AttemptResult, Command, Rejection};
+pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
+pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};
 pub use event::Event;
 pub use scenario::{Anchor, Scenario, ScenarioError, Step};
-pub use state::{Attempt, PaymentRequest, Reminders, Source, Status, Terms};
+pub use state::{Attempt, AttemptStatus, PaymentRequest, Promise, Reminders, Source, Status, Terms};

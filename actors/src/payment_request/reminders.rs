@@ -6,11 +6,12 @@
 use smol_str::SmolStr;
 
 use super::event::Event;
-use super::scenario::Scenario;
+use super::scenario::{Anchor, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
-use crate::values::Timestamp;
+use crate::policies::Policies;
+use crate::values::{Date, Timestamp};
 
 /// Arms the first step from `from` on, and passes over those that are too late.
 pub(super) fn plan(
@@ -35,10 +36,19 @@ pub(super) fn plan(
     decision.push(Event::RemindersStopped { reason, generation });
 }
 
+/// A firing of the reminder timer.
+pub(super) struct Fired {
+    /// Which arming fired.
+    pub generation: u32,
+    /// When it was due.
+    pub due: Timestamp,
+    /// The day up to which the bank's statements have been read.
+    pub bank_complete_to: Option<Date>,
+}
+
 /// What a firing of the reminder timer leads to.
-pub(super) fn due(
-    state: &PaymentRequest, terms: &Terms, generation: u32, due: Timestamp, context: &Context<'_>,
-) -> Decision<Event> {
+pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context: &Context<'_>) -> Decision<Event> {
+    let Fired { generation, due, bank_complete_to } = *fired;
     let Some((step, _)) = state.reminders.next else { return Decision::default() };
     if state.reminders.generation != generation || state.status != Status::Open {
         return Decision::default(); // Disarmed since.
@@ -53,14 +63,27 @@ pub(super) fn due(
         plan(&mut decision, state, terms, step, context);
         return decision;
     };
+    let name = definition.name.clone();
     if let Some(reason) = passed_over(scenario, terms, step, due, context) {
-        let name = definition.name.clone();
         decision.push(Event::ReminderSkipped { step, name, reason });
+    } else if let Some(reason) = too_little(state, context) {
+        decision.push(Event::ReminderSkipped { step, name, reason });
+    } else if state.is_unknown() {
+        decision.push(Event::ReminderSkipped { step, name, reason: "an attempt may have been paid".into() });
+    } else if let Some((until, reason)) = bank_is_behind(terms, definition, bank_complete_to, context) {
+        match until {
+            Some(until) => return deferred(state, step, name, until, &reason),
+            None => decision.push(Event::ReminderSkipped { step, name, reason }),
+        }
+    } else if state.in_flight().is_some() {
+        // Money may be on its way: a day later more is known.
+        return deferred(state, step, name, context.now.plus_days(1), "a collection is under way");
     } else {
         decision.push(Event::ReminderReached { step, due });
         let reminder = customer::Reminder {
             request: terms.id,
-            step: definition.name.clone(),
+            place: step,
+            step: name,
             channels: definition.channels.clone(),
             template: definition.template.clone(),
         };
@@ -68,6 +91,59 @@ pub(super) fn due(
     }
     plan(&mut decision, state, terms, step.saturating_add(1), context);
     decision
+}
+
+/// The customer is not to be written to before `until`: the step waits for it.
+pub(super) fn defer(
+    state: &PaymentRequest, terms: &Terms, step: u16, until: Timestamp, reason: &str, context: &Context<'_>,
+) -> Decision<Event> {
+    match scenario(terms, context).and_then(|scenario| scenario.step(step)) {
+        Some(definition) if state.status == Status::Open => {
+            deferred(state, step, definition.name.clone(), until, reason)
+        }
+        _ => Decision::default(),
+    }
+}
+
+fn deferred(state: &PaymentRequest, step: u16, name: SmolStr, until: Timestamp, reason: &str) -> Decision<Event> {
+    let generation = state.reminders.generation.wrapping_add(1);
+    let reason = reason.into();
+    let mut decision = Decision::of(Event::ReminderDeferred { step, name, until, generation, reason });
+    decision.effect(Effect::ArmTimer { purpose: Purpose::Reminder, due: until, generation });
+    decision
+}
+
+/// Why money may be in a statement that has not been read: until when the step waits for it, or `None`
+/// when it has waited long enough and is passed over. Steps before the deadline chase nobody.
+fn bank_is_behind(
+    terms: &Terms, definition: &Step, complete_to: Option<Date>, context: &Context<'_>,
+) -> Option<(Option<Timestamp>, SmolStr)> {
+    let gate = context.policies.contact.bank.filter(|_| definition.anchor == Anchor::Due)?;
+    let Policies { calendar, zone, .. } = context.policies;
+    let needed = calendar.minus_business_days(context.now.date_in(zone), u32::from(gate.business_days));
+    if complete_to.is_some_and(|complete_to| complete_to >= needed) || context.now.date_in(zone) <= terms.due_on {
+        return None;
+    }
+    let reason = match complete_to {
+        Some(day) => smol_str::format_smolstr!("the bank's statements end on {day}"),
+        None => "no statement of the bank has been read".into(),
+    };
+    let waits_until = definition.due(terms, zone).plus_millis(i64::from(gate.wait_hours) * 3_600_000);
+    let again = context.now.plus_millis(BANK_ASKED_EVERY_MS);
+    match again <= waits_until {
+        true => Some((Some(again), reason)),
+        false if gate.sends_when_stale => None,
+        false => Some((None, reason)),
+    }
+}
+
+/// How often a step that waits for the bank looks again: an hour.
+const BANK_ASKED_EVERY_MS: i64 = 3_600_000;
+
+/// Why so little is not worth a message.
+fn too_little(state: &PaymentRequest, context: &Context<'_>) -> Option<SmolStr> {
+    let (least, outstanding) = (context.policies.contact.open_minor_min, state.outstanding()?);
+    (outstanding.minor() < least).then(|| smol_str::format_smolstr!("only {outstanding} is open"))
 }
 
 /// Ends the scenario; nothing when none is running.
@@ -89,11 +165,15 @@ fn passed_over(
     if due > context.now {
         return None;
     }
-    let late_ms = context.now.unix_millis().saturating_sub(due.unix_millis());
-    if late_ms > scenario.late_within_ms {
-        return Some(smol_str::format_smolstr!("{} hours late", late_ms / 3_600_000));
+    let late_ms = |due: Timestamp| context.now.unix_millis().saturating_sub(due.unix_millis());
+    if late_ms(due) > scenario.late_within_ms {
+        return Some(smol_str::format_smolstr!("{} hours late", late_ms(due) / 3_600_000));
     }
-    let later = scenario.steps().iter().skip(usize::from(step) + 1);
-    let collapsed = later.take_while(|other| other.due(terms, &context.policies.zone) <= context.now).last()?;
+    // A later one that is too late itself says nothing in place of this one.
+    let leaves = |other: &&Step| {
+        let due = other.due(terms, &context.policies.zone);
+        due <= context.now && late_ms(due) <= scenario.late_within_ms
+    };
+    let collapsed = scenario.steps().iter().skip(usize::from(step) + 1).rfind(leaves)?;
     Some(smol_str::format_smolstr!("collapsed into step {}", collapsed.name))
 }

@@ -6,6 +6,7 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::collection::Collection;
 use crate::values::{
     AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId,
 };
@@ -72,15 +73,51 @@ pub struct Reminders {
     pub reached: u16,
 }
 
-/// A collection attempt that a payment provider reported.
+/// Where a collection attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptStatus {
+    /// It is to leave.
+    Ordered,
+    /// It may have left; how it ends is not known.
+    Submitted,
+    /// Nobody answered: a person finds out.
+    Unknown,
+    /// Collected.
+    Succeeded,
+    /// Not collected.
+    Failed,
+    /// Collected, and taken back by the payer or a bank.
+    Reversed,
+    /// It never left.
+    Withdrawn,
+}
+
+impl AttemptStatus {
+    /// Whether money may still be collected by it (INV-04).
+    pub fn is_in_flight(self) -> bool {
+        matches!(self, AttemptStatus::Ordered | AttemptStatus::Submitted | AttemptStatus::Unknown)
+    }
+}
+
+/// A collection attempt, ordered here or reported by a payment provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The amount tried.
     pub amount: Money,
-    /// Whether it succeeded.
-    pub succeeded: bool,
+    /// Where it stands.
+    pub status: AttemptStatus,
     /// The reason code of a failure, such as AM04.
     pub reason_code: Option<SmolStr>,
+}
+
+/// A promise to pay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The last day of it.
+    pub on: Date,
+    /// Which arming of its timer counts.
+    pub generation: u32,
 }
 
 /// The state of a payment request.
@@ -98,8 +135,16 @@ pub struct PaymentRequest {
     pub refunds: LiteMap<SmolStr, Money>,
     /// Where reminders stand.
     pub reminders: Reminders,
-    /// Attempts reported.
+    /// Attempts, reported or ordered.
     pub attempts: LiteMap<AttemptId, Attempt>,
+    /// How it is collected, if it is.
+    pub collection: Option<Collection>,
+    /// What the payer has promised, as long as it counts.
+    pub promise: Option<Promise>,
+    /// Promises so far.
+    pub promises: u32,
+    /// What the payer disputes.
+    pub dispute: Option<SmolStr>,
     /// Whether the deadline has passed unpaid.
     pub overdue: bool,
     /// When the last cent came in.
@@ -116,6 +161,16 @@ impl PaymentRequest {
     pub fn paid(&self) -> Option<Money> {
         let currency = self.terms.as_ref()?.amount.currency();
         Some(Money::from_minor(self.paid_minor(), currency))
+    }
+
+    /// The attempt by which money may still be collected.
+    pub fn in_flight(&self) -> Option<AttemptId> {
+        self.attempts.iter().find(|(_, attempt)| attempt.status.is_in_flight()).map(|(id, _)| *id)
+    }
+
+    /// Whether nobody knows how an attempt ended.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.attempts.values().any(|attempt| attempt.status == AttemptStatus::Unknown)
     }
 
     /// What is left to pay: nothing once settled or cancelled.

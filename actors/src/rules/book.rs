@@ -67,13 +67,16 @@ pub struct RuleBook {
     pub scenario_cause: Arc<str>,
     /// What asks customers about decisions.
     pub decision_cause: Arc<str>,
+    /// What has connectors collect.
+    pub collection_cause: Arc<str>,
 }
 
 impl Default for RuleBook {
     fn default() -> Self {
         let (status_cause, scenario_cause) = ("status export".into(), "scenario".into());
-        let decision_cause = "decision".into();
-        Self { rules: Vec::new(), by_type: BTreeMap::new(), status_cause, scenario_cause, decision_cause }
+        let (decision_cause, collection_cause) = ("decision".into(), "collection".into());
+        let (rules, by_type) = (Vec::new(), BTreeMap::new());
+        Self { rules, by_type, status_cause, scenario_cause, decision_cause, collection_cause }
     }
 }
 

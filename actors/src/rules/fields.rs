@@ -248,6 +248,28 @@ fields! {
     MethodDaysToExpiry = "method.days_to_expiry": Number,
     /// Whether recurring payments are collected from it.
     MethodBacksRecurring = "method.backs_recurring": Truth,
+    /// The number of the attempt, from 1.
+    AttemptNumber = "attempt.number": Number,
+    /// The day money is collected.
+    AttemptCollectsOn = "attempt.collects_on": Date,
+    /// When the order leaves.
+    AttemptDueAt = "attempt.due_at": Instant,
+    /// `card` or `direct_debit`.
+    AttemptMethod = "attempt.method": Text,
+    /// Until when a collection waits.
+    RetryUntil = "retry.until": Instant,
+    /// Until when a reminder waits.
+    ReminderUntil = "reminder.until": Instant,
+    /// The last day of a promise.
+    PromiseOn = "promise.on": Date,
+    /// `deceased`, `legal`, `vulnerable`, `insolvency` or `manual`.
+    HoldKind = "hold.kind": Text,
+    /// The last day of a hold.
+    HoldUntil = "hold.until": Date,
+    /// The unique reference of a mandate.
+    MandateReference = "mandate.reference": Text,
+    /// `email` or `sms`.
+    OptOutChannel = "opt_out.channel": Text,
 }
 
 #[cfg(test)]

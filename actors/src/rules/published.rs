@@ -109,6 +109,56 @@ event_types! {
     PaymentRequestPaymentReversed = "payment_request.payment_reversed",
     /// A settled request is open again.
     PaymentRequestReopened = "payment_request.reopened",
+    /// The first attempt of a collection is planned.
+    AttemptScheduled = "attempt.scheduled",
+    /// A new attempt after a failure is planned.
+    RetryScheduled = "retry.scheduled",
+    /// An attempt is handed to its connector.
+    AttemptOrdered = "attempt.ordered",
+    /// An attempt leaves: it may collect money from here on.
+    AttemptSubmitted = "attempt.submitted",
+    /// An attempt never leaves.
+    AttemptSkipped = "attempt.skipped",
+    /// Nobody says how an attempt ended.
+    AttemptUnknown = "attempt.unknown",
+    /// What an attempt had collected was taken back.
+    AttemptReversed = "attempt.reversed",
+    /// A collection waits, as for a new card or mandate.
+    RetryWaiting = "retry.waiting",
+    /// Every attempt of the policy has failed.
+    RetryExhausted = "retry.exhausted",
+    /// Nothing is collected any more, before every attempt was made.
+    RetryStopped = "retry.stopped",
+    /// A reminder waits for a better time.
+    ReminderDeferred = "reminder.deferred",
+    /// The payer promised to pay.
+    PromiseMade = "payment_request.promise_made",
+    /// A promise was kept.
+    PromiseKept = "payment_request.promise_kept",
+    /// A promise was broken.
+    PromiseBroken = "payment_request.promise_broken",
+    /// The payer disputes a request.
+    PaymentRequestDisputed = "payment_request.disputed",
+    /// A dispute has ended, and payment is asked for again.
+    DisputeEnded = "payment_request.dispute_ended",
+    /// A direct debit mandate was signed or amended.
+    MandateSigned = "mandate.signed",
+    /// Nothing is collected by a mandate any more.
+    MandateRevoked = "mandate.revoked",
+    /// Nothing is collected from a card any more.
+    PaymentMethodBlocked = "payment_method.blocked",
+    /// Nobody collects from or writes to a customer.
+    HoldPlaced = "customer.hold_placed",
+    /// A hold has ended.
+    HoldLifted = "customer.hold_lifted",
+    /// A customer's recurring payments are suspended.
+    RecurringSuspended = "customer.recurring_suspended",
+    /// A customer's recurring payments go on.
+    RecurringResumed = "customer.recurring_resumed",
+    /// A customer does not want messages by a channel.
+    CustomerOptedOut = "customer.opted_out",
+    /// A customer wants them again.
+    CustomerOptedIn = "customer.opted_in",
 }
 
 impl fmt::Display for EventType {

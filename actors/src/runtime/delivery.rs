@@ -12,6 +12,7 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tracing::{debug, info, warn};
 
+use super::collection::collect;
 use super::{Router, SubmitError, conclude_decision};
 use crate::delivery::{Breaker, Channel, Delivery, Ladder, Outcome, Route, Verdict};
 use crate::limits;
@@ -149,13 +150,14 @@ impl DeliveryLane {
         context.spawn(answered);
     }
 
-    fn is_status(&self) -> bool {
-        matches!(self.route, Route::StatusExport(_))
+    /// Whether what waits leaves together.
+    fn leaves_together(&self) -> bool {
+        matches!(self.route, Route::StatusExport(_) | Route::Connector(..))
     }
 
     fn pump(&mut self, context: &mut Context<Self>) {
-        if self.is_status() {
-            return self.pump_statuses(context);
+        if self.leaves_together() {
+            return self.pump_together(context);
         }
         let now = self.router.ports().clock.system_now();
         let allowed = self.breaker.allowance(limits::LANE_IN_FLIGHT_MAX, now);
@@ -201,8 +203,8 @@ impl DeliveryLane {
         context.spawn(settled);
     }
 
-    /// Statuses leave together: one file for everything that waits.
-    fn pump_statuses(&mut self, context: &mut Context<Self>) {
+    /// One file for everything that waits: statuses, and orders of a bank.
+    fn pump_together(&mut self, context: &mut Context<Self>) {
         let now = self.router.ports().clock.system_now();
         if self.in_flight > 0 || self.breaker.allowance(1, now) == 0 {
             return;
@@ -216,7 +218,11 @@ impl DeliveryLane {
             return;
         }
         self.in_flight += 1;
-        let task = export(Arc::clone(&self.router), self.ladder.clone(), rows);
+        let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
+        let collects = matches!(self.route, Route::Connector(..));
+        let task = async move {
+            if collects { collect(router, ladder, rows).await } else { export(router, ladder, rows).await }
+        };
         let ended = task.into_actor(self).map(|tried, lane, context| {
             lane.in_flight = 0;
             if let Some((_, last)) = tried.last() {
@@ -274,7 +280,7 @@ impl Actor for DeliveryLane {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let every = if self.is_status() { STATUS_PUMP } else { PUMP };
+        let every = if self.leaves_together() { STATUS_PUMP } else { PUMP };
         context.run_interval(every, Self::pump);
         context.run_interval(REFILL, Self::refill);
     }
@@ -285,14 +291,14 @@ impl Handler<Enqueue> for DeliveryLane {
 
     fn handle(&mut self, Enqueue(rows): Enqueue, context: &mut Self::Context) {
         self.take(rows);
-        if !self.is_status() {
+        if !self.leaves_together() {
             self.pump(context);
         }
     }
 }
 
 /// How a try ended, before it is recorded.
-enum Tried {
+pub(super) enum Tried {
     /// To be recorded.
     Ended(Outcome),
     /// Recorded before, or not tried at all: only the lane is concerned.
@@ -304,7 +310,7 @@ async fn attempt(router: Arc<Router>, ladder: Ladder, row: Ticket) -> (Ticket, T
     let number = row.attempts.saturating_add(1);
     let clock = Arc::clone(&router.ports().clock);
     let tried = match router.prepare(row.id).await {
-        Ok(Preparation::Suppressed(reason)) => Tried::Ended(Outcome::Suppressed { reason }),
+        Ok(Preparation::Suppressed(reason, _)) => Tried::Ended(Outcome::Suppressed { reason }),
         // Another try of it has been recorded meanwhile.
         Ok(Preparation::Ended) => Tried::Aside(Outcome::Delivered { detail: String::new() }),
         Ok(Preparation::Ready(delivery, _)) if delivery.channel == Channel::Partition => {
@@ -312,8 +318,9 @@ async fn attempt(router: Arc<Router>, ladder: Ladder, row: Ticket) -> (Ticket, T
             // Money waits for the answer: it is never given up.
             Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now()))
         }
-        Ok(Preparation::Ready(delivery, customer)) => {
-            let (customer, virtual_iban) = customer.unzip();
+        Ok(Preparation::Ready(delivery, concerned)) => {
+            let (customer, virtual_iban) =
+                concerned.map(|concerned| (concerned.profile, concerned.virtual_iban)).unzip();
             let virtual_iban = virtual_iban.flatten();
             let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
             let verdict = router.ports().dispatch.send(prepared).await;
@@ -345,7 +352,7 @@ async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(
                 ready.push(row);
             }
             Ok(Preparation::Ended) => tried.push((row, Tried::Aside(Outcome::Delivered { detail: String::new() }))),
-            Ok(Preparation::Suppressed(reason)) => tried.push((row, Tried::Ended(Outcome::Suppressed { reason }))),
+            Ok(Preparation::Suppressed(reason, _)) => tried.push((row, Tried::Ended(Outcome::Suppressed { reason }))),
             Err(error) => tried.push((row, Tried::Aside(later(&error, clock.system_now())))),
         }
     }
@@ -402,11 +409,12 @@ fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
         Route::Channel(channel) => channel.name(),
         Route::Endpoint(..) => "hook",
         Route::Feed(..) => "file",
+        Route::Connector(..) => "collection",
     };
     let labels = BTreeMap::from([("channel", channel.to_owned()), ("outcome", kind.to_owned())]);
     router.ports().observer.count("quittance_deliveries_total", labels);
 }
 
-fn later(error: &SubmitError, now: Timestamp) -> Outcome {
+pub(super) fn later(error: &SubmitError, now: Timestamp) -> Outcome {
     Outcome::RetryAt { at: now.plus_millis(1_000), error: error.to_string() }
 }

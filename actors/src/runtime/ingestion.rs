@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use super::intake::{Intake, IntakeError, admit_cancellation, admit_credit_note, admit_customer, admit_invoice};
+use super::orders::admit_returned;
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
 use crate::limits;
 use crate::partition::{DirectoryKey, FileRecord, Origin, SystemFact};
@@ -280,6 +281,10 @@ async fn admit_row(
         Intake::CreditNote(row) => {
             admit_credit_note(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
         }
+        Intake::OrderReturned(row) => match admit_returned(router, &reader.tenant, &row, command, origin).await? {
+            Some(receipt) => receipt,
+            None => return Ok(0),
+        },
         Intake::Cancellation(row) => {
             admit_cancellation(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use thiserror::Error;
 
+use super::orders::OrderReturned;
 use super::{Priority, Router, SubmitError};
 use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
@@ -14,8 +15,8 @@ use crate::payment_request::{self, Terms};
 use crate::ports::{Found, PortError};
 use crate::transfer::Particulars;
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId, ShortReference,
-    TenantId, Timestamp, TransferId, VirtualIban, stable_hash,
+    AttemptId, CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId,
+    ShortReference, TenantId, Timestamp, TransferId, VirtualIban, stable_hash,
 };
 
 /// What a file or a call brings.
@@ -31,6 +32,8 @@ pub enum Intake {
     CreditNote(Box<CreditNoteRow>),
     /// An invoice is no longer asked for.
     Cancellation(Box<CancellationRow>),
+    /// A bank refuses an order of ours, or takes it back.
+    OrderReturned(Box<OrderReturned>),
 }
 
 impl Intake {
@@ -40,7 +43,7 @@ impl Intake {
             Intake::Customer(_) => 0,
             Intake::Invoice(row) if row.customer.is_some() => 0,
             Intake::Invoice(_) | Intake::Entry(_) => 1,
-            Intake::CreditNote(_) | Intake::Cancellation(_) => 2,
+            Intake::CreditNote(_) | Intake::Cancellation(_) | Intake::OrderReturned(_) => 2,
         }
     }
 }
@@ -106,6 +109,8 @@ pub struct BankEntry {
     pub particulars: Particulars,
     /// Keys under which the same money may already be counted, divided or undivided.
     pub counted_as: Vec<SmolStr>,
+    /// The collections of ours that it is the money of.
+    pub collected: Vec<(PaymentRequestId, AttemptId)>,
 }
 
 /// Why an intake was refused.

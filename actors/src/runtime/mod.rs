@@ -15,11 +15,13 @@
 
 mod answers;
 mod checkpointer;
+mod collection;
 mod decisions;
 mod delivery;
 mod host;
 mod ingestion;
 mod intake;
+mod orders;
 mod reconciliation;
 mod release;
 mod router;
@@ -35,6 +37,7 @@ pub use intake::{
     BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, admit_customer,
     admit_invoice,
 };
+pub use orders::OrderReturned;
 pub use reconciliation::{Admit, ReconciliationSupervisor};
 pub use release::Release;
 pub use router::{Priority, Request, Router, SubmitError};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 
-use super::intake::{BankEntry, IntakeError, fingerprint_of_entry, transfer_id};
+use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, transfer_id};
+use super::orders::{admit_returned, are_collected, came_back};
 use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
@@ -64,7 +65,10 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
             return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
         }
     }
-    let received = entry.particulars.nature == Nature::Received;
+    let returned = came_back(&entry);
+    // The money of collections of ours settles their requests, and is no transfer of a payer.
+    let collected = are_collected(router, &tenant, &entry).await?;
+    let received = entry.particulars.nature == Nature::Received && !collected;
     let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
     let lane = evidence.lane();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
@@ -83,7 +87,13 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
         false => transfer::Command::Note { details, particulars },
     };
     let tell = Tell::Transfer(id, receive);
-    let receipt = held.until(router.submit(&tenant, tell, command, fingerprint, origin, priority)).await?;
+    let submitted = router.submit(&tenant, tell, command, fingerprint, origin, priority);
+    let receipt = held.until(submitted).await?;
+    // What came back is told to its request once it is recorded; the same again changes nothing.
+    if let Some(returned) = returned {
+        let command = derived_from(&[&id.to_string(), "returned"]);
+        admit_returned(router, &tenant, &returned, command, Origin::System).await?;
+    }
     Ok((id, receipt))
 }
 

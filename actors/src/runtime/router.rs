@@ -206,11 +206,12 @@ impl Router {
     /// Turns due timers of a tenant into records, side by side.
     pub async fn fire(&self, tenant: &TenantId, timers: &[ArmedTimer]) -> Result<Vec<Answer>, SubmitError> {
         let at = self.ports.clock.now(tenant);
+        let bank_complete_to = self.ports.observer.bank_complete_to(tenant);
         let request = |timer: &ArmedTimer| {
             let command_id = CommandId::new(at, self.ports.clock.random(), timer.entity.partition());
             let (origin, fired) = (Origin::Timer, Some(*timer));
             // What a timer of this kind never wakes is answered by the entity: nothing changes.
-            Some(Request { tell: timer.command()?, command_id, fingerprint: 0, origin, fired })
+            Some(Request { tell: timer.command(bank_complete_to)?, command_id, fingerprint: 0, origin, fired })
         };
         // An answer to each timer, in order: one that wakes nobody has nothing to record.
         let requests: Vec<Option<Request>> = timers.iter().map(request).collect();

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::collectors::{is_ordered, one_in_flight};
+use crate::collection::Instrument;
 use crate::customer;
 use crate::delivery::Guard;
 use crate::partition::{ArmedTimer, Commit, Entity, Event, Lane, Origin};
@@ -103,15 +105,51 @@ impl Auditor {
                         return broken("INV-01", format!("{}: {paid} is allocated of {}", terms.id, terms.amount));
                     }
                     let made = self.made.get(&terms.id).copied().unwrap_or(0);
-                    if state.attempts.len() > made {
-                        let found =
-                            format!("{}: {} attempts are recorded, {made} made", terms.id, state.attempts.len());
+                    let reported = state.attempts.keys().filter(|attempt| !is_ordered(terms.id, **attempt)).count();
+                    if reported > made {
+                        let found = format!("{}: {reported} attempts are recorded, {made} made", terms.id);
                         return broken("INV-04", found);
                     }
+                    one_in_flight(terms.id, state, None)?;
+                    self.kept_back(&change.event, terms.customer)?;
                 }
                 Some((_, Entity::Transfer(state))) => self.transfer(state)?,
-                _ => {}
+                Some((_, Entity::Customer(state))) => self.wanted(&change.event, state)?,
+                None => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Nobody is reminded who is held, has promised, disputes, or does not want it (INV-03).
+    fn wanted(&self, event: &Event, customer: &customer::Customer) -> Audited {
+        let Event::Customer(customer::Event::ReminderSent { request, channel, .. }) = event else { return Ok(()) };
+        let held = customer.is_deceased() || customer.opted_out.contains_key(channel);
+        let state = self.model.get(&EntityId::PaymentRequest(*request));
+        let kept = state
+            .and_then(|(_, entity)| entity.as_payment_request())
+            .is_some_and(|state| state.promise.is_some() || state.dispute.is_some() || state.in_flight().is_some());
+        if held || kept {
+            return broken("INV-03", format!("{request} is reminded of, and is not to be"));
+        }
+        Ok(())
+    }
+
+    /// Nothing is collected from what cannot be used, or from who is held (INV-05).
+    fn kept_back(&self, event: &Event, customer: CustomerId) -> Audited {
+        let Event::PaymentRequest(payment_request::Event::AttemptOrdered { instrument, attempt, .. }) = event else {
+            return Ok(());
+        };
+        let Some((_, Entity::Customer(state))) = self.model.get(&EntityId::Customer(customer)) else {
+            return broken("INV-05", format!("{attempt} is of nobody"));
+        };
+        let known = match instrument {
+            Instrument::Card(token) => state.payment_methods.values().any(|method| method.token == *token),
+            Instrument::Mandate(reference) => state.mandates.contains_key(reference),
+        };
+        let ended = state.ledgers.get(instrument).is_some_and(|ledger| ledger.ended.is_some());
+        if !known || ended || state.suspended.is_some() || state.is_deceased() {
+            return broken("INV-05", format!("{attempt} is made from {instrument}, which cannot be used"));
         }
         Ok(())
     }
@@ -149,7 +187,7 @@ impl Auditor {
         if position > u64::try_from(durable).unwrap_or(u64::MAX) {
             return broken("INV-07", format!("{id} leaves, and its record {position} is not synced"));
         }
-        if let Guard::StillOpen(request) = guard
+        if let Guard::StillOpen(request) | Guard::AttemptWanted(request, _) = guard
             && let Some((_, Entity::PaymentRequest(state))) = self.model.get(&EntityId::PaymentRequest(request))
             && state.status != Status::Open
         {

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use super::auditor::{Audited, Violation, tampered};
 use super::mutation::Mutation;
 use super::world::{LANES, World, Writing};
+use crate::collection::Instrument;
 use crate::machine::Tell;
-use crate::partition::{Checkpoint, DirectoryValue, Envelope, Lane, entries_of};
+use crate::partition::{Checkpoint, Commit, DirectoryValue, Envelope, Event, Lane, entries_of};
 use crate::payment_request;
+use crate::transfer;
+use crate::values::Money;
 
 impl World {
     /// One moment of a checkpoint: handed over, states stored, the rest stored.
@@ -136,5 +139,36 @@ impl World {
             }
             _ => true,
         }
+    }
+
+    /// The record as a mutation makes it.
+    pub(super) fn tamper(&self, commit: Arc<Commit>) -> Arc<Commit> {
+        let change: fn(&mut Commit) -> bool = match self.mutation {
+            Some(Mutation::GrowAllocation) => |commit| {
+                let event = commit.changes.iter_mut().find_map(|change| match &mut change.event {
+                    Event::PaymentRequest(payment_request::Event::AmountAllocated { amount, .. }) => Some(amount),
+                    _ => None,
+                });
+                event.map(|amount| *amount = Money::from_minor(amount.minor() * 2, amount.currency())).is_some()
+            },
+            Some(Mutation::LoseCredit) => |commit| {
+                let credit = commit.changes.iter_mut().find_map(|change| match &mut change.event {
+                    Event::Transfer(transfer::Event::Matched { credit, .. }) if credit.is_positive() => Some(credit),
+                    _ => None,
+                });
+                credit.map(|credit| *credit = Money::zero(credit.currency())).is_some()
+            },
+            Some(Mutation::OtherInstrument) => |commit| {
+                let ordered = commit.changes.iter_mut().find_map(|change| match &mut change.event {
+                    Event::PaymentRequest(payment_request::Event::AttemptOrdered { instrument, .. }) => {
+                        Some(instrument)
+                    }
+                    _ => None,
+                });
+                ordered.map(|instrument| *instrument = Instrument::Card("stolen".into())).is_some()
+            },
+            _ => return commit,
+        };
+        tampered(&commit, change).0
     }
 }

@@ -9,6 +9,7 @@
 
 mod auditor;
 mod callers;
+mod collectors;
 mod disk;
 mod faults;
 mod mutation;

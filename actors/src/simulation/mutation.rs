@@ -29,6 +29,8 @@ pub enum Mutation {
     LeakAddress,
     /// A record is written twice.
     RepeatRecord,
+    /// An attempt is made from another card than the customer's.
+    OtherInstrument,
 }
 
 impl Mutation {
@@ -47,5 +49,6 @@ impl Mutation {
         (Mutation::ForgetDirectory, &["INV-11"]),
         (Mutation::LeakAddress, &["INV-12"]),
         (Mutation::RepeatRecord, &["INV-13"]),
+        (Mutation::OtherInstrument, &["INV-05"]),
     ];
 }

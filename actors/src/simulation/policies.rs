@@ -1,8 +1,11 @@
 //! The policies of the simulated tenant: a scenario, rules to people and machines, card notices.
 
+use crate::collection::{
+    Caps, Method, OnExhausted, PolicyError, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
+};
 use crate::delivery::{Channel, Recipient};
 use crate::payment_request::{Anchor, Scenario, Step};
-use crate::policies::Policies;
+use crate::policies::{Collections, Contact, Policies};
 use crate::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
 
@@ -49,5 +52,36 @@ pub(super) fn policies() -> Result<Policies, String> {
         Rule::new("card", vec![EventType::PaymentMethodExpiring], Condition::Always(true), vec![hook("erp")]),
     ])
     .map_err(|error| text(&error))?;
+    policies.contact = Contact { per_week: Some(3), quiet_weekdays: vec![7], ..Contact::default() };
+    policies.collections = collections().map_err(|error| text(&error))?;
     Ok(policies)
+}
+
+/// New attempts after the first.
+pub(super) const RETRIES: u16 = 3;
+
+/// One policy for cards and direct debits, that suspends when every attempt has failed.
+fn collections() -> Result<Collections, PolicyError> {
+    let policy = RetryPolicy {
+        name: "standard".into(),
+        retries: RETRIES,
+        schedule: Schedule::Gaps(vec![2, 4]),
+        at: (6, 0),
+        lead_days: 1,
+        presumed_after_days: 2,
+        wait_days: 20,
+        on_exhausted: OnExhausted::Suspend,
+        card_connector: Some("psp".into()),
+        debit_connector: Some("bank".into()),
+    };
+    let mut reasons = ReasonTable::default();
+    for method in [Method::Card, Method::DirectDebit] {
+        for (code, class) in [("AM04", ReasonClass::Retry), ("AC04", ReasonClass::Renew), ("MD06", ReasonClass::Stop)]
+        {
+            // The table is new: no code stands twice.
+            let _ = reasons.add(method, code, Reason { class, countries: Vec::new(), text: String::new() });
+        }
+    }
+    let policies = [("standard".to_owned(), policy.checked()?)].into_iter().collect();
+    Ok(Collections { policies, default_policy: Some("standard".to_owned()), reasons, caps: Caps::default() })
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::auditor::{Audited, Auditor, Violation, broken, tampered};
+use super::auditor::{Audited, Auditor, Violation, broken};
+use super::collectors::Gateway;
 use super::disk::{Log, Store, store};
 use super::mutation::Mutation;
 use super::policies::policies;
@@ -12,13 +13,11 @@ use super::random::Random;
 use crate::delivery::{Channel, Guard, Outcome};
 use crate::machine::Tell;
 use crate::partition::{
-    ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Event, Lane, Origin, Preparation,
-    StepError, Stepped, TriedDelivery, entries_of,
+    ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Lane, Origin, Preparation, StepError,
+    Stepped, TriedDelivery, entries_of,
 };
-use crate::payment_request::{self};
 use crate::policies::Policies;
-use crate::transfer::{self};
-use crate::values::{CommandId, Date, DeliveryId, EntityId, Money, TenantId, Timestamp};
+use crate::values::{CommandId, Date, DeliveryId, EntityId, TenantId, Timestamp};
 
 /// How records become bytes: the service's codec.
 #[derive(Clone, Copy)]
@@ -40,11 +39,15 @@ pub struct Report {
     pub left: usize,
     /// Timers that fired.
     pub fired: usize,
+    /// Orders that gateways were given.
+    pub ordered: usize,
     /// Every byte of the log.
     pub log: Vec<Vec<u8>>,
 }
 
 pub(super) const LANES: [u8; 3] = [7, 8, 200];
+/// Records of one life: more are a circle.
+const RECORDS_MAX: usize = 20_000;
 const FULL_AUDIT_EVERY: usize = 60;
 
 /// A checkpoint under way.
@@ -78,6 +81,7 @@ pub struct World {
     pub(super) answered: Vec<Envelope>,
     pub(super) writing: Option<Writing>,
     pub(super) auditor: Auditor,
+    pub(super) gateway: Gateway,
     pub(super) number: u64,
     pub(super) report: Report,
     pub(super) trace: VecDeque<String>,
@@ -113,8 +117,9 @@ impl World {
             answered: Vec::new(),
             writing: None,
             auditor: Auditor::default(),
+            gateway: Gateway::new(),
             number: 0,
-            report: Report { records: 0, crashes: 0, left: 0, fired: 0, log: Vec::new() },
+            report: Report { records: 0, crashes: 0, left: 0, fired: 0, ordered: 0, log: Vec::new() },
             trace: VecDeque::new(),
         })
     }
@@ -132,7 +137,8 @@ impl World {
             let text =
                 text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();
             // Machines check some invariants themselves.
-            let named = ["INV-01", "INV-02", "INV-03", "INV-08", "INV-10"].into_iter().find(|id| text.contains(id));
+            let named =
+                ["INV-01", "INV-02", "INV-03", "INV-04", "INV-08", "INV-10"].into_iter().find(|id| text.contains(id));
             broken(named.unwrap_or("panic"), text)
         })
     }
@@ -162,7 +168,10 @@ impl World {
         match self.random.below(100) {
             0..=8 => self.register(),
             9..=25 => self.issue(),
-            26..=37 => self.transfer(),
+            26..=31 => self.transfer(),
+            32..=36 => self.collect(),
+            37 if self.random.once_in(2) => self.keep_back(),
+            37 => self.gateway_tells(),
             38..=48 => self.attempt(),
             49..=50 => self.refund_or_cancel(),
             51 => self.decide(),
@@ -207,7 +216,12 @@ impl World {
                 }
                 self.append(commit, command)
             }
-            Ok(Stepped::Unchanged(_)) | Err(StepError::Rejected(_) | StepError::FingerprintDiffers) => Ok(()),
+            Ok(Stepped::Unchanged(_)) | Err(StepError::Rejected(_) | StepError::FingerprintDiffers) => {
+                // What it was decided from may still be lost: the timer has fired once that is durable.
+                let position = u64::try_from(self.log.records.len()).unwrap_or(u64::MAX);
+                self.firing.extend(fired.map(|timer| (position, timer)));
+                Ok(())
+            }
             Err(StepError::Port(error)) => broken("panic", error.to_string()),
             Err(StepError::Bug(bug)) => broken("panic", bug),
         }
@@ -223,6 +237,9 @@ impl World {
             return broken("INV-13", format!("a record reads back as another one: {commit:?}"));
         }
         self.log.records.push((bytes.clone(), Arc::clone(&commit)));
+        if self.log.records.len() > RECORDS_MAX {
+            return broken("N11", format!("more than {RECORDS_MAX} records: something goes round in circles"));
+        }
         let position = u64::try_from(self.log.records.len()).unwrap_or(u64::MAX);
         if let Some(lane) = self.lanes.get_mut(&commit.partition) {
             lane.placed(&commit, position)
@@ -240,27 +257,6 @@ impl World {
             return self.auditor.record(position + 1, &commit, &bytes);
         }
         Ok(())
-    }
-
-    fn tamper(&self, commit: Arc<Commit>) -> Arc<Commit> {
-        let change: fn(&mut Commit) -> bool = match self.mutation {
-            Some(Mutation::GrowAllocation) => |commit| {
-                let event = commit.changes.iter_mut().find_map(|change| match &mut change.event {
-                    Event::PaymentRequest(payment_request::Event::AmountAllocated { amount, .. }) => Some(amount),
-                    _ => None,
-                });
-                event.map(|amount| *amount = Money::from_minor(amount.minor() * 2, amount.currency())).is_some()
-            },
-            Some(Mutation::LoseCredit) => |commit| {
-                let credit = commit.changes.iter_mut().find_map(|change| match &mut change.event {
-                    Event::Transfer(transfer::Event::Matched { credit, .. }) if credit.is_positive() => Some(credit),
-                    _ => None,
-                });
-                credit.map(|credit| *credit = Money::zero(credit.currency())).is_some()
-            },
-            _ => return commit,
-        };
-        tampered(&commit, change).0
     }
 
     /// Everything written so far, or a part of it, becomes durable; what waits for it goes on.
@@ -314,11 +310,24 @@ impl World {
                 self.tickets.remove(&id);
                 return Ok(());
             }
-            Preparation::Suppressed(_) if self.mutation == Some(Mutation::IgnoreGuard) => {
+            Preparation::Suppressed(reason, guard @ Guard::AttemptWanted(..)) => {
+                match self.hand_over(id, &commit, guard, Some(reason))? {
+                    Some(outcome) => outcome,
+                    None => return Ok(()),
+                }
+            }
+            Preparation::Ready(delivery, _) if delivery.channel == Channel::Collection => {
+                self.auditor.leaves(id, position, self.log.durable, guard)?;
+                match self.hand_over(id, &commit, guard, None)? {
+                    Some(outcome) => outcome,
+                    None => return Ok(()),
+                }
+            }
+            Preparation::Suppressed(..) if self.mutation == Some(Mutation::IgnoreGuard) => {
                 self.auditor.leaves(id, position, self.log.durable, guard)?;
                 Outcome::Delivered { detail: String::new() }
             }
-            Preparation::Suppressed(reason) => Outcome::Suppressed { reason },
+            Preparation::Suppressed(reason, _) => Outcome::Suppressed { reason },
             Preparation::Ready(delivery, _) if delivery.channel == Channel::Partition => {
                 self.auditor.leaves(id, position, self.log.durable, guard)?;
                 if let EntityId::Transfer(transfer) = delivery.event.entity {
@@ -389,7 +398,7 @@ impl World {
             self.auditor.fires(&timer, self.now)?;
             self.report.fired += 1;
             self.note(format!("timer {:?} of {}", timer.purpose, timer.entity));
-            let Some(tell) = timer.command() else { continue };
+            let Some(tell) = timer.command(None) else { continue };
             let command_id = CommandId::new(self.now, self.fresh(), timer.entity.partition());
             let (tenant, at) = (self.tenant.clone(), self.now);
             let envelope = Envelope { tenant, command_id, fingerprint: 0, origin: Origin::Timer, at, tell };

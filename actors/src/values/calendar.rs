@@ -67,6 +67,17 @@ impl Calendar {
     pub fn plus_business_days(&self, date: Date, count: u32) -> Date {
         (0..count).fold(date, |day, _| self.following(day.plus_days(1)))
     }
+
+    /// The business day `count` business days before `date`.
+    pub fn minus_business_days(&self, date: Date, count: u32) -> Date {
+        (0..count).fold(date, |day, _| self.preceding(day.plus_days(-1)))
+    }
+
+    /// `date` itself if it is a business day, else the last one before it. A calendar without
+    /// business days for a year gives `date` back.
+    fn preceding(&self, date: Date) -> Date {
+        (0..366).map(|days| date.plus_days(-days)).find(|day| self.is_business_day(*day)).unwrap_or(date)
+    }
 }
 
 /// Easter Sunday of a Gregorian year. Source: Meeus, "Astronomical Algorithms", chapter 8.
@@ -133,6 +144,8 @@ pub(crate) mod tests {
         assert_eq!(target().plus_business_days(thursday, 1).to_string(), "2026-04-07");
         assert_eq!(target().following(Date::parse("2026-04-04").unwrap()).to_string(), "2026-04-07");
         assert_eq!(target().following(thursday), thursday);
+        assert_eq!(target().minus_business_days(Date::parse("2026-04-07").unwrap(), 1), thursday);
+        assert_eq!(target().minus_business_days(thursday, 2).to_string(), "2026-03-31");
         assert!(Calendar::new("none", 1, (1..=7).collect(), vec![], vec![], vec![]).is_err());
         assert!(Calendar::new("odd", 1, vec![], vec![(2, 30)], vec![], vec![]).is_err());
     }

@@ -12,6 +12,7 @@ mod invoice_number;
 mod money;
 mod names;
 mod references;
+mod sepa;
 mod short_reference;
 mod time;
 
@@ -27,5 +28,6 @@ pub use invoice_number::{NumberText, canonical_number, last_digits, tail};
 pub use money::{Currency, DecimalMark, Money, MoneyError};
 pub use names::{Agreement, name_key, names_agree};
 pub use references::{CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX};
+pub use sepa::{bic, sepa_identifier};
 pub use short_reference::{Found, Reading, ReferenceKey, ShortReference};
 pub use time::{Date, Timestamp, Zone, ZoneError};

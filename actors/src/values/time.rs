@@ -170,6 +170,12 @@ impl Date {
         self.civil().weekday().to_monday_one_offset()
     }
 
+    /// The same day so many months later, or the last of a month that has no such day.
+    pub fn plus_months(self, months: u32) -> Self {
+        let months = i64::from(months.min(12_000));
+        Self::from_civil(self.civil().saturating_add(jiff::Span::new().months(months)))
+    }
+
     /// The last day of this date's month.
     pub fn month_end(self) -> Self {
         Self::from_civil(self.civil().last_of_month())
@@ -286,6 +292,7 @@ mod tests {
         assert!(Date::parse("2026-13-01").is_err());
         assert_eq!(Date::new(2028, 2, 10).unwrap().month_end().to_string(), "2028-02-29");
         assert_eq!(Date::parse("2026-11-24").unwrap().weekday(), 2);
+        assert_eq!(Date::parse("2026-01-31").unwrap().plus_months(25).to_string(), "2028-02-29");
         let date = Date::parse("1969-12-31").unwrap();
         assert_eq!(date.plus_days(1).to_string(), "1970-01-01");
         assert_eq!(date.days_since(Date::parse("1970-01-01").unwrap()), -1);

@@ -1,5 +1,6 @@
 //! The stage of a story: one lane, its clock and timers, and what leaves.
 
+mod collections;
 mod expectations;
 mod policies;
 
@@ -13,7 +14,7 @@ use quittance_actors::partition::{
     ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Terms};
-use quittance_actors::policies::Policies;
+use quittance_actors::policies::{BankGate, Policies};
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
@@ -67,7 +68,11 @@ pub struct Stage {
     timers: BTreeSet<ArmedTimer>,
     commits: Vec<Arc<Commit>>,
     left: Vec<Delivery>,
+    /// Orders that connectors have, in order.
+    orders: Vec<Delivery>,
     refused: Option<String>,
+    /// The day up to which statements of the bank have been read.
+    bank_complete_to: Option<Date>,
     customers: BTreeMap<String, CustomerId>,
     requests: BTreeMap<String, PaymentRequestId>,
     transfers: BTreeMap<String, TransferId>,
@@ -93,7 +98,9 @@ impl Stage {
             timers: BTreeSet::new(),
             commits: Vec::new(),
             left: Vec::new(),
+            orders: Vec::new(),
             refused: None,
+            bank_complete_to: None,
             customers: BTreeMap::new(),
             requests: BTreeMap::new(),
             transfers: BTreeMap::new(),
@@ -135,6 +142,19 @@ impl Stage {
                 self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".into() }))
             }
             "card" => self.card(line),
+            // `bank gate 1 48`: the statements of the last business day, waited for 48 hours; `bank 2026-03-12`.
+            "bank" if line.word(0)? == "gate" => {
+                let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());
+                let (business_days, wait_hours, sends_when_stale) = (number(1)?, number(2)?, line.has("send"));
+                self.policies.contact.bank = Some(BankGate { business_days, wait_hours, sends_when_stale });
+                Ok(())
+            }
+            "bank" => {
+                self.bank_complete_to = Some(Date::parse(line.word(0)?).map_err(|error| error.to_string())?);
+                Ok(())
+            }
+            "mandate" | "end" | "collect" | "result" | "bank_return" | "connector_silent" | "hold" | "lift"
+            | "resume" | "opt_out" | "promise" | "dispute" | "end_dispute" => self.collection(line),
             "day" => self.day(line.word(0)?, true),
             "outage" => self.day(line.word(0)?, false),
             "checkpoint" => self.checkpoint(),
@@ -169,7 +189,7 @@ impl Stage {
         self.commits.push(Arc::clone(&commit));
         self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
         let mut tries = Vec::new();
-        let mut decided = None;
+        let (mut decided, mut claimed) = (None, Vec::new());
         for place in 0..commit.deliveries.len() {
             let id = commit.delivery_id(place);
             let outcome = match self.lane.prepare(id, Some(&commit)).map_err(|error| error.to_string())? {
@@ -177,11 +197,16 @@ impl Stage {
                     decided = Some(delivery.event.entity);
                     Outcome::Delivered { detail: String::new() }
                 }
+                Preparation::Ready(delivery, concerned) if delivery.channel == Channel::Collection => {
+                    concerned.and_then(|concerned| concerned.instrument).ok_or("an order without an instrument")?;
+                    claimed.push(*delivery);
+                    Outcome::Delivered { detail: String::new() }
+                }
                 Preparation::Ready(delivery, _) => {
                     self.left.push(*delivery);
                     Outcome::Delivered { detail: String::new() }
                 }
-                Preparation::Suppressed(reason) => Outcome::Suppressed { reason },
+                Preparation::Suppressed(reason, _) => Outcome::Suppressed { reason },
                 Preparation::Ended => return Err(format!("{id} has ended before it left")),
             };
             tries.push(TriedDelivery { id, outcome });
@@ -189,6 +214,9 @@ impl Stage {
         if let Some(Stepped::Recorded(commit, _)) = self.lane.record_outcomes(&self.tenant.clone(), self.now, tries) {
             self.commits.push(Arc::clone(&commit));
             self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
+        }
+        for order in claimed {
+            self.claim(order)?;
         }
         match decided {
             Some(transfer) => self.conclude(transfer),
@@ -354,7 +382,13 @@ impl Stage {
         let (token, last4, backs_recurring) = (format!("tok_{last4}").into(), last4.into(), line.has("recurring"));
         self.ask(Tell::Customer(
             id,
-            customer::Command::AddPaymentMethod { token, last4, expires_on, backs_recurring },
+            customer::Command::AddPaymentMethod {
+                token,
+                last4,
+                expires_on,
+                backs_recurring,
+                scheme: self.scheme(line),
+            },
         ))
     }
 
@@ -377,7 +411,7 @@ impl Stage {
     }
 
     fn fire(&mut self, timer: ArmedTimer) -> Result<(), String> {
-        let tell = timer.command().ok_or("a timer of nobody")?;
+        let tell = timer.command(self.bank_complete_to).ok_or("a timer of nobody")?;
         self.number += 1;
         let command_id = CommandId::new(self.now, self.number, LANE);
         let tenant = self.tenant.clone();

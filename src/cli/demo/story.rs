@@ -29,15 +29,19 @@ pub(super) async fn play(stage: &Stage, started: Instant) -> anyhow::Result<()> 
     drop_file(stage, "statement-0306.xml", "data/bank/in").await?;
     drop_file(stage, "invoices-0306.csv", "data/erp/in").await?;
     println!("          (first mail, hook and match after {:.1} s)", started.elapsed().as_secs_f64());
-    chapter("A direct debit fails, a customer is refunded");
+    chapter("A direct debit fails, a customer is refunded, a card will be collected from");
     attempts(stage).await?;
+    collection(stage).await?;
     chapter("More time passes, and another statement comes");
     advance(stage, "5d").await?;
     drop_file(stage, "statement-0311.xml", "data/bank/in").await?;
     chapter("The same statement again: nothing happens twice");
     drop_file(stage, "statement-0306.xml", "data/bank/in").await?;
-    chapter("Two weeks later");
-    advance(stage, "14d").await
+    chapter("The card is declined on the deadline, and tried again three days later");
+    advance(stage, "3d").await?;
+    advance(stage, "3d").await?;
+    chapter("A week later");
+    advance(stage, "8d").await
 }
 
 fn chapter(title: &str) {
@@ -163,6 +167,19 @@ async fn attempts(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An invoice is collected on its deadline from a card that has no funds the first time.
+async fn collection(stage: &Stage) -> anyhow::Result<()> {
+    let token = "tok_fail-51-1";
+    let customer = find(stage, "customers", "411BRIGHT", "id").await?;
+    let card = json!({ "token": token, "last4": "7005", "expires_year": 2028, "expires_month": 9,
+        "backs_recurring": true, "scheme": "visa" });
+    stage.client.post(&format!("/v1/customers/{customer}/payment-methods"), &card).await?;
+    let request = find(stage, "payment-requests", "F-2026-2312", "id").await?;
+    let collection = json!({ "instrument": format!("card:{token}") });
+    stage.client.post(&format!("/v1/payment-requests/{request}/collection"), &collection).await?;
+    Ok(())
+}
+
 /// Tells what happens, as it becomes durable.
 pub(super) async fn narrate(app: Arc<App>, tenant: TenantId, started: Instant) {
     let mut events = app.service.live.subscribe();
@@ -187,6 +204,7 @@ fn line(event: &Published) -> Option<String> {
         Some(Value::Text(text)) => text.clone(),
         Some(Value::Money(amount)) => money_in_words(*amount, Language::En),
         Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Date(date)) => date.to_string(),
         _ => String::new(),
     };
     let invoice = text(Field::RequestExternalRef);
@@ -213,6 +231,14 @@ fn line(event: &Published) -> Option<String> {
             format!("credit    {} kept for the customer", text(Field::TransferCredit))
         }
         EventType::AttemptFailed => format!("attempt   {invoice} refused: {}", text(Field::AttemptReasonCode)),
+        EventType::AttemptScheduled => format!("attempt   {invoice} planned for {}", text(Field::AttemptCollectsOn)),
+        EventType::RetryScheduled => {
+            format!("attempt   {invoice} planned again for {}", text(Field::AttemptCollectsOn))
+        }
+        EventType::AttemptOrdered => {
+            format!("attempt   {invoice} {} ordered", text(Field::AttemptAmount))
+        }
+        EventType::AttemptSucceeded => format!("attempt   {invoice} {} collected", text(Field::AttemptAmount)),
         EventType::RefundInitiated => format!("refund    {invoice} {} initiated", text(Field::RefundAmount)),
         EventType::PaymentMethodExpiring => {
             format!(

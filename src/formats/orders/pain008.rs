@@ -1,20 +1,34 @@
 //! pain.008.001.08, customer direct debit initiation: one batch per day, sequence and scheme.
 //! Source: EPC130-08 (Core) and EPC131-08 (B2B), customer to bank implementation guidelines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::text::sepa;
 use super::{DirectDebit, Envelope, Scheme, Sequence};
 use crate::formats::xml::Writer;
 use quittance_actors::values::Date;
 
+/// What the orders of a batch have in common.
+type Batch = (Date, Sequence, Scheme);
+
+fn batch(envelope: &Envelope<'_>, order: &DirectDebit) -> Batch {
+    (envelope.calendar.following(order.due_on), order.sequence, order.scheme)
+}
+
+/// The id of the batch that each order stands in, in order.
+pub fn batches_of(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<String> {
+    let all: BTreeSet<Batch> = orders.iter().map(|order| batch(envelope, order)).collect();
+    let number = |order| (1_u32..).zip(&all).find(|(_, known)| **known == batch(envelope, order));
+    let id = |order| number(order).map(|(number, _)| super::read::batch_id(&envelope.message_id, number));
+    orders.iter().map(|order| id(order).unwrap_or_default()).collect()
+}
+
 /// The file of `orders`. The same orders in the same envelope are the same bytes.
 pub fn write(envelope: &Envelope<'_>, orders: &[DirectDebit]) -> Vec<u8> {
-    let Envelope { message_id, created_at, initiator, calendar } = envelope;
-    let mut batches: BTreeMap<(Date, Sequence, Scheme), Vec<&DirectDebit>> = BTreeMap::new();
+    let Envelope { message_id, created_at, initiator, .. } = envelope;
+    let mut batches: BTreeMap<Batch, Vec<&DirectDebit>> = BTreeMap::new();
     for order in orders {
-        let key = (calendar.following(order.due_on), order.sequence, order.scheme);
-        batches.entry(key).or_default().push(order);
+        batches.entry(batch(envelope, order)).or_default().push(order);
     }
     let name = sepa(&initiator.name, 70);
     let mut xml = Writer::new("pain.008.001.08", "CstmrDrctDbtInitn");

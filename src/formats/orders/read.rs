@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use quittance_actors::values::{Currency, Date, DecimalMark, Iban, Money};
+use quittance_actors::values::{Currency, Date, DecimalMark, Iban, Money, bic, sepa_identifier};
 use serde_json::{Map, Value};
 
-use super::text::{bic, identifier};
 use super::{CreditTransfer, DirectDebit, Scheme, Sequence};
 use crate::diagnostics::nearest;
 use crate::formats::FieldError;
@@ -56,7 +55,7 @@ impl Order {
 
     fn id(&mut self, name: &'static str) -> Option<String> {
         let value = self.text(name).unwrap_or_default();
-        identifier(&value).map_err(|expected| self.refuse(name, &value, expected)).ok()
+        sepa_identifier(&value).map_err(|expected| self.refuse(name, &value, expected)).ok()
     }
 
     fn bic(&mut self) -> Option<String> {

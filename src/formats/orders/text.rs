@@ -47,28 +47,6 @@ pub(super) fn sepa(text: &str, characters_max: usize) -> String {
     plain
 }
 
-/// An identifier, which is never changed: 1 to 35 of the SEPA characters, no slash at the start or
-/// end, no two in a row.
-pub(super) fn identifier(text: &str) -> Result<String, &'static str> {
-    const EXPECTED: &str = "1 to 35 of the SEPA characters, no slash at either end, no two in a row";
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-?:().,'+ /".contains(&byte);
-    let fits = (1..=35).contains(&text.len())
-        && text.bytes().all(allowed)
-        && !text.starts_with(['/', ' '])
-        && !text.ends_with(['/', ' '])
-        && !text.contains("//");
-    if fits { Ok(text.to_owned()) } else { Err(EXPECTED) }
-}
-
-/// A bank identifier code, 8 or 11 letters and digits.
-pub(super) fn bic(text: &str) -> Result<String, &'static str> {
-    let (bank, rest) = text.split_at_checked(6).unwrap_or((text, ""));
-    let fits = matches!(text.len(), 8 | 11)
-        && bank.bytes().all(|byte| byte.is_ascii_uppercase())
-        && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    if fits { Ok(text.to_owned()) } else { Err("a BIC of 8 or 11 letters and digits") }
-}
-
 /// A creditor identifier: country, check digits, business code, national identifier. The check
 /// digits are over all but the business code. Source: EPC262-08.
 pub fn creditor_id(text: &str) -> Result<String, &'static str> {
@@ -113,14 +91,6 @@ mod tests {
         }
         for wrong in ["DE97ZZZ09999999999", "FR72", "", "1234567890"] {
             assert!(creditor_id(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn identifiers_are_never_changed() {
-        assert!(identifier("PR-118/1").is_ok());
-        for wrong in ["", "/x", "x/", "a//b", "é", &"x".repeat(36)] {
-            assert!(identifier(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -16,6 +16,11 @@ impl Stage {
     pub(super) fn expect(&mut self, line: &Line) -> Result<(), String> {
         match line.word(0)? {
             "mail" | "sms" | "hook" | "file" => self.expect_delivery(line),
+            "order" => self.expect_order(line),
+            "no" => match self.orders.first() {
+                Some(order) => Err(format!("{} is ordered", self.ordered(order))),
+                None => Ok(()),
+            },
             "silence" => match self.left.first() {
                 Some(delivery) => Err(format!("{} was not expected", describe(delivery))),
                 None => Ok(()),
@@ -63,12 +68,16 @@ impl Stage {
                 Channel::Hook => "hook",
                 Channel::File => "file",
                 Channel::Partition => "partition",
+                Channel::Collection => "collection",
             };
             let to = match &delivery.recipient {
                 Recipient::Customer(id) => {
                     self.customers.iter().find(|(_, known)| *known == id).map(|(name, _)| name.as_str())
                 }
-                Recipient::List(name) | Recipient::Endpoint(name) | Recipient::Feed(name) => Some(name.as_str()),
+                Recipient::List(name)
+                | Recipient::Endpoint(name)
+                | Recipient::Feed(name)
+                | Recipient::Connector(name) => Some(name.as_str()),
                 Recipient::StatusExport | Recipient::DecidedCustomer => None,
             };
             let said = delivery.template.as_deref().unwrap_or(delivery.event.event.name());
@@ -99,7 +108,10 @@ impl Stage {
         if status != line.word(1)? {
             return Err(format!("{name} is {status}"));
         }
-        match line.words.get(2) {
+        if let Some(stage) = line.after("collection") {
+            self.expect_stage(name, state, stage)?;
+        }
+        match line.words.get(2).filter(|word| *word != "collection") {
             Some(left) => same("outstanding", state.outstanding().map(Money::minor), Some(money(left)?.minor())),
             None => Ok(()),
         }
@@ -132,6 +144,9 @@ impl Stage {
         }
         if let Some(delivery) = self.left.first() {
             return Err(format!("at the end: {} was not expected", describe(delivery)));
+        }
+        if let Some(order) = self.orders.first() {
+            return Err(format!("at the end: {} was not expected", self.ordered(order)));
         }
         let mut again = self.rebuilt()?;
         let ids: BTreeSet<EntityId> =

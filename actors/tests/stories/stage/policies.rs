@@ -1,8 +1,11 @@
 //! The policies every story is played under.
 
+use quittance_actors::collection::{
+    Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
+};
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Scenario, Step};
-use quittance_actors::policies::Policies;
+use quittance_actors::policies::{Collections, Policies};
 use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook, Value};
 use quittance_actors::values::{Calendar, Zone};
 
@@ -52,9 +55,70 @@ pub(super) fn policies() -> Policies {
             ]),
             Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".into() },
         ),
+        Rule::new(
+            "team",
+            vec![
+                EventType::RetryExhausted,
+                EventType::RetryStopped,
+                EventType::AttemptReversed,
+                EventType::AttemptUnknown,
+                EventType::PromiseBroken,
+                EventType::PromiseKept,
+                EventType::RecurringSuspended,
+                EventType::HoldPlaced,
+            ],
+            Condition::Always(true),
+            vec![Action::Tell {
+                channel: Channel::Hook,
+                template: None,
+                recipient: Recipient::Endpoint("team".into()),
+            }],
+        ),
     ])
     .unwrap();
+    policies.collections = collections();
     policies
+}
+
+/// Three new attempts, 3, 5 and 7 days after each failure, at six in the morning.
+fn collections() -> Collections {
+    let policy = |name: &str, schedule, on_exhausted| RetryPolicy {
+        name: name.into(),
+        retries: 3,
+        schedule,
+        at: (6, 0),
+        lead_days: 2,
+        presumed_after_days: 2,
+        wait_days: 30,
+        on_exhausted,
+        card_connector: Some("psp".into()),
+        debit_connector: Some("bank".into()),
+    };
+    let policies = [
+        policy("standard", Schedule::Gaps(vec![3, 5, 7]), OnExhausted::Alert),
+        policy("strict", Schedule::Gaps(vec![1]), OnExhausted::Suspend),
+        policy("payday", Schedule::DaysOfMonth(vec![5, 31]), OnExhausted::Alert),
+        RetryPolicy { retries: 15, ..policy("stubborn", Schedule::Gaps(vec![1]), OnExhausted::Alert) },
+    ];
+    let mut reasons = ReasonTable::default();
+    for (method, code, class, countries) in [
+        (Method::DirectDebit, "AM04", ReasonClass::Retry, &[][..]),
+        (Method::DirectDebit, "MS03", ReasonClass::Retry, &["DE"][..]),
+        (Method::DirectDebit, "AC04", ReasonClass::Renew, &[][..]),
+        (Method::DirectDebit, "MD01", ReasonClass::Renew, &[][..]),
+        (Method::DirectDebit, "MD06", ReasonClass::Stop, &[][..]),
+        (Method::Card, "51", ReasonClass::Retry, &[][..]),
+        (Method::Card, "54", ReasonClass::Renew, &[][..]),
+    ] {
+        let countries = countries.iter().map(|country: &&str| (*country).into()).collect();
+        reasons.add(method, code, Reason { class, countries, text: String::new() }).unwrap();
+    }
+    Collections {
+        policies: policies.into_iter().map(|policy| (policy.name.to_string(), policy.checked().unwrap())).collect(),
+        default_policy: Some("standard".to_owned()),
+        reasons,
+        caps: Caps::new(&[Cap { scheme: CardScheme::Visa, attempts: 4, days: 30 }]).unwrap(),
+    }
 }
 
 fn rule(name: &str, on: EventType, when: Condition, then: Action) -> Rule {

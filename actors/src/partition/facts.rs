@@ -1,0 +1,151 @@
+//! What a change itself tells of a public event.
+
+use super::entity::Event;
+use crate::collection::Instrument;
+use crate::customer::{self, PaymentMethod};
+use crate::payment_request::{self, Source};
+use crate::rules::{Fact, Field};
+use crate::transfer;
+
+pub(super) fn of_method(field: Field, method: Option<&PaymentMethod>) -> Option<Fact<'_>> {
+    let method = method?;
+    match field {
+        Field::MethodLast4 => Some(Fact::text(&method.last4)),
+        Field::MethodExpiresOn => Some(Fact::Date(method.expires_on)),
+        Field::MethodBacksRecurring => Some(Fact::Truth(method.backs_recurring)),
+        _ => None,
+    }
+}
+
+/// What a change of a customer's instruments, holds and wishes tells.
+fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
+    use customer::Event as C;
+    match (event, field) {
+        (C::CreditWithdrawn { amount }, Field::TransferCredit) => Some(Fact::Money(*amount)),
+        (C::MandateSigned { reference, .. }, Field::MandateReference) => Some(Fact::text(reference)),
+        (C::InstrumentEnded { instrument: Instrument::Mandate(reference), .. }, Field::MandateReference) => {
+            Some(Fact::text(reference))
+        }
+        (C::InstrumentEnded { instrument, .. }, Field::AttemptMethod) => Some(Fact::text(instrument.method().name())),
+        (C::InstrumentEnded { reason, .. } | C::RecurringSuspended { reason }, Field::Reason) => {
+            Some(Fact::text(reason))
+        }
+        (C::HoldPlaced { hold, .. } | C::HoldLifted { hold }, Field::HoldKind) => Some(Fact::text(hold.name())),
+        (C::HoldPlaced { until, .. }, Field::HoldUntil) => until.map(Fact::Date),
+        (C::OptedOut { channel } | C::OptedIn { channel }, Field::OptOutChannel) => Some(Fact::text(channel.name())),
+        _ => None,
+    }
+}
+
+/// What a change of a collection, a reminder's time, a promise or a dispute tells.
+fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_>> {
+    use payment_request::Event as P;
+    match (event, field) {
+        (
+            P::AttemptPlanned { number, .. } | P::AttemptOrdered { number, .. } | P::AttemptSkipped { number, .. },
+            Field::AttemptNumber,
+        ) => Some(Fact::Number(i64::from(*number))),
+        (P::AttemptPlanned { collects_on, .. } | P::AttemptOrdered { collects_on, .. }, Field::AttemptCollectsOn) => {
+            Some(Fact::Date(*collects_on))
+        }
+        (P::AttemptPlanned { due, .. }, Field::AttemptDueAt) => Some(Fact::Instant(*due)),
+        (
+            P::AttemptOrdered { attempt, .. }
+            | P::AttemptSubmitted { attempt, .. }
+            | P::AttemptSkipped { attempt: Some(attempt), .. }
+            | P::AttemptUnknown { attempt, .. }
+            | P::AttemptReversed { attempt, .. },
+            Field::AttemptId,
+        ) => Some(Fact::printed(attempt)),
+        (P::AttemptOrdered { amount, .. } | P::AttemptReversed { amount, .. }, Field::AttemptAmount) => {
+            Some(Fact::Money(*amount))
+        }
+        (P::AttemptOrdered { instrument, .. }, Field::AttemptMethod) => Some(Fact::text(instrument.method().name())),
+        (P::AttemptReversed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
+        (P::CollectionWaits { until, .. }, Field::RetryUntil) => until.map(Fact::Instant),
+        (P::ReminderDeferred { name, .. }, Field::ReminderStep) => Some(Fact::text(name)),
+        (P::ReminderDeferred { until, .. }, Field::ReminderUntil) => Some(Fact::Instant(*until)),
+        (P::PromiseMade { on, .. } | P::PromiseBroken { on }, Field::PromiseOn) => Some(Fact::Date(*on)),
+        (
+            P::AttemptPlanned { reason, .. }
+            | P::AttemptSkipped { reason, .. }
+            | P::AttemptUnknown { reason, .. }
+            | P::CollectionWaits { reason, .. }
+            | P::CollectionEnded { reason, .. }
+            | P::ReminderDeferred { reason, .. }
+            | P::Disputed { reason }
+            | P::DisputeEnded { outcome: reason },
+            Field::Reason,
+        ) => (!reason.is_empty()).then(|| Fact::text(reason)),
+        _ => None,
+    }
+}
+
+/// What the change itself tells.
+pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
+    use customer::Event as C;
+    use payment_request::Event as P;
+    use transfer::Event as T;
+    match event {
+        Event::Customer(event) => match (event, field) {
+            (C::PaymentMethodAdded { method, .. }, field) => of_method(field, Some(method)),
+            (C::PaymentMethodExpiring { days_to_expiry, .. }, Field::MethodDaysToExpiry) => {
+                Some(Fact::Number(i64::from(*days_to_expiry)))
+            }
+            (C::CreditAdded { amount } | C::CreditNoteTaken { credit: amount, .. }, Field::TransferCredit) => {
+                Some(Fact::Money(*amount))
+            }
+            (C::ReminderSent { step, .. } | C::ReminderSuppressed { step, .. }, Field::ReminderStep) => {
+                Some(Fact::text(step))
+            }
+            (C::ReminderSent { channel, .. }, Field::ReminderChannel) => Some(Fact::text(channel.name())),
+            (C::ReminderSuppressed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
+            (event, field) => of_instruments(field, event),
+        },
+        Event::PaymentRequest(event) => match (event, field) {
+            (P::ReminderPlanned { due, .. }, Field::Reason) => Some(Fact::printed(due)),
+            (P::ReminderSkipped { name, .. }, Field::ReminderStep) => Some(Fact::text(name)),
+            (
+                P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
+                Field::Reason,
+            ) => Some(Fact::text(reason)),
+            (P::AmountAllocated { amount, .. } | P::AllocationReversed { amount, .. }, Field::AllocationAmount) => {
+                Some(Fact::Money(*amount))
+            }
+            (P::AmountAllocated { source, .. } | P::AllocationReversed { source, .. }, Field::AllocationSource) => {
+                Some(Fact::text(match source {
+                    Source::Transfer(_) => "transfer",
+                    Source::Attempt(_) => "attempt",
+                    Source::CreditNote(_) => "credit_note",
+                }))
+            }
+            (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {
+                Some(Fact::printed(attempt))
+            }
+            (P::AttemptSucceeded { amount, .. } | P::AttemptFailed { amount, .. }, Field::AttemptAmount) => {
+                Some(Fact::Money(*amount))
+            }
+            (P::AttemptFailed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
+            (P::AttemptFailed { failures, .. }, Field::AttemptFailures) => Some(Fact::Number(i64::from(*failures))),
+            (P::RefundInitiated { amount, .. }, Field::RefundAmount) => Some(Fact::Money(*amount)),
+            (P::RefundInitiated { key, .. }, Field::RefundKey) => Some(Fact::text(key)),
+            (event, field) => of_collection(field, event),
+        },
+        Event::Transfer(event) => match (event, field) {
+            (T::Received { details, .. }, Field::TransferAmount) => Some(Fact::Money(details.amount)),
+            (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),
+            (T::Matched { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
+            (T::Matched { explanation, .. }, Field::TransferExplanation) => Some(Fact::text(explanation)),
+            (T::TakenBack { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
+            (
+                T::TakenBack { reason, .. } | T::TakeBackAsked { reason, .. } | T::SetAside { reason, .. },
+                Field::Reason,
+            ) => Some(Fact::text(reason)),
+            (T::DecisionRefused { reason }, Field::Reason) => Some(Fact::text(reason)),
+            (T::TaskOpened { doubt, .. }, Field::TransferExplanation | Field::Reason) => {
+                Some(Fact::text(doubt.text()))
+            }
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,82 @@
+//! How collection attempts end.
+
+use super::collecting;
+use super::command::{AttemptReport, AttemptResult, Rejection};
+use super::decide::{allocate, same_currency};
+use super::event::Event;
+use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
+use crate::customer;
+use crate::limits;
+use crate::machine::{Context, Decision, Tell};
+use crate::values::{AttemptId, Money};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// Takes over how an attempt ended.
+pub(super) fn report_attempt(
+    state: &PaymentRequest, terms: &Terms, report: &AttemptReport, context: &Context<'_>,
+) -> Decided {
+    let AttemptReport { attempt, amount, result } = report;
+    same_currency(terms, *amount)?;
+    let (succeeded, reason_code) = match result {
+        AttemptResult::Succeeded => (true, None),
+        AttemptResult::Failed { reason_code } => (false, Some(reason_code)),
+    };
+    let recorded = state.attempts.get(attempt);
+    if let Some(Attempt { amount: known, status, reason_code: code }) = recorded {
+        let ended = match status {
+            AttemptStatus::Succeeded => Some(true),
+            AttemptStatus::Failed | AttemptStatus::Reversed => Some(false),
+            _ => None,
+        };
+        let same = known == amount && ended.is_none_or(|ended| ended == succeeded && code.as_ref() == reason_code);
+        if !same {
+            return Err(Rejection::AttemptDiffers);
+        }
+        if ended.is_some() {
+            return Ok(Decision::default());
+        }
+    }
+    if recorded.is_none() && state.attempts.len() >= limits::ATTEMPTS_MAX {
+        return Err(Rejection::TooManyAttempts(limits::ATTEMPTS_MAX));
+    }
+    let Some(reason_code) = reason_code else {
+        return succeeded_attempt(state, terms, report, context);
+    };
+    let failed = |(id, known): &(&AttemptId, &Attempt)| {
+        *id != attempt && matches!(known.status, AttemptStatus::Failed | AttemptStatus::Reversed)
+    };
+    let failures = state.attempts.iter().filter(failed).count() + 1;
+    let mut decision = Decision::of(Event::AttemptFailed {
+        attempt: *attempt,
+        amount: *amount,
+        reason_code: reason_code.clone(),
+        failures: u16::try_from(failures).unwrap_or(u16::MAX),
+    });
+    if state.status == Status::Open {
+        collecting::after_failure(&mut decision, state, terms, *attempt, reason_code, context);
+    }
+    Ok(decision)
+}
+
+/// Money was collected: it is counted up to what is left, and the excess is the customer's credit.
+fn succeeded_attempt(
+    state: &PaymentRequest, terms: &Terms, report: &AttemptReport, context: &Context<'_>,
+) -> Decided {
+    let AttemptReport { attempt, amount, .. } = report;
+    let outstanding = match state.status {
+        Status::Open => state.outstanding().ok_or(Rejection::Unknown)?,
+        Status::Settled | Status::Cancelled => Money::zero(amount.currency()),
+    };
+    let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
+    let mut decision = if counted.is_positive() {
+        allocate(state, terms, Source::Attempt(*attempt), counted, context)?
+    } else {
+        Decision::default()
+    };
+    decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });
+    if let Some(excess) = amount.checked_sub(counted).ok().filter(|excess| excess.is_positive()) {
+        decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(excess)));
+    }
+    Ok(decision)
+}

@@ -1,0 +1,454 @@
+//! How a payment request is collected: one attempt at a time, again after a failure as its policy
+//! and the reason allow.
+//!
+//! ```text
+//! agreed ─► planned ─► due ─► the customer allows it ─► ordered ─► submitted ─► succeeded
+//!              ▲        │         │ later, or waits         │          ├─► failed ─► planned │ waits │ ended
+//!              └────────┴─────────┘                         │          └─► unknown (a person)
+//!                                  paid meanwhile: skipped ◄┘
+//! succeeded ─► reversed ─► open again ─► as after a failure
+//! ```
+//!
+//! Never two in flight, never more than the policy allows (INV-04). The customer says whether the
+//! instrument can be used on the day (INV-05). An order is claimed before it is sent: what may have
+//! left is never sent as new.
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::attempts::report_attempt;
+use super::collection::{Collection, Stage, attempt_of};
+use super::command::{AttemptAnswer, AttemptReport, AttemptResult, Rejection};
+use super::decide::reverse_allocation;
+use super::event::Event;
+use super::promise;
+use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
+use crate::collection::{Method, OnExhausted, ReasonClass, RetryPolicy, Timing, Usage};
+use crate::customer;
+use crate::machine::{Context, Decision, Effect, Purpose, Tell};
+use crate::values::{AttemptId, Date, Money, Timestamp};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// How many attempts have been made, apart from those that never left.
+fn made(state: &PaymentRequest) -> u16 {
+    let left = state.attempts.values().filter(|attempt| attempt.status != AttemptStatus::Withdrawn);
+    u16::try_from(left.count()).unwrap_or(u16::MAX)
+}
+
+/// A collection under way: what planning needs.
+struct Plan<'a> {
+    collection: &'a Collection,
+    policy: &'a RetryPolicy,
+    context: &'a Context<'a>,
+}
+
+impl<'a> Plan<'a> {
+    fn of(collection: &'a Collection, context: &'a Context<'a>) -> Option<Self> {
+        let policy = context.policies.collections.policies.get(collection.policy.as_str())?;
+        Some(Self { collection, policy, context })
+    }
+
+    fn today(&self) -> Date {
+        self.context.now.date_in(&self.context.policies.zone)
+    }
+
+    fn timing(&self, usage: &Usage, wish: Date) -> Timing {
+        let policies = self.context.policies;
+        self.policy.timing(usage, wish, self.context.now, &policies.calendar, &policies.zone)
+    }
+
+    /// Plans an attempt for a day, or the next one on which it can be made.
+    fn attempt(&self, decision: &mut Decision<Event>, number: u16, wish: Date, reason: &str) {
+        let Timing { due, collects_on } = self.timing(&self.collection.usage, wish);
+        self.attempt_at(decision, number, due, collects_on, reason);
+    }
+
+    fn attempt_at(
+        &self, decision: &mut Decision<Event>, number: u16, due: Timestamp, collects_on: Date, reason: &str,
+    ) {
+        let generation = self.collection.generation.wrapping_add(1);
+        decision.push(Event::AttemptPlanned { number, due, collects_on, generation, reason: reason.into() });
+        decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
+    }
+
+    fn waits(&self, decision: &mut Decision<Event>, reason: SmolStr, for_instrument: bool) {
+        let generation = self.collection.generation.wrapping_add(1);
+        let until = for_instrument.then(|| self.context.now.plus_days(i64::from(self.policy.wait_days)));
+        decision.push(Event::CollectionWaits { reason, until, generation });
+        if let Some(due) = until {
+            decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
+        }
+    }
+
+    fn exhausted(&self, decision: &mut Decision<Event>, terms: &Terms, reason: SmolStr) {
+        end(decision, self.collection, true, reason.clone());
+        if self.policy.on_exhausted == OnExhausted::Suspend {
+            let suspend = customer::Command::SuspendRecurring { reason };
+            decision.tell(Tell::Customer(terms.customer, suspend));
+        }
+    }
+}
+
+fn end(decision: &mut Decision<Event>, collection: &Collection, exhausted: bool, reason: SmolStr) {
+    let generation = collection.generation.wrapping_add(1);
+    decision.push(Event::CollectionEnded { exhausted, reason, generation });
+}
+
+/// The customer agrees that the request is collected: the first attempt is on the deadline.
+pub(super) fn agree(
+    state: &PaymentRequest, terms: &Terms, usage: &Usage, policy: &SmolStr, context: &Context<'_>,
+) -> Decision<Event> {
+    if state.status != Status::Open {
+        return Decision::default();
+    }
+    let known = state.collection.as_ref();
+    let running = known.is_some_and(|known| matches!(known.stage, Stage::Running { .. }));
+    let planned = known.is_some_and(|known| matches!(known.stage, Stage::Planned { .. } | Stage::Waits { .. }));
+    if known.is_some_and(|known| known.usage == *usage && known.policy == *policy) && (running || planned) {
+        return Decision::default(); // The same again.
+    }
+    let mut decision = Decision::of(Event::CollectionAgreed { usage: usage.clone(), policy: policy.clone() });
+    if running || state.in_flight().is_some() {
+        return decision;
+    }
+    let generation = known.map_or(0, |known| known.generation);
+    let collection = Collection { usage: usage.clone(), policy: policy.clone(), stage: Stage::Idle, generation };
+    if let Some(plan) = Plan::of(&collection, context) {
+        if made(state) > plan.policy.retries {
+            plan.exhausted(&mut decision, terms, "every attempt of the policy has been made".into());
+        } else {
+            plan.attempt(&mut decision, made(state).saturating_add(1), terms.due_on, "");
+        }
+    }
+    decision
+}
+
+/// What the timer of the collection leads to.
+pub(super) fn due(
+    state: &PaymentRequest, terms: &Terms, generation: u32, due: Timestamp, context: &Context<'_>,
+) -> Decided {
+    let Some(collection) = &state.collection else { return Ok(Decision::default()) };
+    if collection.generation != generation {
+        return Ok(Decision::default()); // Planned otherwise since.
+    }
+    crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
+    match &collection.stage {
+        Stage::Planned { number, collects_on, .. } if state.status == Status::Open => {
+            Ok(attempt_due(state, terms, collection, (*number, *collects_on), context))
+        }
+        Stage::Running { attempt, .. } => match state.attempts.get(attempt) {
+            // It has not come back: it counts as paid, for the time being.
+            Some(Attempt { amount, status: AttemptStatus::Submitted, .. }) => {
+                let report = AttemptReport { attempt: *attempt, amount: *amount, result: AttemptResult::Succeeded };
+                report_attempt(state, terms, &report, context)
+            }
+            _ => Ok(Decision::default()),
+        },
+        Stage::Waits { reason, .. } if state.status == Status::Open => {
+            let mut decision = Decision::default();
+            let reason = format_smolstr!("nothing new came in time: {reason}");
+            match Plan::of(collection, context) {
+                Some(plan) => plan.exhausted(&mut decision, terms, reason),
+                None => end(&mut decision, collection, false, reason),
+            }
+            Ok(decision)
+        }
+        _ => Ok(Decision::default()),
+    }
+}
+
+fn attempt_due(
+    state: &PaymentRequest, terms: &Terms, collection: &Collection, (number, wish): (u16, Date),
+    context: &Context<'_>,
+) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Some(plan) = Plan::of(collection, context) else {
+        end(&mut decision, collection, false, "the policy is no longer configured".into());
+        return decision;
+    };
+    if let Some(reason) = &state.dispute {
+        plan.waits(&mut decision, format_smolstr!("disputed: {reason}"), false);
+        return decision;
+    }
+    if let Some(promise) = &state.promise {
+        // The order itself waits for the promise to end, and not only the day of collection.
+        let ends = promise::ends(promise.on, context).plus_millis(60_000).max(context.now.plus_millis(60_000));
+        let Timing { due, collects_on } = plan.late_timing(wish.max(ends.date_in(&context.policies.zone)));
+        plan.attempt_at(&mut decision, number, due.max(ends), collects_on, "a payment is promised");
+        return decision;
+    }
+    let collects_on = plan.late_timing(wish).collects_on;
+    let ask = customer::Command::AllowAttempt {
+        request: terms.id,
+        instrument: collection.usage.instrument.clone(),
+        collects_on,
+    };
+    decision.tell(Tell::Customer(terms.customer, ask));
+    decision
+}
+
+impl Plan<'_> {
+    /// The day of an attempt that is due: the one it was announced for, or the next that can still
+    /// be met after an outage.
+    fn late_timing(&self, wish: Date) -> Timing {
+        self.timing(&Usage { notice_days: 0, ..self.collection.usage.clone() }, wish)
+    }
+}
+
+/// What the customer says to an attempt that is due.
+pub(super) fn answered(
+    state: &PaymentRequest, terms: &Terms, answer: &AttemptAnswer, context: &Context<'_>,
+) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Some(collection) = &state.collection else { return decision };
+    let Stage::Planned { number, collects_on: wish, .. } = collection.stage else { return decision };
+    let Some(plan) = Plan::of(collection, context) else { return decision };
+    let instrument = &collection.usage.instrument;
+    match answer {
+        AttemptAnswer::Allowed => {
+            let connector = plan.policy.connector(instrument.method());
+            let (Some(connector), Some(amount)) = (connector, state.outstanding()) else {
+                end(&mut decision, collection, false, "nobody collects by this method any more".into());
+                return decision;
+            };
+            crate::check!(crate::invariants::ONE_ATTEMPT_IN_FLIGHT, state.in_flight().is_none());
+            decision.push(Event::AttemptOrdered {
+                attempt: attempt_of(terms.id, number),
+                number,
+                amount,
+                instrument: instrument.clone(),
+                collects_on: plan.late_timing(wish).collects_on,
+            });
+            let attempt = attempt_of(terms.id, number);
+            decision.effect(Effect::Collect { connector: connector.clone(), attempt });
+        }
+        AttemptAnswer::Later { at, reason } => {
+            let wish = at.date_in(&context.policies.zone);
+            let Timing { due, collects_on } = plan.late_timing(wish);
+            plan.attempt_at(&mut decision, number, due.max(*at), collects_on, reason);
+        }
+        AttemptAnswer::Waits { reason, for_instrument } => {
+            plan.waits(&mut decision, reason.clone(), *for_instrument);
+        }
+    }
+    decision
+}
+
+/// A connector is about to send an attempt: recorded before it leaves.
+pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>) -> Decided {
+    let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
+    let wanted = state.status == Status::Open && state.dispute.is_none();
+    match (record.status, &state.collection) {
+        (AttemptStatus::Ordered, Some(collection)) if wanted && is_late(collection, context) => {
+            Ok(moved(collection, attempt, context))
+        }
+        (AttemptStatus::Ordered, Some(collection)) if wanted => {
+            let generation = collection.generation.wrapping_add(1);
+            let presumed_at = match (&collection.stage, collection.usage.instrument.method()) {
+                (Stage::Running { collects_on, .. }, Method::DirectDebit) => {
+                    let policies = context.policies;
+                    let policy = policies.collections.policies.get(collection.policy.as_str());
+                    policy.map(|policy| policy.presumed_at(*collects_on, &policies.calendar, &policies.zone))
+                }
+                _ => None,
+            };
+            let mut decision = Decision::of(Event::AttemptSubmitted { attempt, presumed_at, generation });
+            if let Some(due) = presumed_at {
+                decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
+            }
+            Ok(decision)
+        }
+        (AttemptStatus::Submitted, _) if wanted => Ok(Decision::default()), // A second try of the same.
+        (status, _) => Err(Rejection::AttemptNotWanted { attempt, status }),
+    }
+}
+
+/// Whether the day of an order can no longer be met: its connector was not there in time.
+fn is_late(collection: &Collection, context: &Context<'_>) -> bool {
+    match (&collection.stage, Plan::of(collection, context)) {
+        (Stage::Running { collects_on, .. }, Some(plan)) => plan.late_timing(*collects_on).collects_on > *collects_on,
+        _ => false,
+    }
+}
+
+/// An order that has not left is made again for a day that can be met.
+fn moved(collection: &Collection, attempt: AttemptId, context: &Context<'_>) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Stage::Running { number, collects_on, .. } = collection.stage else { return decision };
+    let (generation, reason) = (collection.generation.wrapping_add(1), "too late for its day");
+    decision.push(Event::AttemptSkipped { number, attempt: Some(attempt), reason: reason.into(), generation });
+    let collection = Collection { generation, ..collection.clone() };
+    if let Some(plan) = Plan::of(&collection, context) {
+        let Timing { due, collects_on } = plan.late_timing(collects_on);
+        plan.attempt_at(&mut decision, number, due, collects_on, reason);
+    }
+    decision
+}
+
+/// A connector has given an attempt up. What may have left stays in flight until a person has found
+/// out; what has not left waits.
+pub(super) fn given_up(
+    state: &PaymentRequest, terms: &Terms, attempt: AttemptId, reason: &SmolStr, context: &Context<'_>,
+) -> Decided {
+    let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
+    match record.status {
+        AttemptStatus::Submitted => Ok(Decision::of(Event::AttemptUnknown { attempt, reason: reason.clone() })),
+        AttemptStatus::Ordered => {
+            let mut decision = Decision::default();
+            pause(&mut decision, state, reason, context);
+            let awaits = customer::Command::AwaitCollection { request: terms.id };
+            decision.tell(Tell::Customer(terms.customer, awaits));
+            Ok(decision)
+        }
+        _ => Ok(Decision::default()),
+    }
+}
+
+/// A bank or a payer takes an attempt back, before or after it counted as paid.
+pub(super) fn returned(
+    state: &PaymentRequest, terms: &Terms, attempt: AttemptId, reason_code: &SmolStr, context: &Context<'_>,
+) -> Decided {
+    let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
+    let amount = record.amount;
+    match record.status {
+        AttemptStatus::Ordered | AttemptStatus::Submitted | AttemptStatus::Unknown => {
+            let result = AttemptResult::Failed { reason_code: reason_code.clone() };
+            report_attempt(state, terms, &AttemptReport { attempt, amount, result }, context)
+        }
+        AttemptStatus::Succeeded => reversed(state, terms, attempt, amount, reason_code, context),
+        AttemptStatus::Failed | AttemptStatus::Reversed | AttemptStatus::Withdrawn => Ok(Decision::default()),
+    }
+}
+
+fn reversed(
+    state: &PaymentRequest, terms: &Terms, attempt: AttemptId, amount: Money, reason_code: &SmolStr,
+    context: &Context<'_>,
+) -> Decided {
+    let source = Source::Attempt(attempt);
+    let reason_code = reason_code.clone();
+    let mut decision = Decision::of(Event::AttemptReversed { attempt, amount, reason_code: reason_code.clone() });
+    let counted = state.allocations.get(&source).map_or(0, |part| part.minor());
+    if counted > 0 {
+        let Decision { events, tells, effects } = reverse_allocation(state, terms, source, context)?;
+        decision.events.extend(events);
+        decision.tells.extend(tells);
+        decision.effects.extend(effects);
+    }
+    let credit = Money::from_minor(amount.minor().saturating_sub(counted), amount.currency());
+    if credit.is_positive() {
+        decision.tell(Tell::Customer(terms.customer, customer::Command::WithdrawCredit(credit)));
+    }
+    if state.status != Status::Cancelled && counted > 0 {
+        after_failure(&mut decision, state, terms, attempt, &reason_code, context);
+    }
+    Ok(decision)
+}
+
+/// What follows a failure: a new attempt, a wait, or the end.
+pub(super) fn after_failure(
+    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, attempt: AttemptId, reason_code: &SmolStr,
+    context: &Context<'_>,
+) {
+    let Some(collection) = &state.collection else { return };
+    let other_runs = state.in_flight().is_some_and(|other| other != attempt);
+    if other_runs || matches!(collection.stage, Stage::Planned { .. } | Stage::Ended { .. }) {
+        return; // What is planned or under way already goes on.
+    }
+    let Some(plan) = Plan::of(collection, context) else {
+        return end(decision, collection, false, "the policy is no longer configured".into());
+    };
+    let Usage { instrument, bank_country, .. } = &collection.usage;
+    let class = context.policies.collections.reasons.class(instrument.method(), reason_code, bank_country);
+    let known = state.attempts.get(&attempt).is_some_and(|known| known.status != AttemptStatus::Withdrawn);
+    let made = made(state).saturating_add(u16::from(!known));
+    let may_go_on = made <= plan.policy.retries;
+    if class == ReasonClass::Retry && may_go_on {
+        let wish = plan.policy.retry_on(made, plan.today());
+        plan.attempt(decision, made.saturating_add(1), wish, reason_code);
+    } else if class.waits() && may_go_on {
+        plan.waits(decision, format_smolstr!("{reason_code}: {}", class.name()), true);
+    } else if class == ReasonClass::Retry || class.waits() {
+        let reason = format_smolstr!("{reason_code} after {} new attempts", made.saturating_sub(1));
+        plan.exhausted(decision, terms, reason);
+    } else {
+        end(decision, collection, false, format_smolstr!("{reason_code}: {}", class.name()));
+    }
+    let failure = customer::Command::TakeFailure {
+        request: terms.id,
+        instrument: instrument.clone(),
+        class,
+        reason_code: reason_code.clone(),
+        waits: class.waits() && may_go_on,
+    };
+    decision.tell(Tell::Customer(terms.customer, failure));
+}
+
+/// What the collection waited for has come: the next attempt is made at once.
+pub(super) fn resume(
+    state: &PaymentRequest, terms: &Terms, usage: Option<&Usage>, context: &Context<'_>,
+) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Some(collection) = &state.collection else { return decision };
+    if state.status != Status::Open || !matches!(collection.stage, Stage::Waits { .. }) {
+        return decision;
+    }
+    let mut collection = collection.clone();
+    if let Some(usage) = usage.filter(|usage| **usage != collection.usage) {
+        decision.push(Event::CollectionAgreed { usage: usage.clone(), policy: collection.policy.clone() });
+        collection.usage = usage.clone();
+    }
+    if let Some(plan) = Plan::of(&collection, context) {
+        let number = made(state).saturating_add(1);
+        plan.attempt(&mut decision, number, terms.due_on.max(plan.today()), "");
+    }
+    decision
+}
+
+/// A payment was taken back and the request is open again: it is collected as if it had failed.
+pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
+    let Some(collection) = &state.collection else { return };
+    if collection.stage != Stage::Idle || state.in_flight().is_some() {
+        return;
+    }
+    let Some(plan) = Plan::of(collection, context) else { return };
+    let made = made(state);
+    if made <= plan.policy.retries {
+        let wish = plan.policy.retry_on(made.max(1), plan.today()).max(terms.due_on);
+        plan.attempt(decision, made.saturating_add(1), wish, "a payment was taken back");
+    }
+}
+
+/// Nothing is to be collected any more, apart from what has left: `by` is the attempt that paid.
+pub(super) fn stop(decision: &mut Decision<Event>, state: &PaymentRequest, by: Option<AttemptId>, reason: &str) {
+    if let Some((number, attempt, generation)) =
+        not_left(state).filter(|(_, attempt, _)| by.is_none() || *attempt != by)
+    {
+        decision.push(Event::AttemptSkipped { number, attempt, reason: reason.into(), generation });
+    }
+}
+
+/// What has not left waits.
+pub(super) fn pause(decision: &mut Decision<Event>, state: &PaymentRequest, reason: &str, context: &Context<'_>) {
+    let Some((number, attempt, generation)) = not_left(state) else { return };
+    decision.push(Event::AttemptSkipped { number, attempt, reason: reason.into(), generation });
+    let Some(collection) = &state.collection else { return };
+    let collection = Collection { generation, ..collection.clone() };
+    if let Some(plan) = Plan::of(&collection, context) {
+        plan.waits(decision, reason.into(), false);
+    }
+}
+
+/// The attempt that is planned or ordered and has not left: number, id if it was ordered, and the
+/// generation that takes its timer away.
+fn not_left(state: &PaymentRequest) -> Option<(u16, Option<AttemptId>, u32)> {
+    let Collection { stage, generation, .. } = state.collection.as_ref()?;
+    let next = generation.wrapping_add(1);
+    match stage {
+        Stage::Planned { number, .. } => Some((*number, None, next)),
+        Stage::Running { attempt, number, .. } => {
+            let ordered = state.attempts.get(attempt).is_some_and(|known| known.status == AttemptStatus::Ordered);
+            ordered.then_some((*number, Some(*attempt), next))
+        }
+        _ => None,
+    }
+}

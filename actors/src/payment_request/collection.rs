@@ -1,0 +1,168 @@
+//! Where the collection of a request stands, and how its attempts are named.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::event::Event;
+use super::state::{Attempt, AttemptStatus, PaymentRequest};
+use crate::collection::Usage;
+use crate::values::{AttemptId, Date, PaymentRequestId, Timestamp, stable_hash};
+
+/// How a request is collected, and where that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// From what.
+    pub usage: Usage,
+    /// By which policy.
+    pub policy: SmolStr,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Which arming of the timer counts.
+    pub generation: u32,
+}
+
+/// Where a collection stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Stage {
+    /// Nothing is planned.
+    #[default]
+    Idle,
+    /// An attempt is planned.
+    Planned {
+        /// Its number.
+        number: u16,
+        /// When its order leaves.
+        due: Timestamp,
+        /// The day money is collected.
+        collects_on: Date,
+    },
+    /// An attempt is under way.
+    Running {
+        /// Which.
+        attempt: AttemptId,
+        /// Its number.
+        number: u16,
+        /// The day money is collected.
+        collects_on: Date,
+    },
+    /// It waits for something.
+    Waits {
+        /// For what.
+        reason: SmolStr,
+        /// Until when at most.
+        until: Option<Timestamp>,
+    },
+    /// Nothing is collected any more.
+    Ended {
+        /// Why.
+        reason: SmolStr,
+    },
+}
+
+/// The id of an attempt that is ordered here.
+pub fn attempt_of(request: PaymentRequestId, number: u16) -> AttemptId {
+    let hash = stable_hash(&["attempt", &request.to_string(), &number.to_string()]);
+    AttemptId::new(Timestamp::default(), hash, request.partition())
+}
+
+/// The end-to-end id by which banks know an attempt: the request's id and the number, of at most 32
+/// characters that banks accept.
+pub fn end_to_end_id(request: PaymentRequestId, number: u16) -> String {
+    let id = request.to_string();
+    format!("{}-{number}", id.trim_start_matches("prq_"))
+}
+
+/// The attempt that an end-to-end id names, if it can be one of ours.
+pub fn attempt_named(end_to_end_id: &str) -> Option<(PaymentRequestId, AttemptId)> {
+    let (id, number) = end_to_end_id.trim().rsplit_once('-')?;
+    let request = PaymentRequestId::parse(&format!("prq_{id}")).ok()?;
+    let number = number.parse().ok().filter(|number| *number > 0)?;
+    Some((request, attempt_of(request, number)))
+}
+
+pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
+    match event {
+        Event::CollectionAgreed { usage, policy } => {
+            let (stage, generation) = match state.collection.take() {
+                Some(Collection { stage: stage @ Stage::Running { .. }, generation, .. }) => (stage, generation),
+                Some(Collection { generation, .. }) => (Stage::Idle, generation),
+                None => (Stage::Idle, 0),
+            };
+            let (usage, policy) = (usage.clone(), policy.clone());
+            state.collection = Some(Collection { usage, policy, stage, generation });
+        }
+        Event::AttemptPlanned { number, due, collects_on, generation, .. } => {
+            let stage = Stage::Planned { number: *number, due: *due, collects_on: *collects_on };
+            enter(state, stage, Some(*generation));
+        }
+        Event::AttemptOrdered { attempt, number, amount, collects_on, .. } => {
+            let record = Attempt { amount: *amount, status: AttemptStatus::Ordered, reason_code: None };
+            state.attempts.insert(*attempt, record);
+            let stage = Stage::Running { attempt: *attempt, number: *number, collects_on: *collects_on };
+            enter(state, stage, None);
+        }
+        Event::AttemptSubmitted { attempt, generation, .. } => {
+            set(state, *attempt, AttemptStatus::Submitted, None);
+            if let Some(collection) = &mut state.collection {
+                collection.generation = *generation;
+            }
+        }
+        Event::AttemptSkipped { attempt, generation, .. } => {
+            if let Some(attempt) = attempt {
+                set(state, *attempt, AttemptStatus::Withdrawn, None);
+            }
+            enter(state, Stage::Idle, Some(*generation));
+        }
+        Event::AttemptUnknown { attempt, .. } => set(state, *attempt, AttemptStatus::Unknown, None),
+        Event::AttemptReversed { attempt, reason_code, .. } => {
+            set(state, *attempt, AttemptStatus::Reversed, Some(reason_code.clone()));
+        }
+        Event::CollectionWaits { reason, until, generation } => {
+            enter(state, Stage::Waits { reason: reason.clone(), until: *until }, Some(*generation));
+        }
+        Event::CollectionEnded { reason, generation, .. } => {
+            enter(state, Stage::Ended { reason: reason.clone() }, Some(*generation));
+        }
+        _ => {}
+    }
+}
+
+/// An attempt has ended; what follows is an event of its own.
+pub(super) fn ended(state: &mut PaymentRequest, attempt: AttemptId) {
+    if let Some(Collection { stage: stage @ Stage::Running { .. }, .. }) = &mut state.collection
+        && matches!(stage, Stage::Running { attempt: running, .. } if *running == attempt)
+    {
+        *stage = Stage::Idle;
+    }
+}
+
+fn enter(state: &mut PaymentRequest, stage: Stage, generation: Option<u32>) {
+    if let Some(collection) = &mut state.collection {
+        collection.stage = stage;
+        collection.generation = generation.unwrap_or(collection.generation);
+    }
+}
+
+fn set(state: &mut PaymentRequest, attempt: AttemptId, status: AttemptStatus, reason_code: Option<SmolStr>) {
+    if let Some(record) = state.attempts.get_mut(&attempt) {
+        record.status = status;
+        record.reason_code = reason_code.or(record.reason_code.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_to_end_id_names_its_attempt_and_fits_the_field() {
+        let request = PaymentRequestId::new(Timestamp::from_unix_millis(1_772_000_000_000), u64::MAX, 200);
+        let text = end_to_end_id(request, 12);
+        assert!(text.len() <= 35, "{text}");
+        assert_eq!(attempt_named(&text), Some((request, attempt_of(request, 12))));
+        assert_ne!(attempt_of(request, 1), attempt_of(request, 2));
+        for other in ["NOTPROVIDED", "F-2026-12", "", "-1", "01J-1"] {
+            assert_eq!(attempt_named(other), None, "{other}");
+        }
+    }
+}

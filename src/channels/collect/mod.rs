@@ -1,0 +1,85 @@
+//! Connectors: who collects from cards and by direct debit.
+//!
+//! | Kind | Is |
+//! |---|---|
+//! | `http` | a signed call with the attempt's id as idempotency key; the answer may tell the result |
+//! | `debit_file` | files of SEPA direct debits for a bank, each order in exactly one |
+//! | `simulator` | nobody: answers follow from the instrument's name |
+//!
+//! What a connector does not tell at once is reported later: by the API, by pain.002, or by a return
+//! in a statement.
+
+mod debit_file;
+mod http;
+mod simulator;
+
+pub use debit_file::{DebitFiles, ordered};
+pub use http::HttpConnector;
+
+use quittance_actors::delivery::Verdict;
+use quittance_actors::ports::{CollectionAnswer, CollectionOrder};
+use quittance_actors::rules::{Field, Value};
+use quittance_actors::values::{Date, Money};
+use std::sync::Arc;
+
+/// A connector, ready to be asked.
+pub enum Connector {
+    /// By calls.
+    Http(HttpConnector),
+    /// By files.
+    DebitFiles(Arc<DebitFiles>),
+    /// Nobody.
+    Simulator,
+}
+
+/// What an order says beside the instrument.
+struct Said {
+    number: u16,
+    amount: Money,
+    collects_on: Date,
+    external_ref: String,
+    description: String,
+}
+
+impl Said {
+    fn of(order: &CollectionOrder) -> Option<Self> {
+        let event = &order.delivery.event;
+        let text = |field| match event.fact(field) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let (Value::Number(number), Value::Money(amount), Value::Date(collects_on)) = (
+            event.fact(Field::AttemptNumber)?,
+            event.fact(Field::AttemptAmount)?,
+            event.fact(Field::AttemptCollectsOn)?,
+        ) else {
+            return None;
+        };
+        Some(Self {
+            number: u16::try_from(*number).ok()?,
+            amount: *amount,
+            collects_on: *collects_on,
+            external_ref: text(Field::RequestExternalRef),
+            description: text(Field::RequestDescription),
+        })
+    }
+}
+
+fn only(verdict: Verdict) -> CollectionAnswer {
+    CollectionAnswer { verdict, result: None }
+}
+
+impl Connector {
+    /// Hands orders over; gives an answer to each, in order.
+    pub async fn collect(&self, orders: Vec<CollectionOrder>) -> Vec<CollectionAnswer> {
+        match self {
+            Connector::Http(connector) => connector.collect(orders).await,
+            Connector::DebitFiles(files) => {
+                let (count, files) = (orders.len(), Arc::clone(files));
+                let written = tokio::task::spawn_blocking(move || files.collect(&orders)).await;
+                written.unwrap_or_else(|_| vec![only(super::later("stopping")); count])
+            }
+            Connector::Simulator => orders.iter().map(simulator::answer).collect(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `collections.toml` and `codes/`: how failed collections are tried again, what each reason code
+//! allows, and how often the schemes let one instrument be tried. Both are optional.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use quittance_actors::collection::{
+    Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
+};
+use quittance_actors::policies::{BankGate, Contact};
+use smol_str::SmolStr;
+
+use super::automation::{Reference, Target, local_time};
+use super::reader::Section;
+use super::{mapping, read_file};
+use crate::diagnostics::Findings;
+
+/// Policies, codes and caps.
+#[derive(Debug, Clone, Default)]
+pub struct Retries {
+    /// Policies by name.
+    pub policies: BTreeMap<String, RetryPolicy>,
+    /// What each code allows.
+    pub reasons: ReasonTable,
+    /// The caps in force.
+    pub caps: Caps,
+    /// Connectors that policies name, with their places.
+    pub(super) references: Vec<Reference>,
+}
+
+impl Retries {
+    pub(super) fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
+        let mut reasons = ReasonTable::default();
+        let mut whole = true;
+        for path in mapping::toml_files(&folder.join("codes")) {
+            whole &= read_file(&path, findings, |root| read_codes(root, &mut reasons)).is_some();
+        }
+        let path = folder.join("collections.toml");
+        let (mut policies, mut references, mut caps) = (BTreeMap::new(), Vec::new(), Caps::default());
+        if path.exists() {
+            let file = path.display().to_string();
+            whole &= read_file(&path, findings, |root| {
+                for policy in root.each("retry_policy", |section| read_policy(section, &file, &mut references)) {
+                    let name = policy.name.to_string();
+                    if policies.insert(name.clone(), policy).is_some() {
+                        let why = format!("retry policy \"{name}\" stands twice");
+                        root.file().report("Q0107", 0..0, why, "", None);
+                    }
+                }
+                let configured = root.each("cap", read_cap);
+                match Caps::new(&configured) {
+                    Ok(checked) => caps = checked,
+                    Err(error) => root.file().report("Q0111", 0..0, error.to_string(), "", None),
+                }
+                Some(())
+            })
+            .is_some();
+        }
+        whole.then_some(Self { policies, reasons, caps, references })
+    }
+}
+
+fn read_codes(root: &Section<'_, '_>, reasons: &mut ReasonTable) -> Option<()> {
+    let method = root.choice("method", &[("card", Method::Card), ("direct_debit", Method::DirectDebit)])?;
+    let _ = (root.text("name"), root.integer("version", 1..=9_999));
+    root.each("code", |section| {
+        let code = section.required("code")?;
+        let words = ReasonClass::ALL.map(|class| (class.name(), class));
+        let class = section.choice("class", &words)?;
+        let countries = section.texts("countries").into_iter().map(|(country, _)| SmolStr::from(country)).collect();
+        let text = section.text("text").unwrap_or_default().to_owned();
+        if let Err(error) = reasons.add(method, code, Reason { class, countries, text }) {
+            section.refuse("class", section.span(), error, None);
+        }
+        Some(())
+    });
+    Some(())
+}
+
+fn read_cap(section: &Section<'_, '_>) -> Option<Cap> {
+    let words = CardScheme::ALL.map(|scheme| (scheme.name(), scheme));
+    let scheme = section.choice("scheme", &words)?;
+    let small = |key, range| section.integer(key, range).and_then(|value| u16::try_from(value).ok());
+    Some(Cap { scheme, attempts: small("attempts", 1..=1_000)?, days: small("days", 1..=366)? })
+}
+
+fn read_policy(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<RetryPolicy> {
+    let name = section.required("name")?;
+    let small = |key: &'static str, range, default: u16| {
+        let value = section.has(key).then(|| section.integer(key, range)).flatten();
+        value.and_then(|value| u16::try_from(value).ok()).unwrap_or(default)
+    };
+    let gaps: Vec<u16> =
+        section.integers("gaps_days").into_iter().filter_map(|(d, _)| u16::try_from(d).ok()).collect();
+    let days: Vec<i8> =
+        section.integers("days_of_month").into_iter().filter_map(|(d, _)| i8::try_from(d).ok()).collect();
+    let window = section.has("spread_over_days").then(|| section.integer("spread_over_days", 1..=365)).flatten();
+    let schedule = match (gaps.is_empty(), days.is_empty(), window) {
+        (false, true, None) => Schedule::Gaps(gaps),
+        (true, false, None) => Schedule::DaysOfMonth(days),
+        (true, true, Some(window)) => Schedule::Even(u16::try_from(window).unwrap_or(365)),
+        _ => {
+            let why = "a policy has one of gaps_days, spread_over_days and days_of_month";
+            section.refuse("gaps_days", section.span(), why, None);
+            return None;
+        }
+    };
+    let on_exhausted = match section.has("on_exhausted") {
+        true => {
+            section.choice("on_exhausted", &[("alert", OnExhausted::Alert), ("suspend", OnExhausted::Suspend)])?
+        }
+        false => OnExhausted::Alert,
+    };
+    let mut connector = |key| {
+        let (name, span): (&str, Range<usize>) = section.text_at(key)?;
+        let target = Target::Connector(name.to_owned());
+        references.push(Reference { file: file.to_owned(), span, target });
+        Some(SmolStr::from(name))
+    };
+    let policy = RetryPolicy {
+        name: name.into(),
+        retries: small("new_attempts", 0..=100, 3),
+        schedule,
+        at: section.optional("at", local_time).unwrap_or((6, 0)),
+        lead_days: small("lead_business_days", 1..=10, 2),
+        presumed_after_days: small("presumed_paid_after_business_days", 1..=10, 2),
+        wait_days: small("wait_days", 1..=365, 30),
+        on_exhausted,
+        card_connector: connector("card"),
+        debit_connector: connector("direct_debit"),
+    };
+    policy.checked().inspect_err(|error| section.refuse("name", section.span(), error, None)).ok()
+}
+
+/// How far the bank's statements must have been read before somebody late is reminded.
+fn read_bank_gate(section: &Section<'_, '_>) -> Option<BankGate> {
+    let small = |key: &'static str, range| {
+        let value = section.has(key).then(|| section.integer(key, range)).flatten();
+        value.and_then(|value| u16::try_from(value).ok())
+    };
+    let (behind, wait_hours) = (small("bank_behind_business_days", 0..=10), small("bank_wait_hours", 1..=240));
+    let words = [("skip", false), ("send", true)];
+    let stale = section.has("bank_stale").then(|| section.choice("bank_stale", &words)).flatten();
+    let business_days = behind?;
+    Some(BankGate { business_days, wait_hours: wait_hours.unwrap_or(24), sends_when_stale: stale.unwrap_or(false) })
+}
+
+/// `[tenant.contact]`: when people may be written to by reminders.
+pub(super) fn read_contact(section: &Section<'_, '_>) -> Contact {
+    let count = |key: &'static str| {
+        let value = section.has(key).then(|| section.integer(key, 1..=50)).flatten();
+        value.and_then(|value| u16::try_from(value).ok())
+    };
+    let hours = section.optional("hours", |text| {
+        let wrong = "expected two local times of one day, as in 08:00-20:00";
+        let (from, to) = text.split_once('-').ok_or(wrong)?;
+        let (from, to) = (local_time(from.trim()).map_err(|_| wrong)?, local_time(to.trim()).map_err(|_| wrong)?);
+        if from < to { Ok((from, to)) } else { Err(wrong) }
+    });
+    let weekdays = section.integers("quiet_weekdays");
+    let mut quiet_weekdays = Vec::new();
+    for (day, span) in weekdays {
+        match i8::try_from(day) {
+            Ok(day @ 1..=7) => quiet_weekdays.push(day),
+            _ => section.refuse("quiet_weekdays", span, "expected 1 (Monday) to 7 (Sunday)", None),
+        }
+    }
+    if quiet_weekdays.len() >= 7 {
+        section.refuse("quiet_weekdays", section.span(), "no day is left to write to people", None);
+    }
+    let least = section.has("open_minor_min").then(|| section.integer("open_minor_min", 0..=1_000_000)).flatten();
+    let contact = Contact {
+        bank: read_bank_gate(section),
+        hours,
+        quiet_weekdays,
+        business_days: section.flag("business_days", false),
+        per_day: count("per_day"),
+        per_week: count("per_week"),
+        open_minor_min: least.unwrap_or(0),
+    };
+    section.close();
+    contact
+}
