@@ -1,7 +1,7 @@
 //! Collections: mandates, holds, wishes, promises and disputes of a customer and its requests.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::collection::{Hold, Instrument, Mandate, MandateKind};
+use quittance_actors::collection::{Hold, Instrument, Mandate, MandateKind, NOTICE_DAYS_MAX};
 use quittance_actors::customer;
 use quittance_actors::delivery::Channel;
 use quittance_actors::machine::Tell;
@@ -51,14 +51,8 @@ pub(super) async fn sign_mandate(
     let iban = body.required("iban", Iban::parse);
     let bank = body.optional("bic", bic);
     let signed_on = body.required("signed_on", Date::parse);
-    let kind = body.optional("kind", |text| match text {
-        "core_recurrent" => Ok(MandateKind::CoreRecurrent),
-        "core_one_off" => Ok(MandateKind::CoreOneOff),
-        "b2b_recurrent" => Ok(MandateKind::B2bRecurrent),
-        "b2b_one_off" => Ok(MandateKind::B2bOneOff),
-        _ => Err("expected core_recurrent, core_one_off, b2b_recurrent or b2b_one_off"),
-    });
-    let notice_days = body.optional_integer("notice_days", 0..=60);
+    let kind = body.optional("kind", MandateKind::parse);
+    let notice_days = body.optional_integer("notice_days", 0..=i64::from(NOTICE_DAYS_MAX));
     body.finish()?;
     let (Some(reference), Some(iban), Some(signed_on)) = (reference, iban, signed_on) else {
         return Err(unusable());
@@ -68,8 +62,7 @@ pub(super) async fn sign_mandate(
         iban,
         bic: bank.map(Into::into),
         signed_on,
-        // Source: SEPA rulebooks, 14 calendar days unless a shorter time was agreed.
-        notice_days: notice_days.and_then(|days| u16::try_from(days).ok()).unwrap_or(14),
+        notice_days: notice_days.and_then(|days| u16::try_from(days).ok()).unwrap_or(Mandate::NOTICE_DAYS),
     };
     let command = customer::Command::SignMandate { reference: reference.into(), mandate };
     write(&app, &request, &tenant, id, &bytes, command).await
@@ -156,7 +149,7 @@ pub(super) async fn collect(
     let instrument = instrument.ok_or_else(unusable)?;
     request_view(&app, &tenant, id).await?;
     let customer = customer_of(&app, id).await?;
-    let command = customer::Command::Collect { request: id, instrument, policy: policy.map(Into::into) };
+    let command = customer::Command::Collect { request: id, instrument, policy: policy.map(Into::into), again: true };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let (fingerprint, tell) = (fingerprint(&request, &bytes), Tell::Customer(customer, command));
     let router = &app.service.router;

@@ -1,6 +1,7 @@
 //! Payment requests.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Gives;
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
@@ -30,6 +31,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let due_on = body.required("due_on", Date::parse);
     let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
     let scenario = body.optional_text("scenario", 64);
+    let collect_from = body.optional("collect_from", Instrument::parse);
     let customer_ref = body.optional_text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let customer = body.object_at("customer", customer_ref.is_none());
     let customer = customer.and_then(|mut inner| {
@@ -53,6 +55,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         due_on,
         description: description.unwrap_or_default(),
         scenario,
+        collect_from,
     };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;

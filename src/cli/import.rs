@@ -156,6 +156,9 @@ fn in_words(intake: &Intake) -> String {
         ),
         Intake::Customer(row) => format!("customer {}: {}", row.profile.external_ref, row.profile.name),
         Intake::CreditNote(row) => format!("credit note {} of {}: {}", row.number, row.customer_ref, row.amount),
+        Intake::Mandate(row) => {
+            format!("mandate {} of {}: {}", row.reference, row.customer_ref, row.mandate.iban.masked())
+        }
         Intake::OrderReturned(row) => format!("order {}: {}", row.attempt, row.reason_code),
         Intake::Cancellation(row) => format!("cancellation of {}: {}", row.invoice, row.reason),
         Intake::Entry(entry) => {

@@ -382,3 +382,53 @@ fn what_cannot_be_collected_is_refused_with_the_reason() {
         assert!((400..500).contains(&answer.status) && answer.text().contains(reason), "{path}: {}", answer.text());
     }
 }
+
+#[test]
+fn an_erp_sends_mandates_and_instalments_in_one_file() {
+    let scratch = Scratch::new("instalments");
+    let config = configure(scratch.path(), |text| text);
+    let mapping = scratch.path().join("config/mappings/erp.toml");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    let more = "kind = \"type\"\nmandate = \"rum\"\niban = \"iban\"\nsigned_on = \"signe\"\nnotice_days = \"preavis\"\ncollect_from = \"prelever\"\n";
+    std::fs::write(&mapping, text.replace("[columns]\n", &format!("[columns]\n{more}"))).unwrap();
+    let running = Running::start(&config);
+    let folder = scratch.path().join("data/erp/in");
+    let head = "type;facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle;rum;iban;signe;preavis;prelever\n";
+    let rows = [
+        "invoice;F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Mars;;;;;mandate:RUM-1",
+        "invoice;F-2;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/04/2026;Avril;;;;;mandate:RUM-1",
+        "invoice;F-3;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/05/2026;Mai;;;;;mandate:RUM-9",
+        "mandate;;C-1;;;;;;;;;RUM-1;FR1420041010050500013M02606;10/01/2026;2;",
+        "mandate;;C-1;;;;;;;;;RUM-2;FR1420041010050500013M02607;10/01/2026;2;",
+        "customer;;C-1;Jean Dupont;jean@example.org;;fr;;;;;;;;;",
+    ];
+    let file = format!("{head}{}\n", rows.join("\n"));
+    let report = drop_file(&folder, "instalments.csv", file.as_bytes());
+    assert_eq!((&report["accepted"], &report["refused"]), (&json!(4), &json!(2)), "{report}");
+    let said = report["errors"].to_string();
+    assert!(said.contains("no such mandate") && said.contains("an IBAN whose check digits agree"), "{said}");
+    let of = |number: &str| running.find("/v1/payment-requests", number)["id"].as_str().unwrap().to_owned();
+    let (one, two, three) = (of("F-1"), of("F-2"), of("F-3"));
+    assert_eq!(view(&running, &one)["collection"]["next"]["collects_on"], "2026-03-10");
+    assert_eq!(view(&running, &two)["collection"]["next"]["collects_on"], "2026-04-10");
+    assert_eq!(view(&running, &three)["collection"], Json::Null);
+
+    // The first is collected, comes back for good, and the same rows in another file do not begin again.
+    running.advance("4d");
+    let written = files(&scratch, 1);
+    let sent = written.values().next().unwrap();
+    wait_for("the order to be recorded", || (view(&running, &one)["collection"]["stage"] == "running").then_some(()));
+    let id = between(sent, "<EndToEndId>", "<")[0].to_owned();
+    drop_file(
+        &scratch.path().join("data/bank/in"),
+        "status.xml",
+        pain002(message_of(sent), Some(&id), "MS02").as_bytes(),
+    );
+    assert_eq!(view(&running, &one)["collection"]["ended"], "MS02: stop");
+    let again = format!("{head}{}\n{}\n", rows[0], rows[1]);
+    let report = drop_file(&folder, "again.csv", again.as_bytes());
+    assert_eq!((&report["known"], &report["refused"]), (&json!(2), &json!(0)), "{report}");
+    assert_eq!(view(&running, &one)["collection"]["ended"], "MS02: stop");
+    // A person may.
+    assert_eq!(collect(&running, &one, "mandate:RUM-1")["collection"]["stage"], "planned");
+}

@@ -62,6 +62,9 @@ fn describe(mut reader: impl Reader) -> String {
             Ok(Item::Row(row, Intake::Cancellation(c))) => {
                 writeln!(text, "cancellation {row}: {} because {}", c.invoice, c.reason)
             }
+            Ok(Item::Row(row, Intake::Mandate(m))) => {
+                writeln!(text, "mandate {row}: {} of {} {:?}", m.reference, m.customer_ref, m.mandate)
+            }
             Ok(Item::Row(row, Intake::OrderReturned(o))) => {
                 writeln!(text, "order {row}: {} {}", o.attempt, o.reason_code)
             }

@@ -79,6 +79,22 @@ pub enum MandateKind {
     B2bOneOff,
 }
 
+impl MandateKind {
+    /// Reads the word.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "core_recurrent" => Ok(MandateKind::CoreRecurrent),
+            "core_one_off" => Ok(MandateKind::CoreOneOff),
+            "b2b_recurrent" => Ok(MandateKind::B2bRecurrent),
+            "b2b_one_off" => Ok(MandateKind::B2bOneOff),
+            _ => Err("expected core_recurrent, core_one_off, b2b_recurrent or b2b_one_off"),
+        }
+    }
+}
+
+/// The longest notice that can be agreed, in days.
+pub const NOTICE_DAYS_MAX: u16 = 60;
+
 /// A direct debit mandate. Personal data: it stays with the customer (N10).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mandate {
@@ -98,6 +114,9 @@ pub struct Mandate {
 const LAPSES_AFTER_MONTHS: u32 = 36;
 
 impl Mandate {
+    /// Days of notice unless less was agreed. Source: SEPA rulebooks, 14 calendar days.
+    pub const NOTICE_DAYS: u16 = 14;
+
     /// The last day it can be used, when it was last used on `last_used`.
     pub fn usable_until(&self, last_used: Option<Date>) -> Date {
         self.signed_on.max(last_used.unwrap_or(self.signed_on)).plus_months(LAPSES_AFTER_MONTHS)

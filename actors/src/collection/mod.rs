@@ -15,7 +15,7 @@ mod policy;
 mod reason;
 mod scheme;
 
-pub use instrument::{Hold, Instrument, InstrumentDetails, Mandate, MandateKind, Method, Usage};
+pub use instrument::{Hold, Instrument, InstrumentDetails, Mandate, MandateKind, Method, NOTICE_DAYS_MAX, Usage};
 pub use policy::{OnExhausted, PolicyError, RetryPolicy, Schedule, Timing};
 pub use reason::{Reason, ReasonClass, ReasonError, ReasonTable};
 pub use scheme::{Cap, CapError, Caps, CardScheme, Ledger};

@@ -21,8 +21,8 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
     match command {
         Command::SignMandate { reference, mandate } => sign_mandate(state, reference, mandate, context),
         Command::EndInstrument { instrument, reason } => end_instrument(state, instrument, reason),
-        Command::Collect { request, instrument, policy } => {
-            collect(state, *request, instrument, policy.as_ref(), context)
+        Command::Collect { request, instrument, policy, again } => {
+            collect(state, *request, instrument, policy.as_ref(), *again, context)
         }
         Command::AllowAttempt { request, instrument, collects_on } => {
             Ok(allow_attempt(state, *request, instrument, *collects_on, context))
@@ -181,7 +181,7 @@ fn usage_of(instrument: Instrument, mandate: Option<&Mandate>) -> Usage {
 }
 
 fn collect(
-    state: &Customer, request: PaymentRequestId, instrument: &Instrument, policy: Option<&SmolStr>,
+    state: &Customer, request: PaymentRequestId, instrument: &Instrument, policy: Option<&SmolStr>, again: bool,
     context: &Context<'_>,
 ) -> Decided {
     if !state.open_requests.contains_key(&request) {
@@ -204,7 +204,7 @@ fn collect(
         Instrument::Card(_) => None,
     };
     let usage = usage_of(instrument.clone(), mandate);
-    let agree = payment_request::Command::AgreeCollection { usage, policy: name.into() };
+    let agree = payment_request::Command::AgreeCollection { usage, policy: name.into(), again };
     let mut decision = Decision::default();
     decision.tell(Tell::PaymentRequest(request, agree));
     Ok(decision)

@@ -103,6 +103,8 @@ pub enum Command {
         instrument: Instrument,
         /// By which policy; `None` for the tenant's default.
         policy: Option<SmolStr>,
+        /// Whether what has ended is collected again: a person asks so, and no row of a file.
+        again: bool,
     },
     /// An attempt is due: may it leave?
     AllowAttempt {

@@ -96,7 +96,7 @@ fn end(decision: &mut Decision<Event>, collection: &Collection, exhausted: bool,
 
 /// The customer agrees that the request is collected: the first attempt is on the deadline.
 pub(super) fn agree(
-    state: &PaymentRequest, terms: &Terms, usage: &Usage, policy: &SmolStr, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, (usage, policy, again): (&Usage, &SmolStr, bool), context: &Context<'_>,
 ) -> Decision<Event> {
     if state.status != Status::Open {
         return Decision::default();
@@ -104,7 +104,8 @@ pub(super) fn agree(
     let known = state.collection.as_ref();
     let running = known.is_some_and(|known| matches!(known.stage, Stage::Running { .. }));
     let planned = known.is_some_and(|known| matches!(known.stage, Stage::Planned { .. } | Stage::Waits { .. }));
-    if known.is_some_and(|known| known.usage == *usage && known.policy == *policy) && (running || planned) {
+    let same = known.is_some_and(|known| known.usage == *usage && known.policy == *policy);
+    if same && (running || planned || !again) {
         return Decision::default(); // The same again.
     }
     let mut decision = Decision::of(Event::CollectionAgreed { usage: usage.clone(), policy: policy.clone() });

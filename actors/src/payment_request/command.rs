@@ -63,6 +63,8 @@ pub enum Command {
         usage: Usage,
         /// By which policy.
         policy: SmolStr,
+        /// Whether what has ended is collected again.
+        again: bool,
     },
     /// Something of the collection is due: an attempt, a presumption, or the end of a wait.
     CollectionDue {

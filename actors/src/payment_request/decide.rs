@@ -39,7 +39,9 @@ impl Machine for PaymentRequest {
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
-            Command::AgreeCollection { usage, policy } => Ok(collecting::agree(self, terms, usage, policy, context)),
+            Command::AgreeCollection { usage, policy, again } => {
+                Ok(collecting::agree(self, terms, (usage, policy, *again), context))
+            }
             Command::CollectionDue { generation, due } => collecting::due(self, terms, *generation, *due, context),
             Command::AnswerAttempt(answer) => Ok(collecting::answered(self, terms, answer, context)),
             Command::ClaimAttempt { attempt } => collecting::claim(self, *attempt, context),

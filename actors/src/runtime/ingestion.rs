@@ -15,7 +15,9 @@ use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use tokio::sync::Mutex;
 use tracing::info;
 
-use super::intake::{Intake, IntakeError, admit_cancellation, admit_credit_note, admit_customer, admit_invoice};
+use super::intake::{
+    Intake, IntakeError, admit_cancellation, admit_credit_note, admit_customer, admit_invoice, admit_mandate,
+};
 use super::orders::admit_returned;
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
 use crate::limits;
@@ -198,7 +200,7 @@ async fn read_rows(
             return Ok(file);
         }
         // A row beside another may name what that one makes known.
-        let mut turns: [Vec<ReadRow>; 3] = Default::default();
+        let mut turns: [Vec<ReadRow>; 4] = Default::default();
         for row in rows {
             if let Some(turn) = turns.get_mut(row.intake.turn()) {
                 turn.push(row);
@@ -280,6 +282,9 @@ async fn admit_row(
         }
         Intake::CreditNote(row) => {
             admit_credit_note(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
+        }
+        Intake::Mandate(row) => {
+            admit_mandate(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
         }
         Intake::OrderReturned(row) => match admit_returned(router, &reader.tenant, &row, command, origin).await? {
             Some(receipt) => receipt,

@@ -8,9 +8,10 @@ use thiserror::Error;
 
 use super::orders::OrderReturned;
 use super::{Priority, Router, SubmitError};
+use crate::collection::{Instrument, Mandate};
 use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
-use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
+use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt, Rejection};
 use crate::payment_request::{self, Terms};
 use crate::ports::{Found, PortError};
 use crate::transfer::Particulars;
@@ -34,6 +35,8 @@ pub enum Intake {
     Cancellation(Box<CancellationRow>),
     /// A bank refuses an order of ours, or takes it back.
     OrderReturned(Box<OrderReturned>),
+    /// A mandate to collect by direct debit.
+    Mandate(Box<MandateRow>),
 }
 
 impl Intake {
@@ -41,9 +44,10 @@ impl Intake {
     pub(super) fn turn(&self) -> usize {
         match self {
             Intake::Customer(_) => 0,
-            Intake::Invoice(row) if row.customer.is_some() => 0,
-            Intake::Invoice(_) | Intake::Entry(_) => 1,
-            Intake::CreditNote(_) | Intake::Cancellation(_) | Intake::OrderReturned(_) => 2,
+            Intake::Invoice(row) if row.customer.is_some() && row.collect_from.is_none() => 0,
+            Intake::Mandate(_) => 1,
+            Intake::Invoice(_) | Intake::Entry(_) => 2,
+            Intake::CreditNote(_) | Intake::Cancellation(_) | Intake::OrderReturned(_) => 3,
         }
     }
 }
@@ -76,6 +80,19 @@ pub struct InvoiceRow {
     pub description: String,
     /// The reminder scenario; `None` for the tenant's default.
     pub scenario: Option<String>,
+    /// The card or mandate of the customer that it is collected from.
+    pub collect_from: Option<Instrument>,
+}
+
+/// A direct debit mandate of a customer that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MandateRow {
+    /// The ERP's key of the customer.
+    pub customer_ref: String,
+    /// The mandate's unique reference.
+    pub reference: String,
+    /// What it says.
+    pub mandate: Mandate,
 }
 
 /// A credit note of an ERP.
@@ -252,6 +269,7 @@ pub async fn admit_invoice(
     origin: Origin, priority: Priority,
 ) -> Result<(PaymentRequestId, Receipt), IntakeError> {
     let customer = customer_of(router, tenant, row, pool, command, &origin, priority).await?;
+    let collected = origin.clone();
     let ports = router.ports();
     let now = ports.clock.now(tenant);
     let mut number = request_id(router, tenant, &row.external_ref, customer, now)?;
@@ -288,7 +306,41 @@ pub async fn admit_invoice(
     let tell = Tell::PaymentRequest(id, issue);
     let submitted = router.submit(tenant, tell, command, fingerprint, origin, priority);
     let receipt = number.until(reference.until(submitted)).await?;
+    if let Some(instrument) = &row.collect_from {
+        // The same again when the row comes again: what is agreed already is not agreed twice.
+        let command = derived(command, "collect");
+        let fingerprint = stable_hash(&["collect", &instrument.to_string()]);
+        let collect =
+            customer::Command::Collect { request: id, instrument: instrument.clone(), policy: None, again: false };
+        let submitted =
+            router.submit(tenant, Tell::Customer(customer, collect), command, fingerprint, collected, priority);
+        match submitted.await {
+            // It is paid or cancelled meanwhile: there is nothing to collect.
+            Err(SubmitError::Rejected(Rejection::Customer(customer::Rejection::NotOpen { .. }))) => {}
+            other => drop(other?),
+        }
+    }
     Ok((id, receipt))
+}
+
+/// Keeps a mandate of a customer.
+pub(super) async fn admit_mandate(
+    router: &Arc<Router>, tenant: &TenantId, row: &MandateRow, command: CommandId, origin: Origin, priority: Priority,
+) -> Result<Receipt, IntakeError> {
+    let MandateRow { customer_ref, reference, mandate } = row;
+    let customer = known_customer(router, tenant, customer_ref)?;
+    let iban = mandate.iban.electronic();
+    let fingerprint = stable_hash(&["mandate", reference, iban, &mandate.signed_on.to_string()]);
+    let sign = customer::Command::SignMandate { reference: reference.into(), mandate: mandate.clone() };
+    Ok(router.submit(tenant, Tell::Customer(customer, sign), command, fingerprint, origin, priority).await?)
+}
+
+fn known_customer(router: &Arc<Router>, tenant: &TenantId, reference: &str) -> Result<CustomerId, IntakeError> {
+    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), reference.into());
+    match router.ports().directory.find(&key)? {
+        Some(DirectoryValue::Customer(id)) => Ok(id),
+        _ => Err(IntakeError::UnknownCustomer(reference.to_owned())),
+    }
 }
 
 /// Takes a credit note off the invoice it names, or adds it to its customer's credit.
@@ -297,10 +349,7 @@ pub async fn admit_credit_note(
     priority: Priority,
 ) -> Result<Receipt, IntakeError> {
     let (note, amount) = (stable_hash(&["credit note", &row.number]), row.amount);
-    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
-    let Some(DirectoryValue::Customer(customer)) = router.ports().directory.find(&key)? else {
-        return Err(IntakeError::UnknownCustomer(row.customer_ref.clone()));
-    };
+    let customer = known_customer(router, tenant, &row.customer_ref)?;
     let request = match &row.invoice {
         Some(invoice) => match known_request(router, tenant, invoice)? {
             (request, owner) if owner == customer => Some(request),
@@ -347,11 +396,7 @@ async fn customer_of(
         let (id, _) = admit_customer(router, tenant, customer, pool, command, origin.clone(), priority).await?;
         return Ok(id);
     }
-    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), row.customer_ref.as_str().into());
-    match router.ports().directory.find(&key)? {
-        Some(DirectoryValue::Customer(id)) => Ok(id),
-        _ => Err(IntakeError::UnknownCustomer(row.customer_ref.clone())),
-    }
+    known_customer(router, tenant, &row.customer_ref)
 }
 
 fn request_id<'a>(

@@ -34,8 +34,8 @@ pub use delivery::{DeliverySupervisor, Enqueue};
 pub use host::Host;
 pub use ingestion::{Arrived, FeedReader, IncomingFile, IngestionSupervisor, Progress, ReadRow, RowOutcome};
 pub use intake::{
-    BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, admit_customer,
-    admit_invoice,
+    BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, MandateRow,
+    admit_customer, admit_invoice,
 };
 pub use orders::OrderReturned;
 pub use reconciliation::{Admit, ReconciliationSupervisor};

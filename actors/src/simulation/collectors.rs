@@ -33,7 +33,8 @@ impl World {
         match known.get(place) {
             Some(instrument) if !self.random.once_in(5) => {
                 self.note(format!("collect {request} from {instrument}"));
-                let collect = customer::Command::Collect { request, instrument: instrument.clone(), policy: None };
+                let collect =
+                    customer::Command::Collect { request, instrument: instrument.clone(), policy: None, again: true };
                 self.ask(Tell::Customer(customer, collect), Origin::Api)
             }
             _ if self.random.once_in(2) => self.sign(customer),

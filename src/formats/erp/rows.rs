@@ -3,16 +3,19 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use quittance_actors::collection::{Instrument, Mandate, MandateKind, NOTICE_DAYS_MAX};
 use quittance_actors::customer::{Gives, Kind as CustomerKind, Profile};
 use quittance_actors::limits;
-use quittance_actors::runtime::{CancellationRow, CreditNoteRow, CustomerRow, Intake, InvoiceRow};
-use quittance_actors::values::{Currency, Date, DecimalMark, EmailAddress, Language, Money, PhoneNumber};
+use quittance_actors::runtime::{CancellationRow, CreditNoteRow, CustomerRow, Intake, InvoiceRow, MandateRow};
+use quittance_actors::values::{
+    Currency, Date, DecimalMark, EmailAddress, Iban, Language, Money, PhoneNumber, bic, sepa_identifier,
+};
 
 use crate::config::{ConstantOrColumn, Mapping};
 use crate::formats::{FieldError, Item};
 
 /// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 15] = [
+pub const FIELDS: [(&str, bool); 22] = [
     ("invoice", true),
     ("customer", true),
     ("amount", true),
@@ -28,10 +31,17 @@ pub const FIELDS: [(&str, bool); 15] = [
     ("reason", false),
     ("scenario", false),
     ("customer_kind", false),
+    ("collect_from", false),
+    ("mandate", false),
+    ("iban", false),
+    ("bic", false),
+    ("signed_on", false),
+    ("mandate_kind", false),
+    ("notice_days", false),
 ];
 
 /// What a row asks for, as a column or a constant says it.
-const KINDS: [&str; 4] = ["invoice", "customer", "credit_note", "cancellation"];
+const KINDS: [&str; 5] = ["invoice", "customer", "credit_note", "cancellation", "mandate"];
 
 /// Telephone numbers remembered: the same customers come again and again, and each is checked
 /// against the numbering plan of its country.
@@ -174,6 +184,7 @@ impl<'a, R: Row> Fields<'a, R> {
                 Some(Intake::Customer(Box::new(customer?)))
             }
             "credit_note" => self.credit_note(),
+            "mandate" => self.mandate().map(|row| Intake::Mandate(Box::new(row))),
             "cancellation" => {
                 let invoice = self.reference("invoice");
                 let reason = self.optional("reason", "at most 200 characters", |text| {
@@ -186,6 +197,32 @@ impl<'a, R: Row> Fields<'a, R> {
         }
     }
 
+    fn mandate(&mut self) -> Option<MandateRow> {
+        let customer_ref = self.reference("customer");
+        let reference =
+            self.parse("mandate", "1 to 35 of the SEPA characters, the mandate's unique reference", |text| {
+                sepa_identifier(text).ok()
+            });
+        let iban = self.parse("iban", "an IBAN whose check digits agree", |text| Iban::parse(text).ok());
+        let bank = self.optional("bic", "a BIC of 8 or 11 letters and digits", |text| bic(text).ok());
+        let signed_on = self.date("signed_on", true);
+        let kind =
+            self.optional("mandate_kind", "core_recurrent, core_one_off, b2b_recurrent or b2b_one_off", |text| {
+                MandateKind::parse(text).ok()
+            });
+        let notice_days = self.optional("notice_days", "a whole number of days from 0 to 60", |text| {
+            text.parse::<u16>().ok().filter(|days| *days <= NOTICE_DAYS_MAX)
+        });
+        let mandate = Mandate {
+            kind: kind.unwrap_or(MandateKind::CoreRecurrent),
+            iban: iban?,
+            bic: bank.map(Into::into),
+            signed_on: signed_on?,
+            notice_days: notice_days.unwrap_or(Mandate::NOTICE_DAYS),
+        };
+        Some(MandateRow { customer_ref: customer_ref?, reference: reference?, mandate })
+    }
+
     fn invoice(&mut self) -> Option<InvoiceRow> {
         let external_ref = self.reference("invoice");
         let customer_ref = self.reference("customer");
@@ -196,8 +233,11 @@ impl<'a, R: Row> Fields<'a, R> {
             (value.chars().count() <= limits::DESCRIPTION_CHARACTERS_MAX).then(|| value.to_owned())
         });
         let scenario = self.optional("scenario", "the name of a scenario", |value| Some(value.to_owned()));
+        let collect_from =
+            self.optional("collect_from", "card:TOKEN or mandate:REFERENCE", |value| Instrument::parse(value).ok());
         let customer = self.customer(customer_ref.as_deref());
         Some(InvoiceRow {
+            collect_from,
             customer,
             customer_ref: customer_ref?,
             external_ref: external_ref?,

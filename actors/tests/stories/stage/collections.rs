@@ -36,7 +36,7 @@ impl Stage {
                 let request = self.request(text(0)?)?;
                 let (customer, instrument) = (self.owner(request)?, Instrument::parse(text(1)?)?);
                 let policy = line.after("policy").map(Into::into);
-                let collect = customer::Command::Collect { request, instrument, policy };
+                let collect = customer::Command::Collect { request, instrument, policy, again: true };
                 self.ask(Tell::Customer(customer, collect))
             }
             "result" => {
