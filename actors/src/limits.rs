@@ -44,6 +44,8 @@ pub const PAYMENT_METHODS_MAX: usize = 100;
 pub const ATTEMPTS_MAX: usize = 200;
 /// Days ahead that a payer can promise to pay.
 pub const PROMISE_DAYS_MAX: u16 = 60;
+/// Transfers of one customer that wait for a person and are weighed again with a late invoice.
+pub const UNPLACED_TRANSFERS_MAX: usize = 20;
 /// Mandates of one customer.
 pub const MANDATES_MAX: usize = 100;
 /// Requests of one customer whose collection waits for the same thing; others wait for a person.

@@ -77,6 +77,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/promise", web::post().to(collections::promise))
                 .route("/payment-requests/{id}/dispute", web::post().to(collections::dispute))
                 .route("/payment-requests/{id}/dispute/end", web::post().to(collections::end_dispute))
+                .route("/collections", web::get().to(payment_requests::collections))
                 .service(
                     web::resource("/attempts")
                         .app_data(web::PayloadConfig::new(batch::BATCH_BYTES_MAX))

@@ -99,6 +99,12 @@ pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String
     Ok(HttpResponse::Ok().json(view(&app, &tenant, request_id(&id)?).await?))
 }
 
+/// Open requests that are collected.
+pub(super) async fn collections(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    page(&app, &tenant, List::Collections, &request).await
+}
+
 /// Whose request it is.
 pub(super) async fn customer_of(app: &App, id: PaymentRequestId) -> Result<CustomerId, Problem> {
     let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(id), 0).await?;

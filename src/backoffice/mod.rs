@@ -4,6 +4,7 @@
 //! JavaScript but the live figures. A page needs the session that the one-time link opens.
 
 mod assets;
+mod collections;
 mod files;
 mod gate;
 mod live;
@@ -91,6 +92,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("", web::get().to(overview::page))
             .route("/requests", web::get().to(requests::list))
             .route("/requests/{id}", web::get().to(requests::page))
+            .route("/collections", web::get().to(collections::page))
             .route("/reconciliation", web::get().to(workbench::page))
             .route("/reconciliation/{id}/{what}", web::post().to(workbench::decide))
             .route("/messages", web::get().to(messages::list))
@@ -131,6 +133,7 @@ impl Frame {
             ("", "overview", "/bo", "layout-dashboard", "Overview", 0),
             ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
             ("", "requests", "/bo/requests", "receipt", "Payment requests", 0),
+            ("", "collections", "/bo/collections", "repeat", "Collections", 0),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
         ]

@@ -28,7 +28,7 @@ fn status(state: &PaymentRequest) -> (&'static str, &'static str, &'static str) 
     }
 }
 
-fn customer_name(app: &Shared, id: CustomerId) -> String {
+pub(super) fn customer_name(app: &Shared, id: CustomerId) -> String {
     let saved = app.service.store.load(EntityId::Customer(id)).ok().flatten();
     let name = saved.and_then(|saved| Some(saved.entity.as_customer()?.profile.as_ref()?.name.to_string()));
     name.unwrap_or_else(|| "…".to_owned())

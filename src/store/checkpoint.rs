@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use fjall::{Keyspace, PersistMode};
 use quittance_actors::partition::{ArmedTimer, Checkpoint, DirectoryValue, Entity, Receipt, Saved, SystemFact};
+use quittance_actors::payment_request;
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
@@ -165,7 +166,13 @@ impl Store {
 fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut Rows) {
     let list = match state {
         Entity::Customer(_) => List::Customers,
-        Entity::PaymentRequest(_) => List::PaymentRequests,
+        Entity::PaymentRequest(request) => {
+            if request.collection.is_some() {
+                let open = request.status == payment_request::Status::Open;
+                rows.push((keys::list(tenant, List::Collections, id), open.then(Vec::new)));
+            }
+            List::PaymentRequests
+        }
         Entity::Transfer(transfer) => {
             let doubtful = transfer.status == transfer::Status::NeedsDecision;
             rows.push((keys::list(tenant, List::Tasks, id), doubtful.then(Vec::new)));

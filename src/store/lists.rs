@@ -21,6 +21,8 @@ pub enum List {
     Transfers,
     /// Transfers that wait for a person.
     Tasks,
+    /// Open payment requests that are collected.
+    Collections,
 }
 
 impl List {
@@ -30,6 +32,7 @@ impl List {
             List::PaymentRequests => 2,
             List::Transfers => 3,
             List::Tasks => 4,
+            List::Collections => 5,
         }
     }
 }

@@ -272,6 +272,7 @@ fn name(event: &Event) -> &'static str {
             C::OptedOut { .. } => "customer.opted_out",
             C::OptedIn { .. } => "customer.opted_in",
             C::CreditWithdrawn { .. } => "customer.credit_withdrawn",
+            C::TransferUnplaced { .. } => "customer.transfer_unplaced",
         },
         Event::PaymentRequest(event) => match event {
             P::Issued { .. } => "payment_request.issued",
@@ -355,7 +356,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 69);
+    assert_eq!(seen.len(), 70);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -64,7 +64,14 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             let credit = state.credit.entry(amount.currency()).or_default();
             *credit = credit.saturating_add(amount.minor());
         }
+        Event::TransferUnplaced { transfer } => {
+            if state.unplaced.len() == limits::UNPLACED_TRANSFERS_MAX {
+                state.unplaced.remove(0);
+            }
+            state.unplaced.push(*transfer);
+        }
         Event::TransferPlaced { transfer, amount } => {
+            state.unplaced.retain(|known| known != transfer);
             state.placed_transfers.insert(*transfer, *amount);
         }
         Event::TransferTakenBack { transfer, credit } => {

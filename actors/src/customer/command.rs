@@ -75,6 +75,8 @@ pub enum Command {
     TakeCreditNote(CreditNote),
     /// Find what a received transfer pays.
     PlaceTransfer(PlaceTransfer),
+    /// Find again what a transfer pays that waits for a person, now that a late invoice has come.
+    PlaceAgain(PlaceTransfer),
     /// Write to the customer about a request.
     Remind(Reminder),
     /// Place a transfer as a person decided.
@@ -227,6 +229,7 @@ impl Command {
             Command::AddCredit(_) => "add_credit",
             Command::TakeCreditNote(_) => "take_credit_note",
             Command::PlaceTransfer(_) => "place_transfer",
+            Command::PlaceAgain(_) => "place_again",
             Command::Remind(_) => "remind",
             Command::PlaceDecided(_) => "place_decided",
             Command::TakeBackTransfer(_) => "take_back_transfer",

@@ -9,7 +9,7 @@ use super::collecting;
 use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
 use super::decided;
 use super::event::Event;
-use super::state::{Customer, PaymentMethod, Profile};
+use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
@@ -61,12 +61,28 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             }
             let (request, outstanding, due_on) = (*request, *outstanding, *due_on);
             let (number, reference) = (number.clone(), *reference);
-            Ok(Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number, reference }))
+            let new = OpenRequest { outstanding, due_on, number: number.clone(), reference: Some(reference) };
+            let mut decision =
+                Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number, reference });
+            // The payer may have been faster than the invoice.
+            for waits in &state.unplaced {
+                let new = new.clone();
+                decision.tell(Tell::Transfer(*waits, transfer::Command::Reconsider { request, new }));
+            }
+            Ok(decision)
         }
         Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
         Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
         Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
         Command::PlaceTransfer(received) => Ok(place_transfer(state, received, context)),
+        Command::PlaceAgain(received) => {
+            let open = state.open_requests.iter().map(|(request, known)| (*request, known));
+            let hits = transfer::named_in(&received.details, id, open);
+            let again = place_transfer(state, &PlaceTransfer { hits, ..received.clone() }, context);
+            // What is still doubtful is the task that it was.
+            let placed = again.events.iter().any(|event| matches!(event, Event::TransferPlaced { .. }));
+            Ok(if placed { again } else { Decision::default() })
+        }
         Command::PlaceDecided(placed) => decided::place(state, placed),
         Command::TakeBackTransfer(placed) => decided::take_back(state, placed),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
@@ -192,7 +208,12 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
                 decision.push(Event::CreditAdded { amount: *credit });
             }
         }
-        Placement::Doubt { .. } => {}
+        Placement::Doubt { .. } => {
+            let known = received.identified_by != transfer::Identification::Nothing;
+            if known && !state.unplaced.contains(transfer) {
+                decision.push(Event::TransferUnplaced { transfer: *transfer });
+            }
+        }
     }
     decision.tell(Tell::Transfer(*transfer, transfer::Command::RecordPlacement(placement, weighed)));
     decision

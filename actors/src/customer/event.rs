@@ -205,4 +205,9 @@ pub enum Event {
         /// How much.
         amount: Money,
     },
+    /// What a transfer pays is for a person.
+    TransferUnplaced {
+        /// The transfer.
+        transfer: TransferId,
+    },
 }

@@ -134,6 +134,8 @@ pub struct Customer {
     pub credit_notes: LiteMap<u64, (Money, Option<PaymentRequestId>)>,
     /// Transfers already placed, so that the same one is never placed twice.
     pub placed_transfers: LiteMap<TransferId, Money>,
+    /// Transfers of the customer that wait for a person, the oldest first.
+    pub unplaced: Vec<TransferId>,
     /// When a person was last written to.
     pub last_contact_at: Option<Timestamp>,
     /// When reminders were sent, the oldest first, as far back as a cap looks.

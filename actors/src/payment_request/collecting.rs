@@ -264,8 +264,12 @@ pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Contex
     }
 }
 
-/// Whether the day of an order can no longer be met: its connector was not there in time.
+/// Whether the day of a direct debit can no longer be met: its connector was not there in time. A card
+/// can be tried on any day.
 fn is_late(collection: &Collection, context: &Context<'_>) -> bool {
+    if collection.usage.instrument.method() == Method::Card {
+        return false;
+    }
     match (&collection.stage, Plan::of(collection, context)) {
         (Stage::Running { collects_on, .. }, Some(plan)) => plan.late_timing(*collects_on).collects_on > *collects_on,
         _ => false,

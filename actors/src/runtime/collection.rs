@@ -27,8 +27,14 @@ use crate::values::{AttemptId, Money, PaymentRequestId, TenantId, stable_hash};
 pub(super) async fn collect(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(Ticket, Tried)> {
     let clock = Arc::clone(&router.ports().clock);
     let (mut orders, mut claimed, mut tried) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        match prepared(&router, &row).await {
+    // Side by side: many claims are one sync.
+    let claim = |row: Ticket| {
+        let (router, of) = (Arc::clone(&router), row.clone());
+        (row, actix::spawn(async move { prepared(&router, &of).await }))
+    };
+    let claiming: Vec<_> = rows.into_iter().map(claim).collect();
+    for (row, claim) in claiming {
+        match claim.await.unwrap_or(Err(SubmitError::Stopping)) {
             Ok(Ok(order)) => {
                 orders.push(order);
                 claimed.push(row);

@@ -24,6 +24,8 @@ const PUMP: Duration = Duration::from_millis(200);
 const REFILL: Duration = Duration::from_millis(250);
 const STATUS_PUMP: Duration = Duration::from_secs(1);
 const STATUS_ROWS_MAX: usize = 1_000;
+/// Orders of one file for a bank.
+const ORDERS_MAX: usize = 10_000;
 
 /// Starts a lane for each endpoint or channel, and hands it its rows.
 pub struct DeliverySupervisor {
@@ -209,9 +211,10 @@ impl DeliveryLane {
         if self.in_flight > 0 || self.breaker.allowance(1, now) == 0 {
             return;
         }
+        let collects = matches!(self.route, Route::Connector(..));
+        let most = if collects { ORDERS_MAX } else { STATUS_ROWS_MAX };
         let mut rows = Vec::new();
-        while rows.len() < STATUS_ROWS_MAX && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now)
-        {
+        while rows.len() < most && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
             rows.extend(self.waiting.pop_first().map(|(_, row)| row));
         }
         if rows.is_empty() {
@@ -219,7 +222,6 @@ impl DeliveryLane {
         }
         self.in_flight += 1;
         let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
-        let collects = matches!(self.route, Route::Connector(..));
         let task = async move {
             if collects { collect(router, ladder, rows).await } else { export(router, ladder, rows).await }
         };

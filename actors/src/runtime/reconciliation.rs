@@ -12,7 +12,8 @@ use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, NumberText, Reading, ShortReference, TenantId, TransferId, name_key,
+    CommandId, CreditorReference, CustomerId, NumberText, Reading, ShortReference, TenantId, TransferId,
+    is_telling_number, name_key,
 };
 
 /// Routes transfers to their payer.
@@ -159,7 +160,7 @@ fn references(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Res
         add(ReferenceKind::Short, found.reading, key)?;
     }
     for number in NumberText::new(texts()).candidates() {
-        let kind = if is_telling(&number) { ReferenceKind::Number } else { ReferenceKind::WeakNumber };
+        let kind = if is_telling_number(&number) { ReferenceKind::Number } else { ReferenceKind::WeakNumber };
         add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
     // A corrected reading is worth nothing beside an exact one, nor a short number beside a whole one.
@@ -168,10 +169,4 @@ fn references(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Res
         hits.retain(sure);
     }
     Ok(hits)
-}
-
-/// Whether a number says by itself that it is one: letters and digits, or many digits.
-fn is_telling(number: &str) -> bool {
-    let digits = number.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 9 || number.len() >= 7 && digits < number.len()
 }

@@ -10,6 +10,7 @@ use super::matching::Placement;
 use super::particulars::Particulars;
 use super::state::{Details, Resolution, Status};
 use super::weighing::Weighed;
+use crate::customer::OpenRequest;
 use crate::values::{CustomerId, Money, PaymentRequestId, Reading};
 
 /// A command.
@@ -33,6 +34,13 @@ pub enum Command {
     },
     /// The customer has found what it pays, or doubts, after weighing this.
     RecordPlacement(Placement, Weighed),
+    /// An invoice of its customer came in late.
+    Reconsider {
+        /// The request.
+        request: PaymentRequestId,
+        /// What the customer knows of it.
+        new: OpenRequest,
+    },
     /// A person decides what it pays.
     Decide(Resolution),
     /// A person takes its match back, or that it was put aside.
@@ -131,6 +139,7 @@ impl Command {
             Command::Receive { .. } => "receive_transfer",
             Command::Note { .. } => "note_entry",
             Command::RecordPlacement(..) => "record_placement",
+            Command::Reconsider { .. } => "reconsider",
             Command::Decide(_) => "decide",
             Command::TakeBack { .. } => "take_back",
             Command::SetAside { .. } => "set_aside",

@@ -8,6 +8,7 @@ use super::decision;
 use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
+use super::reconsider::reconsider;
 use super::state::{Details, Doubt, Transfer};
 use super::weighing::{Identification, Weighed};
 use crate::customer::{self, PlaceTransfer};
@@ -28,6 +29,7 @@ impl Machine for Transfer {
             }
             Command::Note { details, particulars } => note(self, details, particulars),
             Command::RecordPlacement(placement, weighed) => record_placement(self, placement, weighed),
+            Command::Reconsider { request, new } => Ok(reconsider(self, *request, new)),
             Command::Decide(resolution) => decision::decide(self, resolution),
             Command::TakeBack { by, reason } => decision::take_back(self, by, reason),
             Command::SetAside { by, reason } => decision::set_aside(self, by, reason),

@@ -24,6 +24,7 @@ mod decision;
 mod event;
 mod matching;
 mod particulars;
+mod reconsider;
 mod state;
 mod weighing;
 
@@ -31,5 +32,6 @@ pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 pub use event::Event;
 pub use matching::{Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
+pub(crate) use reconsider::named_in;
 pub use state::{Details, Doubt, Pending, Resolution, Status, Transfer};
 pub use weighing::{Identification, Proposal, Rung, Weighed};

@@ -205,6 +205,12 @@ pub fn tail(number: &str) -> &str {
     if serial.len() >= TAIL_DIGITS_MIN { serial } else { "" }
 }
 
+/// Whether a number says by itself that it is one: letters and digits, or many digits.
+pub fn is_telling_number(number: &str) -> bool {
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 9 || number.len() >= 7 && digits < number.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,7 @@ pub use ids::{
     AttemptId, CommandId, CustomerId, DeliveryId, EntityId, IdError, PARTITIONS, PaymentRequestId, TenantId,
     TransferId,
 };
-pub use invoice_number::{NumberText, canonical_number, last_digits, tail};
+pub use invoice_number::{NumberText, canonical_number, is_telling_number, last_digits, tail};
 pub use money::{Currency, DecimalMark, Money, MoneyError};
 pub use names::{Agreement, name_key, names_agree};
 pub use references::{CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX};

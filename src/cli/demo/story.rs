@@ -38,8 +38,10 @@ pub(super) async fn play(stage: &Stage, started: Instant) -> anyhow::Result<()> 
     chapter("The same statement again: nothing happens twice");
     drop_file(stage, "statement-0306.xml", "data/bank/in").await?;
     chapter("The card is declined on the deadline, and tried again three days later");
-    advance(stage, "3d").await?;
-    advance(stage, "3d").await?;
+    for days in ["3d", "3d"] {
+        advance(stage, days).await?;
+        tokio::time::sleep(Duration::from_millis(1_500)).await; // The provider is asked once a second.
+    }
     chapter("A week later");
     advance(stage, "8d").await
 }
@@ -167,17 +169,29 @@ async fn attempts(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An invoice is collected on its deadline from a card that has no funds the first time.
+/// Invoices are collected on their deadline: from a card that has no funds the first time, from a card that
+/// is lost, and by direct debit.
 async fn collection(stage: &Stage) -> anyhow::Result<()> {
-    let token = "tok_fail-51-1";
-    let customer = find(stage, "customers", "411BRIGHT", "id").await?;
-    let card = json!({ "token": token, "last4": "7005", "expires_year": 2028, "expires_month": 9,
-        "backs_recurring": true, "scheme": "visa" });
-    stage.client.post(&format!("/v1/customers/{customer}/payment-methods"), &card).await?;
-    let request = find(stage, "payment-requests", "F-2026-2312", "id").await?;
-    let collection = json!({ "instrument": format!("card:{token}") });
-    stage.client.post(&format!("/v1/payment-requests/{request}/collection"), &collection).await?;
-    Ok(())
+    for (customer, invoice, token, last4) in
+        [("411BRIGHT", "F-2026-2312", "tok_fail-51-1", "7005"), ("411CEDRE", "F-2026-2310", "tok_fail-41", "0341")]
+    {
+        let customer = find(stage, "customers", customer, "id").await?;
+        let card = json!({ "token": token, "last4": last4, "expires_year": 2028, "expires_month": 9,
+            "backs_recurring": true, "scheme": "visa" });
+        stage.client.post(&format!("/v1/customers/{customer}/payment-methods"), &card).await?;
+        collect(stage, invoice, &format!("card:{token}")).await?;
+    }
+    let customer = find(stage, "customers", "411LEMOINE", "id").await?;
+    let mandate = json!({ "reference": "RUM-LEMOINE-1", "iban": "FR7630006000011234567890189",
+        "signed_on": "2026-01-12", "notice_days": 5 });
+    stage.client.post(&format!("/v1/customers/{customer}/mandates"), &mandate).await?;
+    collect(stage, "F-2026-2311", "mandate:RUM-LEMOINE-1").await
+}
+
+async fn collect(stage: &Stage, invoice: &str, instrument: &str) -> anyhow::Result<()> {
+    let request = find(stage, "payment-requests", invoice, "id").await?;
+    let path = format!("/v1/payment-requests/{request}/collection");
+    stage.client.post(&path, &json!({ "instrument": instrument })).await.map(|_| ())
 }
 
 /// Tells what happens, as it becomes durable.
@@ -237,6 +251,9 @@ fn line(event: &Published) -> Option<String> {
         }
         EventType::AttemptOrdered => {
             format!("attempt   {invoice} {} ordered", text(Field::AttemptAmount))
+        }
+        EventType::RetryStopped | EventType::RetryExhausted => {
+            format!("attempt   {invoice} is for a person: {}", text(Field::Reason))
         }
         EventType::AttemptSucceeded => format!("attempt   {invoice} {} collected", text(Field::AttemptAmount)),
         EventType::RefundInitiated => format!("refund    {invoice} {} initiated", text(Field::RefundAmount)),

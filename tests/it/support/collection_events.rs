@@ -5,7 +5,7 @@ use quittance_actors::customer;
 use quittance_actors::delivery::Channel;
 use quittance_actors::partition::Event;
 use quittance_actors::payment_request;
-use quittance_actors::values::{AttemptId, Currency, Date, Iban, Money, PaymentRequestId, Timestamp};
+use quittance_actors::values::{AttemptId, Currency, Date, Iban, Money, PaymentRequestId, Timestamp, TransferId};
 
 const AT: Timestamp = Timestamp::from_unix_millis(1_772_438_400_123);
 
@@ -67,6 +67,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         C::OptedOut { channel: Channel::Sms },
         C::OptedIn { channel: Channel::Email },
         C::CreditWithdrawn { amount },
+        C::TransferUnplaced { transfer: TransferId::new(AT, 5, 42) },
     ];
     requests.into_iter().map(Event::PaymentRequest).chain(customers.into_iter().map(Event::Customer)).collect()
 }

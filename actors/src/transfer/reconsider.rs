@@ -1,0 +1,67 @@
+//! A transfer that waits for a person, when an invoice comes in late that it may have paid.
+//!
+//! It is weighed again when what the payer wrote names the new invoice, or when it came in on the
+//! customer's own account while nothing was open. Nothing that a person has decided about, or that
+//! named something else, is touched.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::command::{ReferenceHit, ReferenceKind};
+use super::event::Event;
+use super::state::{Details, Doubt, Status, Transfer};
+use super::weighing::Identification;
+use crate::customer::{self, OpenRequest, PlaceTransfer};
+use crate::machine::{Decision, Tell};
+use crate::values::{CustomerId, NumberText, PaymentRequestId, Reading, canonical_number, is_telling_number};
+
+/// Whether a late invoice may be what the transfer paid: then its customer weighs it again.
+pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &OpenRequest) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let (Some(details), Some(customer)) = (&state.details, state.customer) else { return decision };
+    let untouched = state.status == Status::NeedsDecision && state.pending.is_none() && state.decisions == 0;
+    if !untouched || state.doubt == Some(Doubt::TakenBack) {
+        return decision;
+    }
+    let identified_by = state.weighed.as_ref().map_or(Identification::Nothing, |weighed| weighed.identified_by);
+    let own = matches!(identified_by, Identification::VirtualIban | Identification::PayerIban);
+    let nothing_was_open = own && state.doubt == Some(Doubt::NothingOpen) && state.candidates.is_empty();
+    let named = !named_in(details, customer, std::iter::once((request, new))).is_empty();
+    if named || nothing_was_open {
+        let placing = PlaceTransfer { details: Arc::clone(details), hits: Vec::new(), identified_by };
+        decision.tell(Tell::Customer(customer, customer::Command::PlaceAgain(placing)));
+    }
+    decision
+}
+
+/// The open requests that what the payer wrote names, by number or short reference.
+pub(crate) fn named_in<'a>(
+    details: &Details, customer: CustomerId, open: impl Iterator<Item = (PaymentRequestId, &'a OpenRequest)>,
+) -> Vec<ReferenceHit> {
+    let remittance = &details.remittance;
+    let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
+    let texts = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured(), end_to_end]);
+    let numbers: BTreeSet<SmolStr> = NumberText::new(texts()).candidates().into_iter().collect();
+    let compact: String = texts().flat_map(str::chars).filter(char::is_ascii_alphanumeric).collect();
+    let compact = compact.to_ascii_uppercase();
+    let mut hits = Vec::new();
+    for (request, known) in open {
+        let number = canonical_number(&known.number);
+        let referenced = known.reference.is_some_and(|reference| compact.contains(&reference.compact()));
+        let kind = if referenced {
+            ReferenceKind::Short
+        } else if !number.is_empty() && numbers.contains(&number) {
+            if is_telling_number(&number) { ReferenceKind::Number } else { ReferenceKind::WeakNumber }
+        } else {
+            continue;
+        };
+        hits.push(ReferenceHit { kind, reading: Reading::Exact, request, customer });
+    }
+    // A short number is worth nothing beside a whole one.
+    if hits.iter().any(|hit| hit.kind != ReferenceKind::WeakNumber) {
+        hits.retain(|hit| hit.kind != ReferenceKind::WeakNumber);
+    }
+    hits
+}
