@@ -254,18 +254,12 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
     })
 }
 
-/// The ledgers of files for banks, by tenant.
-struct Ledgers(Vec<(TenantId, PathBuf)>);
+/// The ledgers of files for banks, of every connector there has been.
+struct Ledgers(PathBuf);
 
 impl watch::OrderBook for Ledgers {
     fn ordered(&self, tenant: &TenantId, message: &str, batch: Option<&str>) -> std::io::Result<Vec<String>> {
-        for (_, state) in self.0.iter().filter(|(owner, _)| owner == tenant) {
-            let found = ordered(state, message, batch)?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
+        ordered(&self.0.join(tenant.as_str()), message, batch)
     }
 }
 
@@ -303,16 +297,7 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
 
 /// The directories to be watched.
 pub fn feeds(config: &Config) -> Vec<Watched> {
-    let debit_files = config
-        .service
-        .connectors
-        .iter()
-        .filter(|connector| matches!(connector.kind, ConnectorKind::DirectDebitFile { .. }));
-    let ledgers = debit_files.map(|connector| {
-        let config::Connector { tenant, name, .. } = connector;
-        (tenant.clone(), ledger_of(config, tenant, name))
-    });
-    let orders = Arc::new(Ledgers(ledgers.collect()));
+    let orders = Arc::new(Ledgers(config.path(&config.service.data.dir).join("connectors")));
     let watched = config.service.feeds.iter().map(|feed| {
         let mapping = match &feed.format {
             FeedFormat::Invoices { mapping } => config.mappings.get(mapping).cloned(),

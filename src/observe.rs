@@ -153,7 +153,7 @@ impl Observer for Live {
     }
 
     fn bank_complete_to(&self, tenant: &TenantId) -> Option<Date> {
-        self.seen.lock().overviews.get(tenant)?.complete_to.values().min().copied()
+        self.seen.lock().overviews.get(tenant)?.bank_complete_to()
     }
 
     fn remembered(&self) -> Option<(u64, Vec<u8>)> {

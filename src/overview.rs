@@ -14,6 +14,8 @@ use smol_str::SmolStr;
 const ACTIVITY_MAX: usize = 40;
 /// Accounts of one tenant that are followed.
 const ACCOUNTS_MAX: usize = 1_000;
+/// Days without a statement after which an account is not in use.
+const UNUSED_AFTER_DAYS: i32 = 31;
 /// Days kept for the chart.
 const DAYS_MAX: usize = 60;
 
@@ -88,6 +90,13 @@ impl Overview {
             let known = self.complete_to.entry(statement.account.clone()).or_insert(closed_on);
             *known = closed_on.max(*known);
         }
+    }
+
+    /// The day up to which the statements of every account have been read. An account that has had none
+    /// for a month beside the others is not in use any more.
+    pub fn bank_complete_to(&self) -> Option<Date> {
+        let newest = self.complete_to.values().max()?.plus_days(-UNUSED_AFTER_DAYS);
+        self.complete_to.values().filter(|day| **day >= newest).min().copied()
     }
 
     fn count(&mut self, kind: EventType, event: &impl Facts) {

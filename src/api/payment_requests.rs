@@ -6,7 +6,7 @@ use quittance_actors::customer::Gives;
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
-use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, attempt_named};
+use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, attempt_named, attempt_of};
 use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
 use quittance_actors::values::{AttemptId, CustomerId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
@@ -167,6 +167,9 @@ pub(super) async fn report_attempt(
     write(&app, &request, &tenant, id, &bytes, command).await
 }
 
+/// Numbers of attempts of one request that are looked at: as many as are kept.
+const ATTEMPT_NUMBERS: u16 = 200;
+
 /// What a provider reports of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reported {
@@ -180,7 +183,7 @@ enum Reported {
 /// ordered here has its own id.
 pub(super) fn attempt_id(id: PaymentRequestId, reference: &str) -> AttemptId {
     if let Ok(ordered) = AttemptId::parse(reference)
-        && ordered.partition() == id.partition()
+        && (1..=ATTEMPT_NUMBERS).any(|number| attempt_of(id, number) == ordered)
     {
         return ordered;
     }

@@ -121,6 +121,7 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         | EventType::RetryScheduled
         | EventType::AttemptOrdered
         | EventType::AttemptSubmitted
+        | EventType::AttemptPending
         | EventType::AttemptSkipped
         | EventType::AttemptUnknown
         | EventType::AttemptReversed
@@ -186,6 +187,7 @@ fn collected(event: &Published, zone: &Zone) -> (&'static str, &'static str, &'s
             ("send", "info-i", "Collection ordered", detail)
         }
         EventType::AttemptSubmitted => ("send", "info-i", "Collection sent", invoice),
+        EventType::AttemptPending => ("clock", "info-i", "Collection taken", invoice),
         EventType::AttemptSkipped => ("ban", "mute-i", "Collection withdrawn", format!("{numbered}{because}")),
         EventType::AttemptUnknown => ("triangle-alert", "bad-i", "Result unknown", format!("{invoice}{because}")),
         EventType::AttemptReversed => {

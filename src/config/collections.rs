@@ -68,7 +68,11 @@ fn read_codes(root: &Section<'_, '_>, reasons: &mut ReasonTable) -> Option<()> {
         let code = section.required("code")?;
         let words = ReasonClass::ALL.map(|class| (class.name(), class));
         let class = section.choice("class", &words)?;
-        let countries = section.texts("countries").into_iter().map(|(country, _)| SmolStr::from(country)).collect();
+        let countries = section
+            .texts("countries")
+            .into_iter()
+            .map(|(country, _)| SmolStr::from(country.to_ascii_uppercase()))
+            .collect();
         let text = section.text("text").unwrap_or_default().to_owned();
         if let Err(error) = reasons.add(method, code, Reason { class, countries, text }) {
             section.refuse("class", section.span(), error, None);
@@ -91,10 +95,21 @@ fn read_policy(section: &Section<'_, '_>, file: &str, references: &mut Vec<Refer
         let value = section.has(key).then(|| section.integer(key, range)).flatten();
         value.and_then(|value| u16::try_from(value).ok()).unwrap_or(default)
     };
-    let gaps: Vec<u16> =
-        section.integers("gaps_days").into_iter().filter_map(|(d, _)| u16::try_from(d).ok()).collect();
-    let days: Vec<i8> =
-        section.integers("days_of_month").into_iter().filter_map(|(d, _)| i8::try_from(d).ok()).collect();
+    let numbers = |key: &'static str, range: std::ops::RangeInclusive<i64>| {
+        let mut numbers = Vec::new();
+        for (number, span) in section.integers(key) {
+            match i16::try_from(number) {
+                Ok(fits) if range.contains(&number) => numbers.push(fits),
+                _ => {
+                    let why = format!("{number} is not a number from {} to {}", range.start(), range.end());
+                    section.refuse(key, span, why, None);
+                }
+            }
+        }
+        numbers
+    };
+    let gaps: Vec<u16> = numbers("gaps_days", 1..=90).into_iter().filter_map(|d| u16::try_from(d).ok()).collect();
+    let days: Vec<i8> = numbers("days_of_month", 1..=31).into_iter().filter_map(|d| i8::try_from(d).ok()).collect();
     let window = section.has("spread_over_days").then(|| section.integer("spread_over_days", 1..=365)).flatten();
     let schedule = match (gaps.is_empty(), days.is_empty(), window) {
         (false, true, None) => Schedule::Gaps(gaps),

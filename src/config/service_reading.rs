@@ -68,7 +68,16 @@ impl Service {
             let dir = section.required("dir").map(str::to_owned);
             Some(Outgoing { tenant: tenant?, name: name?, dir: dir? })
         });
-        let connectors = root.each("connector", |section| read_connector(section, &known));
+        let mut named = Vec::new();
+        let connectors = root.each("connector", |section| {
+            let connector = read_connector(section, &known)?;
+            let name = (connector.tenant.clone(), connector.name.clone());
+            if named.contains(&name) {
+                section.refuse("name", section.span(), format!("connector \"{}\" stands twice", name.1), None);
+            }
+            named.push(name);
+            Some(connector)
+        });
         Some(Self {
             server,
             data,
@@ -260,7 +269,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
 fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {
     let name = section.required("name").map(str::to_owned);
     let iban = section.parsed("iban", Iban::parse);
-    let bic = section.text("bic").map(str::to_owned);
+    let bic = section.optional("bic", quittance_actors::values::bic);
     let creditor_id = section.optional("creditor_id", creditor_id);
     section.close();
     Some(Initiator { name: name?, iban: iban?, bic, creditor_id })
@@ -366,7 +375,12 @@ impl Known<'_> {
 
 fn read_connector(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Connector> {
     let tenant = known.tenant(section);
-    let name = section.required("name").map(str::to_owned);
+    // It names a folder of the data directory.
+    let name = section.parsed("name", |text| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let fits = (1..=32).contains(&text.len()) && text.bytes().all(plain);
+        if fits { Ok(text.to_owned()) } else { Err("expected up to 32 letters, digits, - and _") }
+    });
     let kind = match section.choice("kind", &[("http", 0), ("pain.008", 1), ("simulator", 2)])? {
         0 => ConnectorKind::Http {
             url: section.parsed("url", url::Url::parse)?.to_string(),

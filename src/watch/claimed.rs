@@ -143,13 +143,13 @@ impl ClaimedFile {
         Ok(())
     }
 
-    fn take(&mut self, item: Item, rows: &mut Vec<ReadRow>) {
+    fn take(&mut self, item: Item, rows: &mut Vec<ReadRow>) -> io::Result<()> {
         self.items += 1;
         let known = self.items <= self.recorded;
         match item {
             Item::Statement(statement) => self.statements.push(*statement),
             Item::Status(report) => {
-                let returned = if known { Vec::new() } else { self.returned(&report) };
+                let returned = if known { Vec::new() } else { self.returned(&report)? };
                 if returned.is_empty() {
                     self.report.rows += u64::from(!known);
                     self.report.accepted += u64::from(!known);
@@ -164,7 +164,7 @@ impl ClaimedFile {
             _ if known => {}
             Item::Row(row, mut intake) => {
                 if let Intake::Entry(entry) = &mut intake {
-                    self.name_collected(entry);
+                    self.name_collected(entry)?;
                 }
                 self.report.rows += 1;
                 rows.push(ReadRow { row, intake });
@@ -183,24 +183,23 @@ impl ClaimedFile {
             }
             Item::Note(note) => self.report.notes.push(note.to_string()),
         }
+        Ok(())
     }
 
     /// Names the collections of ours that an entry is the money of, when a bank books a batch as one.
-    fn name_collected(&self, entry: &mut BankEntry) {
+    fn name_collected(&self, entry: &mut BankEntry) -> io::Result<()> {
         let batch = &entry.particulars.payment_information_id;
-        let Some((message, _)) = batch.rsplit_once('-').filter(|_| entry.details.end_to_end_id.is_none()) else {
-            return;
-        };
-        match self.watched.orders.ordered(&self.watched.feed.tenant, message, Some(batch)) {
-            Ok(ordered) => entry.collected = ordered.iter().filter_map(|id| attempt_named(id)).collect(),
-            Err(error) => tracing::error!(%error, "the ledger of orders cannot be read"),
+        if let Some((message, _)) = batch.rsplit_once('-').filter(|_| entry.details.end_to_end_id.is_none()) {
+            let ordered = self.watched.orders.ordered(&self.watched.feed.tenant, message, Some(batch))?;
+            entry.collected = ordered.iter().filter_map(|id| attempt_named(id)).collect();
         }
+        Ok(())
     }
 
     /// The orders of ours that a report says are refused: one, or all of a batch or file.
-    fn returned(&self, report: &StatusReport) -> Vec<OrderReturned> {
+    fn returned(&self, report: &StatusReport) -> io::Result<Vec<OrderReturned>> {
         if report.status != REFUSED {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let reason_code = report.reasons.iter().map(|reason| reason.code.clone()).find(|code| !code.is_empty());
         let reason_code = reason_code.unwrap_or_else(|| NO_REASON.into());
@@ -209,18 +208,14 @@ impl ClaimedFile {
             Some(OrderReturned { request, attempt, reason_code: reason_code.clone() })
         };
         let batch = match report.level {
-            StatusLevel::Transaction => return named(&report.original_end_to_end).into_iter().collect(),
+            StatusLevel::Transaction => return Ok(named(&report.original_end_to_end).into_iter().collect()),
             StatusLevel::Batch => Some(report.original_batch.as_str()),
             StatusLevel::Group => None,
         };
         let tenant = &self.watched.feed.tenant;
-        match self.watched.orders.ordered(tenant, &report.original_message, batch) {
-            Ok(ordered) => ordered.iter().filter_map(|id| named(id)).collect(),
-            Err(error) => {
-                tracing::error!(%error, "the ledger of orders cannot be read");
-                Vec::new()
-            }
-        }
+        // A ledger that cannot be read is our side: the file is read again.
+        let ordered = self.watched.orders.ordered(tenant, &report.original_message, batch)?;
+        Ok(ordered.iter().filter_map(|id| named(id)).collect())
     }
 
     fn refuse_row(&mut self, row: u64) {
@@ -323,7 +318,7 @@ impl IncomingFile for ClaimedFile {
                     self.rejected = true;
                     break;
                 }
-                Some(Ok(item)) => self.take(item, &mut rows),
+                Some(Ok(item)) => self.take(item, &mut rows).map_err(port)?,
                 Some(Err(error)) => {
                     self.report.error(0, &error);
                     self.rejected = true;

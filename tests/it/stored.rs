@@ -304,6 +304,7 @@ fn name(event: &Event) -> &'static str {
             P::PromiseBroken { .. } => "payment_request.promise_broken",
             P::Disputed { .. } => "payment_request.disputed",
             P::DisputeEnded { .. } => "payment_request.dispute_ended",
+            P::AttemptPending { .. } => "payment_request.attempt_pending",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -356,7 +357,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 70);
+    assert_eq!(seen.len(), 71);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -70,10 +70,11 @@ pub enum CapError {
 
 /// What no configuration can lift (N14). Source: Visa, 20 new attempts in 30 days; Mastercard,
 /// 10 declines in a day and 35 in 30 days, of one card at one merchant.
-const CEILINGS: [Cap; 4] = [
+const CEILINGS: [Cap; 5] = [
     Cap { scheme: CardScheme::Visa, attempts: 20, days: 30 },
     Cap { scheme: CardScheme::Mastercard, attempts: 10, days: 1 },
     Cap { scheme: CardScheme::Mastercard, attempts: 35, days: 30 },
+    Cap { scheme: CardScheme::Other, attempts: 10, days: 1 },
     Cap { scheme: CardScheme::Other, attempts: 20, days: 30 },
 ];
 
@@ -107,8 +108,7 @@ impl Caps {
 
     /// When the next attempt from an instrument is free again, and the cap that says so; `None`
     /// when it is free now.
-    pub fn refuses(&self, ledger: &Ledger, now: Timestamp) -> Option<(Timestamp, SmolStr)> {
-        let scheme = ledger.scheme?;
+    pub fn refuses(&self, ledger: &Ledger, scheme: CardScheme, now: Timestamp) -> Option<(Timestamp, SmolStr)> {
         let of_scheme = self.0.iter().filter(|cap| cap.scheme == scheme);
         of_scheme.filter_map(|cap| Some((ledger.free_at(*cap, now)?, named(*cap)))).max()
     }
@@ -171,12 +171,12 @@ mod tests {
     fn the_twenty_first_attempt_within_thirty_days_is_refused_until_the_first_is_out_of_sight() {
         let mut ledger = Ledger { scheme: Some(CardScheme::Visa), ..Ledger::default() };
         for day in 0..20 {
-            assert_eq!(Caps::default().refuses(&ledger, at(day)), None);
+            assert_eq!(Caps::default().refuses(&ledger, CardScheme::Visa, at(day)), None);
             ledger.count(at(day));
         }
-        let (free, why) = Caps::default().refuses(&ledger, at(20)).unwrap();
+        let (free, why) = Caps::default().refuses(&ledger, CardScheme::Visa, at(20)).unwrap();
         assert_eq!((free, why.as_str()), (at(30), "visa: 20 attempts in 30 days"));
-        assert_eq!(Caps::default().refuses(&ledger, at(30)), None);
+        assert_eq!(Caps::default().refuses(&ledger, CardScheme::Visa, at(30)), None);
     }
 
     #[test]
@@ -188,10 +188,9 @@ mod tests {
         let mut ledger = Ledger { scheme: Some(CardScheme::Visa), ..Ledger::default() };
         ledger.count(at(1));
         ledger.count(at(2));
-        assert_eq!(caps.refuses(&ledger, at(3)).unwrap().0, at(8));
-        // A mandate has no card scheme.
-        ledger.scheme = None;
-        assert_eq!(caps.refuses(&ledger, at(3)), None);
+        assert_eq!(caps.refuses(&ledger, CardScheme::Visa, at(3)).unwrap().0, at(8));
+        // Another scheme has caps of its own.
+        assert_eq!(caps.refuses(&ledger, CardScheme::Mastercard, at(3)), None);
     }
 
     #[test]

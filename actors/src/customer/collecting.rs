@@ -9,7 +9,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::Customer;
-use crate::collection::{CardScheme, Hold, Instrument, Ledger, Mandate, MandateKind, ReasonClass, Usage};
+use crate::collection::{CardScheme, Hold, Instrument, Ledger, Mandate, MandateKind, Method, ReasonClass, Usage};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::payment_request::{self, AttemptAnswer};
@@ -32,7 +32,14 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         }
         Command::AwaitCollection { request } => {
             let mut decision = Decision::default();
-            awaited(&mut decision, state, *request);
+            let today = context.now.date_in(&context.policies.zone);
+            if state.held(today).is_none() && state.suspended.is_none() {
+                // What kept it back is over already.
+                let resume = payment_request::Command::ResumeCollection { usage: None };
+                decision.tell(Tell::PaymentRequest(*request, resume));
+            } else {
+                awaited(&mut decision, state, *request);
+            }
             Ok(decision)
         }
         Command::SuspendRecurring { reason } => Ok(match &state.suspended {
@@ -43,6 +50,11 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
             Some(_) => resumed(state, Event::RecurringResumed, None),
             None => Decision::default(),
         }),
+        // Who has died stays so: that hold has no last day (N14).
+        Command::PlaceHold { hold: Hold::Deceased, .. } if state.is_deceased() => Ok(Decision::default()),
+        Command::PlaceHold { hold: Hold::Deceased, .. } => {
+            Ok(Decision::of(Event::HoldPlaced { hold: Hold::Deceased, until: None }))
+        }
         Command::PlaceHold { hold, until } => Ok(match state.holds.get(hold) {
             Some(known) if known == until => Decision::default(),
             _ => {
@@ -247,7 +259,13 @@ fn allow_attempt(
     let today = context.now.date_in(&context.policies.zone);
     let waits = |reason: SmolStr, for_instrument| AttemptAnswer::Waits { reason, for_instrument };
     let caps = &context.policies.collections.caps;
-    let refused = state.ledgers.get(instrument).and_then(|ledger| caps.refuses(ledger, context.now));
+    // A card whose scheme nobody named is held to the strictest cap.
+    let scheme = match instrument.method() {
+        Method::Card => Some(CardScheme::Other),
+        Method::DirectDebit => None,
+    };
+    let ledger = state.ledgers.get(instrument);
+    let refused = ledger.and_then(|ledger| caps.refuses(ledger, ledger.scheme.or(scheme)?, context.now));
     let answer = if let Some(hold) = state.held(today) {
         waits(format_smolstr!("on hold: {}", hold.name()), false)
     } else if let Some(reason) = &state.suspended {

@@ -52,6 +52,7 @@ fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_
         (
             P::AttemptOrdered { attempt, .. }
             | P::AttemptSubmitted { attempt, .. }
+            | P::AttemptPending { attempt, .. }
             | P::AttemptSkipped { attempt: Some(attempt), .. }
             | P::AttemptUnknown { attempt, .. }
             | P::AttemptReversed { attempt, .. },

@@ -81,7 +81,8 @@ pub(super) fn published_of(
         }
         (_, Entity::PaymentRequest(state), Event::PaymentRequest(event)) => {
             let terms = state.terms.as_ref()?;
-            Some((of_request(event)?, Some(terms.customer), Some(terms.id)))
+            let has_been_tried = state.attempts.values().any(|attempt| attempt.status.has_left());
+            Some((of_request(event, has_been_tried)?, Some(terms.customer), Some(terms.id)))
         }
         (_, Entity::Transfer(state), Event::Transfer(event)) => {
             let (event, request) = of_transfer(event)?;
@@ -129,7 +130,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
     }
 }
 
-fn of_request(event: &payment_request::Event) -> Option<EventType> {
+fn of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<EventType> {
     use payment_request::Event as E;
     match event {
         E::Issued { .. } => Some(EventType::PaymentRequestIssued),
@@ -150,8 +151,9 @@ fn of_request(event: &payment_request::Event) -> Option<EventType> {
         E::AllocationReversed { .. } => Some(EventType::PaymentRequestPaymentReversed),
         E::Reopened { .. } => Some(EventType::PaymentRequestReopened),
         E::CollectionAgreed { .. } => None,
-        E::AttemptPlanned { number: 1, .. } => Some(EventType::AttemptScheduled),
+        E::AttemptPlanned { .. } if !has_been_tried => Some(EventType::AttemptScheduled),
         E::AttemptPlanned { .. } => Some(EventType::RetryScheduled),
+        E::AttemptPending { .. } => Some(EventType::AttemptPending),
         E::AttemptOrdered { .. } => Some(EventType::AttemptOrdered),
         E::AttemptSubmitted { .. } => Some(EventType::AttemptSubmitted),
         E::AttemptSkipped { .. } => Some(EventType::AttemptSkipped),

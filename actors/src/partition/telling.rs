@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::commit::Commit;
+use super::commit::{Commit, Outgoing};
 use super::entity::{Entity, Event};
 use super::lane::Lane;
 use super::occurrence::{About, View};
@@ -91,8 +91,8 @@ impl Lane {
     }
 
     /// Why a message is not wanted any more, if it is not.
-    fn unwanted(&mut self, guard: Guard) -> Result<Option<String>, PortError> {
-        let request = match guard {
+    fn unwanted(&mut self, outgoing: &Outgoing) -> Result<Option<String>, PortError> {
+        let request = match outgoing.guard {
             Guard::None => return Ok(None),
             Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
         };
@@ -101,17 +101,28 @@ impl Lane {
         if state.status != Status::Open {
             return Ok(Some("nothing is open any more".to_owned()));
         }
-        let Guard::AttemptWanted(_, attempt) = guard else { return Ok(None) };
-        let known = state.attempts.get(&attempt).map(|attempt| attempt.status);
-        if !matches!(known, Some(AttemptStatus::Ordered | AttemptStatus::Submitted)) {
-            return Ok(Some("the attempt has ended".to_owned()));
-        }
-        let Some(customer) = state.terms.as_ref().map(|terms| terms.customer) else { return Ok(None) };
-        let (_, entity) = self.activate(EntityId::Customer(customer))?;
-        let held = entity.as_customer().is_some_and(|state| !state.holds.is_empty() || state.suspended.is_some());
-        // What may have left already is asked about again with the same id; it is not a new one.
-        let fresh = known == Some(AttemptStatus::Ordered);
-        Ok((held && fresh).then(|| "the customer is not collected from now".to_owned()))
+        let customer = state.terms.as_ref().map(|terms| self.activate(EntityId::Customer(terms.customer)));
+        let customer = customer.transpose()?.map(|(_, entity)| entity);
+        let Some(customer) = customer.as_ref().and_then(|entity| entity.as_customer()) else { return Ok(None) };
+        let kept_back = match outgoing.guard {
+            Guard::AttemptWanted(_, attempt) => match state.attempts.get(&attempt) {
+                // What may have left already is asked about again with the same id: it is not a new one.
+                Some(known) if known.status == AttemptStatus::Submitted => None,
+                Some(known) if known.status == AttemptStatus::Ordered => {
+                    let ended = known.usage.as_ref().and_then(|usage| customer.ledgers.get(&usage.instrument));
+                    let ended = ended.is_some_and(|ledger| ledger.ended.is_some());
+                    let kept = ended || !customer.holds.is_empty() || customer.suspended.is_some();
+                    kept.then_some("the customer is not collected from now")
+                }
+                _ => Some("the attempt has ended"),
+            },
+            _ if state.dispute.is_some() => Some("it is disputed"),
+            _ if state.promise.is_some() => Some("a payment is promised"),
+            _ if !customer.holds.is_empty() => Some("the customer is on hold"),
+            _ if customer.opted_out.contains_key(&outgoing.channel) => Some("the customer wants no such message"),
+            _ => None,
+        };
+        Ok(kept_back.map(str::to_owned))
     }
 
     /// Whether a delivery may leave now, and what it needs (INV-03). `record` is what the log
@@ -123,7 +134,7 @@ impl Lane {
         let bug = |detail: &str| PortError { port: "journal", detail: format!("{id}: {detail}") };
         let commit = commit.ok_or_else(|| bug("its record is not at hand"))?;
         let outgoing = commit.deliveries.get(place).ok_or_else(|| bug("its record has no such delivery"))?;
-        if let Some(reason) = self.unwanted(outgoing.guard)? {
+        if let Some(reason) = self.unwanted(outgoing)? {
             return Ok(Preparation::Suppressed(reason, outgoing.guard));
         }
         let event = self.publish(&commit, usize::from(outgoing.occurrence))?;

@@ -2,7 +2,7 @@
 
 use super::collection;
 use super::event::Event;
-use super::state::{Attempt, AttemptStatus, PaymentRequest, Promise, Status};
+use super::state::{AttemptStatus, PaymentRequest, Promise, Status};
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
@@ -28,20 +28,16 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         }
         Event::Settled { at } => {
             state.status = Status::Settled;
+            collection::settled(state);
             state.settled_at = Some(*at);
             state.overdue = false;
         }
         Event::BecameOverdue { .. } => state.overdue = true,
         Event::AttemptSucceeded { attempt, amount } => {
-            let record = Attempt { amount: *amount, status: AttemptStatus::Succeeded, reason_code: None };
-            state.attempts.insert(*attempt, record);
-            collection::ended(state, *attempt);
+            collection::end_attempt(state, *attempt, *amount, AttemptStatus::Succeeded, None);
         }
         Event::AttemptFailed { attempt, amount, reason_code, .. } => {
-            let reason_code = Some(reason_code.clone());
-            let record = Attempt { amount: *amount, status: AttemptStatus::Failed, reason_code };
-            state.attempts.insert(*attempt, record);
-            collection::ended(state, *attempt);
+            collection::end_attempt(state, *attempt, *amount, AttemptStatus::Failed, Some(reason_code));
         }
         Event::RefundInitiated { key, amount } => {
             state.refunds.insert(key.clone(), *amount);
@@ -74,6 +70,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         | Event::AttemptPlanned { .. }
         | Event::AttemptOrdered { .. }
         | Event::AttemptSubmitted { .. }
+        | Event::AttemptPending { .. }
         | Event::AttemptSkipped { .. }
         | Event::AttemptUnknown { .. }
         | Event::AttemptReversed { .. }

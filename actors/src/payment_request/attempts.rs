@@ -23,7 +23,14 @@ pub(super) fn report_attempt(
         AttemptResult::Failed { reason_code } => (false, Some(reason_code)),
     };
     let recorded = state.attempts.get(attempt);
-    if let Some(Attempt { amount: known, status, reason_code: code }) = recorded {
+    if let (Some(Attempt { status: AttemptStatus::Succeeded, usage: Some(_), amount: known, .. }), Some(code)) =
+        (recorded, reason_code)
+        && known == amount
+    {
+        // It only counted as paid, for the time being.
+        return collecting::returned(state, terms, *attempt, code, context);
+    }
+    if let Some(Attempt { amount: known, status, reason_code: code, .. }) = recorded {
         let ended = match status {
             AttemptStatus::Succeeded => Some(true),
             AttemptStatus::Failed | AttemptStatus::Reversed => Some(false),
@@ -53,9 +60,8 @@ pub(super) fn report_attempt(
         reason_code: reason_code.clone(),
         failures: u16::try_from(failures).unwrap_or(u16::MAX),
     });
-    if state.status == Status::Open {
-        collecting::after_failure(&mut decision, state, terms, *attempt, reason_code, context);
-    }
+    let opens = state.status == Status::Open;
+    collecting::after_failure(&mut decision, state, terms, (*attempt, reason_code, opens), context);
     Ok(decision)
 }
 
@@ -75,6 +81,9 @@ fn succeeded_attempt(
         Decision::default()
     };
     decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });
+    if state.status == Status::Open && counted.minor() < outstanding.minor() {
+        collecting::rest(&mut decision, state, *attempt, context);
+    }
     if let Some(excess) = amount.checked_sub(counted).ok().filter(|excess| excess.is_positive()) {
         decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(excess)));
     }

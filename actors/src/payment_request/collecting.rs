@@ -20,79 +20,15 @@ use super::collection::{Collection, Stage, attempt_of};
 use super::command::{AttemptAnswer, AttemptReport, AttemptResult, Rejection};
 use super::decide::reverse_allocation;
 use super::event::Event;
+use super::planning::{Plan, end, made};
 use super::promise;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use crate::collection::{Method, OnExhausted, ReasonClass, RetryPolicy, Timing, Usage};
+use crate::collection::{Method, ReasonClass, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{AttemptId, Date, Money, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
-
-/// How many attempts have been made, apart from those that never left.
-fn made(state: &PaymentRequest) -> u16 {
-    let left = state.attempts.values().filter(|attempt| attempt.status != AttemptStatus::Withdrawn);
-    u16::try_from(left.count()).unwrap_or(u16::MAX)
-}
-
-/// A collection under way: what planning needs.
-struct Plan<'a> {
-    collection: &'a Collection,
-    policy: &'a RetryPolicy,
-    context: &'a Context<'a>,
-}
-
-impl<'a> Plan<'a> {
-    fn of(collection: &'a Collection, context: &'a Context<'a>) -> Option<Self> {
-        let policy = context.policies.collections.policies.get(collection.policy.as_str())?;
-        Some(Self { collection, policy, context })
-    }
-
-    fn today(&self) -> Date {
-        self.context.now.date_in(&self.context.policies.zone)
-    }
-
-    fn timing(&self, usage: &Usage, wish: Date) -> Timing {
-        let policies = self.context.policies;
-        self.policy.timing(usage, wish, self.context.now, &policies.calendar, &policies.zone)
-    }
-
-    /// Plans an attempt for a day, or the next one on which it can be made.
-    fn attempt(&self, decision: &mut Decision<Event>, number: u16, wish: Date, reason: &str) {
-        let Timing { due, collects_on } = self.timing(&self.collection.usage, wish);
-        self.attempt_at(decision, number, due, collects_on, reason);
-    }
-
-    fn attempt_at(
-        &self, decision: &mut Decision<Event>, number: u16, due: Timestamp, collects_on: Date, reason: &str,
-    ) {
-        let generation = self.collection.generation.wrapping_add(1);
-        decision.push(Event::AttemptPlanned { number, due, collects_on, generation, reason: reason.into() });
-        decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
-    }
-
-    fn waits(&self, decision: &mut Decision<Event>, reason: SmolStr, for_instrument: bool) {
-        let generation = self.collection.generation.wrapping_add(1);
-        let until = for_instrument.then(|| self.context.now.plus_days(i64::from(self.policy.wait_days)));
-        decision.push(Event::CollectionWaits { reason, until, generation });
-        if let Some(due) = until {
-            decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
-        }
-    }
-
-    fn exhausted(&self, decision: &mut Decision<Event>, terms: &Terms, reason: SmolStr) {
-        end(decision, self.collection, true, reason.clone());
-        if self.policy.on_exhausted == OnExhausted::Suspend {
-            let suspend = customer::Command::SuspendRecurring { reason };
-            decision.tell(Tell::Customer(terms.customer, suspend));
-        }
-    }
-}
-
-fn end(decision: &mut Decision<Event>, collection: &Collection, exhausted: bool, reason: SmolStr) {
-    let generation = collection.generation.wrapping_add(1);
-    decision.push(Event::CollectionEnded { exhausted, reason, generation });
-}
 
 /// The customer agrees that the request is collected: the first attempt is on the deadline.
 pub(super) fn agree(
@@ -103,22 +39,24 @@ pub(super) fn agree(
     }
     let known = state.collection.as_ref();
     let running = known.is_some_and(|known| matches!(known.stage, Stage::Running { .. }));
-    let planned = known.is_some_and(|known| matches!(known.stage, Stage::Planned { .. } | Stage::Waits { .. }));
+    let planned = known.is_some_and(|known| matches!(known.stage, Stage::Planned { .. }));
+    let has_ended = known.is_some_and(|known| matches!(known.stage, Stage::Ended { .. }));
     let same = known.is_some_and(|known| known.usage == *usage && known.policy == *policy);
-    if same && (running || planned || !again) {
+    if same && (running || planned || !again) || has_ended && !again {
         return Decision::default(); // The same again.
     }
     let mut decision = Decision::of(Event::CollectionAgreed { usage: usage.clone(), policy: policy.clone() });
     if running || state.in_flight().is_some() {
         return decision;
     }
-    let generation = known.map_or(0, |known| known.generation);
-    let collection = Collection { usage: usage.clone(), policy: policy.clone(), stage: Stage::Idle, generation };
+    let (generation, ordered) = known.map_or((0, 0), |known| (known.generation, known.ordered));
+    let (usage, policy) = (usage.clone(), policy.clone());
+    let collection = Collection { usage, policy, stage: Stage::Idle, generation, ordered };
     if let Some(plan) = Plan::of(&collection, context) {
         if made(state) > plan.policy.retries {
             plan.exhausted(&mut decision, terms, "every attempt of the policy has been made".into());
         } else {
-            plan.attempt(&mut decision, made(state).saturating_add(1), terms.due_on, "");
+            plan.attempt(&mut decision, collection.ordered.saturating_add(1), terms.due_on, "");
         }
     }
     decision
@@ -188,14 +126,6 @@ fn attempt_due(
     decision
 }
 
-impl Plan<'_> {
-    /// The day of an attempt that is due: the one it was announced for, or the next that can still
-    /// be met after an outage.
-    fn late_timing(&self, wish: Date) -> Timing {
-        self.timing(&Usage { notice_days: 0, ..self.collection.usage.clone() }, wish)
-    }
-}
-
 /// What the customer says to an attempt that is due.
 pub(super) fn answered(
     state: &PaymentRequest, terms: &Terms, answer: &AttemptAnswer, context: &Context<'_>,
@@ -240,34 +170,54 @@ pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Contex
     let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
     let wanted = state.status == Status::Open && state.dispute.is_none();
     match (record.status, &state.collection) {
-        (AttemptStatus::Ordered, Some(collection)) if wanted && is_late(collection, context) => {
-            Ok(moved(collection, attempt, context))
-        }
         (AttemptStatus::Ordered, Some(collection)) if wanted => {
-            let generation = collection.generation.wrapping_add(1);
-            let presumed_at = match (&collection.stage, collection.usage.instrument.method()) {
-                (Stage::Running { collects_on, .. }, Method::DirectDebit) => {
-                    let policies = context.policies;
-                    let policy = policies.collections.policies.get(collection.policy.as_str());
-                    policy.map(|policy| policy.presumed_at(*collects_on, &policies.calendar, &policies.zone))
-                }
-                _ => None,
-            };
-            let mut decision = Decision::of(Event::AttemptSubmitted { attempt, presumed_at, generation });
-            if let Some(due) = presumed_at {
-                decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
+            if state.outstanding() != Some(record.amount) {
+                return Ok(moved(collection, attempt, "the amount has changed", context));
             }
-            Ok(decision)
+            if is_late(collection, record, context) {
+                return Ok(moved(collection, attempt, "too late for its day", context));
+            }
+            let generation = collection.generation.wrapping_add(1);
+            Ok(Decision::of(Event::AttemptSubmitted { attempt, generation }))
         }
         (AttemptStatus::Submitted, _) if wanted => Ok(Decision::default()), // A second try of the same.
         (status, _) => Err(Rejection::AttemptNotWanted { attempt, status }),
     }
 }
 
+/// How an attempt collects.
+fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
+    attempt.usage.as_ref().unwrap_or(&collection.usage).instrument.method()
+}
+
+/// A connector has taken an attempt. A direct debit that does not come back counts as paid from some day
+/// on; what nobody has taken never does.
+pub(super) fn accepted(state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>) -> Decision<Event> {
+    let known = state.attempts.get(&attempt).filter(|known| known.status == AttemptStatus::Submitted);
+    let (Some(known), Some(collection)) = (known, &state.collection) else { return Decision::default() };
+    let collects_on = match collection.stage {
+        Stage::Running { attempt: running, collects_on, .. } if running == attempt => collects_on,
+        _ => return Decision::default(),
+    };
+    let policies = context.policies;
+    let policy = policies.collections.policies.get(collection.policy.as_str());
+    let is_debit = method_of(known, collection) == Method::DirectDebit;
+    let presumed_at = policy.filter(|_| is_debit).map(|policy| {
+        let from = collects_on.max(context.now.date_in(&policies.zone));
+        policy.presumed_at(from, &policies.calendar, &policies.zone)
+    });
+    let generation = collection.generation.wrapping_add(1);
+    let mut decision = Decision::of(Event::AttemptPending { attempt, presumed_at, generation });
+    if let Some(due) = presumed_at {
+        decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
+    }
+    decision
+}
+
 /// Whether the day of a direct debit can no longer be met: its connector was not there in time. A card
 /// can be tried on any day.
-fn is_late(collection: &Collection, context: &Context<'_>) -> bool {
-    if collection.usage.instrument.method() == Method::Card {
+fn is_late(collection: &Collection, attempt: &Attempt, context: &Context<'_>) -> bool {
+    if method_of(attempt, collection) == Method::Card {
         return false;
     }
     match (&collection.stage, Plan::of(collection, context)) {
@@ -277,15 +227,16 @@ fn is_late(collection: &Collection, context: &Context<'_>) -> bool {
 }
 
 /// An order that has not left is made again for a day that can be met.
-fn moved(collection: &Collection, attempt: AttemptId, context: &Context<'_>) -> Decision<Event> {
+fn moved(collection: &Collection, attempt: AttemptId, reason: &str, context: &Context<'_>) -> Decision<Event> {
     let mut decision = Decision::default();
     let Stage::Running { number, collects_on, .. } = collection.stage else { return decision };
-    let (generation, reason) = (collection.generation.wrapping_add(1), "too late for its day");
+    let next = collection.ordered.saturating_add(1);
+    let generation = collection.generation.wrapping_add(1);
     decision.push(Event::AttemptSkipped { number, attempt: Some(attempt), reason: reason.into(), generation });
     let collection = Collection { generation, ..collection.clone() };
     if let Some(plan) = Plan::of(&collection, context) {
         let Timing { due, collects_on } = plan.late_timing(collects_on);
-        plan.attempt_at(&mut decision, number, due, collects_on, reason);
+        plan.attempt_at(&mut decision, next, due, collects_on, reason);
     }
     decision
 }
@@ -334,7 +285,7 @@ fn reversed(
     let mut decision = Decision::of(Event::AttemptReversed { attempt, amount, reason_code: reason_code.clone() });
     let counted = state.allocations.get(&source).map_or(0, |part| part.minor());
     if counted > 0 {
-        let Decision { events, tells, effects } = reverse_allocation(state, terms, source, context)?;
+        let Decision { events, tells, effects } = reverse_allocation(state, terms, source, true, context)?;
         decision.events.extend(events);
         decision.tells.extend(tells);
         decision.effects.extend(effects);
@@ -343,49 +294,80 @@ fn reversed(
     if credit.is_positive() {
         decision.tell(Tell::Customer(terms.customer, customer::Command::WithdrawCredit(credit)));
     }
-    if state.status != Status::Cancelled && counted > 0 {
-        after_failure(&mut decision, state, terms, attempt, &reason_code, context);
-    }
+    let opens = state.status != Status::Cancelled && counted > 0;
+    after_failure(&mut decision, state, terms, (attempt, &reason_code, opens), context);
     Ok(decision)
 }
 
-/// What follows a failure: a new attempt, a wait, or the end.
+/// What follows a failure: a new attempt, a wait, or the end; nothing of these when the request is not open
+/// (`opens`) or something else is planned or under way. The customer hears of it in any case.
 pub(super) fn after_failure(
-    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, attempt: AttemptId, reason_code: &SmolStr,
-    context: &Context<'_>,
+    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms,
+    (attempt, reason_code, opens): (AttemptId, &SmolStr, bool), context: &Context<'_>,
 ) {
     let Some(collection) = &state.collection else { return };
-    let other_runs = state.in_flight().is_some_and(|other| other != attempt);
-    if other_runs || matches!(collection.stage, Stage::Planned { .. } | Stage::Ended { .. }) {
-        return; // What is planned or under way already goes on.
-    }
-    let Some(plan) = Plan::of(collection, context) else {
-        return end(decision, collection, false, "the policy is no longer configured".into());
-    };
-    let Usage { instrument, bank_country, .. } = &collection.usage;
+    let known = state.attempts.get(&attempt);
+    let usage = known.and_then(|known| known.usage.as_ref()).unwrap_or(&collection.usage);
+    let Usage { instrument, bank_country, .. } = usage;
     let class = context.policies.collections.reasons.class(instrument.method(), reason_code, bank_country);
-    let known = state.attempts.get(&attempt).is_some_and(|known| known.status != AttemptStatus::Withdrawn);
-    let made = made(state).saturating_add(u16::from(!known));
-    let may_go_on = made <= plan.policy.retries;
-    if class == ReasonClass::Retry && may_go_on {
-        let wish = plan.policy.retry_on(made, plan.today());
-        plan.attempt(decision, made.saturating_add(1), wish, reason_code);
-    } else if class.waits() && may_go_on {
-        plan.waits(decision, format_smolstr!("{reason_code}: {}", class.name()), true);
-    } else if class == ReasonClass::Retry || class.waits() {
-        let reason = format_smolstr!("{reason_code} after {} new attempts", made.saturating_sub(1));
-        plan.exhausted(decision, terms, reason);
-    } else {
-        end(decision, collection, false, format_smolstr!("{reason_code}: {}", class.name()));
+    let other_runs = state.in_flight().is_some_and(|other| other != attempt);
+    let goes_on = matches!(collection.stage, Stage::Planned { .. } | Stage::Ended { .. });
+    let mut waits = false;
+    if opens && !other_runs && !goes_on {
+        // What failed was another instrument: the one that is agreed now has not been tried.
+        let renewed = *usage != collection.usage && class != ReasonClass::Deceased;
+        let class = if renewed { ReasonClass::Retry } else { class };
+        let left = known.is_some_and(|known| known.status != AttemptStatus::Withdrawn);
+        let made = made(state).saturating_add(u16::from(!left));
+        waits = after(decision, terms, collection, (reason_code, class, made), context);
     }
     let failure = customer::Command::TakeFailure {
         request: terms.id,
         instrument: instrument.clone(),
         class,
         reason_code: reason_code.clone(),
-        waits: class.waits() && may_go_on,
+        waits,
     };
     decision.tell(Tell::Customer(terms.customer, failure));
+}
+
+/// What a class of reasons leads to after so many attempts; whether a new instrument is waited for.
+fn after(
+    decision: &mut Decision<Event>, terms: &Terms, collection: &Collection,
+    (reason_code, class, made): (&SmolStr, ReasonClass, u16), context: &Context<'_>,
+) -> bool {
+    let Some(plan) = Plan::of(collection, context) else {
+        end(decision, collection, false, "the policy is no longer configured".into());
+        return false;
+    };
+    let may_go_on = made <= plan.policy.retries;
+    if class == ReasonClass::Retry && may_go_on {
+        let wish = plan.policy.retry_on(made, plan.today());
+        plan.attempt(decision, collection.ordered.saturating_add(1), wish, reason_code);
+    } else if class.waits() && may_go_on {
+        plan.waits(decision, format_smolstr!("{reason_code}: {}", class.name()), true);
+        return true;
+    } else if class == ReasonClass::Retry || class.waits() {
+        let reason = format_smolstr!("{reason_code} after {} new attempts", made.saturating_sub(1));
+        plan.exhausted(decision, terms, reason);
+    } else {
+        end(decision, collection, false, format_smolstr!("{reason_code}: {}", class.name()));
+    }
+    false
+}
+
+/// A part of what is open was collected: the rest is collected like a new attempt.
+pub(super) fn rest(
+    decision: &mut Decision<Event>, state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>,
+) {
+    let Some(collection) = &state.collection else { return };
+    let running = matches!(collection.stage, Stage::Running { attempt: running, .. } if running == attempt);
+    let Some(plan) = Plan::of(collection, context).filter(|_| running) else { return };
+    let made = made(state);
+    if made <= plan.policy.retries {
+        let wish = plan.policy.retry_on(made.max(1), plan.today());
+        plan.attempt(decision, collection.ordered.saturating_add(1), wish, "the rest");
+    }
 }
 
 /// What the collection waited for has come: the next attempt is made at once.
@@ -394,16 +376,24 @@ pub(super) fn resume(
 ) -> Decision<Event> {
     let mut decision = Decision::default();
     let Some(collection) = &state.collection else { return decision };
-    if state.status != Status::Open || !matches!(collection.stage, Stage::Waits { .. }) {
+    let Stage::Waits { until, .. } = collection.stage else { return decision };
+    if state.status != Status::Open {
         return decision;
     }
     let mut collection = collection.clone();
-    if let Some(usage) = usage.filter(|usage| **usage != collection.usage) {
+    // Only what waits for an instrument takes a new one, and only one that its policy can collect from.
+    if let Some(usage) = usage.filter(|usage| until.is_some() && **usage != collection.usage) {
+        let method = usage.instrument.method();
+        if Plan::of(&collection, context).is_none_or(|plan| plan.policy.connector(method).is_none()) {
+            let awaits = customer::Command::AwaitCollection { request: terms.id };
+            decision.tell(Tell::Customer(terms.customer, awaits));
+            return decision;
+        }
         decision.push(Event::CollectionAgreed { usage: usage.clone(), policy: collection.policy.clone() });
         collection.usage = usage.clone();
     }
     if let Some(plan) = Plan::of(&collection, context) {
-        let number = made(state).saturating_add(1);
+        let number = collection.ordered.saturating_add(1);
         plan.attempt(&mut decision, number, terms.due_on.max(plan.today()), "");
     }
     decision
@@ -419,7 +409,22 @@ pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, t
     let made = made(state);
     if made <= plan.policy.retries {
         let wish = plan.policy.retry_on(made.max(1), plan.today()).max(terms.due_on);
-        plan.attempt(decision, made.saturating_add(1), wish, "a payment was taken back");
+        plan.attempt(decision, collection.ordered.saturating_add(1), wish, "a payment was taken back");
+    }
+}
+
+/// An order that has not left waits for a promise to end.
+pub(super) fn postpone(
+    decision: &mut Decision<Event>, state: &PaymentRequest, until: Timestamp, context: &Context<'_>,
+) {
+    let Some((number, Some(attempt), generation)) = not_left(state) else { return };
+    let (reason, attempt) = ("a payment is promised", Some(attempt));
+    decision.push(Event::AttemptSkipped { number, attempt, reason: reason.into(), generation });
+    let Some(collection) = &state.collection else { return };
+    let collection = Collection { generation, ..collection.clone() };
+    if let Some(plan) = Plan::of(&collection, context) {
+        let Timing { due, collects_on } = plan.late_timing(until.date_in(&context.policies.zone));
+        plan.attempt_at(decision, collection.ordered.saturating_add(1), due.max(until), collects_on, reason);
     }
 }
 

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest};
 use crate::collection::Usage;
-use crate::values::{AttemptId, Date, PaymentRequestId, Timestamp, stable_hash};
+use crate::values::{AttemptId, Date, Money, PaymentRequestId, Timestamp, stable_hash};
 
 /// How a request is collected, and where that stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Collection {
     pub stage: Stage,
     /// Which arming of the timer counts.
     pub generation: u32,
+    /// The highest number that was ordered: none is used twice, since its order may still wait somewhere.
+    pub ordered: u16,
 }
 
 /// Where a collection stands.
@@ -83,25 +85,36 @@ pub fn attempt_named(end_to_end_id: &str) -> Option<(PaymentRequestId, AttemptId
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
         Event::CollectionAgreed { usage, policy } => {
-            let (stage, generation) = match state.collection.take() {
-                Some(Collection { stage: stage @ Stage::Running { .. }, generation, .. }) => (stage, generation),
-                Some(Collection { generation, .. }) => (Stage::Idle, generation),
-                None => (Stage::Idle, 0),
+            let (stage, generation, ordered) = match state.collection.take() {
+                Some(Collection { stage: stage @ Stage::Running { .. }, generation, ordered, .. }) => {
+                    (stage, generation, ordered)
+                }
+                Some(Collection { generation, ordered, .. }) => (Stage::Idle, generation, ordered),
+                None => (Stage::Idle, 0, 0),
             };
             let (usage, policy) = (usage.clone(), policy.clone());
-            state.collection = Some(Collection { usage, policy, stage, generation });
+            state.collection = Some(Collection { usage, policy, stage, generation, ordered });
         }
         Event::AttemptPlanned { number, due, collects_on, generation, .. } => {
             let stage = Stage::Planned { number: *number, due: *due, collects_on: *collects_on };
             enter(state, stage, Some(*generation));
         }
         Event::AttemptOrdered { attempt, number, amount, collects_on, .. } => {
-            let record = Attempt { amount: *amount, status: AttemptStatus::Ordered, reason_code: None };
+            let usage = state.collection.as_ref().map(|collection| collection.usage.clone());
+            let record = Attempt { amount: *amount, status: AttemptStatus::Ordered, reason_code: None, usage };
             state.attempts.insert(*attempt, record);
             let stage = Stage::Running { attempt: *attempt, number: *number, collects_on: *collects_on };
             enter(state, stage, None);
+            if let Some(collection) = &mut state.collection {
+                collection.ordered = collection.ordered.max(*number);
+            }
         }
-        Event::AttemptSubmitted { attempt, generation, .. } => {
+        Event::AttemptPending { generation, .. } => {
+            if let Some(collection) = &mut state.collection {
+                collection.generation = *generation;
+            }
+        }
+        Event::AttemptSubmitted { attempt, generation } => {
             set(state, *attempt, AttemptStatus::Submitted, None);
             if let Some(collection) = &mut state.collection {
                 collection.generation = *generation;
@@ -127,8 +140,21 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     }
 }
 
+/// Nothing is waited for any more.
+pub(super) fn settled(state: &mut PaymentRequest) {
+    if let Some(Collection { stage: stage @ Stage::Waits { .. }, .. }) = &mut state.collection {
+        *stage = Stage::Idle;
+    }
+}
+
 /// An attempt has ended; what follows is an event of its own.
-pub(super) fn ended(state: &mut PaymentRequest, attempt: AttemptId) {
+pub(super) fn end_attempt(
+    state: &mut PaymentRequest, attempt: AttemptId, amount: Money, status: AttemptStatus,
+    reason_code: Option<&SmolStr>,
+) {
+    let usage = state.attempts.get_mut(&attempt).and_then(|known| known.usage.take());
+    let record = Attempt { amount, status, reason_code: reason_code.cloned(), usage };
+    state.attempts.insert(attempt, record);
     if let Some(Collection { stage: stage @ Stage::Running { .. }, .. }) = &mut state.collection
         && matches!(stage, Stage::Running { attempt: running, .. } if *running == attempt)
     {

@@ -80,6 +80,11 @@ pub enum Command {
         /// Which.
         attempt: AttemptId,
     },
+    /// A connector has taken an attempt: its result is to come.
+    AcceptAttempt {
+        /// Which.
+        attempt: AttemptId,
+    },
     /// A connector has given an attempt up without hearing how it ended.
     GiveUpAttempt {
         /// Which.
@@ -192,6 +197,7 @@ impl Command {
             Command::CollectionDue { .. } => "collection_due",
             Command::AnswerAttempt(_) => "answer_attempt",
             Command::ClaimAttempt { .. } => "claim_attempt",
+            Command::AcceptAttempt { .. } => "accept_attempt",
             Command::GiveUpAttempt { .. } => "give_up_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::ResumeCollection { .. } => "resume_collection",

@@ -45,6 +45,7 @@ impl Machine for PaymentRequest {
             Command::CollectionDue { generation, due } => collecting::due(self, terms, *generation, *due, context),
             Command::AnswerAttempt(answer) => Ok(collecting::answered(self, terms, answer, context)),
             Command::ClaimAttempt { attempt } => collecting::claim(self, *attempt, context),
+            Command::AcceptAttempt { attempt } => Ok(collecting::accepted(self, *attempt, context)),
             Command::GiveUpAttempt { attempt, reason } => {
                 collecting::given_up(self, terms, *attempt, reason, context)
             }
@@ -146,7 +147,7 @@ pub(super) fn allocate(
 
 /// A person takes a payment back: what is open again is collected again.
 fn take_back(state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>) -> Decided {
-    let mut decision = reverse_allocation(state, terms, source, context)?;
+    let mut decision = reverse_allocation(state, terms, source, false, context)?;
     if state.status == Status::Settled && !decision.events.is_empty() {
         collecting::reopened(&mut decision, state, terms, context);
     }
@@ -156,11 +157,12 @@ fn take_back(state: &PaymentRequest, terms: &Terms, source: Source, context: &Co
 /// Counts a payment no longer. What was settled is open again, its reminders go on at the step
 /// they had come to, and a deadline that has passed meanwhile is told again.
 pub(super) fn reverse_allocation(
-    state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, source: Source, is_fact: bool, context: &Context<'_>,
 ) -> Decided {
     let Some(amount) = state.allocations.get(&source).copied() else { return Ok(Decision::default()) };
     let left = state.paid_minor().saturating_sub(amount.minor());
-    if left < state.refunded_minor {
+    // What a bank has taken is gone, whatever was given back before.
+    if left < state.refunded_minor && !is_fact {
         let refunded = Money::from_minor(state.refunded_minor, amount.currency());
         return Err(Rejection::RefundedSince { refunded });
     }

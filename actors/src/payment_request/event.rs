@@ -152,9 +152,7 @@ pub enum Event {
     AttemptSubmitted {
         /// Its id.
         attempt: AttemptId,
-        /// When it counts as paid unless it comes back; none where the result is told.
-        presumed_at: Option<Timestamp>,
-        /// The generation of the timer.
+        /// The generation after which no timer counts.
         generation: u32,
     },
     /// A planned or ordered attempt never leaves.
@@ -238,5 +236,14 @@ pub enum Event {
     DisputeEnded {
         /// How.
         outcome: SmolStr,
+    },
+    /// A connector has taken an attempt, and its result is to come.
+    AttemptPending {
+        /// Its id.
+        attempt: AttemptId,
+        /// When it counts as paid unless it comes back; none where the result is told.
+        presumed_at: Option<Timestamp>,
+        /// The generation of the timer.
+        generation: u32,
     },
 }

@@ -16,6 +16,7 @@ mod collection;
 mod command;
 mod decide;
 mod event;
+mod planning;
 mod promise;
 mod reminders;
 mod scenario;

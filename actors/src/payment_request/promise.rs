@@ -30,6 +30,7 @@ pub(super) fn make(state: &PaymentRequest, on: Date, context: &Context<'_>) -> D
     let due = ends(on, context);
     decision.effect(Effect::ArmTimer { purpose: Purpose::Promise, due, generation });
     reminders::stop(&mut decision, state, "a payment is promised");
+    collecting::postpone(&mut decision, state, due.plus_millis(60_000), context);
     Ok(decision)
 }
 

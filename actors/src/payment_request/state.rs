@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::collection::Collection;
+use crate::collection::Usage;
 use crate::values::{
     AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId,
 };
@@ -94,6 +95,11 @@ pub enum AttemptStatus {
 }
 
 impl AttemptStatus {
+    /// Whether it has been tried, or may have been.
+    pub fn has_left(self) -> bool {
+        !matches!(self, AttemptStatus::Ordered | AttemptStatus::Withdrawn)
+    }
+
     /// Whether money may still be collected by it (INV-04).
     pub fn is_in_flight(self) -> bool {
         matches!(self, AttemptStatus::Ordered | AttemptStatus::Submitted | AttemptStatus::Unknown)
@@ -109,6 +115,8 @@ pub struct Attempt {
     pub status: AttemptStatus,
     /// The reason code of a failure, such as AM04.
     pub reason_code: Option<SmolStr>,
+    /// What an attempt that was ordered here collects from; `None` for one that was reported.
+    pub usage: Option<Usage>,
 }
 
 /// A promise to pay.

@@ -159,6 +159,8 @@ event_types! {
     CustomerOptedOut = "customer.opted_out",
     /// A customer wants them again.
     CustomerOptedIn = "customer.opted_in",
+    /// A connector has taken an attempt, and its result is to come.
+    AttemptPending = "attempt.pending",
 }
 
 impl fmt::Display for EventType {

@@ -60,11 +60,15 @@ pub(super) async fn collect(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
             (_, Some(result), Some(amount)) => {
                 report(&router, &row.tenant, request, AttemptReport { attempt, amount, result }).await
             }
+            (Outcome::Delivered { .. }, None, _) => {
+                submit(&router, &row.tenant, request, Command::AcceptAttempt { attempt }).await
+            }
             (Outcome::Dead { error }, ..) => give_up(&router, &row.tenant, request, attempt, error).await,
             _ => Ok(()),
         };
         tried.push(match told {
-            Ok(()) => (row, Tried::Ended(outcome)),
+            // What was put aside as a bug would be again: a person hears of it.
+            Ok(()) | Err(SubmitError::Quarantined(_)) => (row, Tried::Ended(outcome)),
             // What is not recorded is asked for again with the same id.
             Err(error) => (row, Tried::Aside(later(&error, clock.system_now()))),
         });

@@ -53,11 +53,14 @@ pub(super) fn came_back(entry: &BankEntry) -> Option<OrderReturned> {
     Some(OrderReturned { request, attempt, reason_code })
 }
 
-/// Whether an entry is the money of collections of ours, to the cent; then they have succeeded.
+/// Whether an entry is the money of collections of ours, to the cent: then those that have not come back
+/// meanwhile have succeeded, and it is no transfer of a payer.
 pub(super) async fn are_collected(
     router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry,
 ) -> Result<bool, IntakeError> {
-    if entry.particulars.nature != Nature::Received {
+    // A payer may have copied the id of a debit into a transfer: the bank says what it is.
+    let transferred = entry.particulars.code.contains(CREDIT_TRANSFER);
+    if entry.particulars.nature != Nature::Received || transferred {
         return Ok(false);
     }
     let by_id = entry.details.end_to_end_id.as_ref().and_then(|id| attempt_named(id.as_str()));
@@ -65,40 +68,50 @@ pub(super) async fn are_collected(
         Some(named) => vec![named],
         None => entry.collected.clone(),
     };
-    let mut reports = Vec::with_capacity(named.len());
+    let mut left = Vec::with_capacity(named.len());
     for (request, attempt) in named {
-        // What was refused before it was booked is not among the money of its batch.
-        if let Some(amount) = expected(router, request, attempt).await? {
-            reports.push((request, AttemptReport { attempt, amount, result: AttemptResult::Succeeded }));
-        }
+        left.extend(
+            has_left(router, request, attempt).await?.map(|(amount, status)| (request, attempt, amount, status)),
+        );
     }
-    let currency = entry.details.amount.currency();
-    let same_currency = reports.iter().all(|(_, report)| report.amount.currency() == currency);
-    let sum: i64 = reports.iter().map(|(_, report)| report.amount.minor()).sum();
-    if reports.is_empty() || !same_currency || sum != entry.details.amount.minor() {
+    // A bank books a batch as it was ordered, or without what was refused before.
+    let sum = |counts: fn(AttemptStatus) -> bool| {
+        let counted = left.iter().filter(|(.., status)| counts(*status));
+        counted.map(|(_, _, amount, _)| amount.minor()).sum::<i64>()
+    };
+    let of_entry = entry.details.amount;
+    let whole =
+        sum(|_| true) == of_entry.minor() || sum(|status| status != AttemptStatus::Failed) == of_entry.minor();
+    let same_currency = left.iter().all(|(_, _, amount, _)| amount.currency() == of_entry.currency());
+    if left.is_empty() || !whole || !same_currency {
         return Ok(false);
     }
-    for (request, report) in reports {
-        let attempt = report.attempt.to_string();
+    for (request, attempt, amount, status) in left {
+        if !status.is_in_flight() {
+            continue; // It has ended; what came back is told by an entry of its own.
+        }
+        let report = AttemptReport { attempt, amount, result: AttemptResult::Succeeded };
+        let attempt = attempt.to_string();
         let command = derived_from(&[&entry.details.entry_key, &attempt, "collected"]);
         let tell = Tell::PaymentRequest(request, Command::ReportAttempt(report));
         let fingerprint = stable_hash(&["collected", &attempt]);
         match router.submit(tenant, tell, command, fingerprint, Origin::System, Priority::Patient).await {
-            Ok(_) => {}
-            // Another tenant's, or it has ended otherwise meanwhile: then it is a transfer like any other.
-            Err(SubmitError::Rejected(_)) => return Ok(false),
+            // Refused: it came back while this was read, or is another tenant's.
+            Ok(_) | Err(SubmitError::Rejected(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Ok(true)
 }
 
-/// What an attempt is to bring in, unless it has failed or never left.
-async fn expected(
+/// The family of credit transfers in a bank transaction code. Source: ISO 20022 external code list.
+const CREDIT_TRANSFER: &str = "/RCDT/";
+
+/// What an attempt was to bring in, and where it stands, unless it never left.
+async fn has_left(
     router: &Arc<Router>, request: PaymentRequestId, attempt: AttemptId,
-) -> Result<Option<Money>, IntakeError> {
+) -> Result<Option<(Money, AttemptStatus)>, IntakeError> {
     let (_, entity, _) = router.read(EntityId::PaymentRequest(request), 0).await?;
     let known = entity.as_payment_request().and_then(|state| state.attempts.get(&attempt));
-    let counts = known.filter(|known| known.status.is_in_flight() || known.status == AttemptStatus::Succeeded);
-    Ok(counts.map(|known| known.amount))
+    Ok(known.filter(|known| known.status.has_left()).map(|known| (known.amount, known.status)))
 }

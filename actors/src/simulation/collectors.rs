@@ -156,6 +156,8 @@ impl World {
                 if let Some(result) = result.filter(|_| !self.random.once_in(4)) {
                     let report = Command::ReportAttempt(AttemptReport { attempt, amount, result });
                     self.ask(Tell::PaymentRequest(request, report), Origin::System)?;
+                } else {
+                    self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt }), Origin::System)?;
                 }
                 Some(Outcome::Delivered { detail: "taken".to_owned() })
             }

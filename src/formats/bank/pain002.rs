@@ -18,6 +18,8 @@ use crate::formats::xml::{Document, Handler, Place, Start};
 
 /// Reasons kept of one status.
 const REASONS_MAX: usize = 16;
+/// The status of what a bank refuses.
+const REFUSED: &str = "RJCT";
 /// Reports held before they are taken.
 const PIECES_MAX: usize = 256;
 
@@ -174,7 +176,8 @@ impl Building {
     }
 
     fn end_batch(&mut self) {
-        if self.transactions == 0 {
+        // A batch that is refused as a whole is, whichever of its orders are named as the cause.
+        if self.transactions == 0 || self.batch.status == REFUSED {
             let mut report = std::mem::take(&mut self.batch);
             if report.status.is_empty() {
                 report.status = self.group.status.clone();
@@ -187,7 +190,7 @@ impl Building {
     }
 
     fn end_message(&mut self, place: &mut Place<'_>) -> Result<(), FieldError> {
-        if self.batches == 0 && self.row == 0 {
+        if self.batches == 0 && self.row == 0 || self.group.status == REFUSED {
             let report = std::mem::take(&mut self.group);
             if report.original_message.is_empty() && report.status.is_empty() {
                 return Err(place.wrong("the report names neither a message of ours nor a status"));

@@ -8,6 +8,18 @@ use super::{DirectDebit, Envelope, Scheme, Sequence};
 use crate::formats::xml::Writer;
 use quittance_actors::values::Date;
 
+/// Whether banks take an order as it is, or why not.
+pub fn check(order: &DirectDebit) -> Result<(), String> {
+    if sepa(&order.debtor, 70).trim().is_empty() {
+        return Err("the payer's name has no character that banks accept".to_owned());
+    }
+    let max = super::read::AMOUNT_MINOR_MAX;
+    match order.amount.minor() {
+        minor if (1..=max).contains(&minor) => Ok(()),
+        _ => Err(format!("{} is no amount that banks collect at once", order.amount)),
+    }
+}
+
 /// What the orders of a batch have in common.
 type Batch = (Date, Sequence, Scheme);
 
@@ -80,8 +92,9 @@ fn transaction(xml: &mut Writer, order: &DirectDebit) {
     xml.agent("DbtrAgt", order.bic.as_deref());
     xml.leaf(&["Dbtr", "Nm"], &sepa(&order.debtor, 70));
     xml.leaf(&["DbtrAcct", "Id", "IBAN"], order.iban.electronic());
-    if !order.remittance.is_empty() {
-        xml.leaf(&["RmtInf", "Ustrd"], &sepa(&order.remittance, 140));
+    let remittance = sepa(&order.remittance, 140);
+    if !remittance.is_empty() {
+        xml.leaf(&["RmtInf", "Ustrd"], &remittance);
     }
     xml.close(1);
 }

@@ -12,7 +12,7 @@ use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
 /// The largest amount of one order, in cents. Source: EPC rulebooks, 999 999 999.99 EUR.
-const AMOUNT_MINOR_MAX: i64 = 99_999_999_999;
+pub(super) const AMOUNT_MINOR_MAX: i64 = 99_999_999_999;
 /// Characters that a message's id leaves for the number of a batch.
 const MESSAGE_ID_CHARACTERS: usize = 30;
 

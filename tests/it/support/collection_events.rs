@@ -40,7 +40,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
             instrument: instrument.clone(),
             collects_on: day("2026-03-10"),
         },
-        P::AttemptSubmitted { attempt, presumed_at: Some(AT), generation: 4 },
+        P::AttemptSubmitted { attempt, generation: 4 },
         P::AttemptSkipped { number: 2, attempt: Some(attempt), reason: "paid".into(), generation: 5 },
         P::AttemptUnknown { attempt, reason: "no answer".into() },
         P::AttemptReversed { attempt, amount, reason_code: "MD06".into() },
@@ -52,6 +52,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::PromiseBroken { on: day("2026-03-13") },
         P::Disputed { reason: "broken".into() },
         P::DisputeEnded { outcome: "replaced".into() },
+        P::AttemptPending { attempt, presumed_at: Some(AT), generation: 5 },
     ];
     let customers = [
         C::MandateSigned { reference: "RUM-1".into(), mandate },

@@ -128,7 +128,8 @@ impl Stage {
             return Err("an order names its attempt".to_owned());
         };
         self.orders.push(order);
-        self.ask(Tell::PaymentRequest(request, Command::ClaimAttempt { attempt }))
+        self.ask(Tell::PaymentRequest(request, Command::ClaimAttempt { attempt }))?;
+        self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt }))
     }
 
     pub(super) fn ordered(&self, order: &Delivery) -> String {
