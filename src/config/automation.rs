@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use quittance_actors::delivery::{Channel, Recipient};
-use quittance_actors::payment_request::{Anchor, Scenario, Step};
+use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::rules::{Action, Condition, EventType, Rule, RuleBook};
 use quittance_actors::values::{Calendar, Date};
 
@@ -236,21 +236,58 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
             let target = Target::Template(template.to_owned(), *channel);
             references.push(Reference { file: file.to_owned(), span: span.clone(), target });
         }
-        Some(Step {
+        let offset = match step.has("offset") {
+            true => step.optional("offset", Offset::parse),
+            false => {
+                let days = step.integer("offset_days", -365..=3_650).and_then(|days| i32::try_from(days).ok());
+                Some(Offset::Days(days.unwrap_or(0)))
+            }
+        };
+        let first = Step {
             name: step.required("name")?.into(),
             anchor: step.choice(
                 "anchor",
                 &[("due", Anchor::Due), ("created", Anchor::Created), ("issued", Anchor::Issued)],
             )?,
-            offset_days: step.integer("offset_days", -365..=3_650).and_then(|d| i32::try_from(d).ok()).unwrap_or(0),
+            offset: offset?,
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,
             template: template.into(),
-        })
+        };
+        Some(repeated(step, first))
     });
+    let steps = steps.into_iter().flatten().collect();
     Scenario::new(&name, steps, late_hours * 3_600_000)
         .inspect_err(|error| section.refuse("step", section.span(), error, None))
         .ok()
+}
+
+/// A step, and what follows it at `repeat_every`, `repeat_times` more: `late_10`, `late_10_2`, …
+fn repeated(section: &Section<'_, '_>, first: Step) -> Vec<Step> {
+    let every = section.optional("repeat_every", Offset::parse);
+    let times = section.has("repeat_times").then(|| section.integer("repeat_times", 1..=20)).flatten();
+    let (Some(every), Some(times)) = (every, times) else {
+        if every.is_some() != times.is_some() {
+            let why = "repeat_every and repeat_times go together";
+            section.refuse("repeat_every", section.span(), why, None);
+        }
+        return vec![first];
+    };
+    let mut steps = vec![first.clone()];
+    for time in 1..=i32::try_from(times).unwrap_or(0) {
+        match first.offset.further(every, time) {
+            Some(offset) => {
+                let name = smol_str::format_smolstr!("{}_{}", first.name, time + 1);
+                steps.push(Step { name, offset, ..first.clone() });
+            }
+            None => {
+                let why = "it is counted in the unit of the step's offset";
+                section.refuse("repeat_every", section.span(), why, None);
+                break;
+            }
+        }
+    }
+    steps
 }
 
 /// Reads `09:30`.
@@ -285,4 +322,45 @@ fn read_calendar(name: &str, root: &Section<'_, '_>) -> Option<Calendar> {
     Calendar::new(&title, version, weekend, fixed, easter, dates)
         .inspect_err(|error| root.refuse("fixed", 0..0, error, None))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::File;
+    use super::*;
+
+    fn scenario(step: &str) -> (Vec<Scenario>, Findings) {
+        let text = format!(
+            "[[scenario]]\nname = \"s\"\n[[scenario.step]]\nname = \"late\"\nanchor = \"due\"\n{step}\nchannels = [\"email\"]\ntemplate = \"t\"\n"
+        );
+        let (read, findings) = File::read("scenarios.toml", &text, |root| {
+            let mut references = Vec::new();
+            Some(root.each("scenario", |section| read_scenario(section, "scenarios.toml", &mut references)))
+        });
+        (read.unwrap_or_default(), findings)
+    }
+
+    #[test]
+    fn a_step_is_repeated_in_the_unit_of_its_offset() {
+        let (read, findings) = scenario("offset = \"+2bd\"\nrepeat_every = \"5bd\"\nrepeat_times = 2");
+        assert!(!findings.has_errors(), "{}", findings.render(false));
+        let steps: Vec<(String, Offset)> =
+            read[0].steps().iter().map(|step| (step.name.to_string(), step.offset)).collect();
+        let expected = [("late", 2), ("late_2", 7), ("late_3", 12)];
+        let expected: Vec<(String, Offset)> =
+            expected.iter().map(|(name, days)| ((*name).to_owned(), Offset::BusinessDays(*days))).collect();
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
+    fn mistakes_in_offsets_are_found() {
+        for (step, part) in [
+            ("offset = \"3 days\"", "as in -3d, +1bd or 2w"),
+            ("offset = \"3d\"\nrepeat_every = \"1m\"\nrepeat_times = 2", "the unit of the step's offset"),
+            ("offset = \"3d\"\nrepeat_every = \"7d\"", "go together"),
+        ] {
+            let (_, findings) = scenario(step);
+            assert!(findings.render(false).contains(part), "{step}: {}", findings.render(false));
+        }
+    }
 }

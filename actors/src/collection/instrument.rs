@@ -111,7 +111,7 @@ pub struct Mandate {
 }
 
 /// Months without a collection after which a mandate lapses. Source: SEPA Core rulebook §4.1.
-const LAPSES_AFTER_MONTHS: u32 = 36;
+const LAPSES_AFTER_MONTHS: i32 = 36;
 
 impl Mandate {
     /// Days of notice unless less was agreed. Source: SEPA rulebooks, 14 calendar days.

@@ -25,5 +25,5 @@ mod state;
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
 pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};
 pub use event::Event;
-pub use scenario::{Anchor, Scenario, ScenarioError, Step};
+pub use scenario::{Anchor, Offset, Scenario, ScenarioError, Step};
 pub use state::{Attempt, AttemptStatus, PaymentRequest, Promise, Reminders, Source, Status, Terms};

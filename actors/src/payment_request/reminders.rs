@@ -21,7 +21,7 @@ pub(super) fn plan(
     let generation = state.reminders.generation.wrapping_add(1);
     let mut step = from;
     while let Some(candidate) = scenario.step(step) {
-        let due = candidate.due(terms, &context.policies.zone);
+        let due = candidate.due(terms, context.policies);
         if let Some(reason) = passed_over(scenario, terms, step, due, context) {
             let name = candidate.name.clone();
             decision.push(Event::ReminderSkipped { step, name, reason });
@@ -128,7 +128,7 @@ fn bank_is_behind(
         Some(day) => smol_str::format_smolstr!("the bank's statements end on {day}"),
         None => "no statement of the bank has been read".into(),
     };
-    let waits_until = definition.due(terms, zone).plus_millis(i64::from(gate.wait_hours) * 3_600_000);
+    let waits_until = definition.due(terms, context.policies).plus_millis(i64::from(gate.wait_hours) * 3_600_000);
     let again = context.now.plus_millis(BANK_ASKED_EVERY_MS);
     match again <= waits_until {
         true => Some((Some(again), reason)),
@@ -171,7 +171,7 @@ fn passed_over(
     }
     // A later one that is too late itself says nothing in place of this one.
     let leaves = |other: &&Step| {
-        let due = other.due(terms, &context.policies.zone);
+        let due = other.due(terms, context.policies);
         due <= context.now && late_ms(due) <= scenario.late_within_ms
     };
     let collapsed = scenario.steps().iter().skip(usize::from(step) + 1).rfind(leaves)?;

@@ -10,7 +10,8 @@ use thiserror::Error;
 use super::state::Terms;
 use crate::delivery::Channel;
 use crate::limits;
-use crate::values::{Timestamp, Zone};
+use crate::policies::Policies;
+use crate::values::Timestamp;
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,6 +39,58 @@ pub enum Anchor {
     Due,
 }
 
+/// How far a step is from its anchor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offset {
+    /// Hours: from the moment the request came in, or from the step's time on the anchor's day.
+    Hours(i32),
+    /// Days.
+    Days(i32),
+    /// Days on which the tenant's calendar is open.
+    BusinessDays(i32),
+    /// Months: the same day, or the last of a month that has no such day.
+    Months(i32),
+}
+
+impl Offset {
+    /// Reads `-3d`, `+1bd`, `2w`, `1m` or `48h`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "expected a number and h, d, bd, w or m, as in -3d, +1bd or 2w, within ten years";
+        let text = text.trim();
+        let digits = text.trim_start_matches(['+', '-']);
+        let split = digits.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?;
+        let (number, unit) = digits.split_at_checked(split).ok_or(EXPECTED)?;
+        let number: i32 = number.parse().map_err(|_| EXPECTED)?;
+        if text.len() - digits.len() > 1 {
+            return Err(EXPECTED);
+        }
+        let number = if text.starts_with('-') { -number } else { number };
+        let within = |most: i32| (-most..=most).contains(&number).then_some(number).ok_or(EXPECTED);
+        match unit {
+            "h" => Ok(Offset::Hours(within(87_600)?)),
+            "d" => Ok(Offset::Days(within(3_650)?)),
+            "bd" => Ok(Offset::BusinessDays(within(2_500)?)),
+            "w" => Ok(Offset::Days(within(521)? * 7)),
+            "m" => Ok(Offset::Months(within(120)?)),
+            _ => Err(EXPECTED),
+        }
+    }
+
+    /// So many times as far, from `first` on.
+    #[must_use]
+    pub fn further(self, every: Self, times: i32) -> Option<Self> {
+        match (self, every) {
+            (Offset::Hours(first), Offset::Hours(every)) => Some(Offset::Hours(first + every * times)),
+            (Offset::Days(first), Offset::Days(every)) => Some(Offset::Days(first + every * times)),
+            (Offset::BusinessDays(first), Offset::BusinessDays(every)) => {
+                Some(Offset::BusinessDays(first + every * times))
+            }
+            (Offset::Months(first), Offset::Months(every)) => Some(Offset::Months(first + every * times)),
+            _ => None,
+        }
+    }
+}
+
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -45,9 +98,9 @@ pub struct Step {
     pub name: SmolStr,
     /// What the offset counts from.
     pub anchor: Anchor,
-    /// Days after the anchor, negative for before.
-    pub offset_days: i32,
-    /// Local hour and minute.
+    /// How far from the anchor, negative for before.
+    pub offset: Offset,
+    /// Local hour and minute; what counts hours does not read it.
     pub at: (i8, i8),
     /// Channels, the preferred first; the next is used when the customer has no such address.
     pub channels: Vec<Channel>,
@@ -102,8 +155,12 @@ impl Scenario {
 
 impl Step {
     /// When the step is due for a request.
-    pub fn due(&self, terms: &Terms, zone: &Zone) -> Timestamp {
+    pub fn due(&self, terms: &Terms, policies: &Policies) -> Timestamp {
+        let Policies { zone, calendar, .. } = policies;
         let (hour, minute) = self.at;
+        if let (Anchor::Created, Offset::Hours(hours)) = (self.anchor, self.offset) {
+            return terms.created_at.plus_millis(i64::from(hours) * 3_600_000);
+        }
         let anchor = match self.anchor {
             Anchor::Created => {
                 let day = terms.created_at.date_in(zone);
@@ -113,6 +170,38 @@ impl Step {
             Anchor::Issued => terms.issued_on,
             Anchor::Due => terms.due_on,
         };
-        anchor.plus_days(self.offset_days).at(hour, minute, zone)
+        let day = match self.offset {
+            Offset::Hours(hours) => {
+                return anchor.at(hour, minute, zone).plus_millis(i64::from(hours) * 3_600_000);
+            }
+            Offset::Days(days) => anchor.plus_days(days),
+            Offset::BusinessDays(days) if days < 0 => calendar.minus_business_days(anchor, days.unsigned_abs()),
+            Offset::BusinessDays(days) => calendar.plus_business_days(anchor, days.unsigned_abs()),
+            Offset::Months(months) => anchor.plus_months(months),
+        };
+        day.at(hour, minute, zone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_read_and_repeated() {
+        for (text, offset) in [
+            ("-3d", Offset::Days(-3)),
+            ("+1bd", Offset::BusinessDays(1)),
+            ("2w", Offset::Days(14)),
+            ("-1m", Offset::Months(-1)),
+            ("48h", Offset::Hours(48)),
+        ] {
+            assert_eq!(Offset::parse(text), Ok(offset), "{text}");
+        }
+        for wrong in ["", "3", "d", "--3d", "3y", "9999999d", "+-1d", "3 d"] {
+            assert!(Offset::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(Offset::Days(10).further(Offset::Days(14), 2), Some(Offset::Days(38)));
+        assert_eq!(Offset::Days(10).further(Offset::Months(1), 1), None);
     }
 }

@@ -4,7 +4,7 @@ use crate::collection::{
     Caps, Method, OnExhausted, PolicyError, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
 use crate::delivery::{Channel, Recipient};
-use crate::payment_request::{Anchor, Scenario, Step};
+use crate::payment_request::{Anchor, Offset, Scenario, Step};
 use crate::policies::{Collections, Contact, Policies};
 use crate::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
@@ -18,7 +18,7 @@ pub(super) fn policies() -> Result<Policies, String> {
     let step = |name: &str, anchor, offset_days, channels: &[Channel]| Step {
         name: name.into(),
         anchor,
-        offset_days,
+        offset: Offset::Days(offset_days),
         at: (9, 30),
         channels: channels.to_vec(),
         template: name.into(),

@@ -170,9 +170,9 @@ impl Date {
         self.civil().weekday().to_monday_one_offset()
     }
 
-    /// The same day so many months later, or the last of a month that has no such day.
-    pub fn plus_months(self, months: u32) -> Self {
-        let months = i64::from(months.min(12_000));
+    /// The same day so many months later (earlier when negative), or the last of a month that has no such day.
+    pub fn plus_months(self, months: i32) -> Self {
+        let months = i64::from(months.clamp(-12_000, 12_000));
         Self::from_civil(self.civil().saturating_add(jiff::Span::new().months(months)))
     }
 

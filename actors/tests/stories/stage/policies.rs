@@ -4,7 +4,7 @@ use quittance_actors::collection::{
     Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
 use quittance_actors::delivery::{Channel, Recipient};
-use quittance_actors::payment_request::{Anchor, Scenario, Step};
+use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::policies::{Collections, Policies};
 use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook, Value};
 use quittance_actors::values::{Calendar, Zone};
@@ -15,7 +15,7 @@ pub(super) fn policies() -> Policies {
     let step = |name: &str, anchor, offset_days, channels: &[Channel], template: &str| Step {
         name: name.into(),
         anchor,
-        offset_days,
+        offset: Offset::Days(offset_days),
         at: (9, 30),
         channels: channels.to_vec(),
         template: template.into(),
