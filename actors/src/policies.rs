@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::payment_request::Scenario;
 use crate::rules::RuleBook;
-use crate::values::{Calendar, Date, Timestamp, Zone};
+use crate::transfer::AcceptanceRule;
+use crate::values::{Calendar, Date, Iban, Timestamp, Zone};
 
 /// The policies of one tenant.
 #[derive(Debug, Clone)]
@@ -27,10 +28,21 @@ pub struct Policies {
     pub status_export: bool,
     /// When a transfer is placed without a person.
     pub matching: Matching,
+    /// Which transfers are kept for a person whatever they pay.
+    pub acceptance: Acceptances,
     /// When people may be written to.
     pub contact: Contact,
     /// How failed collections are tried again.
     pub collections: Collections,
+}
+
+/// Which transfers are kept for a person whatever they pay.
+#[derive(Debug, Clone, Default)]
+pub struct Acceptances {
+    /// Rules; the first that fits counts, and what fits none is accepted.
+    pub rules: Vec<AcceptanceRule>,
+    /// Accounts of payers from whom nothing is taken.
+    pub blocked: Vec<Iban>,
 }
 
 /// How failed collections are tried again.
@@ -125,11 +137,22 @@ pub struct Matching {
     pub oldest_of_equal: bool,
     /// The amount above which a person decides in any case, in minor units.
     pub auto_minor_max: Option<i64>,
+    /// Whether a part of what a request asks for is placed without a person.
+    pub accepts_parts: bool,
+    /// Whether what is paid above is kept as credit without a person.
+    pub keeps_excess: bool,
 }
 
 impl Default for Matching {
     fn default() -> Self {
-        Self { auto_at: 850, min_margin: 100, oldest_of_equal: false, auto_minor_max: None }
+        Self {
+            auto_at: 850,
+            min_margin: 100,
+            oldest_of_equal: false,
+            auto_minor_max: None,
+            accepts_parts: true,
+            keeps_excess: true,
+        }
     }
 }
 
@@ -145,6 +168,7 @@ impl Policies {
             card_notices_days: Vec::new(),
             status_export: false,
             matching: Matching::default(),
+            acceptance: Acceptances::default(),
             contact: Contact::default(),
             collections: Collections::default(),
         }

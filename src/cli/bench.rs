@@ -6,6 +6,7 @@ mod recon;
 mod recovery;
 mod timers;
 mod world;
+mod year;
 
 use clap::{Args, Subcommand};
 
@@ -27,6 +28,8 @@ enum Work {
     Recovery(recovery::Options),
     /// Transfers with a known truth: how many, how right, and what others would do.
     Recon(recon::Options),
+    /// A year of requests, reminders, collections and new attempts in virtual time.
+    Year(year::Options),
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
@@ -36,5 +39,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         Work::Timers(options) => timers::run(options),
         Work::Recovery(options) => recovery::run(options),
         Work::Recon(options) => recon::run(options),
+        Work::Year(options) => year::run(options),
     }
 }

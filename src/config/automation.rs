@@ -152,7 +152,20 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
     if on.is_empty() {
         section.refuse("on", section.span(), "a rule names at least one event type", None);
     }
-    let when = match section.text_at("when") {
+    let when = condition(section);
+    let mut then = Vec::new();
+    for action in section.each("then", |action| read_action(action, file, references)) {
+        then.push(action);
+    }
+    if then.is_empty() {
+        section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
+    }
+    Some(Rule::new(&name, on, when?, then))
+}
+
+/// The condition of a section: `when`, or always.
+pub(super) fn condition(section: &Section<'_, '_>) -> Option<Condition> {
+    match section.text_at("when") {
         None => Some(Condition::Always(true)),
         Some((text, span)) => match expression::compile(text) {
             Ok(condition) => Some(condition),
@@ -164,15 +177,7 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
                 None
             }
         },
-    };
-    let mut then = Vec::new();
-    for action in section.each("then", |action| read_action(action, file, references)) {
-        then.push(action);
     }
-    if then.is_empty() {
-        section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
-    }
-    Some(Rule::new(&name, on, when?, then))
 }
 
 fn read_action(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Action> {

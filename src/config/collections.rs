@@ -8,7 +8,9 @@ use std::path::Path;
 use quittance_actors::collection::{
     Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
-use quittance_actors::policies::{BankGate, Contact};
+use quittance_actors::policies::{Acceptances, BankGate, Contact};
+use quittance_actors::transfer::{Acceptance, AcceptanceRule};
+use quittance_actors::values::Iban;
 use smol_str::SmolStr;
 
 use super::automation::{Reference, Target, local_time};
@@ -196,4 +198,28 @@ pub(super) fn read_contact(section: &Section<'_, '_>) -> Contact {
     };
     section.close();
     contact
+}
+
+/// `acceptance.toml`: which transfers are kept for a person whatever they pay. The first rule that fits counts.
+pub(super) fn load_acceptance(folder: &Path, findings: &mut Findings) -> Option<Acceptances> {
+    let path = folder.join("acceptance.toml");
+    if !path.exists() {
+        return Some(Acceptances::default());
+    }
+    read_file(&path, findings, |root| {
+        let rules = root.each("acceptance", |section| {
+            let name = section.required("name")?.into();
+            let when = super::automation::condition(section)?;
+            let words = [("accept", Acceptance::Accept), ("hold", Acceptance::Hold), ("return", Acceptance::Return)];
+            Some(AcceptanceRule { name, when, then: section.choice("then", &words)? })
+        });
+        let mut blocked = Vec::new();
+        for (text, span) in root.texts("blocked_ibans") {
+            match Iban::parse(text) {
+                Ok(iban) => blocked.push(iban),
+                Err(error) => root.refuse("blocked_ibans", span, error, None),
+            }
+        }
+        Some(Acceptances { rules, blocked })
+    })
 }

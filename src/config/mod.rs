@@ -21,7 +21,7 @@ pub use service::{
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use quittance_actors::policies::{Collections, Policies};
+use quittance_actors::policies::{Acceptances, Collections, Policies};
 use smol_str::SmolStr;
 
 use crate::diagnostics::{Finding, Findings, Severity};
@@ -39,6 +39,8 @@ pub struct Config {
     pub mappings: BTreeMap<String, Mapping>,
     /// How failed collections are tried again.
     pub retries: Retries,
+    /// Which transfers are kept for a person whatever they pay.
+    pub acceptance: Acceptances,
 }
 
 impl Config {
@@ -51,10 +53,13 @@ impl Config {
         let automation = Automation::load(&folder, &mut findings);
         let mappings = mapping::load(&folder.join("mappings"), &mut findings);
         let retries = Retries::load(&folder, &mut findings);
-        let (Some(service), Some(automation), Some(retries)) = (service, automation, retries) else {
+        let acceptance = collections::load_acceptance(&folder, &mut findings);
+        let (Some(service), Some(automation), Some(retries), Some(acceptance)) =
+            (service, automation, retries, acceptance)
+        else {
             return (None, findings);
         };
-        let config = Config { folder, service, automation, mappings, retries };
+        let config = Config { folder, service, automation, mappings, retries, acceptance };
         config.cross_check(path, &mut findings);
         let usable = !findings.has_errors();
         (usable.then_some(config), findings)
@@ -76,6 +81,7 @@ impl Config {
         policies.matching = tenant.matching.clone();
         policies.status_export = tenant.status_export.is_some();
         policies.contact = tenant.contact.clone();
+        policies.acceptance = self.acceptance.clone();
         let of_tenant = |name: &SmolStr| {
             let connectors = &self.service.connectors;
             connectors.iter().any(|known| known.tenant == tenant.id && known.name == *name)

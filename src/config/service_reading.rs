@@ -285,11 +285,16 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
     let words = [("task", false), ("oldest", true)];
     let oldest = section.has("equal_amounts").then(|| section.choice("equal_amounts", &words)).flatten();
     let limit = section.has("auto_minor_max").then(|| section.integer("auto_minor_max", 0..=i64::MAX)).flatten();
+    let disposition = |key: &'static str, taken: &'static str| {
+        section.has(key).then(|| section.choice(key, &[(taken, true), ("task", false)])).flatten().unwrap_or(true)
+    };
     let matching = Matching {
         auto_at: per_mille("auto_at", default.auto_at, 850),
         min_margin: per_mille("min_margin", default.min_margin, 50),
         oldest_of_equal: oldest.unwrap_or(default.oldest_of_equal),
         auto_minor_max: limit,
+        accepts_parts: disposition("parts", "accept"),
+        keeps_excess: disposition("excess", "credit"),
     };
     section.close();
     matching

@@ -162,6 +162,7 @@ fn later_events() -> Vec<Event> {
             reason: "wrong".into(),
         }),
         Event::Transfer(transfer::Event::SetAside { by: "ana".into(), reason: "private".into() }),
+        Event::Transfer(transfer::Event::Kept { rule: "large".into() }),
     ]
 }
 
@@ -319,6 +320,7 @@ fn name(event: &Event) -> &'static str {
             T::DecisionRefused { .. } => "transfer.decision_refused",
             T::TakenBack { .. } => "transfer.taken_back",
             T::SetAside { .. } => "transfer.set_aside",
+            T::Kept { .. } => "transfer.kept",
         },
     }
 }
@@ -357,7 +359,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 71);
+    assert_eq!(seen.len(), 72);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -187,7 +187,7 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
         E::Noted { nature: Nature::PaidOut, .. } => Some((EventType::TransferPaidOut, None)),
         E::Noted { nature: Nature::Received, .. } => Some((EventType::TransferReceived, None)),
-        E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } => None,
+        E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } | E::Kept { .. } => None,
     }
 }
 

@@ -270,6 +270,14 @@ fields! {
     MandateReference = "mandate.reference": Text,
     /// `email` or `sms`.
     OptOutChannel = "opt_out.channel": Text,
+    /// What says who paid: `virtual_iban`, `reference`, `payer_iban`, `name` or `nothing`.
+    TransferIdentifiedBy = "transfer.identified_by": Text,
+    /// The currency received.
+    TransferCurrency = "transfer.currency": Text,
+    /// Whether the payer's account is one from which nothing is taken.
+    TransferPayerBlocked = "transfer.payer_blocked": Truth,
+    /// Whether a reference names a payment request.
+    TransferNamesRequests = "transfer.names_requests": Truth,
 }
 
 #[cfg(test)]

@@ -35,8 +35,12 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.status = Status::NeedsDecision;
             state.doubt = Some(*doubt);
             state.candidates.clone_from(candidates);
-            state.explanation = doubt.text().to_owned();
+            state.explanation = match &state.kept_by {
+                Some(rule) => format!("{}: {rule}", doubt.text()),
+                None => doubt.text().to_owned(),
+            };
         }
+        Event::Kept { rule } => state.kept_by = Some(rule.clone()),
         Event::PayerDoubted { .. } => {}
         Event::Weighed(weighed) => state.weighed = Some(weighed.clone()),
         Event::Decided(resolution) => {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::acceptance::kept;
 use super::apply::apply;
 use super::command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 use super::decision;
@@ -13,6 +14,7 @@ use super::state::{Details, Doubt, Transfer};
 use super::weighing::{Identification, Weighed};
 use crate::customer::{self, PlaceTransfer};
 use crate::machine::{Context, Decision, Machine, Tell};
+use crate::policies::{Acceptances, Policies};
 use crate::values::{CustomerId, Reading};
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -22,10 +24,10 @@ impl Machine for Transfer {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: &Command, _context: &Context<'_>) -> Decided {
+    fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
         match command {
             Command::Receive { details, particulars, evidence } => {
-                receive(self, details, particulars.as_ref(), evidence)
+                receive(self, details, particulars.as_ref(), evidence, context.policies)
             }
             Command::Note { details, particulars } => note(self, details, particulars),
             Command::RecordPlacement(placement, weighed) => record_placement(self, placement, weighed),
@@ -67,6 +69,7 @@ fn note(state: &Transfer, details: &Arc<Details>, particulars: &Arc<Particulars>
 
 fn receive(
     state: &Transfer, details: &Arc<Details>, particulars: Option<&Arc<Particulars>>, evidence: &Evidence,
+    policies: &Policies,
 ) -> Decided {
     if let Some(known) = recorded(state, details) {
         return known;
@@ -79,6 +82,14 @@ fn receive(
     let mut decision = Decision::of(Event::Received { details: Arc::clone(details), customer });
     if let Some(particulars) = particulars {
         decision.push(Event::Described(Arc::clone(particulars)));
+    }
+    let identified_by = payer.as_ref().ok().map(|(_, by)| *by);
+    let Acceptances { rules, blocked } = &policies.acceptance;
+    if let Some((rule, doubt)) = kept(rules, blocked, details, evidence, identified_by) {
+        decision.push(Event::Kept { rule: rule.clone() });
+        let candidates = evidence.hits.iter().map(|hit| hit.request).collect();
+        decision.push(Event::TaskOpened { doubt, candidates });
+        return Ok(decision);
     }
     match payer {
         Ok((customer, identified_by)) => {

@@ -84,4 +84,9 @@ pub enum Event {
         /// The account.
         iban: Iban,
     },
+    /// A rule of acceptance keeps it for a person.
+    Kept {
+        /// The rule.
+        rule: SmolStr,
+    },
 }

@@ -16,6 +16,7 @@
 //! Who owns an account number and what a reference means is looked up before admission and
 //! comes as a fact. Invariants: INV-02.
 
+mod acceptance;
 mod apply;
 mod combinations;
 mod command;
@@ -28,6 +29,7 @@ mod reconsider;
 mod state;
 mod weighing;
 
+pub use acceptance::{Acceptance, AcceptanceRule};
 pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 pub use event::Event;
 pub use matching::{Placement, place};

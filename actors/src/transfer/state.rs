@@ -86,6 +86,10 @@ pub enum Doubt {
     UnreadReference,
     /// The amount is above what is placed without a person.
     AboveLimit,
+    /// A rule of acceptance holds it for a person.
+    Held,
+    /// A rule of acceptance has it given back.
+    ToReturn,
 }
 
 impl Doubt {
@@ -102,6 +106,8 @@ impl Doubt {
             Doubt::TakenBack => "its match was taken back",
             Doubt::UnreadReference => "a reference could not be read, and nothing else says surely what is meant",
             Doubt::AboveLimit => "the amount is above what is placed without a person",
+            Doubt::Held => "held by a rule of acceptance",
+            Doubt::ToReturn => "to be given back by a rule of acceptance",
         }
     }
 }
@@ -160,6 +166,8 @@ pub struct Transfer {
     pub pending: Option<Pending>,
     /// Why the last decision could not be followed.
     pub refused: Option<String>,
+    /// The rule of acceptance that keeps it for a person.
+    pub kept_by: Option<SmolStr>,
     /// Decisions made about it, so that each is carried out once.
     pub decisions: u32,
 }

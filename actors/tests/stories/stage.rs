@@ -142,6 +142,13 @@ impl Stage {
                 self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".into() }))
             }
             "card" => self.card(line),
+            // What is paid in part, or above, is for a person from now on.
+            "by_person" => {
+                let matching = &mut self.policies.matching;
+                matching.accepts_parts &= !line.has("parts");
+                matching.keeps_excess &= !line.has("excess");
+                Ok(())
+            }
             // `bank gate 1 48`: the statements of the last business day, waited for 48 hours; `bank 2026-03-12`.
             "bank" if line.word(0)? == "gate" => {
                 let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());

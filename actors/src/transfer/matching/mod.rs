@@ -156,7 +156,15 @@ impl<'a> Ladder<'a> {
         });
         let limit = self.matching.auto_minor_max;
         let above = best.is_some() && limit.is_some_and(|limit| self.amount.minor() > limit);
-        match best.filter(|_| !above) {
+        let part = |(request, part): &(PaymentRequestId, Money)| {
+            self.open.get(request).is_some_and(|known| part.minor() < known.outstanding.minor())
+        };
+        let for_a_person = best.is_some_and(|best| {
+            !self.matching.accepts_parts && best.parts.iter().any(part)
+                || !self.matching.keeps_excess && best.credit.is_positive()
+        });
+        let doubt = if for_a_person { Doubt::AmountDiffers } else { doubt };
+        match best.filter(|_| !above && !for_a_person) {
             Some(best) => {
                 let best = best.clone();
                 found.proposals.remove(0);

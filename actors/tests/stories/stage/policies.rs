@@ -7,7 +7,10 @@ use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::policies::{Collections, Policies};
 use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook, Value};
+use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::{Calendar, Zone};
+
+use super::money;
 
 pub(super) fn policies() -> Policies {
     let calendar = Calendar::new("TARGET", 1, vec![6, 7], vec![], vec![], vec![]).unwrap();
@@ -77,6 +80,13 @@ pub(super) fn policies() -> Policies {
     ])
     .unwrap();
     policies.collections = collections();
+    let large = Condition::Compare(Field::TransferAmount, Operator::Greater, Value::Money(money("9000.00").unwrap()));
+    let nobodys = Condition::Compare(Field::TransferNamesRequests, Operator::Equal, Value::Truth(false));
+    policies.acceptance.rules = vec![AcceptanceRule {
+        name: "large and nobody's".into(),
+        when: Condition::All(vec![large, nobodys]),
+        then: Acceptance::Hold,
+    }];
     policies
 }
 

@@ -1,0 +1,75 @@
+//! Whether money that came in is taken as it is, or kept for a person first.
+
+use smol_str::SmolStr;
+
+use super::command::Evidence;
+use super::state::{Details, Doubt};
+use super::weighing::Identification;
+use crate::rules::{Condition, Fact, Facts, Field, Truth};
+
+/// What an acceptance rule does with a transfer that fits it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is placed like any other.
+    Accept,
+    /// A person looks at it before it is placed.
+    Hold,
+    /// A person gives it back.
+    Return,
+}
+
+/// A rule of acceptance: the first that fits counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptanceRule {
+    /// Its name.
+    pub name: SmolStr,
+    /// Which transfers it is for.
+    pub when: Condition,
+    /// What it does with them.
+    pub then: Acceptance,
+}
+
+/// What a rule of acceptance can ask of a transfer.
+struct Received<'a> {
+    details: &'a Details,
+    identified_by: Option<Identification>,
+    blocked: bool,
+    named: bool,
+}
+
+impl Facts for Received<'_> {
+    fn fact(&self, field: Field) -> Option<Fact<'_>> {
+        match field {
+            Field::TransferAmount => Some(Fact::Money(self.details.amount)),
+            Field::TransferBookedOn => Some(Fact::Date(self.details.booked_on)),
+            Field::TransferIdentified => Some(Fact::Truth(self.identified_by.is_some())),
+            Field::TransferIdentifiedBy => Some(Fact::text(match self.identified_by {
+                Some(Identification::VirtualIban) => "virtual_iban",
+                Some(Identification::Reference) => "reference",
+                Some(Identification::PayerIban) => "payer_iban",
+                Some(Identification::Name) => "name",
+                Some(Identification::Nothing) | None => "nothing",
+            })),
+            Field::TransferCurrency => Some(Fact::printed(self.details.amount.currency())),
+            Field::TransferPayerBlocked => Some(Fact::Truth(self.blocked)),
+            Field::TransferNamesRequests => Some(Fact::Truth(self.named)),
+            _ => None,
+        }
+    }
+}
+
+/// The rule that keeps a transfer from being placed, if one does, and the doubt it is kept with.
+pub(super) fn kept<'a>(
+    rules: &'a [AcceptanceRule], blocked: &[crate::values::Iban], details: &Details, evidence: &Evidence,
+    identified_by: Option<Identification>,
+) -> Option<(&'a SmolStr, Doubt)> {
+    let payer = details.payer_iban.as_ref();
+    let blocked = payer.is_some_and(|payer| blocked.contains(payer));
+    let received = Received { details, identified_by, blocked, named: !evidence.hits.is_empty() };
+    let rule = rules.iter().find(|rule| rule.when.evaluate(&received, None) == Truth::True)?;
+    match rule.then {
+        Acceptance::Accept => None,
+        Acceptance::Hold => Some((&rule.name, Doubt::Held)),
+        Acceptance::Return => Some((&rule.name, Doubt::ToReturn)),
+    }
+}
