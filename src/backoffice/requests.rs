@@ -1,7 +1,7 @@
 //! Payment requests: the list, and one with its timeline.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::collection::{Instrument, Method};
+use quittance_actors::collection::{Instrument, Method, ReasonClass};
 use quittance_actors::payment_request::{Collection, PaymentRequest, Stage, Status};
 use quittance_actors::ports::Snapshots as _;
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
@@ -76,6 +76,14 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
     pages.page("requests", &frame.data(&app, "Payment requests", "/bo/requests", own))
 }
 
+/// A reason as people read it: `41: never` says what the scheme does.
+fn in_words(reason: &str) -> String {
+    let class = reason.rsplit_once(": ").and_then(|(code, word)| {
+        ReasonClass::ALL.into_iter().find(|class| class.name() == word).map(|class| (code, class))
+    });
+    class.map_or_else(|| reason.to_owned(), |(code, class)| format!("{code}: {}", class.text()))
+}
+
 /// A collection as a page shows it: how, and what is next.
 pub(super) fn collected(collection: &Collection, zone: &Zone) -> Json {
     let (stage, tone, detail) = match &collection.stage {
@@ -89,9 +97,9 @@ pub(super) fn collected(collection: &Collection, zone: &Zone) -> Json {
         }
         Stage::Waits { reason, until } => {
             let until = until.map(|until| format!(", until {}", words::instant(until, zone))).unwrap_or_default();
-            ("waits", "warn", format!("{reason}{until}"))
+            ("waits", "warn", format!("{}{until}", in_words(reason)))
         }
-        Stage::Ended { reason } => ("ended", "bad", reason.to_string()),
+        Stage::Ended { reason } => ("ended", "bad", in_words(reason)),
     };
     let usage = &collection.usage;
     let method = match usage.instrument.method() {

@@ -57,6 +57,20 @@ impl ReasonClass {
         }
     }
 
+    /// What it asks for, for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            ReasonClass::Retry => "it may go through later",
+            ReasonClass::Correct => "the payer's data must be corrected",
+            ReasonClass::Renew => "a new card or mandate is needed",
+            ReasonClass::Authenticate => "the payer must confirm it",
+            ReasonClass::Stop => "nothing is tried again by itself",
+            ReasonClass::Technical => "something of ours must be mended",
+            ReasonClass::Never => "the scheme forbids another attempt",
+            ReasonClass::Deceased => "the payer has died",
+        }
+    }
+
     /// Whether the collection waits for another or a corrected instrument.
     pub fn waits(self) -> bool {
         matches!(self, ReasonClass::Correct | ReasonClass::Renew | ReasonClass::Authenticate)
