@@ -11,6 +11,7 @@ mod files;
 mod health;
 mod idempotency;
 mod payment_requests;
+mod plans;
 mod problem;
 mod transfers;
 mod views;
@@ -77,6 +78,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/promise", web::post().to(collections::promise))
                 .route("/payment-requests/{id}/dispute", web::post().to(collections::dispute))
                 .route("/payment-requests/{id}/dispute/end", web::post().to(collections::end_dispute))
+                .route("/instalment-plans", web::post().to(plans::create))
                 .route("/collections", web::get().to(payment_requests::collections))
                 .service(
                     web::resource("/attempts")

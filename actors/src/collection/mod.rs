@@ -10,11 +10,13 @@
 //! Sources: EPC reason code guidance, Visa and Mastercard rules on new attempts; all of it is data
 //! of the configuration with a version, apart from ceilings that no configuration can lift (N14).
 
+mod instalments;
 mod instrument;
 mod policy;
 mod reason;
 mod scheme;
 
+pub use instalments::{InstalmentError, PARTS_MAX, instalments};
 pub use instrument::{Hold, Instrument, InstrumentDetails, Mandate, MandateKind, Method, NOTICE_DAYS_MAX, Usage};
 pub use policy::{OnExhausted, PolicyError, RetryPolicy, Schedule, Timing};
 pub use reason::{Reason, ReasonClass, ReasonError, ReasonTable};
