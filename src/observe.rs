@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use quittance_actors::partition::{Commit, SystemFact};
 use quittance_actors::ports::Observer;
 use quittance_actors::rules::EventType;
-use quittance_actors::values::{Date, TenantId};
+use quittance_actors::values::{Date, TenantId, Zone};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tracing_subscriber::EnvFilter;
@@ -57,8 +57,9 @@ impl Seen {
             SystemFact::StatementsRead { statements, .. } => Some(statements),
             _ => None,
         });
+        let today = record.at.date_in(&Zone::utc());
         for read in statements {
-            self.overviews.entry(record.tenant.clone()).or_default().statements(read);
+            self.overviews.entry(record.tenant.clone()).or_default().statements(read, today);
         }
         if !record.published.is_empty() {
             if !self.overviews.contains_key(&record.tenant) {

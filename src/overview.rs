@@ -80,10 +80,11 @@ impl Overview {
     }
 
     /// Takes statements of the bank into account that have been read; those of a day that goes on say
-    /// nothing yet.
-    pub fn statements(&mut self, read: &[StatementRecord]) {
+    /// nothing yet, and those of a day that is not yet `today` anywhere are wrong.
+    pub fn statements(&mut self, read: &[StatementRecord], today: Date) {
+        let newest = today.plus_days(1);
         for statement in read.iter().filter(|statement| !statement.interim) {
-            let Some(closed_on) = statement.closed_on else { continue };
+            let Some(closed_on) = statement.closed_on.filter(|day| *day <= newest) else { continue };
             if !self.complete_to.contains_key(&statement.account) && self.complete_to.len() >= ACCOUNTS_MAX {
                 continue;
             }

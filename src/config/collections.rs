@@ -9,6 +9,7 @@ use quittance_actors::collection::{
     Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
 use quittance_actors::policies::{Acceptances, BankGate, Contact};
+use quittance_actors::rules::Field;
 use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::Iban;
 use smol_str::SmolStr;
@@ -210,15 +211,32 @@ pub(super) fn load_acceptance(folder: &Path, findings: &mut Findings) -> Option<
         let rules = root.each("acceptance", |section| {
             let name = section.required("name")?.into();
             let when = super::automation::condition(section)?;
+            let foreign = when.fields().into_iter().find(|field| !AcceptanceRule::FIELDS.contains(field));
+            if let (Some(field), Some((_, span))) = (foreign, section.text_at("when")) {
+                let known = AcceptanceRule::FIELDS.map(Field::path).join(", ");
+                let help = format!("a rule of acceptance can ask about {known}");
+                section.refuse(
+                    "when",
+                    span,
+                    format!("{} is not known when a transfer comes in", field.path()),
+                    Some(help),
+                );
+            }
             let words = [("accept", Acceptance::Accept), ("hold", Acceptance::Hold), ("return", Acceptance::Return)];
             Some(AcceptanceRule { name, when, then: section.choice("then", &words)? })
         });
-        let mut blocked = Vec::new();
+        let (mut blocked, mut place) = (Vec::new(), 0..0);
         for (text, span) in root.texts("blocked_ibans") {
+            place = span.clone();
             match Iban::parse(text) {
                 Ok(iban) => blocked.push(iban),
                 Err(error) => root.refuse("blocked_ibans", span, error, None),
             }
+        }
+        let asked = |rule: &AcceptanceRule| rule.when.fields().contains(&Field::TransferPayerBlocked);
+        if !blocked.is_empty() && !rules.iter().any(asked) {
+            let help = "add a rule with when = 'transfer.payer_blocked'".to_owned();
+            root.refuse("blocked_ibans", place, "no rule says what is done with these payers", Some(help));
         }
         Some(Acceptances { rules, blocked })
     })

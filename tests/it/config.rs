@@ -150,6 +150,18 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "name = \"transfer received\"",
             "rule 'transfer received' stands twice",
         ),
+        (
+            "acceptance.toml",
+            "when = 'transfer.payer_blocked'",
+            "when = 'transfer.payer_blocked && request.amount > \"EUR 1.00\"'",
+            "request.amount is not known when a transfer comes in",
+        ),
+        (
+            "acceptance.toml",
+            "blocked_ibans = []              # accounts of payers from whom nothing is taken\n\n[[acceptance]]\nname = \"blocked payer\"\nwhen = 'transfer.payer_blocked'",
+            "blocked_ibans = [\"FR1420041010050500013M02606\"]\n\n[[acceptance]]\nname = \"blocked payer\"\nwhen = 'transfer.identified'",
+            "no rule says what is done with these payers",
+        ),
         ("scenarios.toml", "at = \"09:30\"", "at = \"9h30\"", "`at`: expected a local time, as in 09:30"),
         (
             "scenarios.toml",

@@ -30,10 +30,10 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::TakeFailure { request, instrument, class, reason_code, waits } => {
             Ok(take_failure(state, *request, instrument, *class, reason_code, *waits))
         }
-        Command::AwaitCollection { request } => {
+        Command::AwaitCollection { request, at_once } => {
             let mut decision = Decision::default();
             let today = context.now.date_in(&context.policies.zone);
-            if state.held(today).is_none() && state.suspended.is_none() {
+            if *at_once && state.held(today).is_none() && state.suspended.is_none() {
                 // What kept it back is over already.
                 let resume = payment_request::Command::ResumeCollection { usage: None };
                 decision.tell(Tell::PaymentRequest(*request, resume));
@@ -315,6 +315,11 @@ fn holds_over(state: &Customer, context: &Context<'_>) -> Decision<Event> {
     decision.events.extend(over.map(|(hold, _)| Event::HoldLifted { hold: *hold }));
     if !decision.events.is_empty() {
         resume_all(&mut decision, state, None);
+    }
+    // The others end later: the day may have begun otherwise when the timer was set.
+    for until in state.holds.values().flatten().filter(|until| **until >= today) {
+        let due = until.plus_days(1).at(0, 0, &context.policies.zone);
+        decision.effect(Effect::ArmTimer { purpose: Purpose::Hold, due, generation: 0 });
     }
     decision
 }

@@ -75,8 +75,8 @@ pub enum Command {
     TakeCreditNote(CreditNote),
     /// Find what a received transfer pays.
     PlaceTransfer(PlaceTransfer),
-    /// Find again what a transfer pays that waits for a person, now that a late invoice has come.
-    PlaceAgain(PlaceTransfer),
+    /// Find again what a transfer pays that waits for a person, now that this late invoice has come.
+    PlaceAgain(PlaceTransfer, PaymentRequestId),
     /// Write to the customer about a request.
     Remind(Reminder),
     /// Place a transfer as a person decided.
@@ -134,6 +134,8 @@ pub enum Command {
     AwaitCollection {
         /// Which request.
         request: PaymentRequestId,
+        /// Whether it goes on at once when nothing keeps it back any more.
+        at_once: bool,
     },
     /// Collect nothing that recurs.
     SuspendRecurring {
@@ -229,7 +231,7 @@ impl Command {
             Command::AddCredit(_) => "add_credit",
             Command::TakeCreditNote(_) => "take_credit_note",
             Command::PlaceTransfer(_) => "place_transfer",
-            Command::PlaceAgain(_) => "place_again",
+            Command::PlaceAgain(..) => "place_again",
             Command::Remind(_) => "remind",
             Command::PlaceDecided(_) => "place_decided",
             Command::TakeBackTransfer(_) => "take_back_transfer",

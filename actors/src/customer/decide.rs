@@ -75,13 +75,18 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
         Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
         Command::PlaceTransfer(received) => Ok(place_transfer(state, received, context)),
-        Command::PlaceAgain(received) => {
+        Command::PlaceAgain(received, late) => {
             let open = state.open_requests.iter().map(|(request, known)| (*request, known));
             let hits = transfer::named_in(&received.details, id, open);
             let again = place_transfer(state, &PlaceTransfer { hits, ..received.clone() }, context);
-            // What is still doubtful is the task that it was.
-            let placed = again.events.iter().any(|event| matches!(event, Event::TransferPlaced { .. }));
-            Ok(if placed { again } else { Decision::default() })
+            // What is still doubtful is the task that it was; so is what pays something else, or leaves money
+            // over: other invoices of the same file may still come.
+            let pays = |request: &PaymentRequestId| {
+                let told = |tell: &Tell| matches!(tell, Tell::PaymentRequest(told, _) if told == request);
+                again.tells.iter().any(told)
+            };
+            let over = again.events.iter().any(|event| matches!(event, Event::CreditAdded { .. }));
+            Ok(if pays(late) && !over { again } else { Decision::default() })
         }
         Command::PlaceDecided(placed) => decided::place(state, placed),
         Command::TakeBackTransfer(placed) => decided::take_back(state, placed),

@@ -5,6 +5,7 @@ use super::command::{AttemptReport, AttemptResult, Rejection};
 use super::decide::{allocate, same_currency};
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
+use crate::collection::Method;
 use crate::customer;
 use crate::limits;
 use crate::machine::{Context, Decision, Tell};
@@ -23,9 +24,10 @@ pub(super) fn report_attempt(
         AttemptResult::Failed { reason_code } => (false, Some(reason_code)),
     };
     let recorded = state.attempts.get(attempt);
-    if let (Some(Attempt { status: AttemptStatus::Succeeded, usage: Some(_), amount: known, .. }), Some(code)) =
+    if let (Some(Attempt { status: AttemptStatus::Succeeded, usage: Some(usage), amount: known, .. }), Some(code)) =
         (recorded, reason_code)
         && known == amount
+        && usage.instrument.method() == Method::DirectDebit
     {
         // It only counted as paid, for the time being.
         return collecting::returned(state, terms, *attempt, code, context);

@@ -178,7 +178,7 @@ pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Contex
                 return Ok(moved(collection, attempt, "too late for its day", context));
             }
             let generation = collection.generation.wrapping_add(1);
-            Ok(Decision::of(Event::AttemptSubmitted { attempt, generation }))
+            Ok(Decision::of(Event::AttemptSubmitted { attempt, presumed_at: None, generation }))
         }
         (AttemptStatus::Submitted, _) if wanted => Ok(Decision::default()), // A second try of the same.
         (status, _) => Err(Rejection::AttemptNotWanted { attempt, status }),
@@ -252,7 +252,7 @@ pub(super) fn given_up(
         AttemptStatus::Ordered => {
             let mut decision = Decision::default();
             pause(&mut decision, state, reason, context);
-            let awaits = customer::Command::AwaitCollection { request: terms.id };
+            let awaits = customer::Command::AwaitCollection { request: terms.id, at_once: true };
             decision.tell(Tell::Customer(terms.customer, awaits));
             Ok(decision)
         }
@@ -315,7 +315,7 @@ pub(super) fn after_failure(
     let mut waits = false;
     if opens && !other_runs && !goes_on {
         // What failed was another instrument: the one that is agreed now has not been tried.
-        let renewed = *usage != collection.usage && class != ReasonClass::Deceased;
+        let renewed = usage.instrument != collection.usage.instrument && class != ReasonClass::Deceased;
         let class = if renewed { ReasonClass::Retry } else { class };
         let left = known.is_some_and(|known| known.status != AttemptStatus::Withdrawn);
         let made = made(state).saturating_add(u16::from(!left));
@@ -385,7 +385,7 @@ pub(super) fn resume(
     if let Some(usage) = usage.filter(|usage| until.is_some() && **usage != collection.usage) {
         let method = usage.instrument.method();
         if Plan::of(&collection, context).is_none_or(|plan| plan.policy.connector(method).is_none()) {
-            let awaits = customer::Command::AwaitCollection { request: terms.id };
+            let awaits = customer::Command::AwaitCollection { request: terms.id, at_once: false };
             decision.tell(Tell::Customer(terms.customer, awaits));
             return decision;
         }

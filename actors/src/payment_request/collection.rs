@@ -114,7 +114,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
                 collection.generation = *generation;
             }
         }
-        Event::AttemptSubmitted { attempt, generation } => {
+        Event::AttemptSubmitted { attempt, generation, .. } => {
             set(state, *attempt, AttemptStatus::Submitted, None);
             if let Some(collection) = &mut state.collection {
                 collection.generation = *generation;

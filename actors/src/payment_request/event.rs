@@ -152,6 +152,8 @@ pub enum Event {
     AttemptSubmitted {
         /// Its id.
         attempt: AttemptId,
+        /// Nothing: when it counts as paid is known once its connector has taken it.
+        presumed_at: Option<Timestamp>,
         /// The generation after which no timer counts.
         generation: u32,
     },

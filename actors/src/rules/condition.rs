@@ -159,6 +159,16 @@ impl Condition {
         }
     }
 
+    /// Every field that it asks about, as often as it does.
+    pub fn fields(&self) -> Vec<Field> {
+        match self {
+            Condition::Always(_) => Vec::new(),
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(Condition::fields).collect(),
+            Condition::Not(part) => part.fields(),
+            Condition::Compare(field, ..) | Condition::OneOf(field, _) | Condition::Known(field) => vec![*field],
+        }
+    }
+
     /// Evaluates against facts; when asked, says what each comparison came to.
     pub fn evaluate(&self, facts: &impl Facts, mut trace: Option<&mut Vec<Leaf>>) -> Truth {
         match self {

@@ -59,20 +59,25 @@ pub(super) async fn are_collected(
     router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry,
 ) -> Result<bool, IntakeError> {
     // A payer may have copied the id of a debit into a transfer: the bank says what it is.
-    let transferred = entry.particulars.code.contains(CREDIT_TRANSFER);
+    let code = &entry.particulars.code;
+    let transferred = CREDIT_TRANSFERS.iter().any(|family| code.contains(family));
     if entry.particulars.nature != Nature::Received || transferred {
         return Ok(false);
     }
     let by_id = entry.details.end_to_end_id.as_ref().and_then(|id| attempt_named(id.as_str()));
+    // Nor does one that has failed bring money in, unless the bank says that it was collected.
+    let only_standing = by_id.is_some() && !code.contains(DIRECT_DEBIT);
     let named: Vec<_> = match by_id {
         Some(named) => vec![named],
         None => entry.collected.clone(),
     };
     let mut left = Vec::with_capacity(named.len());
     for (request, attempt) in named {
-        left.extend(
-            has_left(router, request, attempt).await?.map(|(amount, status)| (request, attempt, amount, status)),
-        );
+        let known = has_left(router, request, attempt).await?;
+        let counted = known.filter(|(_, status)| {
+            !only_standing || !matches!(status, AttemptStatus::Failed | AttemptStatus::Reversed)
+        });
+        left.extend(counted.map(|(amount, status)| (request, attempt, amount, status)));
     }
     // A bank books a batch as it was ordered, or without what was refused before.
     let sum = |counts: fn(AttemptStatus) -> bool| {
@@ -104,8 +109,10 @@ pub(super) async fn are_collected(
     Ok(true)
 }
 
-/// The family of credit transfers in a bank transaction code. Source: ISO 20022 external code list.
-const CREDIT_TRANSFER: &str = "/RCDT/";
+/// The families of credit transfers in a bank transaction code, and what those of direct debits have in
+/// common. Source: ISO 20022 external code list.
+const CREDIT_TRANSFERS: [&str; 2] = ["/RCDT", "/RRCT"];
+const DIRECT_DEBIT: &str = "DDT";
 
 /// What an attempt was to bring in, and where it stands, unless it never left.
 async fn has_left(

@@ -37,6 +37,19 @@ struct Received<'a> {
     named: bool,
 }
 
+impl AcceptanceRule {
+    /// What a rule of acceptance can ask about.
+    pub const FIELDS: [Field; 7] = [
+        Field::TransferAmount,
+        Field::TransferBookedOn,
+        Field::TransferIdentified,
+        Field::TransferIdentifiedBy,
+        Field::TransferCurrency,
+        Field::TransferPayerBlocked,
+        Field::TransferNamesRequests,
+    ];
+}
+
 impl Facts for Received<'_> {
     fn fact(&self, field: Field) -> Option<Fact<'_>> {
         match field {

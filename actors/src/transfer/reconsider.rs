@@ -27,24 +27,30 @@ pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &Open
     }
     let identified_by = state.weighed.as_ref().map_or(Identification::Nothing, |weighed| weighed.identified_by);
     let own = matches!(identified_by, Identification::VirtualIban | Identification::PayerIban);
-    let nothing_was_open = own && state.doubt == Some(Doubt::NothingOpen) && state.candidates.is_empty();
+    // A number that is read and not known may be that of yet another invoice.
+    let unread = NumberText::new(texts(details)).candidates().iter().any(|number| is_telling_number(number));
+    let nothing_was_open = own && state.doubt == Some(Doubt::NothingOpen) && state.candidates.is_empty() && !unread;
     let named = !named_in(details, customer, std::iter::once((request, new))).is_empty();
     if named || nothing_was_open {
         let placing = PlaceTransfer { details: Arc::clone(details), hits: Vec::new(), identified_by };
-        decision.tell(Tell::Customer(customer, customer::Command::PlaceAgain(placing)));
+        decision.tell(Tell::Customer(customer, customer::Command::PlaceAgain(placing, request)));
     }
     decision
+}
+
+/// What the payer wrote.
+fn texts(details: &Details) -> impl Iterator<Item = &str> {
+    let remittance = &details.remittance;
+    let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
+    remittance.structured().iter().map(String::as_str).chain([remittance.unstructured(), end_to_end])
 }
 
 /// The open requests that what the payer wrote names, by number or short reference.
 pub(crate) fn named_in<'a>(
     details: &Details, customer: CustomerId, open: impl Iterator<Item = (PaymentRequestId, &'a OpenRequest)>,
 ) -> Vec<ReferenceHit> {
-    let remittance = &details.remittance;
-    let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
-    let texts = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured(), end_to_end]);
-    let numbers: BTreeSet<SmolStr> = NumberText::new(texts()).candidates().into_iter().collect();
-    let compact: String = texts().flat_map(str::chars).filter(char::is_ascii_alphanumeric).collect();
+    let numbers: BTreeSet<SmolStr> = NumberText::new(texts(details)).candidates().into_iter().collect();
+    let compact: String = texts(details).flat_map(str::chars).filter(char::is_ascii_alphanumeric).collect();
     let compact = compact.to_ascii_uppercase();
     let mut hits = Vec::new();
     for (request, known) in open {

@@ -1,7 +1,7 @@
 //! Files of SEPA direct debits for a bank: each order stands in exactly one, however often it is tried.
 //!
 //! ```text
-//! batch ─► .NAME.part, whole and synced ─► ledger of the message, whole and synced ─► NAME ─► marked as published
+//! batch ─► .NAME.part, whole and synced ─► ledger of the message, whole and synced ─► marked as published ─► NAME
 //! ```
 //!
 //! The ledger is beside the data: a folder per month, a file per message. What stands in it is never
@@ -234,26 +234,22 @@ impl DebitFiles {
         self.state.join(".published").join(message)
     }
 
-    /// Gives the file of a message its name, and notes that it has it.
+    /// Notes that a message is published, and gives its file its name: the bank may take it away at once.
     fn publish(&self, message: &str) -> io::Result<()> {
         let name = file_of(message);
+        file::write_whole(&self.state.join(".published"), message, b"")?;
         fs::rename(self.part(&name), self.folder.join(&name))?;
-        File::open(&self.folder)?.sync_all()?;
-        file::write_whole(&self.state.join(".published"), message, b"").map(|_| ())
+        File::open(&self.folder)?.sync_all()
     }
 
     /// Finishes what a process that died may have left of a message that stands in the ledger.
     fn publish_again(&self, message: &str) -> Result<(), String> {
         let name = file_of(message);
-        if self.mark(message).exists() {
-            return Ok(());
-        }
         if self.part(&name).exists() {
             return self.publish(message).map_err(|error| format!("{}: {error}", self.folder.display()));
         }
-        if self.folder.join(&name).exists() {
-            let marked = file::write_whole(&self.state.join(".published"), message, b"");
-            return marked.map(|_| ()).map_err(|error| format!("{}: {error}", self.state.display()));
+        if self.mark(message).exists() || self.folder.join(&name).exists() {
+            return Ok(());
         }
         Err(format!("{name} is not there any more: find out whether the bank has it"))
     }
@@ -406,9 +402,11 @@ mod tests {
         fs::remove_file(again.mark(message)).unwrap();
         assert_eq!(taken(&again.collect(&orders[..1])), 1);
         assert_eq!(written(&root), first);
-        // Between its name and the mark.
-        fs::remove_file(again.mark(message)).unwrap();
+        // Between the mark and its name.
+        fs::rename(&first[0], again.part(&file_of(message))).unwrap();
+        assert!(again.mark(message).exists());
         assert_eq!(taken(&files(&root).collect(&orders[..1])), 1);
+        assert_eq!(written(&root), first);
         // Neither part nor file nor mark: a person finds out, and nothing is ordered a second time.
         fs::remove_file(again.mark(message)).unwrap();
         fs::remove_file(&first[0]).unwrap();

@@ -40,7 +40,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
             instrument: instrument.clone(),
             collects_on: day("2026-03-10"),
         },
-        P::AttemptSubmitted { attempt, generation: 4 },
+        P::AttemptSubmitted { attempt, presumed_at: Some(AT), generation: 4 },
         P::AttemptSkipped { number: 2, attempt: Some(attempt), reason: "paid".into(), generation: 5 },
         P::AttemptUnknown { attempt, reason: "no answer".into() },
         P::AttemptReversed { attempt, amount, reason_code: "MD06".into() },
