@@ -2,7 +2,7 @@
 
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
-use quittance_actors::payment_request::{Collection, PaymentRequest, Source, Stage};
+use quittance_actors::payment_request::{Collection, PaymentRequest, Source, Stage, end_to_end_id};
 use quittance_actors::transfer::{Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
@@ -74,11 +74,13 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         })
         .collect();
     let attempts: Vec<Json> = state
-        .attempts
-        .iter()
-        .map(|(attempt, record)| {
+        .numbered_attempts()
+        .into_iter()
+        .map(|(number, attempt, record)| {
             json!({
                 "id": attempt,
+                "number": number,
+                "end_to_end_id": number.map(|number| end_to_end_id(id, number)),
                 "amount": record.amount,
                 "result": record.status,
                 "reason_code": record.reason_code,

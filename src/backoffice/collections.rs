@@ -81,7 +81,8 @@ fn row(app: &Shared, state: &PaymentRequest, wanted: &str, zone: &Zone) -> Optio
         return None;
     }
     let made = state.attempts.values().filter(|attempt| attempt.status != AttemptStatus::Withdrawn).count();
-    let last = state.attempts.values().filter_map(|attempt| attempt.reason_code.as_deref()).next_back();
+    let attempts = state.numbered_attempts();
+    let last = attempts.iter().filter_map(|(.., attempt)| attempt.reason_code.as_deref()).next_back();
     let unknown = state.attempts.values().any(|attempt| attempt.status == AttemptStatus::Unknown);
     let mut shown = collected(collection, zone);
     if let (true, Some(shown)) = (unknown, shown.as_object_mut()) {

@@ -12,6 +12,7 @@ mod directories;
 mod exports;
 mod formats;
 mod journal;
+mod mock_bank;
 mod orders;
 mod recon;
 mod recovery;

@@ -1,5 +1,7 @@
 //! Where the collection of a request stands, and how its attempts are named.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -80,6 +82,23 @@ pub fn attempt_named(end_to_end_id: &str) -> Option<(PaymentRequestId, AttemptId
     let request = PaymentRequestId::parse(&format!("prq_{id}")).ok()?;
     let number = number.parse().ok().filter(|number| *number > 0)?;
     Some((request, attempt_of(request, number)))
+}
+
+impl PaymentRequest {
+    /// Every attempt: those that were only reported, then those ordered here by their number.
+    pub fn numbered_attempts(&self) -> Vec<(Option<u16>, AttemptId, &Attempt)> {
+        let ordered = self.collection.as_ref().map_or(0, |collection| collection.ordered);
+        let numbers: BTreeMap<AttemptId, u16> = self
+            .terms
+            .iter()
+            .flat_map(|terms| (1..=ordered).map(|number| (attempt_of(terms.id, number), number)))
+            .collect();
+        let attempts = self.attempts.iter();
+        let mut all: Vec<_> =
+            attempts.map(|(attempt, record)| (numbers.get(attempt).copied(), *attempt, record)).collect();
+        all.sort_by_key(|(number, ..)| *number);
+        all
+    }
 }
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {

@@ -1,0 +1,139 @@
+//! Folder to folder with a bank made by others: what it says of direct debits of ours is applied, and
+//! what it says twice counts once. `QUITTANCE_MOCK_BANK` says where the bank of the package `mock-bank` is.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value as Json, json};
+
+use crate::support::http::call;
+use crate::support::running::{Running, sample};
+use crate::support::scratch::wait_for;
+
+/// The account of the merchant at that bank, and of a payer there whose orders it refuses for lack of funds.
+const MERCHANT: &str = "NL41MOCK0000000001";
+const PAYER: &str = "NL14MOCK0000000002";
+
+struct Bank {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Bank {
+    /// Starts the bank on the sample's first day; it takes from `orders` and writes to `answers`.
+    fn start(binary: &str, orders: &Path, answers: &Path) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        std::fs::create_dir_all(orders).unwrap();
+        std::fs::create_dir_all(answers).unwrap();
+        let child = Command::new(binary)
+            .args(["--quiet", "--clock", "2026-03-02T09:00", "--timezone", "Europe/Paris"])
+            .args(["--drop-settle-ms", "0", "--drop-interval-ms", "3600000"])
+            .args(["--port", &address.port().to_string()])
+            .arg("--drop-dir")
+            .arg(orders)
+            .arg("--pickup-dir")
+            .arg(answers)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let bank = Self { child, address };
+        wait_for("the bank to open", || call(address, "GET", "/_mock/health", &[], b""));
+        bank
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Json) -> Json {
+        let headers = [("Content-Type", "application/json")];
+        let answer = call(self.address, method, path, &headers, body.to_string().as_bytes()).expect("an answer");
+        assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.text());
+        answer.json()
+    }
+
+    /// Reads the orders that lie there: one file, whose orders it takes and refuses in these numbers.
+    fn takes(&self, accepted: u64, rejected: u64) {
+        let scanned = wait_for("orders for the bank", || {
+            let scanned = self.ask("POST", "/_mock/drop/scan", &json!({}));
+            let found = scanned["files"].as_array()?.clone();
+            found.into_iter().find(|file| file["name"].as_str().is_some_and(|name| name.ends_with(".xml")))
+        });
+        assert_eq!((&scanned["accepted"], &scanned["rejected"]), (&json!(accepted), &json!(rejected)), "{scanned}");
+        assert_eq!(scanned["findings"], json!([]), "{scanned}");
+    }
+}
+
+impl Drop for Bank {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collected(running: &Running, name: &str, iban: &str, minor: i64) -> String {
+    let customer = json!({ "external_ref": name, "name": format!("Customer {name}"), "kind": "business",
+        "email": format!("{name}@example.org"), "language": "fr" });
+    let id = running.post("/v1/customers", &customer).json()["id"].as_str().unwrap().to_owned();
+    let mandate = json!({ "reference": name, "iban": iban, "signed_on": "2026-01-10", "notice_days": 2 });
+    assert_eq!(running.post(&format!("/v1/customers/{id}/mandates"), &mandate).status, 201);
+    let request = json!({ "external_ref": name, "customer_ref": name, "due_on": "2026-03-10",
+        "amount": { "amount": minor, "currency": "EUR" } });
+    let request = running.post("/v1/payment-requests", &request).json()["id"].as_str().unwrap().to_owned();
+    let collection = json!({ "instrument": format!("mandate:{name}") });
+    assert_eq!(running.post(&format!("/v1/payment-requests/{request}/collection"), &collection).status, 201);
+    request
+}
+
+/// The request, once it is as `holds` says.
+fn becomes(running: &Running, request: &str, what: &str, holds: impl Fn(&Json) -> bool) -> Json {
+    wait_for(what, || Some(running.get(&format!("/v1/payment-requests/{request}")).json()).filter(|view| holds(view)))
+}
+
+#[test]
+fn a_bank_made_by_others_collects_refuses_and_takes_back() {
+    let Ok(binary) = std::env::var("QUITTANCE_MOCK_BANK") else {
+        println!("left out: QUITTANCE_MOCK_BANK is not set");
+        return;
+    };
+    let (scratch, running) = sample("mock-bank", |text| text.replace("FR1420041010050500013M02606", MERCHANT));
+    let bank = Bank::start(&binary, &scratch.path().join("data/bank/out"), &scratch.path().join("data/bank/in"));
+    let one = collected(&running, "M-1", "FR1420041010050500013M02606", 12_000);
+    let two = collected(&running, "M-2", PAYER, 8_050);
+
+    // On Friday both are ordered in one file; the bank takes one order and refuses the other at once.
+    running.advance("4d");
+    bank.ask("POST", "/_mock/advance?days=4", &json!({}));
+    let ordered = |request: &str| {
+        becomes(&running, request, "the order to leave", |view| view["attempts"][0]["result"] == "submitted")
+    };
+    ordered(&one);
+    ordered(&two);
+    bank.takes(1, 1);
+    let failed = |view: &Json| view["attempts"][0]["result"] == "failed";
+    let refused = becomes(&running, &two, "the refusal", failed);
+    assert_eq!(refused["attempts"][0]["reason_code"], "AM04", "{refused}");
+
+    // The refused one is ordered again for a later day; now its payer has money.
+    bank.ask("PATCH", "/_mock/accounts/GLOBEX", &json!({ "behaviour": "accept", "balance": 100_000 }));
+    let again = |view: &Json| view["attempts"][1]["result"] == "submitted";
+    becomes(&running, &two, "the second order", again);
+    bank.takes(1, 0);
+
+    // The bank books both and says so in notifications and in statements: each is one payment.
+    bank.ask("POST", "/_mock/advance?days=7", &json!({}));
+    running.advance("7d");
+    let settled = |view: &Json| view["status"] == "settled";
+    let first = becomes(&running, &one, "the money of the first", settled);
+    assert_eq!(first["attempts"].as_array().unwrap().len(), 1, "{first}");
+    becomes(&running, &two, "the money of the second", settled);
+
+    // The payer of the first takes it back.
+    let order = first["attempts"][0]["end_to_end_id"].as_str().unwrap();
+    bank.ask("POST", &format!("/_mock/collections/{order}/refuse"), &json!({ "reason": "MD06" }));
+    bank.ask("POST", "/_mock/advance?days=4", &json!({}));
+    let reopened = becomes(&running, &one, "what came back", |view| view["status"] == "open");
+    assert_eq!(reopened["attempts"][0]["result"], "reversed", "{reopened}");
+    assert_eq!(running.get("/v1/tasks").json()["data"], json!([]));
+    // Nobody has sent a transfer: the three bookings are of orders, however often the bank told of them.
+    let booked =
+        wait_for("three bookings", || Some(running.list("/v1/transfers")).filter(|transfers| transfers.len() == 3));
+    assert!(booked.iter().all(|transfer| transfer["status"] == "noted"), "{booked:?}");
+}
