@@ -278,7 +278,7 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
                 let key = SigningKey::parse(secret.reveal()).map_err(|error| faulty(error.to_string()))?;
                 Connector::Http(HttpConnector { url: url.clone(), key, hooks: Arc::clone(hooks) })
             }
-            ConnectorKind::DirectDebitFile { dir } => {
+            ConnectorKind::DirectDebitFile { dir, checksum } => {
                 let of_tenant = config.service.tenant(tenant).ok_or_else(|| faulty("no such tenant".to_owned()))?;
                 let initiator = of_tenant.initiator.clone();
                 let initiator = initiator.ok_or_else(|| faulty("the tenant has no [tenant.initiator]".to_owned()))?;
@@ -286,7 +286,8 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
                 let state = ledger_of(config, tenant, name);
                 let (folder, zone) = (config.path(dir), policies.zone.clone());
                 let calendar = policies.calendar.clone();
-                Connector::DebitFiles(Arc::new(DebitFiles::new(folder, state, initiator, calendar, zone)))
+                let files = DebitFiles::new(folder, state, initiator, calendar, zone);
+                Connector::DebitFiles(Arc::new(if *checksum { files } else { files.without_checksums() }))
             }
             ConnectorKind::Simulator => Connector::Simulator,
         };

@@ -292,6 +292,8 @@ pub enum ConnectorKind {
     DirectDebitFile {
         /// Where they are written.
         dir: String,
+        /// Whether a `.sha256` stands beside each: a courier checks it, a bank may take it for an order.
+        checksum: bool,
     },
     /// Nobody: answers follow from the instrument's name, for sandboxes and tests.
     Simulator,

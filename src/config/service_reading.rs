@@ -391,7 +391,10 @@ fn read_connector(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Connec
             url: section.parsed("url", url::Url::parse)?.to_string(),
             secret: read_secret(section, "secret")?,
         },
-        1 => ConnectorKind::DirectDebitFile { dir: section.required("dir")?.to_owned() },
+        1 => ConnectorKind::DirectDebitFile {
+            dir: section.required("dir")?.to_owned(),
+            checksum: section.flag("checksum", true),
+        },
         _ => ConnectorKind::Simulator,
     };
     Some(Connector { tenant: tenant?, name: name?, kind })

@@ -33,6 +33,8 @@ pub struct DebitFiles {
     initiator: Initiator,
     calendar: Calendar,
     zone: Zone,
+    /// Whether a `.sha256` stands beside each file.
+    checksums: bool,
     /// The message of each order, by the month in whose folder it stands; one batch at a time.
     known: Mutex<BTreeMap<String, HashMap<AttemptId, String>>>,
 }
@@ -102,7 +104,13 @@ impl DebitFiles {
     /// Writes files of `initiator` into `folder`, with a ledger in `state` that has a folder per month of
     /// `zone`; banks collect on the days of `calendar`.
     pub fn new(folder: PathBuf, state: PathBuf, initiator: Initiator, calendar: Calendar, zone: Zone) -> Self {
-        Self { folder, state, initiator, calendar, zone, known: Mutex::default() }
+        Self { folder, state, initiator, calendar, zone, checksums: true, known: Mutex::default() }
+    }
+
+    /// Writes nothing beside the files, for a bank that takes everything in the folder for an order.
+    #[must_use]
+    pub fn without_checksums(self) -> Self {
+        Self { checksums: false, ..self }
     }
 
     /// Writes orders as one file; gives an answer to each, in order.
@@ -205,8 +213,10 @@ impl DebitFiles {
         let mut part = File::create(self.part(&name))?;
         part.write_all(&bytes)?;
         part.sync_all()?;
-        let sum = format!("{}  {name}\n", digest::hex(&digest::sha256(&bytes)));
-        file::write_whole(&self.folder, &format!("{name}.sha256"), sum.as_bytes())?;
+        if self.checksums {
+            let sum = format!("{}  {name}\n", digest::hex(&digest::sha256(&bytes)));
+            file::write_whole(&self.folder, &format!("{name}.sha256"), sum.as_bytes())?;
+        }
         let lines = fresh.iter().zip(pain008::batches_of(&envelope, &debits));
         let orders = lines
             .map(|((order, debit), batch)| Line {
