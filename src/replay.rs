@@ -13,8 +13,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::journal::{self, codec};
 use crate::store::Store;
 
-/// No checkpoint at all: everything comes from the log.
-struct Nothing;
+/// No checkpoint at all: everything comes from the log, or stays in memory.
+pub(crate) struct Nothing;
 
 impl Snapshots for Nothing {
     fn load(&self, _: EntityId) -> Result<Option<Saved>, PortError> {

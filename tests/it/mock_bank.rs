@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
+use crate::collections::{IBAN, collect, customer, mandate, request, view};
 use crate::support::http::call;
 use crate::support::running::{Running, sample};
 use crate::support::scratch::wait_for;
@@ -70,22 +71,16 @@ impl Drop for Bank {
 }
 
 fn collected(running: &Running, name: &str, iban: &str, minor: i64) -> String {
-    let customer = json!({ "external_ref": name, "name": format!("Customer {name}"), "kind": "business",
-        "email": format!("{name}@example.org"), "language": "fr" });
-    let id = running.post("/v1/customers", &customer).json()["id"].as_str().unwrap().to_owned();
-    let mandate = json!({ "reference": name, "iban": iban, "signed_on": "2026-01-10", "notice_days": 2 });
-    assert_eq!(running.post(&format!("/v1/customers/{id}/mandates"), &mandate).status, 201);
-    let request = json!({ "external_ref": name, "customer_ref": name, "due_on": "2026-03-10",
-        "amount": { "amount": minor, "currency": "EUR" } });
-    let request = running.post("/v1/payment-requests", &request).json()["id"].as_str().unwrap().to_owned();
-    let collection = json!({ "instrument": format!("mandate:{name}") });
-    assert_eq!(running.post(&format!("/v1/payment-requests/{request}/collection"), &collection).status, 201);
-    request
+    let payer = customer(running, name);
+    mandate(running, &payer, name, iban);
+    let wanted = request(running, name, name, minor, "2026-03-10");
+    collect(running, &wanted, &format!("mandate:{name}"));
+    wanted
 }
 
 /// The request, once it is as `holds` says.
 fn becomes(running: &Running, request: &str, what: &str, holds: impl Fn(&Json) -> bool) -> Json {
-    wait_for(what, || Some(running.get(&format!("/v1/payment-requests/{request}")).json()).filter(|view| holds(view)))
+    wait_for(what, || Some(view(running, request)).filter(|view| holds(view)))
 }
 
 #[test]
@@ -94,11 +89,10 @@ fn a_bank_made_by_others_collects_refuses_and_takes_back() {
         println!("left out: QUITTANCE_MOCK_BANK is not set");
         return;
     };
-    let (scratch, running) = sample("mock-bank", |text| {
-        text.replace("FR1420041010050500013M02606", MERCHANT).replace("checksum = true ", "checksum = false")
-    });
+    let (scratch, running) =
+        sample("mock-bank", |text| text.replace(IBAN, MERCHANT).replace("checksum = true ", "checksum = false"));
     let bank = Bank::start(&binary, &scratch.path().join("data/bank/out"), &scratch.path().join("data/bank/in"));
-    let one = collected(&running, "M-1", "FR1420041010050500013M02606", 12_000);
+    let one = collected(&running, "M-1", IBAN, 12_000);
     let two = collected(&running, "M-2", PAYER, 8_050);
 
     // On Friday both are ordered in one file; the bank takes one order and refuses the other at once.

@@ -13,12 +13,9 @@ use quittance_actors::collection::{CardScheme, Instrument, Mandate, MandateKind}
 use quittance_actors::customer::{self, Gives, Kind, Profile};
 use quittance_actors::delivery::{Channel, Guard, Outcome};
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::{
-    ArmedTimer, Commit, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
-};
+use quittance_actors::partition::{ArmedTimer, Commit, Envelope, Lane, Origin, Preparation, Stepped, TriedDelivery};
 use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Command, Terms};
 use quittance_actors::policies::Policies;
-use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::rules::EventType;
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
@@ -32,6 +29,7 @@ use crate::assemble;
 use crate::cli::samples;
 use crate::digest;
 use crate::journal::codec;
+use crate::replay::Nothing;
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -50,24 +48,6 @@ struct Year {
     bytes: u64,
     told: BTreeMap<EventType, u64>,
     digest: Vec<[u8; 32]>,
-}
-
-/// Nothing is stored: a lane's year fits into memory.
-struct Nothing;
-
-impl Snapshots for Nothing {
-    fn load(&self, _: EntityId) -> Result<Option<Saved>, PortError> {
-        Ok(None)
-    }
-    fn receipt(&self, _: CommandId) -> Result<Option<Receipt>, PortError> {
-        Ok(None)
-    }
-    fn write(&self, _: &Round<'_>) -> Result<(), PortError> {
-        Ok(())
-    }
-    fn timers(&self, _: &TenantId, _: Timestamp, _: Timestamp) -> Result<Vec<ArmedTimer>, PortError> {
-        Ok(Vec::new())
-    }
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
