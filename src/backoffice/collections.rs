@@ -18,7 +18,7 @@ const READ: usize = 100;
 
 /// Where a collection stands, as the filters have it.
 fn group(state: &PaymentRequest, collection: &Collection) -> &'static str {
-    let unknown = state.attempts.values().any(|attempt| attempt.status == AttemptStatus::Unknown);
+    let unknown = state.is_unknown();
     match &collection.stage {
         _ if unknown => "person",
         Stage::Ended { .. } => "person",
@@ -83,7 +83,7 @@ fn row(app: &Shared, state: &PaymentRequest, wanted: &str, zone: &Zone) -> Optio
     let made = state.attempts.values().filter(|attempt| attempt.status != AttemptStatus::Withdrawn).count();
     let attempts = state.numbered_attempts();
     let last = attempts.iter().filter_map(|(.., attempt)| attempt.reason_code.as_deref()).next_back();
-    let unknown = state.attempts.values().any(|attempt| attempt.status == AttemptStatus::Unknown);
+    let unknown = state.is_unknown();
     let mut shown = collected(collection, zone);
     if let (true, Some(shown)) = (unknown, shown.as_object_mut()) {
         shown.insert("stage".to_owned(), json!("unknown"));

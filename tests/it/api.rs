@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::collections::{IBAN, camt, collect, customer, mandate, request, view};
 use crate::support::http::call;
-use crate::support::running::{KEY, Running, configure, sample};
+use crate::support::running::{KEY, Running, configure, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
 
 fn invoice(number: &str, minor: i64) -> Json {
@@ -286,6 +287,40 @@ fn tenants_are_kept_apart() {
     let moved =
         call(running.address, "POST", "/v1/clock/advance", &[("Authorization", &bearer)], br#"{"by":"1d"}"#).unwrap();
     assert_eq!(moved.status, 409, "real time is not moved: {}", moved.text());
+}
+
+#[test]
+fn an_entry_that_names_an_order_of_another_tenant_is_money_of_its_own() {
+    let scratch = Scratch::new("tenants-orders");
+    let hash = quittance::digest::hex(&quittance::digest::sha256(b"qk_other"));
+    let config = configure(scratch.path(), |text| {
+        text + &format!(
+            "\n[[tenant]]\nid = \"other-shop\"\nname = \"Other\"\nzone = \"Europe/Berlin\"\nemail_from = \"a@other.example\"\n\
+             [[tenant.api_key]]\nid = \"other\"\nsha256 = \"{hash}\"\n\
+             [[feed]]\ntenant = \"other-shop\"\nname = \"bank\"\ndir = \"../data/other\"\nformat = \"bank\"\nready = \"stable\"\nstable_ms = 60\n"
+        )
+    });
+    let running = Running::start(&config);
+    let payer = customer(&running, "C-1");
+    mandate(&running, &payer, "RUM-1", IBAN);
+    let ordered = request(&running, "C-1", "F-1", 12_000, "2026-03-10");
+    collect(&running, &ordered, "mandate:RUM-1");
+    running.advance("4d");
+    let left = wait_for("the order to leave", || {
+        Some(view(&running, &ordered)).filter(|view| view["attempts"][0]["result"] == "submitted")
+    });
+    let order = left["attempts"][0]["end_to_end_id"].as_str().unwrap();
+    let details = format!("<TxDtls><Refs><EndToEndId>{order}</EndToEndId></Refs></TxDtls>");
+    let folder = scratch.path().join("data/other");
+    let report = drop_file(&folder, "statement.xml", camt("ST-1", 12_000, true, &details, "").as_bytes());
+    assert_eq!(report["accepted"], 1, "{report}");
+    let received = wait_for("the transfer", || {
+        let bearer = [("Authorization", "Bearer qk_other")];
+        let list = call(running.address, "GET", "/v1/transfers", &bearer, b"").unwrap().json();
+        list["data"].as_array().unwrap().first().cloned()
+    });
+    assert_ne!(received["status"], "noted", "{received}");
+    assert_eq!(view(&running, &ordered)["status"], "open");
 }
 
 #[test]

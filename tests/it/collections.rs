@@ -91,7 +91,7 @@ fn pain002(message: &str, order: Option<&str>, reason: &str) -> String {
 }
 
 /// A statement of one entry.
-fn camt(id: &str, minor: i64, credit: bool, details: &str, more: &str) -> String {
+pub fn camt(id: &str, minor: i64, credit: bool, details: &str, more: &str) -> String {
     let (amount, sign) = (format!("{}.{:02}", minor / 100, minor % 100), if credit { "CRDT" } else { "DBIT" });
     let balance = |code: &str, minor: i64| {
         format!(

@@ -177,7 +177,7 @@ impl PaymentRequest {
     }
 
     /// Whether nobody knows how an attempt ended.
-    pub(crate) fn is_unknown(&self) -> bool {
+    pub fn is_unknown(&self) -> bool {
         self.attempts.values().any(|attempt| attempt.status == AttemptStatus::Unknown)
     }
 

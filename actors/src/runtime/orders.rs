@@ -73,7 +73,7 @@ pub(super) async fn are_collected(
     };
     let mut left = Vec::with_capacity(named.len());
     for (request, attempt) in named {
-        let known = has_left(router, request, attempt).await?;
+        let known = has_left(router, tenant, request, attempt).await?;
         let counted = known.filter(|(_, status)| {
             !only_standing || !matches!(status, AttemptStatus::Failed | AttemptStatus::Reversed)
         });
@@ -101,7 +101,7 @@ pub(super) async fn are_collected(
         let tell = Tell::PaymentRequest(request, Command::ReportAttempt(report));
         let fingerprint = stable_hash(&["collected", &attempt]);
         match router.submit(tenant, tell, command, fingerprint, Origin::System, Priority::Patient).await {
-            // Refused: it came back while this was read, or is another tenant's.
+            // Refused: it came back while this was read.
             Ok(_) | Err(SubmitError::Rejected(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -114,11 +114,14 @@ pub(super) async fn are_collected(
 const CREDIT_TRANSFERS: [&str; 2] = ["/RCDT", "/RRCT"];
 const DIRECT_DEBIT: &str = "DDT";
 
-/// What an attempt was to bring in, and where it stands, unless it never left.
+/// What an attempt of a tenant was to bring in, and where it stands, unless it never left.
 async fn has_left(
-    router: &Arc<Router>, request: PaymentRequestId, attempt: AttemptId,
+    router: &Arc<Router>, tenant: &TenantId, request: PaymentRequestId, attempt: AttemptId,
 ) -> Result<Option<(Money, AttemptStatus)>, IntakeError> {
-    let (_, entity, _) = router.read(EntityId::PaymentRequest(request), 0).await?;
+    let (_, entity, newest) = router.read(EntityId::PaymentRequest(request), 1).await?;
+    if newest.iter().any(|event| event.tenant != *tenant) {
+        return Ok(None); // Who names what others ordered has still sent money of their own.
+    }
     let known = entity.as_payment_request().and_then(|state| state.attempts.get(&attempt));
     Ok(known.filter(|known| known.status.has_left()).map(|known| (known.amount, known.status)))
 }
