@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter};
 use quittance_actors::delivery::Ladder;
-use quittance_actors::partition::{Lane, SystemFact};
+use quittance_actors::feed;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::{Lane, Origin, SystemFact};
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
 use quittance_actors::runtime::{
-    Checkpointer, DeliverySupervisor, Enqueue, FeedReader, Host, IngestionSupervisor, Offer, Ports,
+    Checkpointer, DeliverySupervisor, Enqueue, FeedReader, Host, IngestionSupervisor, Offer, Ports, Priority,
     ReconciliationSupervisor, Release, Router, Timekeeper, Timers,
 };
-use quittance_actors::values::{PARTITIONS, ReferenceKey, TenantId};
+use quittance_actors::values::{CommandId, FeedId, PARTITIONS, ReferenceKey, TenantId};
+use smol_str::SmolStr;
 use tracing::info;
 
 use crate::channels::Policy;
@@ -164,6 +167,13 @@ pub async fn assemble_with(
     for watched in feeds(&config) {
         watched.prepare().map_err(|error| format!("{}: {error}", watched.folder.display()))?;
         actix::spawn(watch::run(watched, ingestion.clone(), Arc::clone(&activity)));
+    }
+    for feed in &config.service.feeds {
+        let watch = feed::Command::Watch { name: SmolStr::new(&feed.name) };
+        let tell = Tell::Feed(FeedId::of(&feed.tenant, &feed.name), watch);
+        let command = CommandId::new(ports.clock.now(&feed.tenant), ports.clock.random(), 0);
+        let watched = router.submit(&feed.tenant, tell, command, 0, Origin::System, Priority::Patient);
+        watched.await.map_err(|error| format!("feed \"{}\": {error}", feed.name))?;
     }
     if let Some(tenant) = config.service.tenants.first() {
         let announced = SystemFact::Announced { boot: recovery.boots };

@@ -5,6 +5,7 @@
 //! | `values` | the shared words: money, accounts, references, dates, contacts |
 //! | `customer`, `payment_request`, `transfer` | one virtual actor each: state, commands, events, `decide`, `apply` |
 //! | `collection` | instruments, reason codes, retry policies, the caps of the schemes |
+//! | `feed` | a directory that files come in by, and when the next one is expected |
 //! | `delivery` | an outgoing message, its retry ladder and its lane's breaker |
 //! | `rules` | the field catalogue, conditions, and who is told what |
 //! | `partition` | one ordered lane: a step, its record, residents, checkpoints |
@@ -19,6 +20,7 @@
 pub mod collection;
 pub mod customer;
 pub mod delivery;
+pub mod feed;
 pub mod invariants;
 pub mod limits;
 pub mod machine;

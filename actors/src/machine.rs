@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use crate::customer;
 use crate::delivery::{Channel, Guard, Recipient};
+use crate::feed;
 use crate::payment_request;
 use crate::policies::Policies;
 use crate::transfer;
 use smol_str::SmolStr;
 
-use crate::values::{AttemptId, CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
+use crate::values::{AttemptId, CustomerId, EntityId, FeedId, PaymentRequestId, TenantId, Timestamp, TransferId};
 
 /// A pure state machine.
 pub trait Machine {
@@ -99,6 +100,8 @@ pub enum Tell {
     PaymentRequest(PaymentRequestId, payment_request::Command),
     /// To a transfer.
     Transfer(TransferId, transfer::Command),
+    /// To a feed.
+    Feed(FeedId, feed::Command),
 }
 
 impl Tell {
@@ -108,6 +111,7 @@ impl Tell {
             Tell::Customer(id, _) => EntityId::Customer(*id),
             Tell::PaymentRequest(id, _) => EntityId::PaymentRequest(*id),
             Tell::Transfer(id, _) => EntityId::Transfer(*id),
+            Tell::Feed(id, _) => EntityId::Feed(*id),
         }
     }
 
@@ -117,6 +121,7 @@ impl Tell {
             Tell::Customer(_, command) => command.name(),
             Tell::PaymentRequest(_, command) => command.name(),
             Tell::Transfer(_, command) => command.name(),
+            Tell::Feed(_, command) => command.name(),
         }
     }
 }
@@ -170,4 +175,6 @@ pub enum Purpose {
     Promise,
     /// A hold ends.
     Hold,
+    /// A file should have come.
+    File,
 }

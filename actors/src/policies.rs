@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
+use crate::feed::Expectation;
 use crate::payment_request::Scenario;
 use crate::rules::RuleBook;
 use crate::transfer::AcceptanceRule;
@@ -34,6 +35,8 @@ pub struct Policies {
     pub contact: Contact,
     /// How failed collections are tried again.
     pub collections: Collections,
+    /// When files are expected, by the name of their feed.
+    pub expectations: BTreeMap<String, Expectation>,
 }
 
 /// Which transfers are kept for a person whatever they pay.
@@ -171,6 +174,7 @@ impl Policies {
             acceptance: Acceptances::default(),
             contact: Contact::default(),
             collections: Collections::default(),
+            expectations: BTreeMap::new(),
         }
     }
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
+use quittance_actors::feed::Feed;
 use quittance_actors::partition::StatementRecord;
-use quittance_actors::values::{Currency, Money};
+use quittance_actors::values::{Currency, EntityId, FeedId, Money, TenantId};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Problem, Shared, tenant};
+use crate::config::{self, FeedFormat};
 use crate::{assemble, clock, digest, watch};
 
 /// Bytes of one uploaded file.
@@ -21,6 +23,40 @@ const STATEMENTS_LISTED_MAX: usize = 1_000;
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let data = app.service.activity.latest(tenant.as_str(), 100);
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+/// What is known of the feeds of a tenant, in the order of the configuration.
+pub(crate) async fn known_feeds(app: &Shared, tenant: &TenantId) -> Result<Vec<(config::Feed, Feed)>, Problem> {
+    let mut known = Vec::new();
+    for feed in app.service.config.service.feeds.iter().filter(|feed| feed.tenant == *tenant) {
+        let id = EntityId::Feed(FeedId::of(tenant, &feed.name));
+        let (_, entity, _) = app.service.router.read(id, 0).await?;
+        known.push((feed.clone(), entity.as_feed().cloned().unwrap_or_default()));
+    }
+    Ok(known)
+}
+
+/// The feeds: what came, what is expected, and what is missing.
+pub(super) async fn feeds(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let known = known_feeds(&app, &tenant).await?;
+    let data: Vec<_> = known
+        .iter()
+        .map(|(feed, state)| {
+            json!({
+                "id": FeedId::of(&tenant, &feed.name).to_string(),
+                "name": feed.name,
+                "brings": if feed.format == FeedFormat::Bank { "bank" } else { "invoices" },
+                "status": if state.stalled_since.is_some() { "stalled" } else { "ok" },
+                "stalled_since": state.stalled_since,
+                "deadlines_missed": state.missed,
+                "expected_at": state.due,
+                "last_file_at": state.last_file_at,
+                "files": state.files,
+            })
+        })
+        .collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 

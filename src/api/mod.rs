@@ -18,6 +18,7 @@ mod views;
 
 pub(crate) use clock::{advance_tenant, duration_ms};
 pub(crate) use decisions::{Part, carry_out, resolution};
+pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 pub use problem::{Detail, Problem};
 
@@ -96,6 +97,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/exports/{name}", web::get().to(exports::read))
                 .route("/statements", web::get().to(files::statements))
+                .route("/feeds", web::get().to(files::feeds))
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))
                 .route("/files/{sha256}", web::get().to(files::read))

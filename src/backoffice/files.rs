@@ -3,8 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter};
-use crate::api::{Problem, Shared};
+use quittance_actors::values::{TenantId, Zone};
+
+use super::{SharedPages, enter, words};
+use crate::api::{Problem, Shared, known_feeds};
+use crate::config::FeedFormat;
 use crate::watch::FileState;
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -37,5 +40,30 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             })
         })
         .collect();
-    pages.page("files", &frame.data(&app, "Files", "/bo/files", json!({ "rows": rows })))
+    let feeds = feeds(&app, &frame.tenant).await?;
+    pages.page("files", &frame.data(&app, "Files", "/bo/files", json!({ "rows": rows, "feeds": feeds })))
+}
+
+/// The feeds, with what is missing.
+async fn feeds(app: &Shared, tenant: &TenantId) -> Result<Vec<Json>, Problem> {
+    let zone = app.service.config.service.tenant(tenant).map_or_else(Zone::utc, |known| known.zone.clone());
+    let instant = |at| words::instant(at, &zone);
+    let feeds = known_feeds(app, tenant).await?;
+    let row = |(feed, state): &(_, quittance_actors::feed::Feed)| {
+        let feed: &crate::config::Feed = feed;
+        let (tone, icon, status) = match state.stalled_since {
+            Some(since) => ("bad", "triangle-alert", format!("missing since {}", instant(since))),
+            None if state.due.is_some() => ("ok", "circle-check", "in time".to_owned()),
+            None => ("mute", "clock", "any time".to_owned()),
+        };
+        json!({
+            "name": feed.name,
+            "brings": if feed.format == FeedFormat::Bank { "bank files" } else { "ERP files" },
+            "tone": tone, "status_icon": icon, "status": status,
+            "last": state.last_file_at.map(instant).unwrap_or_else(|| "none yet".to_owned()),
+            "next": state.due.map(instant).unwrap_or_default(),
+            "files": state.files,
+        })
+    };
+    Ok(feeds.iter().map(row).collect())
 }

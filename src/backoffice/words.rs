@@ -160,6 +160,15 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         }
         EventType::CustomerOptedOut => ("ban", "mute-i", "No messages wanted", text(Field::OptOutChannel)),
         EventType::CustomerOptedIn => ("send", "info-i", "Messages wanted again", text(Field::OptOutChannel)),
+        EventType::FileAccepted => ("folder-sync", "ok-i", "File read", file_detail(event)),
+        EventType::FilePartlyAccepted => ("triangle-alert", "warn-i", "Rows refused", file_detail(event)),
+        EventType::FileRejected => ("circle-x", "bad-i", "File refused", file_detail(event)),
+        EventType::FileDuplicate => ("folder-sync", "mute-i", "File read before", text(Field::FileName)),
+        EventType::FeedStalled => {
+            let due = instant_of(event, Field::FeedDueAt, zone);
+            ("triangle-alert", "bad-i", "A file is missing", format!("{}, due {due}", text(Field::FeedName)))
+        }
+        EventType::FeedRecovered => ("circle-check", "ok-i", "Files come again", text(Field::FeedName)),
         EventType::TaskOpened => (
             "triangle-alert",
             "warn-i",
@@ -202,6 +211,13 @@ fn collected(event: &Published, zone: &Zone) -> (&'static str, &'static str, &'s
         EventType::RetryExhausted => ("circle-x", "bad-i", "Every attempt failed", format!("{invoice}{because}")),
         _ => ("ban", "bad-i", "Collection stopped", format!("{invoice}{because}")),
     }
+}
+
+/// A file and what became of its rows.
+fn file_detail(event: &Published) -> String {
+    let text = |field| fact(event, field).unwrap_or_default();
+    let (accepted, refused) = (text(Field::FileAcceptedRows), text(Field::FileRefusedRows));
+    format!("{}: {accepted} new, {refused} refused", text(Field::FileName))
 }
 
 /// An instant that an event tells, in words.

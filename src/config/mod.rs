@@ -86,6 +86,8 @@ impl Config {
             let connectors = &self.service.connectors;
             connectors.iter().any(|known| known.tenant == tenant.id && known.name == *name)
         };
+        let feeds = self.service.feeds.iter().filter(|feed| feed.tenant == tenant.id);
+        policies.expectations = feeds.filter_map(|feed| Some((feed.name.clone(), feed.expectation?))).collect();
         // A policy that names another tenant's connector collects nothing for this one.
         let policies_of_tenant = self.retries.policies.iter().map(|(name, policy)| {
             let mut policy = policy.clone();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
+use quittance_actors::feed::Expectation;
 use quittance_actors::policies::{Contact, Matching};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
@@ -229,6 +230,8 @@ pub struct Feed {
     pub ready: Ready,
     /// Whether one wrong row refuses the whole file.
     pub all_or_nothing: bool,
+    /// When files are expected, if they are.
+    pub expectation: Option<Expectation>,
 }
 
 /// What a feed brings.

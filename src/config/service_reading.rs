@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use quittance_actors::feed::Expectation;
 use quittance_actors::policies::Matching;
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
+use super::automation::local_time;
 use super::collections::read_contact;
 use super::reader::Section;
 use super::service::{
@@ -431,5 +433,18 @@ fn read_feed(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Feed> {
         true => section.choice("atomicity", &words)?,
         false => default == "all_or_nothing",
     };
-    Some(Feed { tenant: tenant?, name: name?, dir: dir?, format, ready, all_or_nothing })
+    let expectation = read_expectation(section);
+    Some(Feed { tenant: tenant?, name: name?, dir: dir?, format, ready, all_or_nothing, expectation })
+}
+
+/// When files of a feed are expected: on business days by a local time, or within so long of the last.
+fn read_expectation(section: &Section<'_, '_>) -> Option<Expectation> {
+    let by = section.optional("expect_by", |text| {
+        local_time(text).map(|(hour, minute)| Expectation::BusinessDaysBy(hour, minute))
+    });
+    let minutes = section.integer("expect_every_minutes", 5..=60 * 24 * 31).and_then(|some| u32::try_from(some).ok());
+    if by.is_some() && minutes.is_some() {
+        section.refuse("expect_by", section.span(), "expect_by or expect_every_minutes, not both", None);
+    }
+    by.or(minutes.map(Expectation::Every))
 }

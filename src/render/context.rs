@@ -89,7 +89,8 @@ fn in_words(value: &Value, language: Language, channel: Channel, zone: &Zone) ->
         Value::Money(amount) => Json::String(words::money(*amount, language)),
         Value::Date(date) if plain => Json::String(words::date_plain(*date)),
         Value::Date(date) => Json::String(words::date(*date, language)),
-        Value::Instant(at) => Json::String(words::date(at.date_in(zone), language)),
+        Value::Instant(at) if plain => Json::String(words::instant_plain(*at, zone)),
+        Value::Instant(at) => Json::String(words::instant(*at, zone, language)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Amounts and dates as people write them.
 
-use quittance_actors::values::{Date, Language, Money};
+use quittance_actors::values::{Date, Language, Money, Timestamp, Zone};
 
 const MONTHS_FR: [&str; 12] = [
     "janvier",
@@ -72,6 +72,22 @@ pub fn date(date: Date, language: Language) -> String {
 pub fn date_plain(date: Date) -> String {
     let (year, month, day) = date.parts();
     format!("{day:02}/{month:02}/{year}")
+}
+
+/// An instant in words: `14 March 2026 at 09:05`.
+pub fn instant(at: Timestamp, zone: &Zone, language: Language) -> String {
+    let (hour, minute) = at.local_time(zone);
+    let at_word = match language {
+        Language::Fr => "à",
+        Language::En => "at",
+    };
+    format!("{} {at_word} {hour:02}:{minute:02}", date(at.date_in(zone), language))
+}
+
+/// An instant for an SMS: `14/03/2026 09:05`.
+pub fn instant_plain(at: Timestamp, zone: &Zone) -> String {
+    let (hour, minute) = at.local_time(zone);
+    format!("{} {hour:02}:{minute:02}", date_plain(at.date_in(zone)))
 }
 
 fn grouped(digits: &str, separator: char) -> String {

@@ -178,6 +178,7 @@ fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut R
             rows.push((keys::list(tenant, List::Tasks, id), doubtful.then(Vec::new)));
             List::Transfers
         }
+        Entity::Feed(_) => return,
     };
     if new {
         rows.push((keys::list(tenant, list, id), Some(Vec::new())));

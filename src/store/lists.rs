@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fjall::Keyspace;
 use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord, StatusReport};
 use quittance_actors::ports::PortError;
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp, TransferId};
+use quittance_actors::values::{CustomerId, EntityId, FeedId, PaymentRequestId, TenantId, Timestamp, TransferId};
 
 use super::{Store, failed, keys};
 use crate::journal::codec;
@@ -126,6 +126,7 @@ pub(super) fn entity_of(key: &[u8]) -> Option<EntityId> {
         1 => Some(EntityId::Customer(CustomerId::from_bytes(bytes))),
         2 => Some(EntityId::PaymentRequest(PaymentRequestId::from_bytes(bytes))),
         3 => Some(EntityId::Transfer(TransferId::from_bytes(bytes))),
+        4 => Some(EntityId::Feed(FeedId::from_bytes(bytes))),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ mod crash;
 mod decisions;
 mod directories;
 mod exports;
+mod feeds;
 mod formats;
 mod journal;
 mod mock_bank;

@@ -25,6 +25,7 @@ use serde_json::Value as Json;
 use smol_str::SmolStr;
 
 use crate::support::collection_events::collection_events;
+use crate::support::feed_events::{feed_event_name, feed_events};
 use crate::support::golden::project;
 use crate::support::running::{Running, configure};
 use crate::support::scratch::{Scratch, wait_for};
@@ -244,6 +245,7 @@ fn name(event: &Event) -> &'static str {
     use payment_request::Event as P;
     use transfer::Event as T;
     match event {
+        Event::Feed(event) => feed_event_name(event),
         Event::Customer(event) => match event {
             C::Registered { .. } => "customer.registered",
             C::ProfileChanged { .. } => "customer.profile_changed",
@@ -351,7 +353,8 @@ fn fixture(version: &str, name: &str, now: &[u8]) -> Vec<u8> {
 #[test]
 fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
     let mut seen = BTreeSet::new();
-    let later = later_events().into_iter().chain(collection_events(request_id()));
+    let feeds = feed_events().into_iter().map(Event::Feed);
+    let later = later_events().into_iter().chain(collection_events(request_id())).chain(feeds);
     for event in events().into_iter().chain(later) {
         assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
         let now = encode_body(&event).unwrap();
@@ -359,7 +362,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 72);
+    assert_eq!(seen.len(), 78);
 }
 
 /// What a record of version 1 lists of its public event.

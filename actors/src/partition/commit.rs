@@ -12,6 +12,7 @@ use super::occurrence::{About, Occurrence, View};
 use super::outbox::Row;
 use crate::customer;
 use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
+use crate::feed;
 use crate::machine::{Purpose, Tell};
 use crate::payment_request;
 use crate::rules::{EventId, Facts};
@@ -100,6 +101,7 @@ impl ArmedTimer {
             (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
                 Some(Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due }))
             }
+            (EntityId::Feed(id), Purpose::File) => Some(Tell::Feed(id, feed::Command::FileDue { generation, due })),
             _ => None,
         }
     }

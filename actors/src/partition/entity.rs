@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::customer::{self, Customer};
+use crate::feed::{self, Feed};
 use crate::machine::{Context, Effect, Machine, Tell};
 use crate::payment_request::{self, PaymentRequest};
 use crate::transfer::{self, Transfer};
@@ -18,6 +19,8 @@ pub enum Entity {
     PaymentRequest(PaymentRequest),
     /// A transfer.
     Transfer(Transfer),
+    /// A feed.
+    Feed(Feed),
 }
 
 /// An event of a virtual actor. Stored by position: only ever added at the end (N8).
@@ -29,6 +32,8 @@ pub enum Event {
     PaymentRequest(payment_request::Event),
     /// Of a transfer.
     Transfer(transfer::Event),
+    /// Of a feed.
+    Feed(feed::Event),
 }
 
 /// Why a command was refused.
@@ -43,6 +48,9 @@ pub enum Rejection {
     /// By a transfer.
     #[error(transparent)]
     Transfer(#[from] transfer::Rejection),
+    /// By a feed.
+    #[error(transparent)]
+    Feed(#[from] feed::Rejection),
 }
 
 impl Rejection {
@@ -52,6 +60,7 @@ impl Rejection {
             EntityId::Customer(_) => customer::Rejection::Unknown.into(),
             EntityId::PaymentRequest(_) => payment_request::Rejection::Unknown.into(),
             EntityId::Transfer(_) => transfer::Rejection::Unknown.into(),
+            EntityId::Feed(_) => feed::Rejection::Unknown.into(),
         }
     }
 
@@ -62,6 +71,7 @@ impl Rejection {
             Rejection::Customer(customer::Rejection::Unknown)
                 | Rejection::PaymentRequest(payment_request::Rejection::Unknown)
                 | Rejection::Transfer(transfer::Rejection::Unknown)
+                | Rejection::Feed(feed::Rejection::Unknown)
         )
     }
 }
@@ -80,6 +90,7 @@ impl Entity {
             EntityId::Customer(_) => Entity::Customer(Customer::default()),
             EntityId::PaymentRequest(_) => Entity::PaymentRequest(PaymentRequest::default()),
             EntityId::Transfer(_) => Entity::Transfer(Transfer::default()),
+            EntityId::Feed(_) => Entity::Feed(Feed::default()),
         }
     }
 
@@ -107,6 +118,14 @@ impl Entity {
         }
     }
 
+    /// The state of a feed.
+    pub fn as_feed(&self) -> Option<&Feed> {
+        match self {
+            Entity::Feed(state) => Some(state),
+            _ => None,
+        }
+    }
+
     pub(super) fn decide(&self, tell: &Tell, context: &Context<'_>) -> Result<Decided, Rejection> {
         match (self, tell) {
             (Entity::Customer(state), Tell::Customer(_, command)) => {
@@ -124,6 +143,11 @@ impl Entity {
                 let events = decision.events.into_iter().map(Event::Transfer).collect();
                 Ok(Decided { events, tells: decision.tells, effects: decision.effects })
             }
+            (Entity::Feed(state), Tell::Feed(_, command)) => {
+                let decision = state.decide(command, context)?;
+                let events = decision.events.into_iter().map(Event::Feed).collect();
+                Ok(Decided { events, tells: decision.tells, effects: decision.effects })
+            }
             // An id names its kind, so state and command always agree; nothing is decided else.
             _ => Ok(Decided { events: Vec::new(), tells: Vec::new(), effects: Vec::new() }),
         }
@@ -135,6 +159,7 @@ impl Entity {
             (Entity::Customer(state), Event::Customer(event)) => state.apply(event),
             (Entity::PaymentRequest(state), Event::PaymentRequest(event)) => state.apply(event),
             (Entity::Transfer(state), Event::Transfer(event)) => state.apply(event),
+            (Entity::Feed(state), Event::Feed(event)) => state.apply(event),
             _ => crate::invariants::broken(crate::invariants::STATE_IS_FOLD),
         }
     }

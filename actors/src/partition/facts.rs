@@ -3,6 +3,7 @@
 use super::entity::Event;
 use crate::collection::Instrument;
 use crate::customer::{self, PaymentMethod};
+use crate::feed;
 use crate::payment_request::{self, Source};
 use crate::rules::{Fact, Field};
 use crate::transfer;
@@ -82,6 +83,26 @@ fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_
     }
 }
 
+/// What a change of a feed tells.
+fn of_feed(field: Field, event: &feed::Event) -> Option<Fact<'_>> {
+    use feed::Event as E;
+    let count = |count: u64| Some(Fact::Number(i64::try_from(count).unwrap_or(i64::MAX)));
+    match (event, field) {
+        (E::FileRead { name, .. } | E::Stalled { name, .. } | E::Recovered { name, .. }, Field::FeedName) => {
+            Some(Fact::text(name))
+        }
+        (E::Stalled { due: at, .. } | E::Recovered { since: at, .. }, Field::FeedDueAt) => Some(Fact::Instant(*at)),
+        (E::Stalled { last_file_at, .. }, Field::FeedLastFileAt) => last_file_at.map(Fact::Instant),
+        (E::Stalled { missed, .. }, Field::FeedMissed) => Some(Fact::Number(i64::from(*missed))),
+        (E::FileRead { file, .. }, Field::FileName) => Some(Fact::text(&file.name)),
+        (E::FileRead { file, .. }, Field::FileRows) => count(file.rows),
+        (E::FileRead { file, .. }, Field::FileAcceptedRows) => count(file.accepted),
+        (E::FileRead { file, .. }, Field::FileKnownRows) => count(file.known),
+        (E::FileRead { file, .. }, Field::FileRefusedRows) => count(file.refused),
+        _ => None,
+    }
+}
+
 /// What the change itself tells.
 pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
     use customer::Event as C;
@@ -132,6 +153,7 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (P::RefundInitiated { key, .. }, Field::RefundKey) => Some(Fact::text(key)),
             (event, field) => of_collection(field, event),
         },
+        Event::Feed(event) => of_feed(field, event),
         Event::Transfer(event) => match (event, field) {
             (T::Received { details, .. }, Field::TransferAmount) => Some(Fact::Money(details.amount)),
             (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),

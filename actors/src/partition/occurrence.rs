@@ -7,6 +7,7 @@ use super::entity::{Entity, Event};
 use super::facts::{of_event, of_method};
 use crate::collection::Instrument;
 use crate::customer::{self, Customer, PaymentMethod};
+use crate::feed;
 use crate::machine::Context;
 use crate::payment_request::{self, PaymentRequest};
 use crate::rules::{EventType, Fact, Facts, Field, Value};
@@ -88,6 +89,7 @@ pub(super) fn published_of(
             let (event, request) = of_transfer(event)?;
             Some((event, state.customer, request))
         }
+        (_, _, Event::Feed(event)) => Some((of_feed(event)?, None, None)),
         _ => None,
     }
 }
@@ -188,6 +190,21 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::Noted { nature: Nature::PaidOut, .. } => Some((EventType::TransferPaidOut, None)),
         E::Noted { nature: Nature::Received, .. } => Some((EventType::TransferReceived, None)),
         E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } | E::Kept { .. } => None,
+    }
+}
+
+fn of_feed(event: &feed::Event) -> Option<EventType> {
+    use feed::{Event as E, Outcome};
+    match event {
+        E::FileRead { outcome, .. } => Some(match outcome {
+            Outcome::Accepted => EventType::FileAccepted,
+            Outcome::PartlyAccepted => EventType::FilePartlyAccepted,
+            Outcome::Rejected => EventType::FileRejected,
+            Outcome::Duplicate => EventType::FileDuplicate,
+        }),
+        E::Stalled { .. } => Some(EventType::FeedStalled),
+        E::Recovered { .. } => Some(EventType::FeedRecovered),
+        E::Watched { .. } | E::Expected { .. } => None,
     }
 }
 

@@ -194,6 +194,6 @@ fn concerns(event: &Published, id: EntityId) -> bool {
         || match id {
             EntityId::Customer(id) => event.customer == Some(id),
             EntityId::PaymentRequest(id) => event.request == Some(id),
-            EntityId::Transfer(_) => false,
+            EntityId::Transfer(_) | EntityId::Feed(_) => false,
         }
 }

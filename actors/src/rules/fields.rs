@@ -278,6 +278,24 @@ fields! {
     TransferPayerBlocked = "transfer.payer_blocked": Truth,
     /// Whether a reference names a payment request.
     TransferNamesRequests = "transfer.names_requests": Truth,
+    /// The feed that a file came in by, or should have.
+    FeedName = "feed.name": Text,
+    /// When a file was due.
+    FeedDueAt = "feed.due_at": Instant,
+    /// When the last file was taken.
+    FeedLastFileAt = "feed.last_file_at": Instant,
+    /// How many deadlines in a row have passed without a file.
+    FeedMissed = "feed.missed": Number,
+    /// The file's name.
+    FileName = "file.name": Text,
+    /// Rows or entries read.
+    FileRows = "file.rows": Number,
+    /// Of them new.
+    FileAcceptedRows = "file.accepted": Number,
+    /// Of them already known.
+    FileKnownRows = "file.known": Number,
+    /// Of them refused.
+    FileRefusedRows = "file.refused": Number,
 }
 
 #[cfg(test)]

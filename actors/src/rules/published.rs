@@ -161,6 +161,18 @@ event_types! {
     CustomerOptedIn = "customer.opted_in",
     /// A connector has taken an attempt, and its result is to come.
     AttemptPending = "attempt.pending",
+    /// A file was read, and every row taken or known.
+    FileAccepted = "file.accepted",
+    /// A file was read, and some of its rows refused.
+    FilePartlyAccepted = "file.partly_accepted",
+    /// A file was read, and nothing of it taken.
+    FileRejected = "file.rejected",
+    /// A file of the same content was read before.
+    FileDuplicate = "file.duplicate",
+    /// No file came until one was due.
+    FeedStalled = "feed.stalled",
+    /// A file came after one was missing.
+    FeedRecovered = "feed.recovered",
 }
 
 impl fmt::Display for EventType {

@@ -12,18 +12,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
+use smol_str::SmolStr;
 use tokio::sync::Mutex;
 use tracing::info;
 
 use super::intake::{
     Intake, IntakeError, admit_cancellation, admit_credit_note, admit_customer, admit_invoice, admit_mandate,
+    derived_from,
 };
 use super::orders::admit_returned;
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
+use crate::feed;
 use crate::limits;
+use crate::machine::Tell;
 use crate::partition::{DirectoryKey, FileRecord, Origin, SystemFact};
 use crate::ports::PortError;
-use crate::values::{CommandId, FrenchPool, TenantId};
+use crate::values::{CommandId, FeedId, FrenchPool, TenantId};
 
 /// A row that could be read.
 #[derive(Debug)]
@@ -173,6 +177,7 @@ async fn read_file(
     }
     let (returned, concluded) = blocking(file, move |file| (file.conclude(duplicate), file.facts())).await?;
     let (record, facts) = (concluded.0?, concluded.1);
+    note_file(&router, &reader, &record, duplicate).await?;
     if !duplicate {
         let [partition, ..] = digest;
         for fact in facts {
@@ -185,6 +190,25 @@ async fn read_file(
     let FileRecord { rows, accepted, known, refused, rejected, .. } = &record;
     info!(tenant = %reader.tenant, feed = reader.feed, duplicate, rows, accepted, known, refused, rejected, "file read");
     Ok(record)
+}
+
+/// Tells the feed of a file. Read again after a crash, the same file is the same command; a file that
+/// was read before may come any number of times.
+async fn note_file(
+    router: &Arc<Router>, reader: &FeedReader, record: &FileRecord, duplicate: bool,
+) -> Result<(), SubmitError> {
+    let clock = &router.ports().clock;
+    let command = match duplicate {
+        true => CommandId::new(clock.now(&reader.tenant), clock.random(), 0),
+        false => {
+            let digest = record.digest.map(|byte| format!("{byte:02x}")).concat();
+            derived_from(&[reader.tenant.as_str(), &reader.feed, &digest, "file"])
+        }
+    };
+    let name = SmolStr::new(&reader.feed);
+    let read = feed::Command::ReadFile { name, file: Arc::new(record.clone()), duplicate };
+    let tell = Tell::Feed(FeedId::of(&reader.tenant, &reader.feed), read);
+    router.submit(&reader.tenant, tell, command, 0, Origin::System, Priority::Patient).await.map(drop)
 }
 
 /// Reads and admits a file to its end.

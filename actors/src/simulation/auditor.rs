@@ -115,7 +115,7 @@ impl Auditor {
                 }
                 Some((_, Entity::Transfer(state))) => self.transfer(state)?,
                 Some((_, Entity::Customer(state))) => self.wanted(&change.event, state)?,
-                None => {}
+                Some((_, Entity::Feed(_))) | None => {}
             }
         }
         Ok(())

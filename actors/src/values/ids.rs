@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use super::hash::stable_hash;
 use super::time::Timestamp;
 
 /// How many ordered lanes a data directory has, for ever.
@@ -146,6 +147,9 @@ id!(
     /// A collection attempt reported by a payment provider.
     AttemptId, "att");
 id!(
+    /// A feed: a directory that files come in by.
+    FeedId, "fed");
+id!(
     /// One message that must leave.
     DeliveryId, "dlv");
 id!(
@@ -206,6 +210,16 @@ pub enum EntityId {
     PaymentRequest(PaymentRequestId),
     /// A transfer.
     Transfer(TransferId),
+    /// A feed.
+    Feed(FeedId),
+}
+
+impl FeedId {
+    /// The id of the feed of this name: the same for ever.
+    pub fn of(tenant: &TenantId, name: &str) -> Self {
+        let [.., partition] = stable_hash(&[tenant.as_str(), name, "feed"]).to_be_bytes();
+        Self::new(Timestamp::default(), stable_hash(&[name, tenant.as_str()]), partition)
+    }
 }
 
 impl EntityId {
@@ -215,6 +229,7 @@ impl EntityId {
             EntityId::Customer(id) => id.partition(),
             EntityId::PaymentRequest(id) => id.partition(),
             EntityId::Transfer(id) => id.partition(),
+            EntityId::Feed(id) => id.partition(),
         }
     }
 
@@ -224,6 +239,7 @@ impl EntityId {
             EntityId::Customer(id) => (1, id.to_bytes()),
             EntityId::PaymentRequest(id) => (2, id.to_bytes()),
             EntityId::Transfer(id) => (3, id.to_bytes()),
+            EntityId::Feed(id) => (4, id.to_bytes()),
         };
         let mut key = [kind; 17];
         for (place, byte) in key.iter_mut().skip(1).zip(bytes) {
@@ -239,6 +255,7 @@ impl fmt::Display for EntityId {
             EntityId::Customer(id) => id.fmt(f),
             EntityId::PaymentRequest(id) => id.fmt(f),
             EntityId::Transfer(id) => id.fmt(f),
+            EntityId::Feed(id) => id.fmt(f),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests share: golden files, a running binary, real peers on loopback.
 
 pub mod collection_events;
+pub mod feed_events;
 pub mod golden;
 pub mod http;
 pub mod peers;

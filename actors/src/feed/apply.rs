@@ -1,0 +1,37 @@
+//! Folding a feed's events. It only assigns (N4).
+
+use super::event::{Event, Outcome};
+use super::state::Feed;
+
+pub(super) fn apply(state: &mut Feed, event: &Event) {
+    match event {
+        Event::Watched { name, expectation } => {
+            state.name.clone_from(name);
+            state.expectation = *expectation;
+            state.due = None;
+        }
+        Event::Expected { due } => {
+            state.due = Some(*due);
+            state.generation = state.generation.saturating_add(1);
+            state.has_come = false;
+        }
+        Event::FileRead { name, at, outcome, .. } => {
+            state.name.clone_from(name);
+            if *outcome != Outcome::Duplicate {
+                state.files = state.files.saturating_add(1);
+            }
+            if matches!(outcome, Outcome::Accepted | Outcome::PartlyAccepted) {
+                state.last_file_at = Some(*at);
+                state.has_come = true;
+            }
+        }
+        Event::Stalled { due, missed, .. } => {
+            state.stalled_since = state.stalled_since.or(Some(*due));
+            state.missed = *missed;
+        }
+        Event::Recovered { .. } => {
+            state.stalled_since = None;
+            state.missed = 0;
+        }
+    }
+}

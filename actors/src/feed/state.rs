@@ -1,0 +1,30 @@
+//! What a feed knows.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::expectation::Expectation;
+use crate::values::Timestamp;
+
+/// The state of a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Feed {
+    /// Its name, empty until it is known.
+    pub name: SmolStr,
+    /// When files are expected, if they are.
+    pub expectation: Option<Expectation>,
+    /// The next deadline.
+    pub due: Option<Timestamp>,
+    /// How often a deadline was set; a timer of an earlier one is ignored.
+    pub generation: u32,
+    /// Since when a file is missing.
+    pub stalled_since: Option<Timestamp>,
+    /// How many deadlines in a row have passed without a file.
+    pub missed: u32,
+    /// When the last file was taken.
+    pub last_file_at: Option<Timestamp>,
+    /// Whether a file was taken since the last deadline.
+    pub has_come: bool,
+    /// Files read to their end.
+    pub files: u64,
+}
