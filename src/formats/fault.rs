@@ -52,7 +52,10 @@ impl FieldError {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
+        match self.line {
+            0 => f.write_str("the file")?, // It is no matter of one place.
+            line => write!(f, "line {line}")?,
+        }
         if self.column > 0 {
             write!(f, ", column {}", self.column)?;
         }

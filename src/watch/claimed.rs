@@ -15,7 +15,7 @@ use quittance_actors::runtime::{BankEntry, IncomingFile, Intake, OrderReturned, 
 use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
 use super::scan::is_plain_file;
-use super::{Activity, Watched, progress, report};
+use super::{Activity, Claimed, Watched, progress, report};
 use crate::config::FeedFormat;
 use crate::digest;
 use crate::formats::{self, FieldError, Item, Reader, Unreadable, erp};
@@ -24,6 +24,8 @@ use crate::formats::{self, FieldError, Item, Reader, Unreadable, erp};
 pub struct ClaimedFile {
     watched: Watched,
     path: PathBuf,
+    /// Why it cannot be read, if that is known already.
+    unreadable: Option<String>,
     name: String,
     digest: [u8; 32],
     reader: Option<Box<dyn Reader>>,
@@ -56,7 +58,8 @@ fn port(error: impl std::fmt::Display) -> PortError {
 
 impl ClaimedFile {
     /// Opens a claimed file and computes its digest.
-    pub fn open(watched: &Watched, path: PathBuf, activity: Arc<Activity>) -> io::Result<Self> {
+    pub(super) fn open(watched: &Watched, claimed: Claimed, activity: Arc<Activity>) -> io::Result<Self> {
+        let Claimed { path, unreadable } = claimed;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !is_plain_file(&path) {
             return Err(io::Error::other("not a regular file: links and devices are not read"));
@@ -76,6 +79,7 @@ impl ClaimedFile {
         Ok(Self {
             watched: watched.clone(),
             path,
+            unreadable,
             name,
             digest,
             reader: None,
@@ -95,6 +99,9 @@ impl ClaimedFile {
     }
 
     fn reader(&self) -> io::Result<Box<dyn Reader>> {
+        if let Some(why) = &self.unreadable {
+            return Ok(Box::new(Unreadable::new(FieldError::wrong(0, 0, "", why.as_str()))));
+        }
         let source = BufReader::with_capacity(256 << 10, File::open(&self.path)?);
         Ok(match (&self.watched.feed.format, &self.watched.mapping) {
             (FeedFormat::Invoices { .. }, Some(mapping)) => erp::open(source, mapping),

@@ -7,9 +7,10 @@
 //!
 //! File system events are a hint; a scan is the truth, at start and every second. A file left
 //! in `.work` by a process that died is read on from its note of progress; rows after it are known
-//! by their keys.
+//! by their keys. A zip or gzip file stands for the files in it.
 
 mod activity;
+mod archive;
 mod claimed;
 mod progress;
 mod report;
@@ -28,10 +29,13 @@ use std::time::Duration;
 use actix::Addr;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher as _};
-use quittance_actors::runtime::{Arrived, FeedReader, IngestionSupervisor, SubmitError};
+use quittance_actors::ports::PortError;
+use quittance_actors::runtime::{Arrived, FeedReader, IngestionSupervisor, READER_FAILED, SubmitError};
 use quittance_actors::values::TenantId;
 use tokio::sync::{Notify, Semaphore};
 use tracing::{error, info, warn};
+
+use archive::Unpacked;
 
 use crate::config::{Feed, Mapping};
 
@@ -41,6 +45,8 @@ const SCAN_EVERY: Duration = Duration::from_millis(500);
 const CLAIMED_MAX: usize = 4;
 /// How long to wait before a file is tried again after a failure on our side.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How often a reader may fail on a file before it is rejected.
+const FAILURES_MAX: u32 = 3;
 /// How long to wait at most, after failures in a row.
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
 
@@ -87,7 +93,9 @@ pub async fn run(watched: Watched, ingestion: Addr<IngestionSupervisor>, activit
     let mut scanner = scan::Scanner::new(watched.clone());
     for path in scanner.interrupted() {
         info!(feed = watched.feed.name, "interrupted file is read again");
-        take(&watched, path, &ingestion, &activity, &places).await;
+        for claimed in unpack(&watched, path, &activity).await {
+            take(&watched, claimed, &ingestion, &activity, &places).await;
+        }
     }
     loop {
         let scanned = tokio::task::spawn_blocking(move || {
@@ -97,7 +105,9 @@ pub async fn run(watched: Watched, ingestion: Addr<IngestionSupervisor>, activit
         let Ok((returned, ready)) = scanned.await else { return };
         scanner = returned;
         for path in ready {
-            take(&watched, path, &ingestion, &activity, &places).await;
+            for claimed in unpack(&watched, path, &activity).await {
+                take(&watched, claimed, &ingestion, &activity, &places).await;
+            }
         }
         let _ = tokio::time::timeout(SCAN_EVERY, wake.notified()).await; // An event or the time.
     }
@@ -121,38 +131,77 @@ fn events(folder: &Path, wake: Arc<Notify>) -> Option<notify::RecommendedWatcher
     Some(watcher)
 }
 
+/// A file in `.work`, and why it cannot be read if that is known already.
+#[derive(Clone)]
+struct Claimed {
+    path: PathBuf,
+    unreadable: Option<String>,
+}
+
+/// A claimed file, or the files in it when it is an archive.
+async fn unpack(watched: &Watched, path: PathBuf, activity: &Arc<Activity>) -> Vec<Claimed> {
+    let mut again_after = AGAIN_AFTER;
+    loop {
+        let (of, at, note) = (watched.clone(), path.clone(), Arc::clone(activity));
+        let unpacked = tokio::task::spawn_blocking(move || archive::unpack(&of, &at, &note));
+        let plain = |path| Claimed { path, unreadable: None };
+        match unpacked.await {
+            Ok(Ok(Unpacked::Members(members))) => return members.into_iter().map(plain).collect(),
+            Ok(Ok(Unpacked::Broken(why))) => return vec![Claimed { path, unreadable: Some(why) }],
+            // What cannot be opened is reported by who reads it.
+            Ok(Ok(Unpacked::Plain)) | Err(_) => return vec![plain(path)],
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::PermissionDenied => return vec![plain(path)],
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => return vec![plain(path)],
+            Ok(Err(error)) => {
+                warn!(feed = watched.feed.name, %error, "archive not unpacked, tried again");
+                tokio::time::sleep(again_after).await;
+                again_after = (again_after * 2).min(AGAIN_AFTER_MAX);
+            }
+        }
+    }
+}
+
 /// Hands a claimed file over, and again after a failure on our side.
 async fn take(
-    watched: &Watched, path: PathBuf, ingestion: &Addr<IngestionSupervisor>, activity: &Arc<Activity>,
+    watched: &Watched, claimed: Claimed, ingestion: &Addr<IngestionSupervisor>, activity: &Arc<Activity>,
     places: &Arc<Semaphore>,
 ) {
     let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
     let (watched, ingestion, activity) = (watched.clone(), ingestion.clone(), Arc::clone(activity));
     actix::spawn(async move {
         let _place = place;
-        let mut again_after = AGAIN_AFTER;
+        let mut claimed = claimed;
+        let (mut again_after, mut failures) = (AGAIN_AFTER, 0);
         loop {
-            let (opening, file, note) = (watched.clone(), path.clone(), Arc::clone(&activity));
+            let (opening, file, note) = (watched.clone(), claimed.clone(), Arc::clone(&activity));
             let opened = tokio::task::spawn_blocking(move || ClaimedFile::open(&opening, file, note));
-            let claimed = match opened.await {
-                Ok(Ok(claimed)) => claimed,
+            let opened = match opened.await {
+                Ok(Ok(opened)) => opened,
                 Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                     warn!(feed = watched.feed.name, "claimed file has vanished");
                     return;
                 }
                 Ok(Err(error)) => {
                     error!(feed = watched.feed.name, %error, "claimed file cannot be opened");
+                    let path = &claimed.path;
                     let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    scan::refuse(&watched, &path, &shown, &format!("the file cannot be opened: {error}"));
+                    scan::refuse(&watched, path, &shown, &format!("the file cannot be opened: {error}"));
                     return;
                 }
                 Err(_) => return,
             };
-            let arrived = Arrived { reader: watched.reader.clone(), file: Box::new(claimed) };
+            let arrived = Arrived { reader: watched.reader.clone(), file: Box::new(opened) };
             match ingestion.send(arrived).await {
                 Ok(Ok(_)) => return,
                 Ok(Err(SubmitError::Stopping)) | Err(_) => return, // It waits in .work for the next start.
+                // A fault of ours, and the file waits no longer for it: a person has it, whole.
+                Ok(Err(SubmitError::Port(PortError { port: READER_FAILED, .. }))) if failures >= FAILURES_MAX => {
+                    error!(feed = watched.feed.name, "the reader failed on a file again and again, it is rejected");
+                    let why = "the service fails on this file: please report it".to_owned();
+                    claimed.unreadable = Some(why);
+                }
                 Ok(Err(error)) => {
+                    failures += u32::from(matches!(&error, SubmitError::Port(PortError { port: READER_FAILED, .. })));
                     warn!(feed = watched.feed.name, %error, "file not finished, read again");
                     tokio::time::sleep(again_after).await;
                     again_after = (again_after * 2).min(AGAIN_AFTER_MAX);

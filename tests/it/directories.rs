@@ -2,6 +2,7 @@
 //! several files, markers and manifests, rows to be fixed, and a file that outlives its process.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use crate::support::golden::project;
 use crate::support::running::{Running, configure, drop_file, report, sample};
@@ -211,4 +212,58 @@ fn a_large_file_goes_on_in_the_middle_after_kill_9() {
     assert!(known <= rows - before, "{known} of {rows} were read again, {before} were noted");
     assert!(!note.exists());
     assert_eq!(service.find("/v1/payment-requests", &format!("R-{rows}"))["amount"]["amount"], 1_200);
+}
+
+/// A zip file of some names and contents.
+fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn an_archive_stands_for_the_files_in_it_and_a_broken_one_for_none() {
+    let (scratch, service) = sample("archives", |text| text);
+    let bank = scratch.path().join("data/bank/in");
+    let fixture = |path: &str| std::fs::read(project().join("fixtures/bank").join(path)).unwrap();
+    let german = fixture("mt940/german.sta");
+    let day = zip_of(&[
+        ("2026-03/german.sta", &german),
+        ("__MACOSX/2026-03/._german.sta", b"resource fork"),
+        ("2026-03/complements.cfo", &fixture("cfonb120/every_complement.cfo")),
+        ("2026-03/broken.sta", &fixture("mt940/refused/does_not_close.sta")),
+    ]);
+    let archived = drop_file(&bank, "day.zip", &day);
+    assert_eq!(archived["notes"].as_array().unwrap().len(), 3, "{archived}");
+    assert_eq!(counts(&report(&bank, "german.sta")), was("accepted", 3, 0, 0));
+    assert_eq!(counts(&report(&bank, "complements.cfo")), was("accepted", 3, 0, 0));
+    assert_eq!(counts(&report(&bank, "broken.sta")), was("rejected", 0, 0, 1));
+
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&fixture("bai2/two_accounts.bai")).unwrap();
+    let packed = packed.finish().unwrap();
+    drop_file(&bank, "accounts.bai.gz", &packed);
+    assert_eq!(counts(&report(&bank, "accounts.bai")), was("accepted", 2, 0, 0));
+    // The same archive again: each file in it was read before.
+    drop_file(&bank, "again.zip", &day);
+    assert_eq!(report(&bank, "2-german.sta")["outcome"], "duplicate");
+
+    for (name, bytes, why) in [
+        ("cut.zip", &day[..day.len() / 2], "archive cannot be unpacked"),
+        ("cut.gz", &packed[..packed.len() / 2], "damaged"),
+        ("nested.zip", &zip_of(&[("good.sta", &german), ("inner.zip", &day)]), "an archive within the archive"),
+        ("empty.zip", &zip_of(&[]), "no file in the archive"),
+    ] {
+        let refused = drop_file(&bank, name, bytes);
+        let said = refused["errors"][0]["message"].as_str().unwrap();
+        assert!(refused["outcome"] == "rejected" && said.contains(why), "{name}: {refused}");
+        assert!(bank.join("rejected").join(name).exists(), "the original is kept");
+    }
+    let left: Vec<_> = std::fs::read_dir(bank.join(".work")).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let listed = service.get("/v1/files").json();
+    assert!(listed["data"].as_array().unwrap().iter().any(|file| file["name"] == "again.zip"), "{listed}");
 }

@@ -161,7 +161,7 @@ fn invoices_read_as_recorded() {
     assert!(golden::each("fixtures/erp/invoices_csv", &["csv"], csv_of) >= 11);
     assert!(golden::each("fixtures/erp/invoices_csv/refused", &["csv"], csv_of) >= 3);
     let erp_of = |path: &Path| describe(erp::open(BufReader::new(std::fs::File::open(path).unwrap()), &mapping()));
-    for (format, extension) in [("jsonl", "jsonl"), ("xml", "xml")] {
+    for (format, extension) in [("jsonl", "jsonl"), ("xml", "xml"), ("pdf", "pdf")] {
         assert!(golden::each(&format!("fixtures/erp/{format}"), &[extension], erp_of) >= 1);
         let refused = golden::each(&format!("fixtures/erp/{format}/refused"), &[extension], |path| {
             let text = erp_of(path);

@@ -29,6 +29,9 @@ use crate::partition::{DirectoryKey, FileRecord, Origin, SystemFact};
 use crate::ports::PortError;
 use crate::values::{CommandId, FeedId, FrenchPool, TenantId};
 
+/// The port that a reader's own failure is told of, which no later try mends.
+pub const READER_FAILED: &str = "reader";
+
 /// A row that could be read.
 #[derive(Debug)]
 pub struct ReadRow {
@@ -250,7 +253,7 @@ async fn blocking<T: Send + 'static>(
     })
     .await
     .map_err(|panic| {
-        SubmitError::Port(PortError { port: "watch", detail: format!("the file's reader failed: {panic}") })
+        SubmitError::Port(PortError { port: READER_FAILED, detail: format!("the file's reader failed: {panic}") })
     })
 }
 

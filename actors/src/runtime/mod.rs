@@ -32,7 +32,9 @@ pub use checkpointer::{Checkpointer, Offer};
 pub use decisions::conclude_decision;
 pub use delivery::{DeliverySupervisor, Enqueue};
 pub use host::Host;
-pub use ingestion::{Arrived, FeedReader, IncomingFile, IngestionSupervisor, Progress, ReadRow, RowOutcome};
+pub use ingestion::{
+    Arrived, FeedReader, IncomingFile, IngestionSupervisor, Progress, READER_FAILED, ReadRow, RowOutcome,
+};
 pub use intake::{
     BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, MandateRow,
     admit_customer, admit_invoice,

@@ -5,6 +5,7 @@
 //! | `csv` | rows of separated columns, by a mapping |
 //! | `jsonl` | one JSON object a line |
 //! | `invoice_xml` | UBL and Cross Industry Invoice (Factur-X) |
+//! | `pdf` | the invoice XML that Factur-X attaches to a PDF |
 //! | `rows` | the fields of a row, from any of them, as what it asks for |
 //! | `guess` | proposes a mapping for a file; used by a person once, never while reading |
 
@@ -12,6 +13,7 @@ pub mod csv;
 pub mod guess;
 mod invoice_xml;
 mod jsonl;
+mod pdf;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -22,8 +24,8 @@ use crate::config::Mapping;
 
 pub use rows::FIELDS;
 
-/// Opens a file of an ERP as what its first bytes say it is: XML, JSON lines, or else columns by
-/// the mapping.
+/// Opens a file of an ERP as what its first bytes say it is: XML, a PDF that carries it, JSON lines,
+/// or else columns by the mapping.
 pub fn open<'a>(source: impl BufRead + Send + 'a, mapping: &Mapping) -> Box<dyn Reader + 'a> {
     let (head, whole) = match peek(source) {
         Ok(peeked) => peeked,
@@ -31,6 +33,10 @@ pub fn open<'a>(source: impl BufRead + Send + 'a, mapping: &Mapping) -> Box<dyn 
     };
     let start = plain(&head);
     match start.first() {
+        Some(b'%') if is_pdf(&start) => match pdf::attached_invoice(whole) {
+            Ok(xml) => Box::new(invoice_xml::reader(io::Cursor::new(xml), mapping)),
+            Err(error) => Box::new(super::Unreadable::new(error)),
+        },
         Some(b'<') => Box::new(invoice_xml::reader(whole, mapping)),
         Some(b'{') => Box::new(jsonl::reader(whole, mapping)),
         _ => Box::new(csv::reader(whole, mapping)),
@@ -45,6 +51,7 @@ pub fn copies_rows<'a>(source: impl BufRead + Send + 'a, mapping: &'a Mapping) -
     let (head, whole) = peek(source).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(match plain(&head).first() {
         Some(b'<') => None,
+        Some(b'%') if is_pdf(&plain(&head)) => None,
         Some(b'{') => Some(Box::new(move |rows, to| jsonl::copy_rows(whole, rows, to))),
         _ => Some(Box::new(move |rows, mut to| csv::copy_rows(whole, mapping, rows, &mut to))),
     })
@@ -60,9 +67,14 @@ pub fn name_of(head: &[u8]) -> &'static str {
     }
     match start.first() {
         Some(b'<') => "invoice XML",
+        Some(b'%') if is_pdf(&start) => "invoice PDF",
         Some(b'{') => "JSON lines",
         _ => "columns",
     }
+}
+
+fn is_pdf(start: &[u8]) -> bool {
+    start.starts_with(b"%PDF-")
 }
 
 fn is_invoice(start: &[u8]) -> bool {
