@@ -28,7 +28,7 @@ pub fn bank(name: &str, data: &[u8]) {
     drain(Ledger::new((format.statements)(Box::new(data))), data.len());
 }
 
-/// Reads bytes that begin as JSON lines or XML as rows of an ERP.
+/// Reads bytes that begin as JSON lines, XML or PDF as rows of an ERP.
 pub fn rows(start: &[u8], data: &[u8]) {
     let whole = [start, data].concat();
     drain(erp::open(whole.as_slice(), &Mapping::published()), whole.len());

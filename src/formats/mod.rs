@@ -26,7 +26,7 @@ use quittance_actors::partition::{StatementRecord, StatusReport};
 use quittance_actors::runtime::Intake;
 
 use bank::ledger::Ledger;
-use bank::{Statements, bai2, camt, cfonb120, cfonb240, mt940, norma43, ofx, pain002};
+use bank::{Statements, bai2, camt, cfonb120, cfonb240, mt940, norma43, ofx, pacs004, pain002};
 
 /// What a reader gives next.
 #[derive(Debug)]
@@ -81,6 +81,7 @@ pub struct Format {
 pub const FORMATS: &[Format] = &[
     Format { name: "camt", recognises: is_camt, statements: |source| Box::new(camt::statements(source)) },
     Format { name: "pain.002", recognises: is_pain002, statements: |source| Box::new(pain002::statements(source)) },
+    Format { name: "pacs.004", recognises: is_pacs004, statements: |source| Box::new(pacs004::statements(source)) },
     Format { name: "ofx", recognises: is_ofx, statements: |source| Box::new(ofx::statements(source)) },
     Format { name: "mt940", recognises: is_mt940, statements: |source| Box::new(mt940::statements(source)) },
     Format { name: "cfonb120", recognises: is_cfonb120, statements: |source| Box::new(cfonb120::statements(source)) },
@@ -170,11 +171,15 @@ fn finds(head: &[u8], needle: &str) -> bool {
 }
 
 fn is_camt(head: &[u8]) -> bool {
-    head.starts_with(b"<") && !is_pain002(head) && !is_ofx(head)
+    head.starts_with(b"<") && !is_pain002(head) && !is_pacs004(head) && !is_ofx(head)
 }
 
 fn is_pain002(head: &[u8]) -> bool {
     head.starts_with(b"<") && ["CstmrPmtStsRpt", "pain.002."].iter().any(|name| finds(head, name))
+}
+
+fn is_pacs004(head: &[u8]) -> bool {
+    head.starts_with(b"<") && ["<PmtRtr>", "pacs.004."].iter().any(|name| finds(head, name))
 }
 
 fn is_ofx(head: &[u8]) -> bool {

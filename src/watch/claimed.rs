@@ -18,6 +18,7 @@ use super::scan::is_plain_file;
 use super::{Activity, Claimed, Watched, progress, report};
 use crate::config::FeedFormat;
 use crate::digest;
+use crate::formats::bank::pacs004::RETURNED;
 use crate::formats::{self, FieldError, Item, Reader, Unreadable, erp};
 
 /// A file in `.work`.
@@ -205,7 +206,7 @@ impl ClaimedFile {
 
     /// The orders of ours that a report says are refused: one, or all of a batch or file.
     fn returned(&self, report: &StatusReport) -> io::Result<Vec<OrderReturned>> {
-        if report.status != REFUSED {
+        if report.status != REFUSED && report.status != RETURNED {
             return Ok(Vec::new());
         }
         let reason_code = report.reasons.iter().map(|reason| reason.code.clone()).find(|code| !code.is_empty());

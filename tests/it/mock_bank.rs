@@ -128,6 +128,15 @@ fn a_bank_made_by_others_collects_refuses_and_takes_back() {
     bank.ask("POST", "/_mock/advance?days=4", &json!({}));
     let reopened = becomes(&running, &one, "what came back", |view| view["status"] == "open");
     assert_eq!(reopened["attempts"][0]["result"], "reversed", "{reopened}");
+    // It says so in a payment return as well as in a statement, and counts once.
+    let returned = wait_for("the payment return to be read", || {
+        let statuses = running.get(&format!("/v1/order-statuses?end_to_end_id={order}")).json();
+        statuses["data"].as_array()?.iter().find(|report| report["status"] == "RTRN").cloned()
+    });
+    assert_eq!(returned["reasons"][0]["code"], "MD06", "{returned}");
+    let rejected: Vec<_> =
+        std::fs::read_dir(scratch.path().join("data/bank/in/rejected")).unwrap().flatten().collect();
+    assert!(rejected.is_empty(), "{rejected:?}");
     assert_eq!(running.get("/v1/tasks").json()["data"], json!([]));
     // Nobody has sent a transfer: the three bookings are of orders, however often the bank told of them.
     let booked =

@@ -21,6 +21,7 @@ pub mod mt940;
 mod mt940_details;
 pub mod norma43;
 pub mod ofx;
+pub mod pacs004;
 pub mod pain002;
 mod parts;
 mod text;

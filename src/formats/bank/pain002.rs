@@ -8,10 +8,9 @@ use std::io::BufRead;
 use std::ops::ControlFlow;
 
 use quittance_actors::transfer::ReturnReason;
-use quittance_actors::values::{Currency, DecimalMark, Money};
 use smol_str::SmolStr;
 
-use super::text::{ADDITIONAL_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, short};
+use super::text::{ADDITIONAL_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, money, short};
 use super::{Found, Piece, StatusLevel, StatusReport, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::xml::{Document, Handler, Place, Start};
@@ -126,24 +125,31 @@ fn value(report: &mut StatusReport, path: &[&str], text: &str, currency: Option<
         ["OrgnlInstrId"] => report.original_instruction = kept(),
         ["OrgnlEndToEndId"] => report.original_end_to_end = kept(),
         ["GrpSts" | "PmtInfSts" | "TxSts"] => report.status = kept(),
-        ["StsRsnInf", "Rsn", "Cd" | "Prtry"] if report.reasons.len() < REASONS_MAX => {
-            report.reasons.push(ReturnReason { code: kept(), text: SmolStr::default() });
+        ["StsRsnInf", rest @ ..] => reason(report, rest, text),
+        ["OrgnlTxRef", "Amt", "InstdAmt"] | ["OrgnlTxRef", "IntrBkSttlmAmt"] => {
+            report.amount = money(text, currency).or(report.amount);
         }
-        ["StsRsnInf", "AddtlInf"] => {
+        ["OrgnlTxRef", "MndtRltdInf", "MndtId"] | ["OrgnlTxRef", "MndtRltdInf", _, "MndtId"] => {
+            report.mandate_id = kept();
+        }
+        _ => {}
+    }
+}
+
+/// A part of a reason: its code, or more words about it.
+pub(super) fn reason(report: &mut StatusReport, path: &[&str], text: &str) {
+    match path {
+        ["Rsn", "Cd" | "Prtry"] if report.reasons.len() < REASONS_MAX => {
+            let code = short(text, REFERENCE_CHARACTERS_MAX);
+            report.reasons.push(ReturnReason { code, text: SmolStr::default() });
+        }
+        ["AddtlInf"] => {
             let more = short(text, ADDITIONAL_CHARACTERS_MAX);
             match report.reasons.last_mut() {
                 Some(reason) if reason.text.is_empty() => reason.text = more,
                 Some(_) => {}
                 None => report.reasons.push(ReturnReason { code: SmolStr::default(), text: more }),
             }
-        }
-        ["OrgnlTxRef", "Amt", "InstdAmt"] | ["OrgnlTxRef", "IntrBkSttlmAmt"] => {
-            let currency = currency.and_then(|code| Currency::parse(code).ok());
-            report.amount =
-                currency.and_then(|currency| Money::parse(text, currency, DecimalMark::Point).ok()).or(report.amount);
-        }
-        ["OrgnlTxRef", "MndtRltdInf", "MndtId"] | ["OrgnlTxRef", "MndtRltdInf", _, "MndtId"] => {
-            report.mandate_id = kept();
         }
         _ => {}
     }

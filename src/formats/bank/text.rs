@@ -104,6 +104,11 @@ pub(super) fn joined(parts: &[&str], separator: char) -> SmolStr {
     text.into()
 }
 
+/// An amount of ISO 20022, if it is one of a known currency.
+pub(super) fn money(text: &str, currency: Option<&str>) -> Option<Money> {
+    Money::parse(text, Currency::parse(currency?).ok()?, DecimalMark::Point).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
