@@ -144,6 +144,27 @@ pub struct Matching {
     pub accepts_parts: bool,
     /// Whether what is paid above is kept as credit without a person.
     pub keeps_excess: bool,
+    /// Which small differences are given up.
+    pub write_off: Option<WriteOff>,
+    /// Whether credit of a customer pays the next requests.
+    pub nets_credit: bool,
+}
+
+/// Which small differences are given up: both bounds hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteOff {
+    /// At most so much, in minor units.
+    pub minor_max: i64,
+    /// At most so much of the request's amount, of 1,000.
+    pub per_mille_max: u16,
+}
+
+impl WriteOff {
+    /// Whether so much, left of so much, is given up.
+    pub fn covers(self, left_minor: i64, amount_minor: i64) -> bool {
+        let within = i128::from(left_minor) * 1_000 <= i128::from(amount_minor) * i128::from(self.per_mille_max);
+        left_minor > 0 && left_minor <= self.minor_max && within
+    }
 }
 
 impl Default for Matching {
@@ -155,6 +176,8 @@ impl Default for Matching {
             auto_minor_max: None,
             accepts_parts: true,
             keeps_excess: true,
+            write_off: None,
+            nets_credit: false,
         }
     }
 }

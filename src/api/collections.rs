@@ -13,7 +13,9 @@ use quittance_actors::values::{CustomerId, Date, EntityId, Iban, TenantId, bic, 
 use super::body::{Body, Received, received};
 use super::customers::view as customer_view;
 use super::idempotency::fingerprint;
-use super::payment_requests::{customer_of, request_id, view as request_view, write as write_request};
+use super::payment_requests::{
+    customer_of, request_id, submit as submit_request, view as request_view, write as write_request,
+};
 use super::{App, Problem, Shared, created, entity_id, tenant};
 
 fn unusable() -> Problem {
@@ -150,14 +152,7 @@ pub(super) async fn collect(
     request_view(&app, &tenant, id).await?;
     let customer = customer_of(&app, id).await?;
     let command = customer::Command::Collect { request: id, instrument, policy: policy.map(Into::into), again: true };
-    let held = app.keys.hold(&request, &tenant, &bytes)?;
-    let (fingerprint, tell) = (fingerprint(&request, &bytes), Tell::Customer(customer, command));
-    let router = &app.service.router;
-    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
-    let replayed = held.replayed;
-    held.done();
-    let view = request_view(&app, &tenant, id).await?;
-    Ok(created(&format!("/v1/payment-requests/{id}"), replayed, &view))
+    submit_request(&app, &request, &tenant, id, &bytes, Tell::Customer(customer, command)).await
 }
 
 pub(super) async fn promise(

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::Instrument;
-use quittance_actors::customer::Gives;
+use quittance_actors::customer::{self, Gives};
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
@@ -10,6 +10,7 @@ use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, a
 use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
 use quittance_actors::values::{AttemptId, CustomerId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
+use smol_str::{SmolStr, format_smolstr};
 
 use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
@@ -223,14 +224,61 @@ pub(super) async fn cancel(
     write(&app, &request, &tenant, id, &bytes, Command::Cancel { reason: reason.into() }).await
 }
 
+/// Gives up what is left: `reason`, and `by` whom.
+pub(super) async fn write_off(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    said(&app, &request, &id, bytes, |reason| Command::WriteOff { reason }).await
+}
+
+/// Asks again for what was given up: `reason`, and `by` whom.
+pub(super) async fn undo_write_off(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    said(&app, &request, &id, bytes, |reason| Command::UndoWriteOff { reason }).await
+}
+
+/// Submits what a person says with a reason.
+async fn said(
+    app: &App, request: &HttpRequest, id: &str, bytes: Received, command: impl FnOnce(SmolStr) -> Command,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let tenant = tenant(app, request)?;
+    let id = request_id(id)?;
+    let mut body = Body::parse(&bytes)?;
+    let (by, reason) = (body.text("by", 100), body.text("reason", 200));
+    body.finish()?;
+    let said = by.zip(reason).map(|(by, reason)| format_smolstr!("{by}: {reason}"));
+    let reason = said.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    write(app, request, &tenant, id, &bytes, command(reason)).await
+}
+
+/// Pays a request from the customer's credit, as far as it goes.
+pub(super) async fn use_credit(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    view(&app, &tenant, id).await?;
+    let tell = Tell::Customer(customer_of(&app, id).await?, customer::Command::UseCredit { request: id });
+    submit(&app, &request, &tenant, id, &bytes, tell).await
+}
+
 /// Submits a command of one request and answers with what it is now.
 pub(super) async fn write(
     app: &App, request: &HttpRequest, tenant: &TenantId, id: PaymentRequestId, bytes: &[u8], command: Command,
 ) -> Result<HttpResponse, Problem> {
     view(app, tenant, id).await?;
+    submit(app, request, tenant, id, bytes, Tell::PaymentRequest(id, command)).await
+}
+
+/// Submits what is told about a request of the tenant and answers with what it is now.
+pub(super) async fn submit(
+    app: &App, request: &HttpRequest, tenant: &TenantId, id: PaymentRequestId, bytes: &[u8], tell: Tell,
+) -> Result<HttpResponse, Problem> {
     let held = app.keys.hold(request, tenant, bytes)?;
     let fingerprint = fingerprint(request, bytes);
-    let tell = Tell::PaymentRequest(id, command);
     let router = &app.service.router;
     router.submit(tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;

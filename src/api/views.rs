@@ -71,6 +71,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
             Source::Transfer(transfer) => json!({ "transfer": transfer, "amount": amount }),
             Source::Attempt(attempt) => json!({ "attempt": attempt, "amount": amount }),
             Source::CreditNote(_) => json!({ "credit_note": true, "amount": amount }),
+            Source::Credit(_) => json!({ "credit": true, "amount": amount }),
         })
         .collect();
     let attempts: Vec<Json> = state
@@ -94,6 +95,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "amount": terms.amount,
         "paid": state.paid(),
         "outstanding": state.outstanding(),
+        "written_off": Money::from_minor(state.written_off_minor, terms.amount.currency()),
         "refunded": Money::from_minor(state.refunded_minor, terms.amount.currency()),
         "status": state.status,
         "overdue": state.overdue,

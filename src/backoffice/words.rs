@@ -160,6 +160,13 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         }
         EventType::CustomerOptedOut => ("ban", "mute-i", "No messages wanted", text(Field::OptOutChannel)),
         EventType::CustomerOptedIn => ("send", "info-i", "Messages wanted again", text(Field::OptOutChannel)),
+        EventType::PaymentRequestWrittenOff => {
+            let detail = format!("{invoice}, {}: {}", text(Field::WriteOffAmount), text(Field::Reason));
+            ("ban", "warn-i", "Written off", detail)
+        }
+        EventType::PaymentRequestWriteOffReversed => {
+            ("undo-2", "warn-i", "Asked for again", format!("{invoice}, {}", text(Field::WriteOffAmount)))
+        }
         EventType::FileAccepted => ("folder-sync", "ok-i", "File read", file_detail(event)),
         EventType::FilePartlyAccepted => ("triangle-alert", "warn-i", "Rows refused", file_detail(event)),
         EventType::FileRejected => ("circle-x", "bad-i", "File refused", file_detail(event)),

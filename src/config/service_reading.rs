@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use quittance_actors::feed::Expectation;
-use quittance_actors::policies::Matching;
+use quittance_actors::policies::{Matching, WriteOff};
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::automation::local_time;
@@ -290,6 +290,10 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
     let disposition = |key: &'static str, taken: &'static str| {
         section.has(key).then(|| section.choice(key, &[(taken, true), ("task", false)])).flatten().unwrap_or(true)
     };
+    let minor_max = section.has("write_off_minor_max").then(|| section.integer("write_off_minor_max", 1..=10_000));
+    let minor_max = minor_max.flatten();
+    let words = [("keep", false), ("net", true)];
+    let nets = section.has("credit").then(|| section.choice("credit", &words)).flatten();
     let matching = Matching {
         auto_at: per_mille("auto_at", default.auto_at, 850),
         min_margin: per_mille("min_margin", default.min_margin, 50),
@@ -297,6 +301,9 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
         auto_minor_max: limit,
         accepts_parts: disposition("parts", "accept"),
         keeps_excess: disposition("excess", "credit"),
+        write_off: minor_max
+            .map(|minor_max| WriteOff { minor_max, per_mille_max: per_mille("write_off_per_mille", 10, 0) }),
+        nets_credit: nets.unwrap_or(false),
     };
     section.close();
     matching
@@ -311,6 +318,7 @@ fn read_accounts(section: &Section<'_, '_>) -> Accounts {
         ("advances", &mut accounts.advances),
         ("suspense", &mut accounts.suspense),
         ("provider", &mut accounts.provider),
+        ("write_offs", &mut accounts.write_offs),
     ] {
         let number = section.optional(key, |text| {
             let fine = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());

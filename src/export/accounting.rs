@@ -37,6 +37,8 @@ pub struct Accounts {
     pub suspense: String,
     /// Money collected by a payment provider, on its way to the bank.
     pub provider: String,
+    /// What is given up.
+    pub write_offs: String,
 }
 
 impl Default for Accounts {
@@ -50,6 +52,7 @@ impl Default for Accounts {
             advances: account("419100"),
             suspense: account("471000"),
             provider: account("511500"),
+            write_offs: account("658000"),
         }
     }
 }
@@ -198,10 +201,36 @@ impl<'a> Books<'a> {
     fn of_request(
         &self, id: PaymentRequestId, event: &payment_request::Event, commit: &'a Commit,
     ) -> Option<Entry<'a>> {
-        let payment_request::Event::AttemptSucceeded { attempt, amount } = event else { return None };
+        use payment_request::Event as E;
         let terms = self.names.request(id)?;
         let piece = (terms.external_ref.to_string(), terms.issued_on);
         let customer = self.names.customer(terms.customer);
+        // What the customer owes becomes less, or more again, on account of another account.
+        let moved = |text, (account, label), auxiliary, amount, less: bool| {
+            let (own, other) = if less { (Side::Credit, Side::Debit) } else { (Side::Debit, Side::Credit) };
+            let customers = (self.accounts.customers.as_str(), "Clients");
+            let line = |account, customer, side| Line { account, customer, piece: piece.clone(), side, amount };
+            Some(Entry {
+                text,
+                lines: vec![line((account, label), auxiliary, other), line(customers, customer, own)],
+            })
+        };
+        let write_offs = (self.accounts.write_offs.as_str(), "Écarts de règlement");
+        let advances = (self.accounts.advances.as_str(), "Clients, avances");
+        let (attempt, amount) = match event {
+            E::AttemptSucceeded { attempt, amount } => (attempt, amount),
+            E::WrittenOff { amount, .. } => return moved("Écart de règlement", write_offs, "", *amount, true),
+            E::WriteOffReversed { amount, .. } => {
+                return moved("Écart de règlement annulé", write_offs, "", *amount, false);
+            }
+            E::AmountAllocated { source: Source::Credit(_), amount, .. } => {
+                return moved("Avance imputée", advances, customer, *amount, true);
+            }
+            E::AllocationReversed { source: Source::Credit(_), amount, .. } => {
+                return moved("Avance rendue", advances, customer, *amount, false);
+            }
+            _ => return None,
+        };
         let counted = counted(commit, id, *attempt).unwrap_or_else(|| Money::zero(amount.currency()));
         let line = |account, customer, side, amount| Line { account, customer, piece: piece.clone(), side, amount };
         let mut lines =

@@ -82,6 +82,65 @@ fn an_export_is_the_same_bytes_while_the_service_runs_by_command_and_by_api() {
     assert!(fine, "without the service as well: {text}");
 }
 
+/// The lines of each entry: account, customer, piece, and what it debits or credits.
+fn entries<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<(&'a str, &'a str, &'a str, i64)>> {
+    let mut entries: BTreeMap<&str, Vec<(&str, &str, &str, i64)>> = BTreeMap::new();
+    for line in lines {
+        let columns: Vec<&str> = line.split('\t').collect();
+        assert_eq!(columns.len(), 18, "{line}");
+        let minor = |text: &str| text.replace(',', "").parse::<i64>().unwrap();
+        let signed = minor(columns[11]) - minor(columns[12]);
+        entries.entry(columns[2]).or_default().push((columns[4], columns[6], columns[8], signed));
+    }
+    entries
+}
+
+#[test]
+fn what_is_given_up_and_what_credit_pays_stand_in_the_journal() {
+    let (scratch, running) =
+        story("given-up", |text| text.replace("# write_off_minor_max = 50 ", "write_off_minor_max = 50 "));
+    let (of, data) = (running.find("/v1/customers", "C-1"), scratch.path().join("data"));
+    let account = of["virtual_iban"].as_str().unwrap();
+    let invoice = |number: &str, amount: &str| {
+        let header = INVOICES.lines().next().unwrap();
+        format!("{header}\n{number};C-1;Jean Dupont;jean@example.org;;fr;{amount};02/03/2026;10/03/2026;Conseil\n")
+    };
+    drop_file(&data.join("erp/in"), "later.csv", invoice("F-4", "60,00").as_bytes());
+    let entries_of = [("59.80", account, "", "F-4")];
+    drop_file(&data.join("bank/in"), "later.xml", statement("S2", &entries_of).as_bytes());
+    let request = running.find("/v1/payment-requests", "F-4");
+    assert_eq!((&request["status"], &request["written_off"]["amount"]), (&"settled".into(), &20.into()), "{request}");
+
+    // Ten euros of credit are left of the first transfer: they pay a part, and a person gives up the rest.
+    drop_file(&data.join("erp/in"), "last.csv", invoice("F-5", "25,00").as_bytes());
+    let path =
+        format!("/v1/payment-requests/{}", running.find("/v1/payment-requests", "F-5")["id"].as_str().unwrap());
+    let post = |what: &str, body: serde_json::Value| running.post(&format!("{path}/{what}"), &body);
+    let part = post("use-credit", serde_json::json!({})).json();
+    assert_eq!(part["outstanding"]["amount"], 1_500, "{part}");
+    assert_eq!(post("use-credit", serde_json::json!({})).status, 409, "no credit is left");
+    assert_eq!(post("write-off", serde_json::json!({ "reason": "small" })).status, 422, "somebody says so");
+    let said = serde_json::json!({ "by": "ana", "reason": "gone away" });
+    assert_eq!(post("write-off", said.clone()).json()["status"], "settled");
+    assert_eq!(post("write-off/undo", said.clone()).json()["outstanding"]["amount"], 1_500);
+    assert_eq!(post("write-off/undo", said.clone()).status, 409);
+    assert_eq!(post("write-off", said).json()["status"], "settled");
+
+    let (fine, text) = export(&scratch, "accounting", "out", &MARCH);
+    assert!(fine, "{text}");
+    let journal = scratch.path().join("out/accounting-maison-dupre-2026-03-01-2026-03-31.txt");
+    let journal = std::fs::read_to_string(journal).unwrap();
+    let mut balances: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for (number, lines) in entries(journal.split("\r\n").skip(1).filter(|line| !line.is_empty())) {
+        assert_eq!(lines.iter().map(|(.., signed)| signed).sum::<i64>(), 0, "entry {number}: {lines:?}");
+        for (account, customer, _, signed) in lines {
+            *balances.entry((account, customer)).or_default() += signed;
+        }
+    }
+    assert_eq!((balances[&("658000", "")], balances[&("419100", "C-1")]), (20 + 1_500, 0), "{balances:?}");
+    assert_eq!(balances[&("411000", "C-1")], -(12_000 + 6_000 + 2_500), "each invoice is paid or given up whole");
+}
+
 #[test]
 fn the_journal_of_receipts_balances_and_names_customers_and_invoices() {
     let (scratch, _running) =
@@ -92,14 +151,7 @@ fn the_journal_of_receipts_balances_and_names_customers_and_invoices() {
     let text = std::fs::read_to_string(file).unwrap();
     let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
     assert_eq!(lines.next().unwrap().split('\t').count(), 18);
-    let mut entries: BTreeMap<&str, Vec<(&str, &str, &str, i64)>> = BTreeMap::new();
-    for line in lines {
-        let columns: Vec<&str> = line.split('\t').collect();
-        assert_eq!(columns.len(), 18, "{line}");
-        let minor = |text: &str| text.replace(',', "").parse::<i64>().unwrap();
-        let signed = minor(columns[11]) - minor(columns[12]);
-        entries.entry(columns[2]).or_default().push((columns[4], columns[6], columns[8], signed));
-    }
+    let entries = entries(lines);
     assert_eq!(entries.keys().copied().collect::<Vec<_>>(), ["1", "2", "3"]);
     for (number, lines) in &entries {
         assert_eq!(lines.iter().map(|(.., signed)| signed).sum::<i64>(), 0, "entry {number}: {lines:?}");

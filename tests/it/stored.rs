@@ -276,6 +276,7 @@ fn name(event: &Event) -> &'static str {
             C::OptedIn { .. } => "customer.opted_in",
             C::CreditWithdrawn { .. } => "customer.credit_withdrawn",
             C::TransferUnplaced { .. } => "customer.transfer_unplaced",
+            C::CreditUsed { .. } => "customer.credit_used",
         },
         Event::PaymentRequest(event) => match event {
             P::Issued { .. } => "payment_request.issued",
@@ -308,6 +309,8 @@ fn name(event: &Event) -> &'static str {
             P::Disputed { .. } => "payment_request.disputed",
             P::DisputeEnded { .. } => "payment_request.dispute_ended",
             P::AttemptPending { .. } => "payment_request.attempt_pending",
+            P::WrittenOff { .. } => "payment_request.written_off",
+            P::WriteOffReversed { .. } => "payment_request.write_off_reversed",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -362,7 +365,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 78);
+    assert_eq!(seen.len(), 81);
 }
 
 /// What a record of version 1 lists of its public event.

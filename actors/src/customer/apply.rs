@@ -64,6 +64,11 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             let credit = state.credit.entry(amount.currency()).or_default();
             *credit = credit.saturating_add(amount.minor());
         }
+        Event::CreditUsed { amount, number, .. } => {
+            let left = state.credit.entry(amount.currency()).or_default();
+            *left = left.saturating_sub(amount.minor());
+            state.credit_uses = *number;
+        }
         Event::TransferUnplaced { transfer } => {
             if state.unplaced.len() == limits::UNPLACED_TRANSFERS_MAX {
                 state.unplaced.remove(0);

@@ -61,6 +61,13 @@ pub enum Command {
         number: SmolStr,
         /// Its short reference.
         reference: ShortReference,
+        /// Whether it was issued just now; otherwise it was paid, and is open again.
+        is_new: bool,
+    },
+    /// Pay a request from the customer's credit, as far as it goes.
+    UseCredit {
+        /// Which.
+        request: PaymentRequestId,
     },
     /// What is left of a request changed; nothing left, or `None` after a cancellation, closes it.
     ChangeOutstanding {
@@ -227,6 +234,7 @@ impl Command {
             Command::AddPaymentMethod { .. } => "add_payment_method",
             Command::CardExpiryDue { .. } => "card_expiry_due",
             Command::OpenRequest { .. } => "open_request",
+            Command::UseCredit { .. } => "use_credit",
             Command::ChangeOutstanding { .. } => "change_outstanding",
             Command::AddCredit(_) => "add_credit",
             Command::TakeCreditNote(_) => "take_credit_note",
@@ -300,6 +308,8 @@ pub enum Rejection {
     NotAChannelOfPeople,
     #[error("the customer is not held as {0}")]
     NotHeld(&'static str),
+    #[error("the customer has no credit in {0}")]
+    NoCredit(Currency),
     #[error("the transfer is already placed on this customer's requests")]
     AlreadyPlaced,
     #[error("the transfer is not placed on this customer's requests")]

@@ -52,7 +52,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::CardExpiryDue { slot, generation, due } => {
             Ok(card_expiry_due(state, *slot, *generation, *due, context))
         }
-        Command::OpenRequest { request, outstanding, due_on, number, reference } => {
+        Command::OpenRequest { request, outstanding, due_on, number, reference, is_new } => {
             if state.open_requests.contains_key(request) {
                 return Ok(Decision::default());
             }
@@ -69,7 +69,18 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
                 let new = new.clone();
                 decision.tell(Tell::Transfer(*waits, transfer::Command::Reconsider { request, new }));
             }
+            if *is_new && context.policies.matching.nets_credit {
+                use_credit(&mut decision, state, request, outstanding);
+            }
             Ok(decision)
+        }
+        Command::UseCredit { request } => {
+            let open = state.open_requests.get(request).ok_or(Rejection::NotOpen { request: *request })?;
+            let mut decision = Decision::default();
+            match use_credit(&mut decision, state, *request, open.outstanding) {
+                true => Ok(decision),
+                false => Err(Rejection::NoCredit(open.outstanding.currency())),
+            }
         }
         Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
         Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
@@ -260,6 +271,22 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         guard: Guard::StillOpen(request),
     });
     decision
+}
+
+/// Pays a request from credit, as far as it goes; whether there is any.
+fn use_credit(
+    decision: &mut Decision<Event>, state: &Customer, request: PaymentRequestId, outstanding: Money,
+) -> bool {
+    let credit = state.credit.get(&outstanding.currency()).copied().unwrap_or(0);
+    let amount = Money::from_minor(credit.min(outstanding.minor()), outstanding.currency());
+    if !amount.is_positive() {
+        return false;
+    }
+    let number = state.credit_uses.saturating_add(1);
+    decision.push(Event::CreditUsed { request, amount, number });
+    let source = payment_request::Source::Credit(number);
+    decision.tell(Tell::PaymentRequest(request, payment_request::Command::Allocate { source, amount }));
+    true
 }
 
 /// Takes a credit note off the request it names, as far as that is open; the rest is credit.

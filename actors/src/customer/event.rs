@@ -210,4 +210,13 @@ pub enum Event {
         /// The transfer.
         transfer: TransferId,
     },
+    /// Credit pays a request.
+    CreditUsed {
+        /// Which.
+        request: PaymentRequestId,
+        /// How much.
+        amount: Money,
+        /// How manieth use of credit it is, from 1.
+        number: u32,
+    },
 }

@@ -130,6 +130,8 @@ pub struct Customer {
     pub open_requests: LiteMap<PaymentRequestId, OpenRequest>,
     /// Credit left by over-payments, by currency, in minor units.
     pub credit: LiteMap<Currency, i64>,
+    /// How often credit has paid a request.
+    pub credit_uses: u32,
     /// Credit notes already taken, by a hash of their number.
     pub credit_notes: LiteMap<u64, (Money, Option<PaymentRequestId>)>,
     /// Transfers already placed, so that the same one is never placed twice.

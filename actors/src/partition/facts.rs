@@ -22,7 +22,9 @@ pub(super) fn of_method(field: Field, method: Option<&PaymentMethod>) -> Option<
 fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
     use customer::Event as C;
     match (event, field) {
-        (C::CreditWithdrawn { amount }, Field::TransferCredit) => Some(Fact::Money(*amount)),
+        (C::CreditWithdrawn { amount } | C::CreditUsed { amount, .. }, Field::TransferCredit) => {
+            Some(Fact::Money(*amount))
+        }
         (C::MandateSigned { reference, .. }, Field::MandateReference) => Some(Fact::text(reference)),
         (C::InstrumentEnded { instrument: Instrument::Mandate(reference), .. }, Field::MandateReference) => {
             Some(Fact::text(reference))
@@ -131,6 +133,12 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
                 P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
                 Field::Reason,
             ) => Some(Fact::text(reason)),
+            (P::WrittenOff { amount, .. } | P::WriteOffReversed { amount, .. }, Field::WriteOffAmount) => {
+                Some(Fact::Money(*amount))
+            }
+            (P::WrittenOff { reason, .. } | P::WriteOffReversed { reason, .. }, Field::Reason) => {
+                Some(Fact::text(reason))
+            }
             (P::AmountAllocated { amount, .. } | P::AllocationReversed { amount, .. }, Field::AllocationAmount) => {
                 Some(Fact::Money(*amount))
             }
@@ -139,6 +147,7 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
                     Source::Transfer(_) => "transfer",
                     Source::Attempt(_) => "attempt",
                     Source::CreditNote(_) => "credit_note",
+                    Source::Credit(_) => "credit",
                 }))
             }
             (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {

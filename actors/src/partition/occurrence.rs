@@ -110,6 +110,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
         E::CreditWithdrawn { .. } => Some((EventType::CustomerCreditChanged, None)),
+        E::CreditUsed { request, .. } => Some((EventType::CustomerCreditChanged, Some(*request))),
         E::MandateSigned { .. } => Some((EventType::MandateSigned, None)),
         E::InstrumentEnded { instrument: Instrument::Mandate(_), .. } => Some((EventType::MandateRevoked, None)),
         E::InstrumentEnded { instrument: Instrument::Card(_), .. } => Some((EventType::PaymentMethodBlocked, None)),
@@ -170,6 +171,8 @@ fn of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<Ev
         E::PromiseBroken { .. } => Some(EventType::PromiseBroken),
         E::Disputed { .. } => Some(EventType::PaymentRequestDisputed),
         E::DisputeEnded { .. } => Some(EventType::DisputeEnded),
+        E::WrittenOff { .. } => Some(EventType::PaymentRequestWrittenOff),
+        E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
     }
 }
 
@@ -305,10 +308,8 @@ impl View<'_> {
             Field::RequestPaid => return Some(money(figures.paid_minor)),
             Field::RequestOutstanding => {
                 return Some(match figures.status {
-                    Status::Cancelled => money(0),
-                    Status::Open | Status::Settled => {
-                        money(figures.amount.minor().saturating_sub(figures.paid_minor))
-                    }
+                    Status::Cancelled | Status::Settled => money(0),
+                    Status::Open => money(figures.amount.minor().saturating_sub(figures.paid_minor)),
                 });
             }
             Field::RequestStatus => {

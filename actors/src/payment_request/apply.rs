@@ -66,6 +66,8 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::PromiseKept | Event::PromiseBroken { .. } => state.promise = None,
         Event::Disputed { reason } => state.dispute = Some(reason.clone()),
         Event::DisputeEnded { .. } => state.dispute = None,
+        Event::WrittenOff { amount, .. } => state.written_off_minor = amount.minor(),
+        Event::WriteOffReversed { .. } => state.written_off_minor = 0,
         Event::CollectionAgreed { .. }
         | Event::AttemptPlanned { .. }
         | Event::AttemptOrdered { .. }

@@ -57,6 +57,16 @@ pub enum Command {
         /// Why, for the record.
         reason: SmolStr,
     },
+    /// Give up what is left.
+    WriteOff {
+        /// Who says so, and why.
+        reason: SmolStr,
+    },
+    /// Ask again for what was given up.
+    UndoWriteOff {
+        /// Who says so, and why.
+        reason: SmolStr,
+    },
     /// The customer agrees that it is collected.
     AgreeCollection {
         /// From what.
@@ -193,6 +203,8 @@ impl Command {
             Command::ReportAttempt(_) => "report_attempt",
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",
+            Command::WriteOff { .. } => "write_off",
+            Command::UndoWriteOff { .. } => "undo_write_off",
             Command::AgreeCollection { .. } => "agree_collection",
             Command::CollectionDue { .. } => "collection_due",
             Command::AnswerAttempt(_) => "answer_attempt",
@@ -285,6 +297,10 @@ pub enum Rejection {
     PromiseTooFar(u16),
     #[error("nothing is disputed")]
     NotDisputed,
+    #[error("attempt {0} is under way: its money may still come")]
+    UnderWay(AttemptId),
+    #[error("nothing of it is written off")]
+    NotWrittenOff,
     #[error("not possible while the request is {0:?}")]
     WrongStatus(Status),
 }

@@ -9,10 +9,10 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{collecting, promise, reminders};
+use super::{collecting, promise, reminders, writing_off};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
-use crate::values::{Money, Timestamp};
+use crate::values::{AttemptId, Money, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -39,6 +39,8 @@ impl Machine for PaymentRequest {
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
+            Command::WriteOff { reason } => writing_off::by_person(self, terms, reason, context),
+            Command::UndoWriteOff { reason } => writing_off::undo(self, terms, reason, context),
             Command::AgreeCollection { usage, policy, again } => {
                 Ok(collecting::agree(self, terms, (usage, policy, *again), context))
             }
@@ -99,6 +101,7 @@ fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'
         due_on,
         number: terms.external_ref.clone(),
         reference: terms.short_reference,
+        is_new: true,
     };
     decision.tell(Tell::Customer(terms.customer, open));
     Ok(decision)
@@ -133,16 +136,52 @@ pub(super) fn allocate(
         return Err(Rejection::ExceedsOutstanding { outstanding: before });
     }
     let mut decision = Decision::of(Event::AmountAllocated { source, amount, outstanding });
-    if outstanding.is_zero() {
-        decision.push(Event::Settled { at: context.now });
-        reminders::stop(&mut decision, state, "paid");
+    let given_up = writing_off::is_small(state, terms, (source, outstanding), context);
+    if given_up {
+        decision.push(Event::WrittenOff { amount: outstanding, reason: writing_off::SMALL.into() });
+    }
+    if outstanding.is_zero() || given_up {
         let by = if let Source::Attempt(attempt) = source { Some(attempt) } else { None };
-        collecting::stop(&mut decision, state, by, "paid");
+        settle(&mut decision, state, by, "paid", context);
         promise::kept(&mut decision, state);
     }
+    let outstanding = if given_up { Money::zero(outstanding.currency()) } else { outstanding };
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };
     decision.tell(Tell::Customer(terms.customer, change));
     Ok(decision)
+}
+
+/// Nothing is left to pay: nobody is reminded of it or collects it.
+pub(super) fn settle(
+    decision: &mut Decision<Event>, state: &PaymentRequest, by: Option<AttemptId>, why: &str, context: &Context<'_>,
+) {
+    decision.push(Event::Settled { at: context.now });
+    reminders::stop(decision, state, why);
+    collecting::stop(decision, state, by, why);
+}
+
+/// A settled request is open again by `outstanding`: its reminders go on at the step they had come to, and
+/// a deadline that has passed meanwhile is told again.
+pub(super) fn reopen(
+    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, outstanding: Money, context: &Context<'_>,
+) {
+    decision.push(Event::Reopened { at: context.now });
+    let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
+    if context.now >= overdue {
+        decision.push(Event::BecameOverdue { at: context.now });
+    }
+    if state.dispute.is_none() {
+        reminders::plan(decision, state, terms, state.reminders.reached, context);
+    }
+    let open = customer::Command::OpenRequest {
+        request: terms.id,
+        outstanding,
+        due_on: terms.due_on,
+        number: terms.external_ref.clone(),
+        reference: terms.short_reference,
+        is_new: false,
+    };
+    decision.tell(Tell::Customer(terms.customer, open));
 }
 
 /// A person takes a payment back: what is open again is collected again.
@@ -154,8 +193,7 @@ fn take_back(state: &PaymentRequest, terms: &Terms, source: Source, context: &Co
     Ok(decision)
 }
 
-/// Counts a payment no longer. What was settled is open again, its reminders go on at the step
-/// they had come to, and a deadline that has passed meanwhile is told again.
+/// Counts a payment no longer. What was settled is open again, with what was given up beside it.
 pub(super) fn reverse_allocation(
     state: &PaymentRequest, terms: &Terms, source: Source, is_fact: bool, context: &Context<'_>,
 ) -> Decided {
@@ -169,33 +207,24 @@ pub(super) fn reverse_allocation(
     let before = state.outstanding().ok_or(Rejection::Unknown)?;
     let outstanding = match state.status {
         Status::Cancelled => before,
-        Status::Open | Status::Settled => before.checked_add(amount).map_err(|_| Rejection::Unknown)?,
+        Status::Open | Status::Settled => {
+            let given_up = Money::from_minor(state.written_off_minor, amount.currency());
+            let with_it = before.checked_add(amount).and_then(|left| left.checked_add(given_up));
+            with_it.map_err(|_| Rejection::Unknown)?
+        }
     };
     let mut decision = Decision::of(Event::AllocationReversed { source, amount, outstanding });
+    if state.written_off_minor > 0 {
+        let amount = Money::from_minor(state.written_off_minor, amount.currency());
+        decision.push(Event::WriteOffReversed { amount, reason: "the payment was taken back".into() });
+    }
     match state.status {
         Status::Cancelled => return Ok(decision),
         Status::Open => {
             let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };
             decision.tell(Tell::Customer(terms.customer, change));
         }
-        Status::Settled => {
-            decision.push(Event::Reopened { at: context.now });
-            let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
-            if context.now >= overdue {
-                decision.push(Event::BecameOverdue { at: context.now });
-            }
-            if state.dispute.is_none() {
-                reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
-            }
-            let open = customer::Command::OpenRequest {
-                request: terms.id,
-                outstanding,
-                due_on: terms.due_on,
-                number: terms.external_ref.clone(),
-                reference: terms.short_reference,
-            };
-            decision.tell(Tell::Customer(terms.customer, open));
-        }
+        Status::Settled => reopen(&mut decision, state, terms, outstanding, context),
     }
     Ok(decision)
 }
@@ -241,7 +270,16 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
         Status::Settled => return Err(Rejection::WrongStatus(Status::Settled)),
         Status::Open => {}
     }
-    let mut decision = Decision::of(Event::Cancelled { reason: reason.into(), at: context.now });
+    let mut decision = Decision::default();
+    // Credit that was used for it is there again.
+    for (source, amount) in &state.allocations {
+        if let Source::Credit(_) = source {
+            let (source, amount, outstanding) = (*source, *amount, Money::zero(amount.currency()));
+            decision.push(Event::AllocationReversed { source, amount, outstanding });
+            decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(amount)));
+        }
+    }
+    decision.push(Event::Cancelled { reason: reason.into(), at: context.now });
     reminders::stop(&mut decision, state, "cancelled");
     collecting::stop(&mut decision, state, None, "cancelled");
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: None };

@@ -248,4 +248,18 @@ pub enum Event {
         /// The generation of the timer.
         generation: u32,
     },
+    /// What was left is given up.
+    WrittenOff {
+        /// How much.
+        amount: Money,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// What was given up is asked for again.
+    WriteOffReversed {
+        /// How much.
+        amount: Money,
+        /// Why.
+        reason: SmolStr,
+    },
 }

@@ -21,6 +21,7 @@ mod promise;
 mod reminders;
 mod scenario;
 mod state;
+mod writing_off;
 
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
 pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};

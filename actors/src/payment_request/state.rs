@@ -61,6 +61,8 @@ pub enum Source {
     Attempt(AttemptId),
     /// A credit note, by a hash of its number.
     CreditNote(u64),
+    /// Credit of the customer, by the number of the use.
+    Credit(u32),
 }
 
 /// Where its reminder scenario stands.
@@ -137,6 +139,8 @@ pub struct PaymentRequest {
     pub status: Status,
     /// Parts paid, by source.
     pub allocations: LiteMap<Source, Money>,
+    /// What was given up, in minor units.
+    pub written_off_minor: i64,
     /// What was given back or is being given back, in minor units.
     pub refunded_minor: i64,
     /// Refunds by the caller's key.
@@ -186,7 +190,10 @@ impl PaymentRequest {
         let amount = self.terms.as_ref()?.amount;
         match self.status {
             Status::Cancelled => Some(Money::zero(amount.currency())),
-            Status::Open | Status::Settled => amount.checked_sub(self.paid()?).ok(),
+            Status::Open | Status::Settled => {
+                let given_up = Money::from_minor(self.written_off_minor, amount.currency());
+                amount.checked_sub(self.paid()?).and_then(|left| left.checked_sub(given_up)).ok()
+            }
         }
     }
 }

@@ -296,6 +296,8 @@ fields! {
     FileKnownRows = "file.known": Number,
     /// Of them refused.
     FileRefusedRows = "file.refused": Number,
+    /// What was given up.
+    WriteOffAmount = "write_off.amount": Money,
 }
 
 #[cfg(test)]

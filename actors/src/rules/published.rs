@@ -173,6 +173,10 @@ event_types! {
     FeedStalled = "feed.stalled",
     /// A file came after one was missing.
     FeedRecovered = "feed.recovered",
+    /// What was left to pay is given up.
+    PaymentRequestWrittenOff = "payment_request.written_off",
+    /// What was given up is asked for again.
+    PaymentRequestWriteOffReversed = "payment_request.write_off_reversed",
 }
 
 impl fmt::Display for EventType {

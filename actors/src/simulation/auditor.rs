@@ -101,7 +101,7 @@ impl Auditor {
                 Some((_, Entity::PaymentRequest(state))) => {
                     let Some(terms) = &state.terms else { continue };
                     let paid: i64 = state.allocations.values().map(|part| part.minor()).sum();
-                    if paid > terms.amount.minor() {
+                    if paid.saturating_add(state.written_off_minor) > terms.amount.minor() {
                         return broken("INV-01", format!("{}: {paid} is allocated of {}", terms.id, terms.amount));
                     }
                     let made = self.made.get(&terms.id).copied().unwrap_or(0);

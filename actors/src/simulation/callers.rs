@@ -167,11 +167,24 @@ impl World {
     pub(super) fn refund_or_cancel(&mut self) -> Audited {
         let requests: Vec<PaymentRequestId> = self.auditor.model.keys().filter_map(request_of).collect();
         let Some(request) = self.pick(&requests) else { return Ok(()) };
-        let command = if self.random.once_in(2) {
-            payment_request::Command::Cancel { reason: "asked".into() }
-        } else {
-            let key = format!("r{}", self.random.below(3)).into();
-            payment_request::Command::InitiateRefund { key, amount: Money::from_minor(100, Currency::EUR) }
+        let command = match self.random.below(8) {
+            0..=2 => payment_request::Command::Cancel { reason: "asked".into() },
+            3 => payment_request::Command::WriteOff { reason: "given up".into() },
+            4 => payment_request::Command::UndoWriteOff { reason: "asked again".into() },
+            5 => {
+                let Some((_, entity)) = self.auditor.model.get(&EntityId::PaymentRequest(request)) else {
+                    return Ok(());
+                };
+                let terms = entity.as_payment_request().and_then(|state| state.terms.clone());
+                let Some(terms) = terms else { return Ok(()) };
+                self.note(format!("credit for {request}"));
+                return self
+                    .ask(Tell::Customer(terms.customer, customer::Command::UseCredit { request }), Origin::Api);
+            }
+            _ => {
+                let key = format!("r{}", self.random.below(3)).into();
+                payment_request::Command::InitiateRefund { key, amount: Money::from_minor(100, Currency::EUR) }
+            }
         };
         self.note(format!("{} {request}", command.name()));
         self.ask(Tell::PaymentRequest(request, command), Origin::Api)

@@ -5,7 +5,7 @@ use crate::collection::{
 };
 use crate::delivery::{Channel, Recipient};
 use crate::payment_request::{Anchor, Offset, Scenario, Step};
-use crate::policies::{Collections, Contact, Policies};
+use crate::policies::{Collections, Contact, Policies, WriteOff};
 use crate::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
 
@@ -53,6 +53,9 @@ pub(super) fn policies() -> Result<Policies, String> {
     ])
     .map_err(|error| text(&error))?;
     policies.contact = Contact { per_week: Some(3), quiet_weekdays: vec![7], ..Contact::default() };
+    // What payers round down is given up, and credit pays the next requests.
+    policies.matching.write_off = Some(WriteOff { minor_max: 500, per_mille_max: 50 });
+    policies.matching.nets_credit = true;
     policies.collections = collections().map_err(|error| text(&error))?;
     Ok(policies)
 }

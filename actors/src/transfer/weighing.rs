@@ -69,6 +69,8 @@ pub enum Rung {
     Nearest,
     /// A later one of several open requests of this amount.
     LaterOfEqual,
+    /// The only open request whose amount is this but for a difference that is given up.
+    WithinTolerance,
 }
 
 impl Rung {
@@ -90,6 +92,7 @@ impl Rung {
             Rung::OldestFirst => "oldest first",
             Rung::Nearest => "the nearest amount",
             Rung::LaterOfEqual => "a later one of equal amounts",
+            Rung::WithinTolerance => "the amount but for a small difference",
         }
     }
 }

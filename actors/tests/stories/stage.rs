@@ -14,7 +14,7 @@ use quittance_actors::partition::{
     ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Terms};
-use quittance_actors::policies::{BankGate, Policies};
+use quittance_actors::policies::{BankGate, Policies, WriteOff};
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
@@ -142,6 +142,18 @@ impl Stage {
                 self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".into() }))
             }
             "card" => self.card(line),
+            "write_off" | "undo_write_off" | "use_credit" => self.given_up(line),
+            // `small 50 10`: differences up to 0.50 and 10 of 1,000 are given up; `credit net`.
+            "small" => {
+                let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());
+                let (minor_max, per_mille_max) = (i64::from(number(0)?), number(1)?);
+                self.policies.matching.write_off = Some(WriteOff { minor_max, per_mille_max });
+                Ok(())
+            }
+            "credit" => {
+                self.policies.matching.nets_credit = line.has("net");
+                Ok(())
+            }
             // What is paid in part, or above, is for a person from now on.
             "by_person" => {
                 let matching = &mut self.policies.matching;
@@ -169,6 +181,17 @@ impl Stage {
             "expect" => self.expect(line),
             verb => Err(format!("unknown verb {verb}")),
         }
+    }
+
+    fn given_up(&mut self, line: &Line) -> Result<(), String> {
+        let id = self.request(line.word(0)?)?;
+        let reason = "ana: story".into();
+        let tell = match line.verb.as_str() {
+            "write_off" => Tell::PaymentRequest(id, payment_request::Command::WriteOff { reason }),
+            "undo_write_off" => Tell::PaymentRequest(id, payment_request::Command::UndoWriteOff { reason }),
+            _ => Tell::Customer(self.owner(id)?, customer::Command::UseCredit { request: id }),
+        };
+        self.ask(tell)
     }
 
     fn ask(&mut self, tell: Tell) -> Result<(), String> {

@@ -25,6 +25,8 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
     let instrument = Instrument::Mandate("RUM-1".into());
     let usage = Usage { instrument: instrument.clone(), notice_days: 2, bank_country: "DE".into() };
     let requests = [
+        P::WrittenOff { amount, reason: "a small difference".into() },
+        P::WriteOffReversed { amount, reason: "ana: wrong".into() },
         P::CollectionAgreed { usage, policy: "standard".into() },
         P::AttemptPlanned {
             number: 2,
@@ -69,6 +71,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         C::OptedIn { channel: Channel::Email },
         C::CreditWithdrawn { amount },
         C::TransferUnplaced { transfer: TransferId::new(AT, 5, 42) },
+        C::CreditUsed { request, amount, number: 3 },
     ];
     requests.into_iter().map(Event::PaymentRequest).chain(customers.into_iter().map(Event::Customer)).collect()
 }

@@ -79,12 +79,26 @@ impl Ladder<'_> {
             let all = self.payable.iter().map(|candidate| (candidate.id, candidate.left)).collect();
             self.propose(found, all, 900, Rung::Everything);
         }
+        self.within_tolerance(found, on_own_account);
         self.together(found, by_name);
         if amount < total {
             let parts: Vec<_> = self.payable.iter().map(|candidate| (candidate.id, candidate.left)).collect();
             self.oldest_first(found, &parts);
         }
         self.nearest(found);
+    }
+
+    /// The only request that this amount pays but for a difference that is given up.
+    fn within_tolerance(&self, found: &mut Weighed, on_own_account: bool) {
+        let amount = self.amount.minor();
+        let Some(rule) = self.matching.write_off.filter(|_| on_own_account) else { return };
+        let covered = |candidate: &&Candidate<'_>| rule.covers(candidate.left - amount, candidate.left);
+        let mut near = self.payable.iter().filter(covered);
+        if let (Some(one), None) = (near.next(), near.next())
+            && !self.written.has_unread(&self.read())
+        {
+            self.propose(found, vec![(one.id, amount)], 870, Rung::WithinTolerance);
+        }
     }
 
     /// Sets of requests that make the amount.

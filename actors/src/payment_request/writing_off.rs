@@ -1,0 +1,60 @@
+//! What is left unpaid and given up: small differences by rule, anything by a person. Either settles
+//! the request, and goes when the payment does that it stood beside.
+
+use smol_str::SmolStr;
+
+use super::command::Rejection;
+use super::decide::{reopen, settle};
+use super::event::Event;
+use super::state::{PaymentRequest, Source, Status, Terms};
+use crate::customer;
+use crate::machine::{Context, Decision, Tell};
+use crate::values::Money;
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// Why a small difference is given up.
+pub(super) const SMALL: &str = "a small difference";
+
+/// Whether what a payment leaves is a small difference that the tenant gives up. What may still be
+/// collected is not.
+pub(super) fn is_small(
+    state: &PaymentRequest, terms: &Terms, (source, left): (Source, Money), context: &Context<'_>,
+) -> bool {
+    let rule = context.policies.matching.write_off;
+    matches!(source, Source::Transfer(_))
+        && rule.is_some_and(|rule| rule.covers(left.minor(), terms.amount.minor()))
+        && state.in_flight().is_none()
+}
+
+/// A person gives up what is left.
+pub(super) fn by_person(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, context: &Context<'_>) -> Decided {
+    match state.status {
+        Status::Settled if state.written_off_minor > 0 => return Ok(Decision::default()),
+        Status::Settled | Status::Cancelled => return Err(Rejection::WrongStatus(state.status)),
+        Status::Open => {}
+    }
+    // Its money may still come.
+    if let Some(attempt) = state.in_flight() {
+        return Err(Rejection::UnderWay(attempt));
+    }
+    let left = state.outstanding().ok_or(Rejection::Unknown)?;
+    let mut decision = Decision::of(Event::WrittenOff { amount: left, reason: reason.clone() });
+    settle(&mut decision, state, None, "written off", context);
+    let nothing = Some(Money::zero(left.currency()));
+    let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: nothing };
+    decision.tell(Tell::Customer(terms.customer, change));
+    Ok(decision)
+}
+
+/// A person asks for it again.
+pub(super) fn undo(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, context: &Context<'_>) -> Decided {
+    if state.written_off_minor == 0 {
+        return Err(Rejection::NotWrittenOff);
+    }
+    let amount = Money::from_minor(state.written_off_minor, terms.amount.currency());
+    let mut decision = Decision::of(Event::WriteOffReversed { amount, reason: reason.clone() });
+    let left = terms.amount.minor().saturating_sub(state.paid_minor());
+    reopen(&mut decision, state, terms, Money::from_minor(left, amount.currency()), context);
+    Ok(decision)
+}
