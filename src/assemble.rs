@@ -23,7 +23,7 @@ use tracing::info;
 
 use crate::channels::Policy;
 use crate::channels::catch::Catcher;
-use crate::channels::collect::{Connector, DebitFiles, HttpConnector, ordered};
+use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector, ordered};
 use crate::channels::email::Email;
 use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
@@ -288,7 +288,8 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
                 let key = SigningKey::parse(secret.reveal()).map_err(|error| faulty(error.to_string()))?;
                 Connector::Http(HttpConnector { url: url.clone(), key, hooks: Arc::clone(hooks) })
             }
-            ConnectorKind::DirectDebitFile { dir, checksum } => {
+            ConnectorKind::DirectDebitFile { dir, checksum }
+            | ConnectorKind::CreditTransferFile { dir, checksum } => {
                 let of_tenant = config.service.tenant(tenant).ok_or_else(|| faulty("no such tenant".to_owned()))?;
                 let initiator = of_tenant.initiator.clone();
                 let initiator = initiator.ok_or_else(|| faulty("the tenant has no [tenant.initiator]".to_owned()))?;
@@ -296,8 +297,13 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
                 let state = ledger_of(config, tenant, name);
                 let (folder, zone) = (config.path(dir), policies.zone.clone());
                 let calendar = policies.calendar.clone();
-                let files = DebitFiles::new(folder, state, initiator, calendar, zone);
-                Connector::DebitFiles(Arc::new(if *checksum { files } else { files.without_checksums() }))
+                if matches!(kind, ConnectorKind::DirectDebitFile { .. }) {
+                    let files = DebitFiles::new(folder, state, initiator, calendar, zone);
+                    Connector::DebitFiles(Arc::new(if *checksum { files } else { files.without_checksums() }))
+                } else {
+                    let files = CreditFiles::new(folder, state, initiator, calendar, zone);
+                    Connector::CreditFiles(Arc::new(if *checksum { files } else { files.without_checksums() }))
+                }
             }
             ConnectorKind::Simulator => Connector::Simulator,
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
-use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, Prepared};
+use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
 use quittance_actors::values::{EmailAddress, Language, TenantId};
 
 use crate::channels::catch::{Catcher, Caught};
@@ -47,6 +47,11 @@ fn never(error: impl Into<String>) -> Verdict {
     Verdict::Never { error: error.into() }
 }
 
+/// A connector may come back with the next configuration: the order waits for it.
+fn unconfigured() -> Verdict {
+    Verdict::Later { error: "the connector is not configured any more".to_owned(), retry_after_ms: None }
+}
+
 async fn blocking(work: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or(Verdict::Later { error: "stopping".to_owned(), retry_after_ms: None })
@@ -63,13 +68,22 @@ impl Dispatch for Channels {
                 Channel::Sms => self.sms(tenant, &prepared).await,
                 Channel::Hook => self.hook(&prepared.delivery).await,
                 Channel::File => self.file(prepared.delivery).await,
-                Channel::Partition | Channel::Collection => never("it leaves by another way"),
+                Channel::Partition | Channel::Collection | Channel::Payout => never("it leaves by another way"),
             }
         })
     }
 
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {
         Box::pin(self.hand_over(orders))
+    }
+
+    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {
+        Box::pin(async move {
+            match orders.first().and_then(|order| self.connector(&order.delivery)) {
+                Some(connector) => connector.pay_out(orders).await,
+                None => vec![unconfigured(); orders.len()],
+            }
+        })
     }
 
     fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
@@ -87,21 +101,15 @@ impl Dispatch for Channels {
 
 impl Channels {
     async fn hand_over(&self, orders: Vec<CollectionOrder>) -> Vec<CollectionAnswer> {
-        let named = orders.first().and_then(|order| match &order.delivery.recipient {
-            Recipient::Connector(name) => Some((order.delivery.tenant.clone(), name.to_string())),
-            _ => None,
-        });
-        match named.as_ref().and_then(|named| self.connectors.get(named)) {
+        match orders.first().and_then(|order| self.connector(&order.delivery)) {
             Some(connector) => connector.collect(orders).await,
-            // It may come back with the next configuration: the order waits for it.
-            None => {
-                let verdict = Verdict::Later {
-                    error: "the connector is not configured any more".to_owned(),
-                    retry_after_ms: None,
-                };
-                orders.iter().map(|_| CollectionAnswer { verdict: verdict.clone(), result: None }).collect()
-            }
+            None => orders.iter().map(|_| CollectionAnswer { verdict: unconfigured(), result: None }).collect(),
         }
+    }
+
+    fn connector(&self, delivery: &Delivery) -> Option<&Connector> {
+        let Recipient::Connector(name) = &delivery.recipient else { return None };
+        self.connectors.get(&(delivery.tenant.clone(), name.to_string()))
     }
 
     fn message(&self, tenant: &Tenant, prepared: &Prepared, language: Language) -> Result<Message, Verdict> {

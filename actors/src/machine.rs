@@ -16,11 +16,14 @@ use crate::customer;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::feed;
 use crate::payment_request;
+use crate::payout;
 use crate::policies::Policies;
 use crate::transfer;
 use smol_str::SmolStr;
 
-use crate::values::{AttemptId, CustomerId, EntityId, FeedId, PaymentRequestId, TenantId, Timestamp, TransferId};
+use crate::values::{
+    AttemptId, CustomerId, EntityId, FeedId, PaymentRequestId, PayoutId, TenantId, Timestamp, TransferId,
+};
 
 /// A pure state machine.
 pub trait Machine {
@@ -102,6 +105,8 @@ pub enum Tell {
     Transfer(TransferId, transfer::Command),
     /// To a feed.
     Feed(FeedId, feed::Command),
+    /// To a payout.
+    Payout(PayoutId, payout::Command),
 }
 
 impl Tell {
@@ -112,6 +117,7 @@ impl Tell {
             Tell::PaymentRequest(id, _) => EntityId::PaymentRequest(*id),
             Tell::Transfer(id, _) => EntityId::Transfer(*id),
             Tell::Feed(id, _) => EntityId::Feed(*id),
+            Tell::Payout(id, _) => EntityId::Payout(*id),
         }
     }
 
@@ -122,6 +128,7 @@ impl Tell {
             Tell::PaymentRequest(_, command) => command.name(),
             Tell::Transfer(_, command) => command.name(),
             Tell::Feed(_, command) => command.name(),
+            Tell::Payout(_, command) => command.name(),
         }
     }
 }
@@ -157,6 +164,11 @@ pub enum Effect {
         connector: SmolStr,
         /// Which attempt.
         attempt: AttemptId,
+    },
+    /// Have a connector pay out.
+    PayOut {
+        /// Which connector.
+        connector: SmolStr,
     },
 }
 

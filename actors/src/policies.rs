@@ -9,6 +9,7 @@ use crate::payment_request::Scenario;
 use crate::rules::RuleBook;
 use crate::transfer::AcceptanceRule;
 use crate::values::{Calendar, Date, Iban, Timestamp, Zone};
+use smol_str::SmolStr;
 
 /// The policies of one tenant.
 #[derive(Debug, Clone)]
@@ -37,6 +38,17 @@ pub struct Policies {
     pub collections: Collections,
     /// When files are expected, by the name of their feed.
     pub expectations: BTreeMap<String, Expectation>,
+    /// How money is given back.
+    pub payouts: Payouts,
+}
+
+/// How money is given back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Payouts {
+    /// Who is ordered to pay; nothing is paid out without one.
+    pub connector: Option<SmolStr>,
+    /// Above it, in minor units, a second person approves.
+    pub four_eyes_above_minor: i64,
 }
 
 /// Which transfers are kept for a person whatever they pay.
@@ -198,6 +210,7 @@ impl Policies {
             contact: Contact::default(),
             collections: Collections::default(),
             expectations: BTreeMap::new(),
+            payouts: Payouts::default(),
         }
     }
 }

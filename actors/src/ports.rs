@@ -18,6 +18,7 @@ use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Receipt, Saved,
 };
 use crate::payment_request::AttemptResult;
+use crate::payout;
 use crate::policies::Policies;
 use crate::values::{AttemptId, CommandId, Date, EntityId, PaymentRequestId, ReferenceKey, TenantId, Timestamp};
 
@@ -186,6 +187,17 @@ pub struct CollectionOrder {
     pub instrument: InstrumentDetails,
 }
 
+/// An order to pay out.
+#[derive(Debug, Clone)]
+pub struct PayoutOrder {
+    /// The row.
+    pub delivery: Delivery,
+    /// What is paid, to whom.
+    pub details: Arc<payout::Details>,
+    /// The day it is executed.
+    pub on: Date,
+}
+
 /// What a connector says to an order.
 #[derive(Debug, Clone)]
 pub struct CollectionAnswer {
@@ -206,6 +218,10 @@ pub trait Dispatch: Send + Sync {
     /// Hands orders of one connector over; gives an answer to each, in order. The same order twice
     /// must collect once.
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>>;
+
+    /// Hands payouts of one connector over; gives an answer to each, in order. The same payout twice must
+    /// pay once.
+    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>>;
 }
 
 /// Sees every record once it is durable, in log order: screens and metrics.

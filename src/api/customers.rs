@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
 use super::idempotency::fingerprint;
-use super::{App, Problem, Shared, created, entity_id, page_query, tenant, views};
+use super::{App, Problem, Shared, created, entity_id, page_query, payouts, tenant, views};
 use crate::store::List;
 
 pub(super) fn kind(text: &str) -> Result<Kind, &'static str> {
@@ -73,7 +73,7 @@ pub(super) async fn view(app: &App, tenant: &TenantId, id: CustomerId) -> Result
 }
 
 /// Whether an entity belongs to the tenant: tenants are kept apart on every read.
-pub(super) async fn owned(app: &App, tenant: &TenantId, id: EntityId) -> bool {
+pub(crate) async fn owned(app: &App, tenant: &TenantId, id: EntityId) -> bool {
     // An id is 128 bits and never shown to another tenant, but a guess must not help.
     let history = app.service.router.read(id, 1).await;
     history.is_ok_and(|(_, _, events)| !events.is_empty() && events.iter().all(|event| event.tenant == *tenant))
@@ -110,6 +110,7 @@ pub(super) async fn page(
             (EntityId::Customer(id), Entity::Customer(state)) => views::customer(*id, state),
             (EntityId::PaymentRequest(id), Entity::PaymentRequest(state)) => views::payment_request(*id, state),
             (EntityId::Transfer(id), Entity::Transfer(state)) => views::transfer(*id, state),
+            (EntityId::Payout(id), Entity::Payout(state)) => payouts::shown(*id, state),
             _ => Json::Null,
         })
         .collect();

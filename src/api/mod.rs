@@ -11,15 +11,18 @@ mod files;
 mod health;
 mod idempotency;
 mod payment_requests;
+mod payouts;
 mod plans;
 mod problem;
 mod transfers;
 mod views;
 
 pub(crate) use clock::{advance_tenant, duration_ms};
+pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, resolution};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
+pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 
 use std::sync::Arc;
@@ -27,7 +30,7 @@ use std::sync::Arc;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TenantId, TransferId};
+use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, PayoutId, TenantId, TransferId};
 use serde_json::Value as Json;
 use subtle::ConstantTimeEq as _;
 
@@ -68,6 +71,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/opt-outs", web::post().to(collections::opt_out))
                 .route("/customers/{id}/recurring/suspend", web::post().to(collections::suspend))
                 .route("/customers/{id}/recurring/resume", web::post().to(collections::resume))
+                .route("/customers/{id}/payouts", web::post().to(payouts::pay_out_credit))
                 .route("/payment-requests", web::post().to(payment_requests::create))
                 .route("/payment-requests", web::get().to(payment_requests::list))
                 .route("/payment-requests/{id}", web::get().to(payment_requests::read))
@@ -92,6 +96,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers", web::post().to(transfers::create))
                 .route("/transfers", web::get().to(transfers::list))
                 .route("/transfers/{id}", web::get().to(transfers::read))
+                .route("/transfers/{id}/give-back", web::post().to(payouts::give_back))
+                .route("/payouts", web::get().to(payouts::list))
+                .route("/payouts/{id}", web::get().to(payouts::read))
+                .route("/payouts/{id}/approve", web::post().to(payouts::approve))
+                .route("/payouts/{id}/reject", web::post().to(payouts::reject))
                 .route("/transfers/{id}/decision", web::post().to(decisions::decide))
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
@@ -138,6 +147,7 @@ fn tenant(app: &App, request: &HttpRequest) -> Result<TenantId, Problem> {
 fn entity_id(text: &str) -> Result<EntityId, Problem> {
     let parsed = match text.get(..4) {
         Some("cus_") => CustomerId::parse(text).map(EntityId::Customer),
+        Some("out_") => PayoutId::parse(text).map(EntityId::Payout),
         Some("prq_") => PaymentRequestId::parse(text).map(EntityId::PaymentRequest),
         _ => TransferId::parse(text).map(EntityId::Transfer),
     };

@@ -53,6 +53,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
             particulars: Particulars::default(),
             counted_as: Vec::new(),
             collected: Vec::new(),
+            paid_out: Vec::new(),
         },
         command: held.command,
         origin: Origin::Api,

@@ -175,6 +175,9 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         if let Some(weighed) = &state.weighed {
             fields.insert("decision".to_owned(), decision(weighed));
         }
+        if let Some(payout) = state.given_back_by {
+            fields.insert("payout".to_owned(), json!(payout));
+        }
         if state.pending.is_some() {
             fields.insert("deciding".to_owned(), Json::Bool(true));
         }

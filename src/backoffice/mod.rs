@@ -10,6 +10,7 @@ mod gate;
 mod live;
 mod messages;
 mod overview;
+mod payouts;
 mod requests;
 mod transfers;
 mod words;
@@ -95,6 +96,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/collections", web::get().to(collections::page))
             .route("/reconciliation", web::get().to(workbench::page))
             .route("/reconciliation/{id}/{what}", web::post().to(workbench::decide))
+            .route("/payouts", web::get().to(payouts::page))
+            .route("/payouts/{id}/{what}", web::post().to(payouts::decide))
             .route("/messages", web::get().to(messages::list))
             .route("/messages/{id}", web::get().to(messages::page))
             .route("/messages/{id}/html", web::get().to(messages::html))
@@ -129,11 +132,14 @@ impl Frame {
     fn data(&self, app: &Shared, title: &str, path: &str, own: Json) -> Json {
         let tasks = app.service.store.page(&self.tenant, List::Tasks, None, 99);
         let tasks = tasks.map_or(0, |page| page.entities.len());
+        let approvals = app.service.store.page(&self.tenant, List::Approvals, None, 99);
+        let approvals = approvals.map_or(0, |page| page.entities.len());
         let nav: Vec<Json> = [
             ("", "overview", "/bo", "layout-dashboard", "Overview", 0),
             ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
             ("", "requests", "/bo/requests", "receipt", "Payment requests", 0),
             ("", "collections", "/bo/collections", "repeat", "Collections", 0),
+            ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
         ]

@@ -15,6 +15,7 @@ pub(super) fn row(entity: &Entity) -> Option<Json> {
         Status::NeedsDecision => ("warn", "triangle-alert"),
         Status::Noted => ("mute", "arrow-left-right"),
         Status::SetAside => ("mute", "ban"),
+        Status::GivenBack => ("mute", "undo-2"),
         Status::Received => ("mute", "clock"),
     };
     let remittance = &details.remittance;

@@ -167,6 +167,24 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::PaymentRequestWriteOffReversed => {
             ("undo-2", "warn-i", "Asked for again", format!("{invoice}, {}", text(Field::WriteOffAmount)))
         }
+        EventType::PayoutRequested => {
+            let detail =
+                format!("{}, by {}: {}", text(Field::PayoutAmount), text(Field::PayoutBy), text(Field::Reason));
+            ("undo-2", "info-i", "Payout asked for", detail)
+        }
+        EventType::PayoutApproved => {
+            let detail = format!("{}, by {}", text(Field::PayoutAmount), text(Field::PayoutBy));
+            ("circle-check", "info-i", "Payout approved", detail)
+        }
+        EventType::PayoutOrdered => ("send", "info-i", "Payout ordered", text(Field::PayoutAmount)),
+        EventType::PayoutRejected => {
+            ("ban", "warn-i", "Payout rejected", format!("{}: {}", text(Field::PayoutAmount), text(Field::Reason)))
+        }
+        EventType::PayoutExecuted => ("circle-check", "ok-i", "Payout executed", text(Field::PayoutAmount)),
+        EventType::PayoutFailed => {
+            ("circle-x", "bad-i", "Payout failed", format!("{}: {}", text(Field::PayoutAmount), text(Field::Reason)))
+        }
+        EventType::TransferGivenBack => ("undo-2", "info-i", "Given back", text(Field::TransferAmount)),
         EventType::FileAccepted => ("folder-sync", "ok-i", "File read", file_detail(event)),
         EventType::FilePartlyAccepted => ("triangle-alert", "warn-i", "Rows refused", file_detail(event)),
         EventType::FileRejected => ("circle-x", "bad-i", "File refused", file_detail(event)),
@@ -225,6 +243,16 @@ fn file_detail(event: &Published) -> String {
     let text = |field| fact(event, field).unwrap_or_default();
     let (accepted, refused) = (text(Field::FileAcceptedRows), text(Field::FileRefusedRows));
     format!("{}: {accepted} new, {refused} refused", text(Field::FileName))
+}
+
+/// A text as a part of an address.
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 /// An instant that an event tells, in words.

@@ -10,7 +10,7 @@ use quittance_actors::values::{
 use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter, transfers, words};
-use crate::api::{Part, Problem, Shared, carry_out, resolution};
+use crate::api::{Part, Problem, Shared, carry_out, payout_of, resolution};
 use crate::store::List;
 
 const ROWS: usize = 50;
@@ -114,6 +114,8 @@ async fn open(
         Some(customer) => Some(name_of(app, customer).await?),
         None => None,
     };
+    let pays_out =
+        app.service.config.service.tenant(&frame.tenant).is_some_and(|own| own.payouts.connector.is_some());
     let identified = weighed.identified_by.text();
     Ok(Some(json!({
         "id": id,
@@ -130,6 +132,7 @@ async fn open(
         "customer": customer,
         "customer_id": payer,
         "needs_decision": state.status == Status::NeedsDecision,
+        "can_give_back": state.status == Status::NeedsDecision && details.payer_iban.is_some() && pays_out,
         "can_take_back": matches!(state.status, Status::Matched | Status::SetAside) && state.pending.is_none(),
         "proposals": proposals,
         "paid": paid,
@@ -234,7 +237,7 @@ fn parts(form: &[(String, String)], amount: Money) -> Result<Vec<Part>, Problem>
     Ok(parts)
 }
 
-/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside}`.
+/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside|give-back}`.
 pub(super) async fn decide(
     app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
     form: web::Form<Vec<(String, String)>>,
@@ -274,13 +277,22 @@ pub(super) async fn decide(
         "set-aside" => {
             ("Put aside", carry(&app, &frame, id, Command::SetAside { by: BY.into(), reason: reason.into() }).await)
         }
+        "give-back" => {
+            let by = field("by").filter(|by| !by.is_empty() && by.chars().count() <= 64);
+            let by = by.ok_or_else(|| Problem::bad_request("say who you are, in up to 64 characters"))?.into();
+            let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
+            let payout = payout_of(CommandId::new(Timestamp::default(), random, 0), id.partition());
+            let command = Command::GiveBack { payout, by, reason: reason.into() };
+            ("To be given back", carry(&app, &frame, id, command).await)
+        }
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
     // After a decision the next one is looked at; what could not be followed stays, and says why.
     let to = match done {
-        Ok(()) if what == "take-back" => format!("/bo/reconciliation?id={id}&said={}", encoded(said)),
-        Ok(()) => format!("/bo/reconciliation?said={}&undo={id}", encoded(said)),
-        Err(problem) => format!("/bo/reconciliation?id={id}&failed={}", encoded(&problem.to_string())),
+        Ok(()) if what == "give-back" => format!("/bo/reconciliation?said={}", words::encoded(said)),
+        Ok(()) if what == "take-back" => format!("/bo/reconciliation?id={id}&said={}", words::encoded(said)),
+        Ok(()) => format!("/bo/reconciliation?said={}&undo={id}", words::encoded(said)),
+        Err(problem) => format!("/bo/reconciliation?id={id}&failed={}", words::encoded(&problem.to_string())),
     };
     Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
 }
@@ -292,13 +304,4 @@ async fn carry(app: &Shared, frame: &Frame, id: TransferId, command: Command) ->
     // The lists are those of the store: what was decided is to be gone from them.
     let _ = app.service.checkpointer.send(quittance_actors::runtime::Offer).await;
     Ok(())
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }

@@ -159,6 +159,7 @@ fn in_words(intake: &Intake) -> String {
         Intake::Mandate(row) => {
             format!("mandate {} of {}: {}", row.reference, row.customer_ref, row.mandate.iban.masked())
         }
+        Intake::PayoutReturned(row) => format!("payout {}: {}", row.payout, row.reason_code),
         Intake::OrderReturned(row) => format!("order {}: {}", row.attempt, row.reason_code),
         Intake::Cancellation(row) => format!("cancellation of {}: {}", row.invoice, row.reason),
         Intake::Entry(entry) => {

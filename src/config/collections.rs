@@ -8,7 +8,7 @@ use std::path::Path;
 use quittance_actors::collection::{
     Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
-use quittance_actors::policies::{Acceptances, BankGate, Contact};
+use quittance_actors::policies::{Acceptances, BankGate, Contact, Payouts};
 use quittance_actors::rules::Field;
 use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::Iban;
@@ -199,6 +199,15 @@ pub(super) fn read_contact(section: &Section<'_, '_>) -> Contact {
     };
     section.close();
     contact
+}
+
+/// `[tenant.payouts]`: how money is given back.
+pub(super) fn read_payouts(section: &Section<'_, '_>) -> Payouts {
+    let connector = section.required("connector").map(SmolStr::new);
+    let above = section.has("four_eyes_above_minor").then(|| section.integer("four_eyes_above_minor", 0..=i64::MAX));
+    let payouts = Payouts { connector, four_eyes_above_minor: above.flatten().unwrap_or(0) };
+    section.close();
+    payouts
 }
 
 /// `acceptance.toml`: which transfers are kept for a person whatever they pay. The first rule that fits counts.

@@ -82,6 +82,7 @@ impl Config {
         policies.status_export = tenant.status_export.is_some();
         policies.contact = tenant.contact.clone();
         policies.acceptance = self.acceptance.clone();
+        policies.payouts = tenant.payouts.clone();
         let of_tenant = |name: &SmolStr| {
             let connectors = &self.service.connectors;
             connectors.iter().any(|known| known.tenant == tenant.id && known.name == *name)
@@ -145,8 +146,23 @@ impl Config {
         for connector in &self.service.connectors {
             let initiator = self.service.tenant(&connector.tenant).and_then(|tenant| tenant.initiator.as_ref());
             let complete = initiator.is_some_and(|initiator| initiator.creditor_id.is_some());
+            if matches!(connector.kind, ConnectorKind::CreditTransferFile { .. }) && initiator.is_none() {
+                missing("[tenant.initiator] for connector", &connector.name, Vec::new());
+            }
             if matches!(connector.kind, ConnectorKind::DirectDebitFile { .. }) && !complete {
                 missing("creditor_id in [tenant.initiator] for connector", &connector.name, Vec::new());
+            }
+        }
+        for tenant in &self.service.tenants {
+            let Some(name) = &tenant.payouts.connector else { continue };
+            let pays = |kind: &ConnectorKind| {
+                matches!(kind, ConnectorKind::CreditTransferFile { .. } | ConnectorKind::Simulator)
+            };
+            let of_tenant =
+                self.service.connectors.iter().filter(|known| known.tenant == tenant.id && pays(&known.kind));
+            let known: Vec<&str> = of_tenant.map(|known| known.name.as_str()).collect();
+            if !known.contains(&name.as_str()) {
+                missing("[[connector]] that pays out (kind pain.001) of the tenant", name, known);
             }
         }
         for feed in &self.service.feeds {

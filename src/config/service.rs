@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use quittance_actors::feed::Expectation;
-use quittance_actors::policies::{Contact, Matching};
+use quittance_actors::policies::{Contact, Matching, Payouts};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
 use crate::export::{Accounts, StatusFormat};
@@ -32,7 +32,7 @@ pub struct Service {
     pub feeds: Vec<Feed>,
     /// Directories written.
     pub outgoing: Vec<Outgoing>,
-    /// Who collects.
+    /// Who collects, and who pays out.
     pub connectors: Vec<Connector>,
     /// Whether some tenant could not be read.
     pub(super) incomplete: bool,
@@ -196,6 +196,8 @@ pub struct Tenant {
     pub status_format: StatusFormat,
     /// When a transfer is placed without a person.
     pub matching: Matching,
+    /// How money is given back.
+    pub payouts: Payouts,
     /// The accounts of its books.
     pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.
@@ -296,6 +298,13 @@ pub enum ConnectorKind {
         /// Where they are written.
         dir: String,
         /// Whether a `.sha256` stands beside each: a courier checks it, a bank may take it for an order.
+        checksum: bool,
+    },
+    /// Files of SEPA credit transfers for a bank (pain.001): money that is given back.
+    CreditTransferFile {
+        /// Where they are written.
+        dir: String,
+        /// Whether a `.sha256` stands beside each.
         checksum: bool,
     },
     /// Nobody: answers follow from the instrument's name, for sandboxes and tests.

@@ -8,7 +8,7 @@ use quittance_actors::policies::{Matching, WriteOff};
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::automation::local_time;
-use super::collections::read_contact;
+use super::collections::{read_contact, read_payouts};
 use super::reader::Section;
 use super::service::{
     Connector, ConnectorKind, Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
@@ -238,6 +238,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
     let matching = section.section("reconciliation").map(|matching| read_matching(&matching)).unwrap_or_default();
+    let payouts = section.section("payouts").map(|payouts| read_payouts(&payouts)).unwrap_or_default();
     let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
     let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
     let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
@@ -263,6 +264,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         status_format: status_format.unwrap_or_default(),
         accounts,
         matching,
+        payouts,
         lists,
         api_keys,
     })
@@ -396,12 +398,17 @@ fn read_connector(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Connec
         let fits = (1..=32).contains(&text.len()) && text.bytes().all(plain);
         if fits { Ok(text.to_owned()) } else { Err("expected up to 32 letters, digits, - and _") }
     });
-    let kind = match section.choice("kind", &[("http", 0), ("pain.008", 1), ("simulator", 2)])? {
+    let kinds = [("http", 0), ("pain.008", 1), ("pain.001", 2), ("simulator", 3)];
+    let kind = match section.choice("kind", &kinds)? {
         0 => ConnectorKind::Http {
             url: section.parsed("url", url::Url::parse)?.to_string(),
             secret: read_secret(section, "secret")?,
         },
         1 => ConnectorKind::DirectDebitFile {
+            dir: section.required("dir")?.to_owned(),
+            checksum: section.flag("checksum", true),
+        },
+        2 => ConnectorKind::CreditTransferFile {
             dir: section.required("dir")?.to_owned(),
             checksum: section.flag("checksum", true),
         },

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use quittance_actors::partition::{Commit, Event, StoredChange};
 use quittance_actors::payment_request::{self, Source};
+use quittance_actors::payout;
 use quittance_actors::transfer::{self, Details};
-use quittance_actors::values::{AttemptId, Date, EntityId, Money, PaymentRequestId, TransferId};
+use quittance_actors::values::{AttemptId, Date, EntityId, Money, PaymentRequestId, PayoutId, TransferId, Zone};
 
 use super::Wanted;
 use super::statuses::{Control, Sums};
@@ -81,6 +82,7 @@ struct Entry<'a> {
 struct Books<'a> {
     accounts: &'a Accounts,
     names: &'a Names,
+    zone: &'a Zone,
 }
 
 /// Writes the journal of the period.
@@ -90,7 +92,7 @@ pub(super) fn write(
     let (mut text, mut lines, mut number, mut sums) = (HEADER.to_owned(), 0, 0_u64, Sums::default());
     let zone = reader.zone();
     reader.read(folder, |names, commit, when| {
-        let books = Books { accounts: wanted.accounts, names };
+        let books = Books { accounts: wanted.accounts, names, zone: wanted.zone };
         for entry in books.entries(commit) {
             let foreign = entry.lines.iter().find(|line| line.amount.currency().code() != "EUR");
             if let Some(line) = foreign {
@@ -154,6 +156,7 @@ impl<'a> Books<'a> {
             let entry = match (entity, event) {
                 (EntityId::Transfer(id), Event::Transfer(event)) => self.of_transfer(*id, event, commit),
                 (EntityId::PaymentRequest(id), Event::PaymentRequest(event)) => self.of_request(*id, event, commit),
+                (EntityId::Payout(id), Event::Payout(event)) => self.of_payout(*id, event),
                 _ => None,
             };
             entries.extend(entry);
@@ -242,6 +245,27 @@ impl<'a> Books<'a> {
             lines.push(line((self.accounts.advances.as_str(), "Clients, avances"), customer, Side::Credit, excess));
         }
         Some(Entry { text: "Encaissement par prestataire", lines })
+    }
+
+    /// Money that was given back, once the bank has booked it.
+    fn of_payout(&self, id: PayoutId, event: &payout::Event) -> Option<Entry<'a>> {
+        let details = self.names.payout(id)?;
+        let (text, paid) = match event {
+            payout::Event::Executed { .. } => ("Remboursement", true),
+            payout::Event::Failed { was_executed: true, .. } => ("Remboursement revenu", false),
+            _ => return None,
+        };
+        let (other, customer) = match details.source {
+            payout::Source::Credit(customer) => {
+                ((self.accounts.advances.as_str(), "Clients, avances"), self.names.customer(customer))
+            }
+            payout::Source::Transfer(_) => ((self.accounts.suspense.as_str(), "Compte d'attente"), ""),
+        };
+        let (own, bank) = if paid { (Side::Debit, Side::Credit) } else { (Side::Credit, Side::Debit) };
+        let (piece, amount) = ((id.to_string(), details.at.date_in(self.zone)), details.amount);
+        let of_bank = (self.accounts.bank.as_str(), "Banque");
+        let line = |account, customer, side| Line { account, customer, piece: piece.clone(), side, amount };
+        Some(Entry { text, lines: vec![line(other, customer, own), line(of_bank, "", bank)] })
     }
 
     fn bank(&self, details: &Details, side: Side) -> Line<'a> {

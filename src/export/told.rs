@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quittance_actors::partition::{Commit, Event};
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, TransferId, Zone};
-use quittance_actors::{customer, payment_request, transfer};
+use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, PayoutId, TransferId, Zone};
+use quittance_actors::{customer, payment_request, payout, transfer};
 use smol_str::SmolStr;
 use thiserror::Error;
 
@@ -40,9 +40,15 @@ pub(super) struct Names {
     requests: BTreeMap<PaymentRequestId, Arc<payment_request::Terms>>,
     transfers: BTreeMap<TransferId, Arc<transfer::Details>>,
     payers: BTreeMap<TransferId, CustomerId>,
+    payouts: BTreeMap<PayoutId, Arc<payout::Details>>,
 }
 
 impl Names {
+    /// What was asked for of a payout.
+    pub fn payout(&self, id: PayoutId) -> Option<&payout::Details> {
+        self.payouts.get(&id).map(Arc::as_ref)
+    }
+
     /// The ERP's key of a customer.
     pub fn customer(&self, id: CustomerId) -> &str {
         self.customers.get(&id).map_or("", SmolStr::as_str)
@@ -81,6 +87,9 @@ impl Names {
             ) => {
                 self.transfers.insert(id, Arc::clone(details));
             }
+            (EntityId::Payout(id), Event::Payout(payout::Event::Requested { details, .. })) => {
+                self.payouts.insert(id, Arc::clone(details));
+            }
             (EntityId::Transfer(id), Event::Transfer(transfer::Event::Decided(resolution))) => {
                 self.payers.insert(id, resolution.customer);
             }
@@ -116,6 +125,7 @@ impl<'a> Reader<'a> {
             requests: BTreeMap::new(),
             transfers: BTreeMap::new(),
             payers: BTreeMap::new(),
+            payouts: BTreeMap::new(),
         };
         Self { wanted, names }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use fjall::{Keyspace, PersistMode};
 use quittance_actors::partition::{ArmedTimer, Checkpoint, DirectoryValue, Entity, Receipt, Saved, SystemFact};
 use quittance_actors::payment_request;
+use quittance_actors::payout;
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
@@ -179,6 +180,11 @@ fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut R
             List::Transfers
         }
         Entity::Feed(_) => return,
+        Entity::Payout(payout) => {
+            let awaits = payout.status == payout::Status::AwaitsApproval;
+            rows.push((keys::list(tenant, List::Approvals, id), awaits.then(Vec::new)));
+            List::Payouts
+        }
     };
     if new {
         rows.push((keys::list(tenant, list, id), Some(Vec::new())));

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use fjall::Keyspace;
 use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord, StatusReport};
 use quittance_actors::ports::PortError;
-use quittance_actors::values::{CustomerId, EntityId, FeedId, PaymentRequestId, TenantId, Timestamp, TransferId};
+use quittance_actors::values::{
+    CustomerId, EntityId, FeedId, PaymentRequestId, PayoutId, TenantId, Timestamp, TransferId,
+};
 
 use super::{Store, failed, keys};
 use crate::journal::codec;
@@ -23,6 +25,10 @@ pub enum List {
     Tasks,
     /// Open payment requests that are collected.
     Collections,
+    /// Payouts.
+    Payouts,
+    /// Payouts that wait for a second person.
+    Approvals,
 }
 
 impl List {
@@ -33,6 +39,8 @@ impl List {
             List::Transfers => 3,
             List::Tasks => 4,
             List::Collections => 5,
+            List::Payouts => 6,
+            List::Approvals => 7,
         }
     }
 }
@@ -127,6 +135,7 @@ pub(super) fn entity_of(key: &[u8]) -> Option<EntityId> {
         2 => Some(EntityId::PaymentRequest(PaymentRequestId::from_bytes(bytes))),
         3 => Some(EntityId::Transfer(TransferId::from_bytes(bytes))),
         4 => Some(EntityId::Feed(FeedId::from_bytes(bytes))),
+        5 => Some(EntityId::Payout(PayoutId::from_bytes(bytes))),
         _ => None,
     }
 }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use quittance_actors::limits;
 use quittance_actors::partition::{FileRecord, StatementRecord, StatusLevel, StatusReport, SystemFact};
 use quittance_actors::payment_request::attempt_named;
+use quittance_actors::payout::payout_named;
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime as actors;
-use quittance_actors::runtime::{BankEntry, IncomingFile, Intake, OrderReturned, ReadRow, RowOutcome};
+use quittance_actors::runtime::{
+    BankEntry, IncomingFile, Intake, OrderReturned, PayoutReturned, ReadRow, RowOutcome,
+};
 
 use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
@@ -162,9 +165,9 @@ impl ClaimedFile {
                     self.report.rows += u64::from(!known);
                     self.report.accepted += u64::from(!known);
                 }
-                for returned in returned {
+                for intake in returned {
                     self.report.rows += 1;
-                    rows.push(ReadRow { row: report.row, intake: Intake::OrderReturned(Box::new(returned)) });
+                    rows.push(ReadRow { row: report.row, intake });
                 }
                 self.reports.push(*report);
             }
@@ -200,20 +203,25 @@ impl ClaimedFile {
         if let Some((message, _)) = batch.rsplit_once('-').filter(|_| entry.details.end_to_end_id.is_none()) {
             let ordered = self.watched.orders.ordered(&self.watched.feed.tenant, message, Some(batch))?;
             entry.collected = ordered.iter().filter_map(|id| attempt_named(id)).collect();
+            entry.paid_out = ordered.iter().filter_map(|id| payout_named(id)).collect();
         }
         Ok(())
     }
 
     /// The orders of ours that a report says are refused: one, or all of a batch or file.
-    fn returned(&self, report: &StatusReport) -> io::Result<Vec<OrderReturned>> {
+    fn returned(&self, report: &StatusReport) -> io::Result<Vec<Intake>> {
         if report.status != REFUSED && report.status != RETURNED {
             return Ok(Vec::new());
         }
         let reason_code = report.reasons.iter().map(|reason| reason.code.clone()).find(|code| !code.is_empty());
         let reason_code = reason_code.unwrap_or_else(|| NO_REASON.into());
         let named = |end_to_end_id: &str| {
+            let reason_code = reason_code.clone();
+            if let Some(payout) = payout_named(end_to_end_id) {
+                return Some(Intake::PayoutReturned(Box::new(PayoutReturned { payout, reason_code })));
+            }
             let (request, attempt) = attempt_named(end_to_end_id)?;
-            Some(OrderReturned { request, attempt, reason_code: reason_code.clone() })
+            Some(Intake::OrderReturned(Box::new(OrderReturned { request, attempt, reason_code })))
         };
         let batch = match report.level {
             StatusLevel::Transaction => return Ok(named(&report.original_end_to_end).into_iter().collect()),

@@ -68,6 +68,9 @@ fn describe(mut reader: impl Reader) -> String {
             Ok(Item::Row(row, Intake::OrderReturned(o))) => {
                 writeln!(text, "order {row}: {} {}", o.attempt, o.reason_code)
             }
+            Ok(Item::Row(row, Intake::PayoutReturned(p))) => {
+                writeln!(text, "payout {row}: {} {}", p.payout, p.reason_code)
+            }
             Ok(Item::Passed(row, why)) => writeln!(text, "entry {row}: passed over: {why}"),
             Ok(Item::Refused(row, errors)) => {
                 writeln!(text, "row {row}: refused").unwrap();

@@ -15,6 +15,7 @@ mod formats;
 mod journal;
 mod mock_bank;
 mod orders;
+mod payouts;
 mod recon;
 mod recovery;
 mod rounds;

@@ -17,7 +17,7 @@ use quittance_actors::partition::{
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{
     BoxFuture, CollectionAnswer, CollectionOrder, Directory, Dispatch, Found, Journal, Observer, OnDurable,
-    Ownership, PortError, Prepared, Round, Snapshots, Tenants,
+    Ownership, PayoutOrder, PortError, Prepared, Round, Snapshots, Tenants,
 };
 use quittance_actors::runtime::{Checkpointer, Host, Offer, Ports, Priority, Release, Router, SubmitError, Timers};
 use quittance_actors::values::{
@@ -123,6 +123,9 @@ impl Dispatch for Fake {
     }
     fn export_statuses(&self, _: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
+    }
+    fn pay_out(&self, _: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {
+        Box::pin(async { Vec::new() })
     }
     fn collect(&self, _: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {
         Box::pin(async { Vec::new() })

@@ -27,6 +27,7 @@ use smol_str::SmolStr;
 use crate::support::collection_events::collection_events;
 use crate::support::feed_events::{feed_event_name, feed_events};
 use crate::support::golden::project;
+use crate::support::payout_events::{payout_event_name, payout_events};
 use crate::support::running::{Running, configure};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -246,6 +247,7 @@ fn name(event: &Event) -> &'static str {
     use transfer::Event as T;
     match event {
         Event::Feed(event) => feed_event_name(event),
+        Event::Payout(event) => payout_event_name(event),
         Event::Customer(event) => match event {
             C::Registered { .. } => "customer.registered",
             C::ProfileChanged { .. } => "customer.profile_changed",
@@ -277,6 +279,7 @@ fn name(event: &Event) -> &'static str {
             C::CreditWithdrawn { .. } => "customer.credit_withdrawn",
             C::TransferUnplaced { .. } => "customer.transfer_unplaced",
             C::CreditUsed { .. } => "customer.credit_used",
+            C::CreditPaidOut { .. } => "customer.credit_paid_out",
         },
         Event::PaymentRequest(event) => match event {
             P::Issued { .. } => "payment_request.issued",
@@ -326,6 +329,8 @@ fn name(event: &Event) -> &'static str {
             T::TakenBack { .. } => "transfer.taken_back",
             T::SetAside { .. } => "transfer.set_aside",
             T::Kept { .. } => "transfer.kept",
+            T::GivenBack { .. } => "transfer.given_back",
+            T::ReturnFailed { .. } => "transfer.return_failed",
         },
     }
 }
@@ -357,7 +362,7 @@ fn fixture(version: &str, name: &str, now: &[u8]) -> Vec<u8> {
 fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
     let mut seen = BTreeSet::new();
     let feeds = feed_events().into_iter().map(Event::Feed);
-    let later = later_events().into_iter().chain(collection_events(request_id())).chain(feeds);
+    let later = later_events().into_iter().chain(collection_events(request_id())).chain(feeds).chain(payout_events());
     for event in events().into_iter().chain(later) {
         assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
         let now = encode_body(&event).unwrap();
@@ -365,7 +370,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 81);
+    assert_eq!(seen.len(), 91);
 }
 
 /// What a record of version 1 lists of its public event.

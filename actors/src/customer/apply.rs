@@ -100,7 +100,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         Event::OptedIn { channel } => {
             state.opted_out.remove(channel);
         }
-        Event::CreditWithdrawn { amount } => {
+        Event::CreditWithdrawn { amount } | Event::CreditPaidOut { amount, .. } => {
             let left = state.credit.entry(amount.currency()).or_default();
             *left = left.saturating_sub(amount.minor());
         }

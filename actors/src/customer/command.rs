@@ -10,7 +10,8 @@ use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
 use crate::transfer::{self, ReferenceHit};
 use crate::values::{
-    Currency, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId, VirtualIban,
+    Currency, CustomerId, Date, Iban, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId,
+    VirtualIban,
 };
 
 /// A command.
@@ -68,6 +69,19 @@ pub enum Command {
     UseCredit {
         /// Which.
         request: PaymentRequestId,
+    },
+    /// Pay credit out.
+    PayOutCredit {
+        /// The payout.
+        payout: PayoutId,
+        /// How much.
+        amount: Money,
+        /// To which account.
+        iban: Iban,
+        /// Who asks for it.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
     },
     /// What is left of a request changed; nothing left, or `None` after a cancellation, closes it.
     ChangeOutstanding {
@@ -235,6 +249,7 @@ impl Command {
             Command::CardExpiryDue { .. } => "card_expiry_due",
             Command::OpenRequest { .. } => "open_request",
             Command::UseCredit { .. } => "use_credit",
+            Command::PayOutCredit { .. } => "pay_out_credit",
             Command::ChangeOutstanding { .. } => "change_outstanding",
             Command::AddCredit(_) => "add_credit",
             Command::TakeCreditNote(_) => "take_credit_note",
@@ -308,6 +323,8 @@ pub enum Rejection {
     NotAChannelOfPeople,
     #[error("the customer is not held as {0}")]
     NotHeld(&'static str),
+    #[error("the customer has {0} of credit")]
+    NotSoMuchCredit(Money),
     #[error("the customer has no credit in {0}")]
     NoCredit(Currency),
     #[error("the transfer is already placed on this customer's requests")]

@@ -14,6 +14,7 @@ use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::payment_request;
+use crate::payout;
 use crate::policies::Policies;
 use crate::transfer::{self, Placement, place};
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, VirtualIban};
@@ -72,6 +73,27 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             if *is_new && context.policies.matching.nets_credit {
                 use_credit(&mut decision, state, request, outstanding);
             }
+            Ok(decision)
+        }
+        Command::PayOutCredit { payout, amount, iban, by, reason } => {
+            let credit = state.credit.get(&amount.currency()).copied().unwrap_or(0);
+            if !amount.is_positive() || amount.minor() > credit {
+                return Err(Rejection::NotSoMuchCredit(Money::from_minor(credit, amount.currency())));
+            }
+            let profile = state.profile.as_ref().ok_or(Rejection::Unknown)?;
+            let details = payout::Details {
+                id: *payout,
+                source: payout::Source::Credit(id),
+                amount: *amount,
+                creditor: profile.name.clone(),
+                iban: iban.clone(),
+                by: by.clone(),
+                reason: reason.clone(),
+                at: context.now,
+            };
+            let mut decision = Decision::of(Event::CreditPaidOut { payout: *payout, amount: *amount });
+            let request = payout::Command::Request { details: Arc::new(details) };
+            decision.tell(Tell::Payout(*payout, request));
             Ok(decision)
         }
         Command::UseCredit { request } => {

@@ -8,7 +8,9 @@ use smol_str::SmolStr;
 use super::state::{PaymentMethod, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate};
 use crate::delivery::Channel;
-use crate::values::{CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId, VirtualIban};
+use crate::values::{
+    CustomerId, Date, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId, VirtualIban,
+};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,5 +220,12 @@ pub enum Event {
         amount: Money,
         /// How manieth use of credit it is, from 1.
         number: u32,
+    },
+    /// Credit is paid out.
+    CreditPaidOut {
+        /// The payout.
+        payout: PayoutId,
+        /// How much.
+        amount: Money,
     },
 }

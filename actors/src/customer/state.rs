@@ -175,7 +175,7 @@ impl Customer {
         self.profile.as_ref().is_some_and(|profile| match channel {
             Channel::Email => profile.email.is_some(),
             Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File | Channel::Partition | Channel::Collection => true,
+            Channel::Hook | Channel::File | Channel::Partition | Channel::Collection | Channel::Payout => true,
         })
     }
 }

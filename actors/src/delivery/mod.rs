@@ -40,6 +40,8 @@ pub enum Channel {
     Partition,
     /// To a connector, which collects.
     Collection,
+    /// To a connector, which pays out.
+    Payout,
 }
 
 impl Channel {
@@ -57,6 +59,7 @@ impl Channel {
             Channel::File => "file",
             Channel::Partition => "partition",
             Channel::Collection => "collection",
+            Channel::Payout => "payout",
         }
     }
 }
@@ -126,6 +129,8 @@ pub enum Route {
     StatusExport(TenantId),
     /// To a connector.
     Connector(TenantId, SmolStr),
+    /// To a connector that pays out.
+    Payouts(TenantId, SmolStr),
 }
 
 impl Route {
@@ -135,6 +140,7 @@ impl Route {
             Recipient::Endpoint(name) => Route::Endpoint(tenant.clone(), name.clone()),
             Recipient::Feed(name) => Route::Feed(tenant.clone(), name.clone()),
             Recipient::StatusExport => Route::StatusExport(tenant.clone()),
+            Recipient::Connector(name) if channel == Channel::Payout => Route::Payouts(tenant.clone(), name.clone()),
             Recipient::Connector(name) => Route::Connector(tenant.clone(), name.clone()),
             Recipient::Customer(_) | Recipient::List(_) | Recipient::DecidedCustomer => Route::Channel(channel),
         }
@@ -149,6 +155,7 @@ impl fmt::Display for Route {
             Route::Feed(tenant, name) => write!(f, "file:{tenant}:{name}"),
             Route::StatusExport(tenant) => write!(f, "status:{tenant}"),
             Route::Connector(tenant, name) => write!(f, "collection:{tenant}:{name}"),
+            Route::Payouts(tenant, name) => write!(f, "payout:{tenant}:{name}"),
         }
     }
 }

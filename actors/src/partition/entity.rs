@@ -7,6 +7,7 @@ use crate::customer::{self, Customer};
 use crate::feed::{self, Feed};
 use crate::machine::{Context, Effect, Machine, Tell};
 use crate::payment_request::{self, PaymentRequest};
+use crate::payout::{self, Payout};
 use crate::transfer::{self, Transfer};
 use crate::values::EntityId;
 
@@ -21,6 +22,8 @@ pub enum Entity {
     Transfer(Transfer),
     /// A feed.
     Feed(Feed),
+    /// A payout.
+    Payout(Payout),
 }
 
 /// An event of a virtual actor. Stored by position: only ever added at the end (N8).
@@ -34,6 +37,8 @@ pub enum Event {
     Transfer(transfer::Event),
     /// Of a feed.
     Feed(feed::Event),
+    /// Of a payout.
+    Payout(payout::Event),
 }
 
 /// Why a command was refused.
@@ -51,6 +56,9 @@ pub enum Rejection {
     /// By a feed.
     #[error(transparent)]
     Feed(#[from] feed::Rejection),
+    /// By a payout.
+    #[error(transparent)]
+    Payout(#[from] payout::Rejection),
 }
 
 impl Rejection {
@@ -61,6 +69,7 @@ impl Rejection {
             EntityId::PaymentRequest(_) => payment_request::Rejection::Unknown.into(),
             EntityId::Transfer(_) => transfer::Rejection::Unknown.into(),
             EntityId::Feed(_) => feed::Rejection::Unknown.into(),
+            EntityId::Payout(_) => payout::Rejection::Unknown.into(),
         }
     }
 
@@ -72,6 +81,7 @@ impl Rejection {
                 | Rejection::PaymentRequest(payment_request::Rejection::Unknown)
                 | Rejection::Transfer(transfer::Rejection::Unknown)
                 | Rejection::Feed(feed::Rejection::Unknown)
+                | Rejection::Payout(payout::Rejection::Unknown)
         )
     }
 }
@@ -91,6 +101,7 @@ impl Entity {
             EntityId::PaymentRequest(_) => Entity::PaymentRequest(PaymentRequest::default()),
             EntityId::Transfer(_) => Entity::Transfer(Transfer::default()),
             EntityId::Feed(_) => Entity::Feed(Feed::default()),
+            EntityId::Payout(_) => Entity::Payout(Payout::default()),
         }
     }
 
@@ -126,6 +137,14 @@ impl Entity {
         }
     }
 
+    /// The state of a payout.
+    pub fn as_payout(&self) -> Option<&Payout> {
+        match self {
+            Entity::Payout(state) => Some(state),
+            _ => None,
+        }
+    }
+
     pub(super) fn decide(&self, tell: &Tell, context: &Context<'_>) -> Result<Decided, Rejection> {
         match (self, tell) {
             (Entity::Customer(state), Tell::Customer(_, command)) => {
@@ -148,6 +167,11 @@ impl Entity {
                 let events = decision.events.into_iter().map(Event::Feed).collect();
                 Ok(Decided { events, tells: decision.tells, effects: decision.effects })
             }
+            (Entity::Payout(state), Tell::Payout(_, command)) => {
+                let decision = state.decide(command, context)?;
+                let events = decision.events.into_iter().map(Event::Payout).collect();
+                Ok(Decided { events, tells: decision.tells, effects: decision.effects })
+            }
             // An id names its kind, so state and command always agree; nothing is decided else.
             _ => Ok(Decided { events: Vec::new(), tells: Vec::new(), effects: Vec::new() }),
         }
@@ -160,6 +184,7 @@ impl Entity {
             (Entity::PaymentRequest(state), Event::PaymentRequest(event)) => state.apply(event),
             (Entity::Transfer(state), Event::Transfer(event)) => state.apply(event),
             (Entity::Feed(state), Event::Feed(event)) => state.apply(event),
+            (Entity::Payout(state), Event::Payout(event)) => state.apply(event),
             _ => crate::invariants::broken(crate::invariants::STATE_IS_FOLD),
         }
     }

@@ -5,6 +5,7 @@ use crate::collection::Instrument;
 use crate::customer::{self, PaymentMethod};
 use crate::feed;
 use crate::payment_request::{self, Source};
+use crate::payout;
 use crate::rules::{Fact, Field};
 use crate::transfer;
 
@@ -22,9 +23,10 @@ pub(super) fn of_method(field: Field, method: Option<&PaymentMethod>) -> Option<
 fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
     use customer::Event as C;
     match (event, field) {
-        (C::CreditWithdrawn { amount } | C::CreditUsed { amount, .. }, Field::TransferCredit) => {
-            Some(Fact::Money(*amount))
-        }
+        (
+            C::CreditWithdrawn { amount } | C::CreditUsed { amount, .. } | C::CreditPaidOut { amount, .. },
+            Field::TransferCredit,
+        ) => Some(Fact::Money(*amount)),
         (C::MandateSigned { reference, .. }, Field::MandateReference) => Some(Fact::text(reference)),
         (C::InstrumentEnded { instrument: Instrument::Mandate(reference), .. }, Field::MandateReference) => {
             Some(Fact::text(reference))
@@ -81,6 +83,20 @@ fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_
             | P::DisputeEnded { outcome: reason },
             Field::Reason,
         ) => (!reason.is_empty()).then(|| Fact::text(reason)),
+        _ => None,
+    }
+}
+
+/// What a change of a payout tells.
+fn of_payout(field: Field, event: &payout::Event) -> Option<Fact<'_>> {
+    use payout::Event as E;
+    match (event, field) {
+        (E::Requested { awaits_approval, .. }, Field::PayoutAwaitsApproval) => Some(Fact::Truth(*awaits_approval)),
+        (E::Requested { details, .. }, Field::PayoutBy) => Some(Fact::text(&details.by)),
+        (E::Requested { details, .. }, Field::Reason) => Some(Fact::text(&details.reason)),
+        (E::Approved { by } | E::Rejected { by, .. }, Field::PayoutBy) => Some(Fact::text(by)),
+        (E::Rejected { reason, .. } | E::Failed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
+        (E::Ordered { on } | E::Executed { on }, Field::PayoutOn) => Some(Fact::Date(*on)),
         _ => None,
     }
 }
@@ -163,6 +179,7 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (event, field) => of_collection(field, event),
         },
         Event::Feed(event) => of_feed(field, event),
+        Event::Payout(event) => of_payout(field, event),
         Event::Transfer(event) => match (event, field) {
             (T::Received { details, .. }, Field::TransferAmount) => Some(Fact::Money(details.amount)),
             (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),

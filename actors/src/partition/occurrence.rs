@@ -10,6 +10,7 @@ use crate::customer::{self, Customer, PaymentMethod};
 use crate::feed;
 use crate::machine::Context;
 use crate::payment_request::{self, PaymentRequest};
+use crate::payout::{self, Payout};
 use crate::rules::{EventType, Fact, Facts, Field, Value};
 use crate::transfer::{self, Transfer};
 use crate::values::{CustomerId, EntityId, Money, PaymentRequestId};
@@ -89,6 +90,13 @@ pub(super) fn published_of(
             let (event, request) = of_transfer(event)?;
             Some((event, state.customer, request))
         }
+        (_, Entity::Payout(state), Event::Payout(event)) => {
+            let customer = match state.details.as_ref()?.source {
+                payout::Source::Credit(customer) => Some(customer),
+                payout::Source::Transfer(_) => None,
+            };
+            Some((of_payout(event), customer, None))
+        }
         (_, _, Event::Feed(event)) => Some((of_feed(event)?, None, None)),
         _ => None,
     }
@@ -109,7 +117,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::TransferTakenBack { .. } => None,
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
-        E::CreditWithdrawn { .. } => Some((EventType::CustomerCreditChanged, None)),
+        E::CreditWithdrawn { .. } | E::CreditPaidOut { .. } => Some((EventType::CustomerCreditChanged, None)),
         E::CreditUsed { request, .. } => Some((EventType::CustomerCreditChanged, Some(*request))),
         E::MandateSigned { .. } => Some((EventType::MandateSigned, None)),
         E::InstrumentEnded { instrument: Instrument::Mandate(_), .. } => Some((EventType::MandateRevoked, None)),
@@ -192,7 +200,21 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::Noted { nature: Nature::Reversed, .. } => Some((EventType::TransferReversed, None)),
         E::Noted { nature: Nature::PaidOut, .. } => Some((EventType::TransferPaidOut, None)),
         E::Noted { nature: Nature::Received, .. } => Some((EventType::TransferReceived, None)),
+        E::GivenBack { .. } => Some((EventType::TransferGivenBack, None)),
+        E::ReturnFailed { .. } => Some((EventType::TaskOpened, None)),
         E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } | E::Kept { .. } => None,
+    }
+}
+
+fn of_payout(event: &payout::Event) -> EventType {
+    use payout::Event as E;
+    match event {
+        E::Requested { .. } => EventType::PayoutRequested,
+        E::Approved { .. } => EventType::PayoutApproved,
+        E::Ordered { .. } => EventType::PayoutOrdered,
+        E::Rejected { .. } => EventType::PayoutRejected,
+        E::Executed { .. } => EventType::PayoutExecuted,
+        E::Failed { .. } => EventType::PayoutFailed,
     }
 }
 
@@ -217,6 +239,7 @@ pub(super) struct About<'a> {
     pub customer: Option<(CustomerId, &'a Customer)>,
     pub request: Option<&'a PaymentRequest>,
     pub transfer: Option<&'a Transfer>,
+    pub payout: Option<&'a Payout>,
 }
 
 impl About<'_> {
@@ -265,6 +288,7 @@ impl Facts for View<'_> {
                 .of_customer(field, *open_count)
                 .or_else(|| self.of_request(field, request.as_ref()))
                 .or_else(|| self.of_transfer(field, transfer.as_ref()))
+                .or_else(|| self.of_payout(field))
                 .or_else(|| of_method(field, method.as_ref()))
                 .or_else(|| of_event(field, self.event)),
         }
@@ -337,6 +361,19 @@ impl View<'_> {
         }
     }
 
+    fn of_payout(&self, field: Field) -> Option<Fact<'_>> {
+        let details = self.about.payout?.details.as_ref()?;
+        match field {
+            Field::PayoutId => Some(Fact::printed(details.id)),
+            Field::PayoutAmount => Some(Fact::Money(details.amount)),
+            Field::PayoutSource => Some(Fact::text(match details.source {
+                payout::Source::Credit(_) => "credit",
+                payout::Source::Transfer(_) => "transfer",
+            })),
+            _ => None,
+        }
+    }
+
     fn of_transfer(&self, field: Field, figures: Option<&TransferFigures>) -> Option<Fact<'_>> {
         use transfer::Status;
         let figures = figures?;
@@ -355,6 +392,7 @@ impl View<'_> {
                 Status::NeedsDecision => "needs_decision",
                 Status::Noted => "noted",
                 Status::SetAside => "set_aside",
+                Status::GivenBack => "given_back",
             })),
             _ => None,
         }

@@ -63,6 +63,8 @@ impl<'a> Step<'a> {
             given @ StepError::Rejected(Rejection::PaymentRequest(payment_request::Rejection::RefundedSince {
                 ..
             })) => given,
+            // And what cannot be paid out.
+            unpaid @ StepError::Rejected(Rejection::Payout(_)) => unpaid,
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
                 StepError::Bug(format!("a tell was refused: {rejection}"))
@@ -154,6 +156,10 @@ impl<'a> Step<'a> {
             EntityId::Transfer(_) => Some(self.entity(entity)?),
             _ => None,
         };
+        let payout_state = match entity {
+            EntityId::Payout(_) => Some(self.entity(entity)?),
+            _ => None,
+        };
         let about = About {
             customer: match (customer, &customer_state) {
                 (Some(id), Some((_, state))) => state.as_customer().map(|state| (id, state)),
@@ -161,6 +167,7 @@ impl<'a> Step<'a> {
             },
             request: request_state.as_ref().and_then(|(_, state)| state.as_payment_request()),
             transfer: transfer_state.as_ref().and_then(|(_, state)| state.as_transfer()),
+            payout: payout_state.as_ref().and_then(|(_, state)| state.as_payout()),
         };
         let context = self.context;
         let Some(change) = self.commit.changes.last() else {
@@ -236,6 +243,13 @@ impl<'a> Step<'a> {
                 let cause = Arc::clone(&self.context.policies.rules.collection_cause);
                 let guard = Guard::AttemptWanted(request, attempt);
                 self.deliver(Outgoing { channel, template: None, recipient, guard, occurrence, cause })
+            }
+            Effect::PayOut { connector } => {
+                let occurrence =
+                    last.ok_or_else(|| StepError::Bug(format!("{entity} pays out without a public event")))?;
+                let (channel, recipient) = (Channel::Payout, Recipient::Connector(connector));
+                let cause = Arc::clone(&self.context.policies.rules.payout_cause);
+                self.deliver(Outgoing { channel, template: None, recipient, guard: Guard::None, occurrence, cause })
             }
             Effect::Send { channel, template, recipient, guard } => {
                 let occurrence =

@@ -69,14 +69,17 @@ pub struct RuleBook {
     pub decision_cause: Arc<str>,
     /// What has connectors collect.
     pub collection_cause: Arc<str>,
+    /// What has connectors pay out.
+    pub payout_cause: Arc<str>,
 }
 
 impl Default for RuleBook {
     fn default() -> Self {
         let (status_cause, scenario_cause) = ("status export".into(), "scenario".into());
         let (decision_cause, collection_cause) = ("decision".into(), "collection".into());
+        let payout_cause = "payout".into();
         let (rules, by_type) = (Vec::new(), BTreeMap::new());
-        Self { rules, by_type, status_cause, scenario_cause, decision_cause, collection_cause }
+        Self { rules, by_type, status_cause, scenario_cause, decision_cause, collection_cause, payout_cause }
     }
 }
 

@@ -298,6 +298,18 @@ fields! {
     FileRefusedRows = "file.refused": Number,
     /// What was given up.
     WriteOffAmount = "write_off.amount": Money,
+    /// The payout's id.
+    PayoutId = "payout.id": Text,
+    /// What is given back.
+    PayoutAmount = "payout.amount": Money,
+    /// `credit` or `transfer`.
+    PayoutSource = "payout.source": Text,
+    /// Whether a second person must approve it.
+    PayoutAwaitsApproval = "payout.awaits_approval": Truth,
+    /// Who asked for it, approved it, or did not.
+    PayoutBy = "payout.by": Text,
+    /// The day it is executed.
+    PayoutOn = "payout.on": Date,
 }
 
 #[cfg(test)]

@@ -177,6 +177,20 @@ event_types! {
     PaymentRequestWrittenOff = "payment_request.written_off",
     /// What was given up is asked for again.
     PaymentRequestWriteOffReversed = "payment_request.write_off_reversed",
+    /// Money is to be given back by credit transfer.
+    PayoutRequested = "payout.requested",
+    /// A second person has approved it.
+    PayoutApproved = "payout.approved",
+    /// It is handed to the bank.
+    PayoutOrdered = "payout.ordered",
+    /// A person did not approve it.
+    PayoutRejected = "payout.rejected",
+    /// The bank has booked it.
+    PayoutExecuted = "payout.executed",
+    /// The bank refused it, or it came back.
+    PayoutFailed = "payout.failed",
+    /// A transfer is sent back to who paid it.
+    TransferGivenBack = "transfer.given_back",
 }
 
 impl fmt::Display for EventType {

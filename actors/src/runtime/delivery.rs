@@ -13,6 +13,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use tracing::{debug, info, warn};
 
 use super::collection::collect;
+use super::payouts::pay_out;
 use super::{Router, SubmitError, conclude_decision};
 use crate::delivery::{Breaker, Channel, Delivery, Ladder, Outcome, Route, Verdict};
 use crate::limits;
@@ -154,7 +155,7 @@ impl DeliveryLane {
 
     /// Whether what waits leaves together.
     fn leaves_together(&self) -> bool {
-        matches!(self.route, Route::StatusExport(_) | Route::Connector(..))
+        matches!(self.route, Route::StatusExport(_) | Route::Connector(..) | Route::Payouts(..))
     }
 
     fn pump(&mut self, context: &mut Context<Self>) {
@@ -211,8 +212,7 @@ impl DeliveryLane {
         if self.in_flight > 0 || self.breaker.allowance(1, now) == 0 {
             return;
         }
-        let collects = matches!(self.route, Route::Connector(..));
-        let most = if collects { ORDERS_MAX } else { STATUS_ROWS_MAX };
+        let most = if matches!(self.route, Route::StatusExport(_)) { STATUS_ROWS_MAX } else { ORDERS_MAX };
         let mut rows = Vec::new();
         while rows.len() < most && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
             rows.extend(self.waiting.pop_first().map(|(_, row)| row));
@@ -222,8 +222,13 @@ impl DeliveryLane {
         }
         self.in_flight += 1;
         let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
+        let route = self.route.clone();
         let task = async move {
-            if collects { collect(router, ladder, rows).await } else { export(router, ladder, rows).await }
+            match route {
+                Route::Connector(..) => collect(router, ladder, rows).await,
+                Route::Payouts(..) => pay_out(router, ladder, rows).await,
+                _ => export(router, ladder, rows).await,
+            }
         };
         let ended = task.into_actor(self).map(|tried, lane, context| {
             lane.in_flight = 0;
@@ -412,6 +417,7 @@ fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
         Route::Endpoint(..) => "hook",
         Route::Feed(..) => "file",
         Route::Connector(..) => "collection",
+        Route::Payouts(..) => "payout",
     };
     let labels = BTreeMap::from([("channel", channel.to_owned()), ("outcome", kind.to_owned())]);
     router.ports().observer.count("quittance_deliveries_total", labels);

@@ -21,6 +21,7 @@ use super::intake::{
     derived_from,
 };
 use super::orders::admit_returned;
+use super::payouts::admit_failed;
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
 use crate::feed;
 use crate::limits;
@@ -314,6 +315,10 @@ async fn admit_row(
             admit_mandate(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
         }
         Intake::OrderReturned(row) => match admit_returned(router, &reader.tenant, &row, command, origin).await? {
+            Some(receipt) => receipt,
+            None => return Ok(0),
+        },
+        Intake::PayoutReturned(row) => match admit_failed(router, &reader.tenant, &row, command, origin).await? {
             Some(receipt) => receipt,
             None => return Ok(0),
         },

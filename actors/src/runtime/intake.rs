@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::orders::OrderReturned;
+use super::payouts::PayoutReturned;
 use super::{Priority, Router, SubmitError};
 use crate::collection::{Instrument, Mandate};
 use crate::customer::{self, Gives, Kind, Profile};
@@ -17,7 +18,7 @@ use crate::ports::{Found, PortError};
 use crate::transfer::Particulars;
 use crate::values::{
     AttemptId, CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentRequestId,
-    ShortReference, TenantId, Timestamp, TransferId, VirtualIban, stable_hash,
+    PayoutId, ShortReference, TenantId, Timestamp, TransferId, VirtualIban, stable_hash,
 };
 
 /// What a file or a call brings.
@@ -35,6 +36,8 @@ pub enum Intake {
     Cancellation(Box<CancellationRow>),
     /// A bank refuses an order of ours, or takes it back.
     OrderReturned(Box<OrderReturned>),
+    /// A bank refuses a payout of ours, or sends it back.
+    PayoutReturned(Box<PayoutReturned>),
     /// A mandate to collect by direct debit.
     Mandate(Box<MandateRow>),
 }
@@ -47,7 +50,10 @@ impl Intake {
             Intake::Invoice(row) if row.customer.is_some() && row.collect_from.is_none() => 0,
             Intake::Mandate(_) => 1,
             Intake::Invoice(_) | Intake::Entry(_) => 2,
-            Intake::CreditNote(_) | Intake::Cancellation(_) | Intake::OrderReturned(_) => 3,
+            Intake::CreditNote(_)
+            | Intake::Cancellation(_)
+            | Intake::OrderReturned(_)
+            | Intake::PayoutReturned(_) => 3,
         }
     }
 }
@@ -128,6 +134,8 @@ pub struct BankEntry {
     pub counted_as: Vec<SmolStr>,
     /// The collections of ours that it is the money of.
     pub collected: Vec<(PaymentRequestId, AttemptId)>,
+    /// The payouts of ours that it books as one.
+    pub paid_out: Vec<PayoutId>,
 }
 
 /// Why an intake was refused.

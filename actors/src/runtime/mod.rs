@@ -22,6 +22,7 @@ mod host;
 mod ingestion;
 mod intake;
 mod orders;
+mod payouts;
 mod reconciliation;
 mod release;
 mod router;
@@ -40,6 +41,7 @@ pub use intake::{
     admit_customer, admit_invoice,
 };
 pub use orders::OrderReturned;
+pub use payouts::PayoutReturned;
 pub use reconciliation::{Admit, ReconciliationSupervisor};
 pub use release::Release;
 pub use router::{Priority, Request, Router, SubmitError};

@@ -7,6 +7,7 @@ use actix::{Actor, Context, Handler, Message, ResponseFuture};
 
 use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, transfer_id};
 use super::orders::{admit_returned, are_collected, came_back};
+use super::payouts::{PaidOut, admit_booked};
 use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
@@ -67,6 +68,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
         }
     }
     let returned = came_back(&entry);
+    let paid_out = PaidOut::of(&entry);
     // The money of collections of ours settles their requests, and is no transfer of a payer.
     let collected = are_collected(router, &tenant, &entry).await?;
     let received = entry.particulars.nature == Nature::Received && !collected;
@@ -94,6 +96,9 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     if let Some(returned) = returned {
         let command = derived_from(&[&id.to_string(), "returned"]);
         admit_returned(router, &tenant, &returned, command, Origin::System).await?;
+    }
+    if let Some(paid_out) = paid_out {
+        admit_booked(router, &tenant, &paid_out).await?;
     }
     Ok((id, receipt))
 }

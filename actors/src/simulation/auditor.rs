@@ -11,8 +11,11 @@ use crate::customer;
 use crate::delivery::Guard;
 use crate::partition::{ArmedTimer, Commit, Entity, Event, Lane, Origin};
 use crate::payment_request::{self, Source, Status};
+use crate::payout;
 use crate::transfer;
-use crate::values::{CommandId, CustomerId, DeliveryId, EntityId, Money, PaymentRequestId, Timestamp, TransferId};
+use crate::values::{
+    CommandId, CustomerId, DeliveryId, EntityId, Money, PaymentRequestId, PayoutId, Timestamp, TransferId,
+};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +117,13 @@ impl Auditor {
                     self.kept_back(&change.event, terms.customer)?;
                 }
                 Some((_, Entity::Transfer(state))) => self.transfer(state)?,
-                Some((_, Entity::Customer(state))) => self.wanted(&change.event, state)?,
+                Some((_, Entity::Customer(state))) => {
+                    self.wanted(&change.event, state)?;
+                    if let Some((_, minor)) = state.credit.iter().find(|(_, minor)| **minor < 0) {
+                        return broken("INV-02", format!("{:?} has {minor} of credit", change.entity));
+                    }
+                }
+                Some((_, Entity::Payout(state))) => self.payout(state)?,
                 Some((_, Entity::Feed(_))) | None => {}
             }
         }
@@ -178,6 +187,22 @@ impl Auditor {
                 let found = format!("{} gives {part} to {request}, which holds {known:?}", details.id);
                 return broken("INV-02", found);
             }
+        }
+        Ok(())
+    }
+
+    /// What goes back to a payer is nowhere else, and is there again when it does not go.
+    fn payout(&self, state: &payout::Payout) -> Audited {
+        let Some(details) = &state.details else { return Ok(()) };
+        let payout::Source::Transfer(id) = details.source else { return Ok(()) };
+        let Some((_, Entity::Transfer(transfer))) = self.model.get(&EntityId::Transfer(id)) else {
+            return broken("INV-02", format!("{} gives {id} back, which nobody knows", details.id));
+        };
+        let gone = !matches!(state.status, payout::Status::Rejected | payout::Status::Failed);
+        let held = transfer.status == transfer::Status::GivenBack && transfer.given_back_by == Some(details.id);
+        if gone != held {
+            let found = format!("{} is {:?}, and {id} is {:?}", details.id, state.status, transfer.status);
+            return broken("INV-02", found);
         }
         Ok(())
     }
@@ -290,6 +315,12 @@ impl Auditor {
             _ => None,
         };
         self.model.iter().filter_map(known).collect()
+    }
+
+    /// Every payout.
+    pub fn payouts(&self) -> Vec<PayoutId> {
+        let known = |id: &EntityId| if let EntityId::Payout(id) = id { Some(*id) } else { None };
+        self.model.keys().filter_map(known).collect()
     }
 
     /// What was received.

@@ -127,8 +127,8 @@ impl World {
             account: None,
             amount,
             booked_on: self.now.date_in(&self.policies.zone),
-            payer_name: None,
-            payer_iban: None,
+            payer_name: Some("Erika Mustermann".to_owned()),
+            payer_iban: Some(super::people::account()?),
             end_to_end_id: None,
             remittance: RemittanceInformation::default(),
         };

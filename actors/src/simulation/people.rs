@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
-use super::auditor::Audited;
+use super::auditor::{Audited, Violation};
 use super::world::World;
 use crate::machine::Tell;
 use crate::partition::{Entity, Envelope, Origin, StepError, Stepped};
 use crate::transfer::{self, Resolution, Status};
-use crate::values::{CommandId, EntityId, Money, Timestamp, TransferId, stable_hash};
+use crate::values::{CommandId, Currency, EntityId, Iban, Money, PayoutId, Timestamp, TransferId, stable_hash};
+use crate::{customer, payout};
+
+/// The account that money is given back to.
+pub(super) fn account() -> Result<Iban, Violation> {
+    let parsed = Iban::parse("DE89370400440532013000");
+    parsed.map_err(|error| Violation { invariant: "panic", found: error.to_string() })
+}
 
 impl World {
     /// A person decides about a transfer, takes a match back, or puts money aside.
@@ -25,6 +32,43 @@ impl World {
         };
         self.note(format!("{} {id}", command.name()));
         self.ask(Tell::Transfer(id, command), Origin::Api)
+    }
+
+    /// A person gives a transfer or credit back, another one agrees or does not, and a bank answers.
+    pub(super) fn give_back(&mut self) -> Audited {
+        let (by, reason) = (if self.random.once_in(2) { "ana" } else { "bob" }, "story".into());
+        let payouts = self.auditor.payouts();
+        let tell = match self.random.below(6) {
+            0 | 1 => {
+                let mut waiting = self.auditor.transfers();
+                waiting.retain(|(_, status)| matches!(status, Status::NeedsDecision | Status::SetAside));
+                let Some((id, _)) = self.pick(&waiting) else { return Ok(()) };
+                let payout = PayoutId::new(self.now, self.fresh(), id.partition());
+                Tell::Transfer(id, transfer::Command::GiveBack { payout, by: by.into(), reason })
+            }
+            2 => {
+                let Some(id) = self.pick(&self.customers()) else { return Ok(()) };
+                let payout = PayoutId::new(self.now, self.fresh(), id.partition());
+                let minor = i64::try_from(self.random.below(3_000)).unwrap_or(1);
+                let amount = Money::from_minor(minor, Currency::EUR);
+                let pay = customer::Command::PayOutCredit { payout, amount, iban: account()?, by: by.into(), reason };
+                Tell::Customer(id, pay)
+            }
+            _ => {
+                let Some(id) = self.pick(&payouts) else { return Ok(()) };
+                Tell::Payout(
+                    id,
+                    match self.random.below(5) {
+                        0 | 1 => payout::Command::Approve { by: by.into() },
+                        2 => payout::Command::Reject { by: by.into(), reason },
+                        3 => payout::Command::Execute { on: self.now.date_in(&self.policies.zone) },
+                        _ => payout::Command::Fail { reason: "AC04".into() },
+                    },
+                )
+            }
+        };
+        self.note(format!("{} {} by {by}", tell.name(), tell.to()));
+        self.ask(tell, Origin::Api)
     }
 
     /// Some open request of anybody, as far as the money goes, or all of it as credit. What the person sees may be
@@ -58,7 +102,7 @@ impl World {
     /// Submits under an id that the decision gives; why it was refused, if it was.
     fn submit_derived(
         &mut self, id: TransferId, number: u32, part: &str, tell: Tell,
-    ) -> Result<Option<String>, super::auditor::Violation> {
+    ) -> Result<Option<String>, Violation> {
         let words = [id.to_string(), number.to_string(), part.to_owned()];
         let [id, number, part] = words.each_ref().map(String::as_str);
         let hash = stable_hash(&[id, number, part]);
@@ -70,7 +114,7 @@ impl World {
             Ok(Stepped::Recorded(commit, _)) => self.append(commit, None).map(|()| None),
             Ok(Stepped::Unchanged(_)) => Ok(None),
             Err(StepError::Rejected(rejection)) => Ok(Some(rejection.to_string())),
-            Err(error) => Err(super::auditor::Violation { invariant: "panic", found: error.to_string() }),
+            Err(error) => Err(Violation { invariant: "panic", found: error.to_string() }),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::collection::{
 };
 use crate::delivery::{Channel, Recipient};
 use crate::payment_request::{Anchor, Offset, Scenario, Step};
-use crate::policies::{Collections, Contact, Policies, WriteOff};
+use crate::policies::{Collections, Contact, Payouts, Policies, WriteOff};
 use crate::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
 
@@ -56,6 +56,7 @@ pub(super) fn policies() -> Result<Policies, String> {
     // What payers round down is given up, and credit pays the next requests.
     policies.matching.write_off = Some(WriteOff { minor_max: 500, per_mille_max: 50 });
     policies.matching.nets_credit = true;
+    policies.payouts = Payouts { connector: Some("bank".into()), four_eyes_above_minor: 1_000 };
     policies.collections = collections().map_err(|error| text(&error))?;
     Ok(policies)
 }

@@ -67,6 +67,18 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.allocations = LiteMap::new();
             state.credited_minor = 0;
         }
+        Event::GivenBack { payout, by, reason } => {
+            state.status = Status::GivenBack;
+            state.given_back_by = Some(*payout);
+            state.refused = None;
+            state.doubt = None;
+            state.explanation = format!("given back by {by}: {reason}");
+        }
+        Event::ReturnFailed { reason, .. } => {
+            state.status = Status::NeedsDecision;
+            state.doubt = Some(Doubt::ReturnFailed);
+            state.explanation = format!("{}: {reason}", Doubt::ReturnFailed.text());
+        }
         Event::SetAside { by, reason } => {
             state.status = Status::SetAside;
             state.refused = None;

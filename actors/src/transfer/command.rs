@@ -11,7 +11,7 @@ use super::particulars::Particulars;
 use super::state::{Details, Resolution, Status};
 use super::weighing::Weighed;
 use crate::customer::OpenRequest;
-use crate::values::{CustomerId, Money, PaymentRequestId, Reading};
+use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, Reading};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,22 @@ pub enum Command {
     SetAside {
         /// Who.
         by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// A person gives it back to who paid it.
+    GiveBack {
+        /// The payout by which.
+        payout: PayoutId,
+        /// Who.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// It was not given back after all.
+    TakeReturnBack {
+        /// The payout.
+        payout: PayoutId,
         /// Why.
         reason: SmolStr,
     },
@@ -143,6 +159,8 @@ impl Command {
             Command::Decide(_) => "decide",
             Command::TakeBack { .. } => "take_back",
             Command::SetAside { .. } => "set_aside",
+            Command::GiveBack { .. } => "give_back",
+            Command::TakeReturnBack { .. } => "take_return_back",
             Command::Conclude { .. } => "conclude",
         }
     }
@@ -160,6 +178,8 @@ pub enum Rejection {
     NothingToDecide(Status),
     #[error("it is {0:?}: there is no match to take back")]
     NothingToTakeBack(Status),
+    #[error("the bank does not say who paid it from which account")]
+    NoPayerAccount,
     #[error("another decision about it is under way")]
     Deciding,
     #[error("the parts and the credit make {found}, the transfer is {expected}")]

@@ -10,6 +10,7 @@ use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
 use super::reconsider::reconsider;
+use super::returning;
 use super::state::{Details, Doubt, Transfer};
 use super::weighing::{Identification, Weighed};
 use crate::customer::{self, PlaceTransfer};
@@ -35,6 +36,8 @@ impl Machine for Transfer {
             Command::Decide(resolution) => decision::decide(self, resolution),
             Command::TakeBack { by, reason } => decision::take_back(self, by, reason),
             Command::SetAside { by, reason } => decision::set_aside(self, by, reason),
+            Command::GiveBack { payout, by, reason } => returning::give_back(self, *payout, (by, reason), context),
+            Command::TakeReturnBack { payout, reason } => returning::take_return_back(self, *payout, reason),
             Command::Conclude { number, refused } => decision::conclude(self, *number, refused.as_deref()),
         }
     }

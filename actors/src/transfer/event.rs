@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use super::particulars::{Nature, Particulars};
 use super::state::{Details, Doubt, Resolution};
 use super::weighing::Weighed;
-use crate::values::{CustomerId, Iban, Money, PaymentRequestId};
+use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,5 +88,21 @@ pub enum Event {
     Kept {
         /// The rule.
         rule: SmolStr,
+    },
+    /// It is sent back to who paid it.
+    GivenBack {
+        /// The payout.
+        payout: PayoutId,
+        /// Who decided.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// It was not sent back after all, or came back again.
+    ReturnFailed {
+        /// The payout.
+        payout: PayoutId,
+        /// Why.
+        reason: SmolStr,
     },
 }

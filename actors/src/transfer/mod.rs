@@ -26,6 +26,7 @@ mod event;
 mod matching;
 mod particulars;
 mod reconsider;
+mod returning;
 mod state;
 mod weighing;
 

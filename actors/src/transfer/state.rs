@@ -9,7 +9,9 @@ use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
 use super::weighing::Weighed;
-use crate::values::{CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, RemittanceInformation, TransferId};
+use crate::values::{
+    CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, PayoutId, RemittanceInformation, TransferId,
+};
 
 /// What the bank said. It never changes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub enum Status {
     Noted,
     /// A person put it aside: it pays nothing here.
     SetAside,
+    /// It was sent back to who paid it, or is to be.
+    GivenBack,
 }
 
 /// Why a person must decide.
@@ -90,6 +94,8 @@ pub enum Doubt {
     Held,
     /// A rule of acceptance has it given back.
     ToReturn,
+    /// It was to be given back, and could not be.
+    ReturnFailed,
 }
 
 impl Doubt {
@@ -108,6 +114,7 @@ impl Doubt {
             Doubt::AboveLimit => "the amount is above what is placed without a person",
             Doubt::Held => "held by a rule of acceptance",
             Doubt::ToReturn => "to be given back by a rule of acceptance",
+            Doubt::ReturnFailed => "it could not be given back",
         }
     }
 }
@@ -168,6 +175,8 @@ pub struct Transfer {
     pub refused: Option<String>,
     /// The rule of acceptance that keeps it for a person.
     pub kept_by: Option<SmolStr>,
+    /// The payout by which it is given back.
+    pub given_back_by: Option<PayoutId>,
     /// Decisions made about it, so that each is carried out once.
     pub decisions: u32,
 }
@@ -184,6 +193,9 @@ impl Transfer {
             return None;
         }
         let amount = self.details.as_ref()?.amount;
+        if self.status == Status::GivenBack {
+            return Some(Money::zero(amount.currency()));
+        }
         let allocated: i64 = self.allocations.values().map(|part| part.minor()).sum();
         Some(Money::from_minor(amount.minor() - allocated - self.credited_minor, amount.currency()))
     }

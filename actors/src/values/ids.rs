@@ -150,6 +150,9 @@ id!(
     /// A feed: a directory that files come in by.
     FeedId, "fed");
 id!(
+    /// A payout: money that leaves by credit transfer.
+    PayoutId, "out");
+id!(
     /// One message that must leave.
     DeliveryId, "dlv");
 id!(
@@ -212,6 +215,8 @@ pub enum EntityId {
     Transfer(TransferId),
     /// A feed.
     Feed(FeedId),
+    /// A payout.
+    Payout(PayoutId),
 }
 
 impl FeedId {
@@ -230,6 +235,7 @@ impl EntityId {
             EntityId::PaymentRequest(id) => id.partition(),
             EntityId::Transfer(id) => id.partition(),
             EntityId::Feed(id) => id.partition(),
+            EntityId::Payout(id) => id.partition(),
         }
     }
 
@@ -240,6 +246,7 @@ impl EntityId {
             EntityId::PaymentRequest(id) => (2, id.to_bytes()),
             EntityId::Transfer(id) => (3, id.to_bytes()),
             EntityId::Feed(id) => (4, id.to_bytes()),
+            EntityId::Payout(id) => (5, id.to_bytes()),
         };
         let mut key = [kind; 17];
         for (place, byte) in key.iter_mut().skip(1).zip(bytes) {
@@ -256,6 +263,7 @@ impl fmt::Display for EntityId {
             EntityId::PaymentRequest(id) => id.fmt(f),
             EntityId::Transfer(id) => id.fmt(f),
             EntityId::Feed(id) => id.fmt(f),
+            EntityId::Payout(id) => id.fmt(f),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod collections;
 mod expectations;
+mod payouts;
 mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +20,8 @@ use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
-    Language, Money, PaymentRequestId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation, ShortReference,
-    TenantId, Timestamp, TransferId, french_iban,
+    Language, Money, PaymentRequestId, PayoutId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation,
+    ShortReference, TenantId, Timestamp, TransferId, french_iban,
 };
 
 use crate::script::Line;
@@ -76,6 +77,7 @@ pub struct Stage {
     customers: BTreeMap<String, CustomerId>,
     requests: BTreeMap<String, PaymentRequestId>,
     transfers: BTreeMap<String, TransferId>,
+    payouts: BTreeMap<String, PayoutId>,
     number: u64,
 }
 
@@ -104,6 +106,7 @@ impl Stage {
             customers: BTreeMap::new(),
             requests: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            payouts: BTreeMap::new(),
             number: 0,
         }
     }
@@ -154,6 +157,7 @@ impl Stage {
                 self.policies.matching.nets_credit = line.has("net");
                 Ok(())
             }
+            "give_back" | "pay_out" | "approve" | "reject" | "executed" | "failed" => self.payout(line),
             // What is paid in part, or above, is for a person from now on.
             "by_person" => {
                 let matching = &mut self.policies.matching;
@@ -181,17 +185,6 @@ impl Stage {
             "expect" => self.expect(line),
             verb => Err(format!("unknown verb {verb}")),
         }
-    }
-
-    fn given_up(&mut self, line: &Line) -> Result<(), String> {
-        let id = self.request(line.word(0)?)?;
-        let reason = "ana: story".into();
-        let tell = match line.verb.as_str() {
-            "write_off" => Tell::PaymentRequest(id, payment_request::Command::WriteOff { reason }),
-            "undo_write_off" => Tell::PaymentRequest(id, payment_request::Command::UndoWriteOff { reason }),
-            _ => Tell::Customer(self.owner(id)?, customer::Command::UseCredit { request: id }),
-        };
-        self.ask(tell)
     }
 
     fn ask(&mut self, tell: Tell) -> Result<(), String> {
@@ -375,7 +368,7 @@ impl Stage {
             amount,
             booked_on: self.now.date_in(&self.policies.zone),
             payer_name: line.after("payer").map(str::to_owned),
-            payer_iban: None,
+            payer_iban: line.has("from_account").then(payouts::account).transpose()?,
             end_to_end_id: None,
             remittance: RemittanceInformation::new(&[], line.after("text").unwrap_or_default())
                 .map_err(|error| error.to_string())?,

@@ -219,7 +219,13 @@ fn entry(transfer: &Transfer, currency: Currency) -> anyhow::Result<BankEntry> {
         end_to_end_id: transfer.end_to_end_id.as_deref().map(EndToEndId::parse).transpose()?.flatten(),
         remittance: RemittanceInformation::new(&transfer.structured, &transfer.text)?,
     };
-    Ok(BankEntry { details, particulars: Particulars::default(), counted_as: Vec::new(), collected: Vec::new() })
+    Ok(BankEntry {
+        details,
+        particulars: Particulars::default(),
+        counted_as: Vec::new(),
+        collected: Vec::new(),
+        paid_out: Vec::new(),
+    })
 }
 
 async fn measure(folder: &Folder, set: &Arc<Set>, options: &Options) -> anyhow::Result<()> {

@@ -13,7 +13,9 @@ use quittance_actors::delivery::{Delivery, Verdict};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command as Ask, Terms};
-use quittance_actors::ports::{BoxFuture, Clock as _, CollectionAnswer, CollectionOrder, Dispatch, Prepared};
+use quittance_actors::ports::{
+    BoxFuture, Clock as _, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared,
+};
 use quittance_actors::runtime::{Priority, Request, SubmitError};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, EmailAddress, Language, Money, PaymentRequestId,
@@ -40,6 +42,10 @@ impl Dispatch for Sink {
     fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         self.delivered.fetch_add(u64::try_from(rows.len()).unwrap_or(0), Ordering::Relaxed);
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
+    }
+
+    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {
+        Box::pin(async move { vec![Verdict::Accepted { detail: String::new() }; orders.len()] })
     }
 
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {

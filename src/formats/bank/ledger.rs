@@ -227,7 +227,7 @@ impl<S: Statements> Ledger<S> {
             end_to_end_id,
             remittance,
         };
-        Ok(BankEntry { details, particulars, counted_as: Vec::new(), collected: Vec::new() })
+        Ok(BankEntry { details, particulars, counted_as: Vec::new(), collected: Vec::new(), paid_out: Vec::new() })
     }
 
     /// What a transaction says, completed by what is said of its entry.

@@ -1,13 +1,34 @@
 //! pain.001.001.09, customer credit transfer initiation: one batch per day.
 //! Source: EPC132-08, customer to bank implementation guidelines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quittance_actors::values::Date;
 
+use super::read::{AMOUNT_MINOR_MAX, batch_id};
 use super::text::sepa;
 use super::{CreditTransfer, Envelope};
 use crate::formats::xml::Writer;
+
+/// Why a bank would refuse an order, if it would.
+pub fn check(order: &CreditTransfer) -> Result<(), String> {
+    if sepa(&order.creditor, 70).trim().is_empty() {
+        return Err("the payee's name has no character that banks accept".to_owned());
+    }
+    match order.amount.minor() {
+        minor if (1..=AMOUNT_MINOR_MAX).contains(&minor) => Ok(()),
+        _ => Err(format!("{} is no amount that banks pay at once", order.amount)),
+    }
+}
+
+/// The id of the batch that each order stands in, in order.
+pub fn batches_of(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<String> {
+    let day = |order: &CreditTransfer| envelope.calendar.following(order.on);
+    let days: BTreeSet<Date> = orders.iter().map(day).collect();
+    let number = |order| (1_u32..).zip(&days).find(|(_, known)| **known == day(order));
+    let id = |order| number(order).map(|(number, _)| batch_id(&envelope.message_id, number));
+    orders.iter().map(|order| id(order).unwrap_or_default()).collect()
+}
 
 /// The file of `orders`. The same orders in the same envelope are the same bytes.
 pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {
@@ -26,7 +47,7 @@ pub fn write(envelope: &Envelope<'_>, orders: &[CreditTransfer]) -> Vec<u8> {
     xml.close(1);
     for (number, (day, orders)) in (1_u32..).zip(&batches) {
         xml.open("PmtInf");
-        xml.leaf(&["PmtInfId"], &super::read::batch_id(message_id, number));
+        xml.leaf(&["PmtInfId"], &batch_id(message_id, number));
         xml.leaf(&["PmtMtd"], "TRF");
         xml.leaf(&["BtchBookg"], "true");
         xml.totals(orders.iter().map(|order| order.amount));

@@ -4,6 +4,7 @@ pub mod collection_events;
 pub mod feed_events;
 pub mod golden;
 pub mod http;
+pub mod payout_events;
 pub mod peers;
 pub mod running;
 pub mod schema;

@@ -15,7 +15,7 @@ use super::{Stage, money};
 impl Stage {
     pub(super) fn expect(&mut self, line: &Line) -> Result<(), String> {
         match line.word(0)? {
-            "mail" | "sms" | "hook" | "file" => self.expect_delivery(line),
+            "mail" | "sms" | "hook" | "file" | "payout" => self.expect_delivery(line),
             "order" => self.expect_order(line),
             "no" => match self.orders.first() {
                 Some(order) => Err(format!("{} is ordered", self.ordered(order))),
@@ -39,6 +39,7 @@ impl Stage {
             "timers" => same("timers", self.live_timers()?, line.word(1)?.parse().unwrap_or(usize::MAX)),
             name if self.requests.contains_key(name) => self.expect_request(line),
             name if self.transfers.contains_key(name) => self.expect_transfer(line),
+            name if self.payouts.contains_key(name) => self.expect_payout(line),
             name => Err(format!("nothing is called {name}")),
         }
     }
@@ -69,6 +70,7 @@ impl Stage {
                 Channel::File => "file",
                 Channel::Partition => "partition",
                 Channel::Collection => "collection",
+                Channel::Payout => "payout",
             };
             let to = match &delivery.recipient {
                 Recipient::Customer(id) => {
@@ -127,6 +129,7 @@ impl Stage {
             transfer::Status::NeedsDecision => "task",
             transfer::Status::Received => "received",
             transfer::Status::SetAside => "set_aside",
+            transfer::Status::GivenBack => "given_back",
         };
         let why = line.words.get(2).map_or("", String::as_str);
         let explained = state.refused.as_ref().unwrap_or(&state.explanation);

@@ -5,7 +5,7 @@ use quittance_actors::collection::{
 };
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
-use quittance_actors::policies::{Collections, Policies};
+use quittance_actors::policies::{Collections, Payouts, Policies};
 use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook, Value};
 use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::{Calendar, Zone};
@@ -79,6 +79,7 @@ pub(super) fn policies() -> Policies {
         ),
     ])
     .unwrap();
+    policies.payouts = Payouts { connector: Some("bank".into()), four_eyes_above_minor: 5_000 };
     policies.collections = collections();
     let large = Condition::Compare(Field::TransferAmount, Operator::Greater, Value::Money(money("9000.00").unwrap()));
     let nobodys = Condition::Compare(Field::TransferNamesRequests, Operator::Equal, Value::Truth(false));

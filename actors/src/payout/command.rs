@@ -1,0 +1,72 @@
+//! What can be asked of a payout.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+use thiserror::Error;
+
+use super::state::{Details, Status};
+use crate::values::{Currency, Date};
+
+/// A command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Pay out; its source has given the money up.
+    Request {
+        /// What.
+        details: Arc<Details>,
+    },
+    /// Another person approves it.
+    Approve {
+        /// Who.
+        by: SmolStr,
+    },
+    /// A person does not approve it.
+    Reject {
+        /// Who.
+        by: SmolStr,
+        /// Why.
+        reason: SmolStr,
+    },
+    /// The bank has booked it.
+    Execute {
+        /// The day.
+        on: Date,
+    },
+    /// The bank refused it, or it came back.
+    Fail {
+        /// Why.
+        reason: SmolStr,
+    },
+}
+
+impl Command {
+    /// The name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Request { .. } => "request_payout",
+            Command::Approve { .. } => "approve_payout",
+            Command::Reject { .. } => "reject_payout",
+            Command::Execute { .. } => "execute_payout",
+            Command::Fail { .. } => "fail_payout",
+        }
+    }
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
+pub enum Rejection {
+    #[error("the payout is not known")]
+    Unknown,
+    #[error("{0} asked for it: another person approves it")]
+    SamePerson(SmolStr),
+    #[error("it does not wait for approval: it is {0:?}")]
+    NothingToApprove(Status),
+    #[error("it is {0:?}: nothing of it is with the bank")]
+    NotOrdered(Status),
+    #[error("no connector for payouts is configured: [tenant.payouts] connector")]
+    NoConnector,
+    #[error("SEPA pays euros, not {0}")]
+    NotEuros(Currency),
+}

@@ -1,0 +1,122 @@
+//! What a payout decides.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::apply::apply;
+use super::command::{Command, Rejection};
+use super::event::Event;
+use super::state::{Details, Payout, Source, Status};
+use crate::machine::{Context, Decision, Effect, Machine, Tell};
+use crate::values::{Currency, Date};
+use crate::{customer, transfer};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+impl Machine for Payout {
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
+        if let Command::Request { details } = command {
+            return request(self, details, context);
+        }
+        let details = self.details.as_ref().ok_or(Rejection::Unknown)?;
+        match command {
+            Command::Request { .. } => Ok(Decision::default()), // Handled above.
+            Command::Approve { by } => approve(self, details, by, context),
+            Command::Reject { by, reason } => reject(self, details, by, reason),
+            Command::Execute { on } => execute(self, *on),
+            Command::Fail { reason } => fail(self, details, reason),
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        apply(self, event);
+    }
+}
+
+fn request(state: &Payout, details: &Arc<Details>, context: &Context<'_>) -> Decided {
+    if state.details.is_some() {
+        return Ok(Decision::default()); // The same again.
+    }
+    let payouts = &context.policies.payouts;
+    if payouts.connector.is_none() {
+        return Err(Rejection::NoConnector);
+    }
+    if details.amount.currency() != Currency::EUR {
+        return Err(Rejection::NotEuros(details.amount.currency()));
+    }
+    let awaits_approval = details.amount.minor() > payouts.four_eyes_above_minor;
+    let mut decision = Decision::of(Event::Requested { details: Arc::clone(details), awaits_approval });
+    if !awaits_approval {
+        order(&mut decision, context)?;
+    }
+    Ok(decision)
+}
+
+/// From here on it may leave, and is never ordered again.
+fn order(decision: &mut Decision<Event>, context: &Context<'_>) -> Result<(), Rejection> {
+    let connector = context.policies.payouts.connector.clone().ok_or(Rejection::NoConnector)?;
+    let on = context.policies.calendar.following(context.now.date_in(&context.policies.zone));
+    decision.push(Event::Ordered { on });
+    decision.effect(Effect::PayOut { connector });
+    Ok(())
+}
+
+fn approve(state: &Payout, details: &Details, by: &SmolStr, context: &Context<'_>) -> Decided {
+    if state.status != Status::AwaitsApproval {
+        return Err(Rejection::NothingToApprove(state.status));
+    }
+    // However it is written.
+    if by.trim().to_lowercase() == details.by.trim().to_lowercase() {
+        return Err(Rejection::SamePerson(details.by.clone()));
+    }
+    let mut decision = Decision::of(Event::Approved { by: by.clone() });
+    order(&mut decision, context)?;
+    Ok(decision)
+}
+
+fn reject(state: &Payout, details: &Details, by: &SmolStr, reason: &SmolStr) -> Decided {
+    match state.status {
+        Status::AwaitsApproval => {}
+        Status::Rejected => return Ok(Decision::default()),
+        other => return Err(Rejection::NothingToApprove(other)),
+    }
+    let mut decision = Decision::of(Event::Rejected { by: by.clone(), reason: reason.clone() });
+    give_back(&mut decision, details, reason);
+    Ok(decision)
+}
+
+fn execute(state: &Payout, on: Date) -> Decided {
+    match state.status {
+        Status::Ordered => Ok(Decision::of(Event::Executed { on })),
+        Status::Executed => Ok(Decision::default()), // Told of in another file.
+        other => Err(Rejection::NotOrdered(other)),
+    }
+}
+
+fn fail(state: &Payout, details: &Details, reason: &SmolStr) -> Decided {
+    let was_executed = match state.status {
+        Status::Ordered => false,
+        Status::Executed => true,
+        Status::Failed => return Ok(Decision::default()), // Told of in another file.
+        other => return Err(Rejection::NotOrdered(other)),
+    };
+    let mut decision = Decision::of(Event::Failed { reason: reason.clone(), was_executed });
+    give_back(&mut decision, details, reason);
+    Ok(decision)
+}
+
+/// The money is where it was.
+fn give_back(decision: &mut Decision<Event>, details: &Details, reason: &SmolStr) {
+    decision.tell(match details.source {
+        Source::Credit(id) => Tell::Customer(id, customer::Command::AddCredit(details.amount)),
+        Source::Transfer(id) => {
+            let (payout, reason) = (details.id, reason.clone());
+            Tell::Transfer(id, transfer::Command::TakeReturnBack { payout, reason })
+        }
+    });
+}

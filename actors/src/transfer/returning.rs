@@ -1,0 +1,53 @@
+//! Giving a transfer back to who sent it.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::command::Rejection;
+use super::event::Event;
+use super::state::{Status, Transfer};
+use crate::machine::{Context, Decision, Tell};
+use crate::payout::{self, Source};
+use crate::values::PayoutId;
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// A person gives it back: to the account it came from, and to no other.
+pub(super) fn give_back(
+    state: &Transfer, payout: PayoutId, (by, reason): (&SmolStr, &SmolStr), context: &Context<'_>,
+) -> Decided {
+    let details = state.details.as_ref().ok_or(Rejection::Unknown)?;
+    if state.pending.is_some() {
+        return Err(Rejection::Deciding);
+    }
+    match state.status {
+        Status::NeedsDecision | Status::SetAside => {}
+        Status::GivenBack if state.given_back_by == Some(payout) => return Ok(Decision::default()),
+        other => return Err(Rejection::NothingToDecide(other)),
+    }
+    let iban = details.payer_iban.clone().ok_or(Rejection::NoPayerAccount)?;
+    let creditor = details.payer_name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let requested = payout::Details {
+        id: payout,
+        source: Source::Transfer(details.id),
+        amount: details.amount,
+        creditor: creditor.ok_or(Rejection::NoPayerAccount)?.into(),
+        iban,
+        by: by.clone(),
+        reason: reason.clone(),
+        at: context.now,
+    };
+    let mut decision = Decision::of(Event::GivenBack { payout, by: by.clone(), reason: reason.clone() });
+    let request = payout::Command::Request { details: Arc::new(requested) };
+    decision.tell(Tell::Payout(payout, request));
+    Ok(decision)
+}
+
+/// It was not given back after all: a person decides again.
+pub(super) fn take_return_back(state: &Transfer, payout: PayoutId, reason: &SmolStr) -> Decided {
+    if state.status != Status::GivenBack || state.given_back_by != Some(payout) {
+        return Ok(Decision::default());
+    }
+    Ok(Decision::of(Event::ReturnFailed { payout, reason: reason.clone() }))
+}

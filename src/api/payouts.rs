@@ -1,0 +1,160 @@
+//! Payouts: money that is given back, from a customer's credit or as the return of a transfer.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::customer;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::payout::{Command, Payout, Source, end_to_end_id};
+use quittance_actors::runtime::Priority;
+use quittance_actors::transfer;
+use quittance_actors::values::{CommandId, CustomerId, EntityId, Iban, PayoutId, TenantId, TransferId};
+use serde_json::{Value as Json, json};
+
+use super::body::{Body, Received, received};
+use super::customers::{owned, page, view as customer_view};
+use super::idempotency::fingerprint;
+use super::{App, Problem, Shared, created, tenant, transfers};
+use crate::store::List;
+
+fn unusable() -> Problem {
+    Problem::bad_request("the body cannot be used")
+}
+
+/// The payout that a command asks for: the same command, the same payout.
+pub(crate) fn payout_of(command: CommandId, partition: u8) -> PayoutId {
+    let mut bytes = command.to_bytes();
+    if let Some(last) = bytes.last_mut() {
+        *last = partition;
+    }
+    PayoutId::from_bytes(bytes)
+}
+
+pub(super) fn shown(id: PayoutId, state: &Payout) -> Json {
+    let Some(details) = &state.details else { return Json::Null };
+    let source = match details.source {
+        Source::Credit(customer) => json!({ "credit_of": customer }),
+        Source::Transfer(transfer) => json!({ "transfer": transfer }),
+    };
+    json!({
+        "id": id,
+        "source": source,
+        "amount": details.amount,
+        "creditor": { "name": details.creditor, "iban": details.iban.masked() },
+        "status": state.status,
+        "requested_by": details.by,
+        "requested_at": details.at,
+        "reason": details.reason,
+        "decided_by": state.decided_by,
+        "on": state.on,
+        "why": state.reason,
+        "end_to_end_id": end_to_end_id(id),
+    })
+}
+
+async fn view(app: &App, tenant: &TenantId, id: PayoutId) -> Result<Json, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::Payout(id), 0).await?;
+    match entity.as_payout().filter(|state| state.details.is_some()) {
+        Some(state) if owned(app, tenant, EntityId::Payout(id)).await => Ok(shown(id, state)),
+        _ => Err(Problem::not_found(format!("payout {id} is not known"))),
+    }
+}
+
+fn payout_id(text: &str) -> Result<PayoutId, Problem> {
+    PayoutId::parse(text).map_err(|error| Problem::not_found(error.to_string()))
+}
+
+/// `POST /v1/customers/{id}/payouts`: pays credit out to an account of the customer.
+pub(super) async fn pay_out_credit(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
+    let id = CustomerId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    let mut body = Body::parse(&bytes)?;
+    let (amount, iban) = (body.money("amount"), body.required("iban", Iban::parse));
+    let (by, reason) = (body.text("by", 64), body.text("reason", 140));
+    body.finish()?;
+    let (amount, iban) = amount.zip(iban).ok_or_else(unusable)?;
+    let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
+    customer_view(&app, &tenant, id).await?;
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let payout = payout_of(held.command, id.partition());
+    let command = customer::Command::PayOutCredit { payout, amount, iban, by: by.into(), reason: reason.into() };
+    let (router, tell) = (&app.service.router, Tell::Customer(id, command));
+    let fingerprint = fingerprint(&request, &bytes);
+    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
+    let replayed = held.replayed;
+    held.done();
+    Ok(created(&format!("/v1/payouts/{payout}"), replayed, &view(&app, &tenant, payout).await?))
+}
+
+/// `POST /v1/transfers/{id}/give-back`: sends a transfer back to the account it came from.
+pub(super) async fn give_back(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
+    let id = TransferId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    let mut body = Body::parse(&bytes)?;
+    let (by, reason) = (body.text("by", 64), body.text("reason", 140));
+    body.finish()?;
+    let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
+    transfers::view(&app, &tenant, id).await?;
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let payout = payout_of(held.command, id.partition());
+    let command = transfer::Command::GiveBack { payout, by: by.into(), reason: reason.into() };
+    let (router, tell) = (&app.service.router, Tell::Transfer(id, command));
+    let fingerprint = fingerprint(&request, &bytes);
+    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
+    let replayed = held.replayed;
+    held.done();
+    Ok(created(&format!("/v1/payouts/{payout}"), replayed, &view(&app, &tenant, payout).await?))
+}
+
+/// `POST /v1/payouts/{id}/approve`: by another person than who asked for it.
+pub(super) async fn approve(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let mut body = Body::parse(&bytes)?;
+    let by = body.text("by", 64);
+    body.finish()?;
+    let by = by.ok_or_else(unusable)?.into();
+    decided(&app, &request, &id, &bytes, Command::Approve { by }).await
+}
+
+/// `POST /v1/payouts/{id}/reject`: the money is where it was.
+pub(super) async fn reject(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let mut body = Body::parse(&bytes)?;
+    let (by, reason) = (body.text("by", 64), body.text("reason", 140));
+    body.finish()?;
+    let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
+    decided(&app, &request, &id, &bytes, Command::Reject { by: by.into(), reason: reason.into() }).await
+}
+
+async fn decided(
+    app: &App, request: &HttpRequest, id: &str, bytes: &[u8], command: Command,
+) -> Result<HttpResponse, Problem> {
+    let (tenant, id) = (tenant(app, request)?, payout_id(id)?);
+    view(app, &tenant, id).await?;
+    let held = app.keys.hold(request, &tenant, bytes)?;
+    let (router, tell) = (&app.service.router, Tell::Payout(id, command));
+    let fingerprint = fingerprint(request, bytes);
+    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
+    let replayed = held.replayed;
+    held.done();
+    Ok(created(&format!("/v1/payouts/{id}"), replayed, &view(app, &tenant, id).await?))
+}
+
+pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    Ok(HttpResponse::Ok().json(view(&app, &tenant, payout_id(&id)?).await?))
+}
+
+/// Payouts; with `?status=awaits_approval` those that wait for a second person.
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let waiting = request.query_string().split('&').any(|pair| pair == "status=awaits_approval");
+    page(&app, &tenant, if waiting { List::Approvals } else { List::Payouts }, &request).await
+}

@@ -1,0 +1,112 @@
+//! Payouts: what is given back, and what waits for a second person.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::{Entity, Origin};
+use quittance_actors::payout::{Command, Payout, Source, Status};
+use quittance_actors::runtime::Priority;
+use quittance_actors::values::{CommandId, EntityId, PayoutId, Timestamp, Zone};
+use serde_json::{Value as Json, json};
+
+use super::{SharedPages, enter, words};
+use crate::api::{Problem, Shared};
+use crate::store::List;
+
+/// Payouts shown.
+const ROWS: usize = 100;
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
+    let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let rows = |list| -> Result<Vec<Json>, Problem> {
+        let read = app.service.store.page(&frame.tenant, list, None, ROWS);
+        let read = read.map_err(|error| Problem::overloaded(error.to_string()))?;
+        let mut found: Vec<&Payout> = read.entities.iter().filter_map(|(_, entity)| payout(entity)).collect();
+        found.sort_by_key(|state| std::cmp::Reverse(state.details.as_ref().map(|details| details.at)));
+        Ok(found.into_iter().filter_map(|state| row(state, &zone)).collect())
+    };
+    let own = json!({
+        "waiting": rows(List::Approvals)?,
+        "rows": rows(List::Payouts)?,
+        "failed": query.get("failed"),
+        "said": query.get("said"),
+    });
+    pages.page("payouts", &frame.data(&app, "Payouts", "/bo/payouts", own))
+}
+
+fn payout(entity: &Entity) -> Option<&Payout> {
+    entity.as_payout()
+}
+
+fn row(state: &Payout, zone: &Zone) -> Option<Json> {
+    let details = state.details.as_ref()?;
+    let (tone, icon, status) = match state.status {
+        Status::AwaitsApproval => ("warn", "clock", "awaits approval"),
+        Status::Ordered => ("info", "send", "with the bank"),
+        Status::Executed => ("ok", "circle-check", "executed"),
+        Status::Rejected => ("mute", "ban", "rejected"),
+        Status::Failed => ("bad", "circle-x", "failed"),
+    };
+    let (of, link) = match details.source {
+        Source::Credit(_) => ("credit", None),
+        Source::Transfer(transfer) => ("transfer", Some(format!("/bo/reconciliation?show=all&id={transfer}"))),
+    };
+    Some(json!({
+        "id": details.id, "amount": words::money(details.amount), "creditor": details.creditor,
+        "iban": details.iban.masked(), "by": details.by, "why": details.reason, "of": of, "link": link,
+        "at": words::instant(details.at, zone), "on": state.on.map(words::day),
+        "tone": tone, "status_icon": icon, "status": status,
+        "note": match (&state.reason, &state.decided_by) {
+            (Some(reason), _) => reason.to_string(),
+            (None, Some(by)) => format!("approved by {by}"),
+            (None, None) => String::new(),
+        },
+    }))
+}
+
+/// `POST /bo/payouts/{id}/{approve|reject}`.
+pub(super) async fn decide(
+    app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
+    form: web::Form<std::collections::BTreeMap<String, String>>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let (id, what) = path.into_inner();
+    let id = PayoutId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    let entity = EntityId::Payout(id);
+    if !crate::api::owned(&app, &frame.tenant, entity).await {
+        return Err(Problem::not_found(format!("payout {id} is not known")));
+    }
+    let field = |name: &str, most: usize| {
+        let text = form.get(name).map(|text| text.trim()).unwrap_or_default();
+        let fine = !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
+        fine.then(|| text.to_owned())
+    };
+    let by = field("by", 64).ok_or_else(|| Problem::bad_request("say who you are, in up to 64 characters"))?;
+    let (said, command) = match what.as_str() {
+        "approve" => ("Approved", Command::Approve { by: by.into() }),
+        "reject" => {
+            let reason = field("reason", 140).unwrap_or_else(|| "no reason given".to_owned());
+            ("Rejected", Command::Reject { by: by.into(), reason: reason.into() })
+        }
+        _ => return Err(Problem::not_found("there is nothing at this address")),
+    };
+    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
+    let command_id = CommandId::new(Timestamp::default(), random, id.partition());
+    let (router, tell) = (&app.service.router, Tell::Payout(id, command));
+    let done = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
+    // The lists are those of the store: what was decided is to be gone from them.
+    let _ = app.service.checkpointer.send(quittance_actors::runtime::Offer).await;
+    let to = match done {
+        Ok(_) => format!("/bo/payouts?said={said}"),
+        Err(error) => format!("/bo/payouts?failed={}", words::encoded(&error.to_string())),
+    };
+    Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
+}

@@ -1,0 +1,61 @@
+//! One of every event of a payout, and of what gives the money up, for stored formats.
+
+use std::sync::Arc;
+
+use quittance_actors::partition::Event;
+use quittance_actors::payout::{Details, Event as P, Source};
+use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PayoutId, Timestamp, TransferId};
+use quittance_actors::{customer, transfer};
+
+const AT: Timestamp = Timestamp::from_unix_millis(1_772_443_800_123);
+
+pub fn payout_events() -> Vec<Event> {
+    let amount = Money::from_minor(4_200, Currency::EUR);
+    let payout = PayoutId::new(AT, 31, 42);
+    let on = Date::parse("2026-03-04").unwrap();
+    let details = |source| Details {
+        id: payout,
+        source,
+        amount,
+        creditor: "Erika Mustermann".into(),
+        iban: Iban::parse("DE89370400440532013000").unwrap(),
+        by: "ana".into(),
+        reason: "not ours".into(),
+        at: AT,
+    };
+    let requested = |source, awaits_approval| P::Requested { details: Arc::new(details(source)), awaits_approval };
+    let payouts = [
+        requested(Source::Transfer(TransferId::new(AT, 5, 42)), true),
+        requested(Source::Credit(CustomerId::new(AT, 6, 42)), false),
+        P::Approved { by: "bob".into() },
+        P::Ordered { on },
+        P::Rejected { by: "bob".into(), reason: "ask first".into() },
+        P::Executed { on },
+        P::Failed { reason: "AC04".into(), was_executed: true },
+    ];
+    let transfers = [
+        transfer::Event::GivenBack { payout, by: "ana".into(), reason: "not ours".into() },
+        transfer::Event::ReturnFailed { payout, reason: "AC04".into() },
+    ];
+    let customers = [customer::Event::CreditPaidOut { payout, amount }];
+    let customers = customers.into_iter().map(Event::Customer);
+    payouts
+        .into_iter()
+        .map(Event::Payout)
+        .chain(transfers.into_iter().map(Event::Transfer))
+        .chain(customers)
+        .collect()
+}
+
+/// The name of an event's fixture.
+pub fn payout_event_name(event: &P) -> &'static str {
+    match event {
+        P::Requested { awaits_approval: true, .. } => "payout.requested",
+        P::Requested { .. } => "payout.requested_of_credit",
+        P::Approved { .. } => "payout.approved",
+        P::Ordered { .. } => "payout.ordered",
+        P::Rejected { .. } => "payout.rejected",
+        P::Executed { .. } => "payout.executed",
+        P::Failed { .. } => "payout.failed",
+    }
+}
