@@ -299,3 +299,12 @@ fn any_cut_of_a_file_is_read_or_refused_and_never_panics() {
         }
     }
 }
+
+#[test]
+fn nothing_follows_a_statement_that_does_not_close() {
+    let fixture = |path: &str| std::fs::read_to_string(golden::project().join("fixtures/bank").join(path)).unwrap();
+    let both = fixture("mt940/refused/does_not_close.sta") + &fixture("mt940/german.sta");
+    let text = describe(bank(both.as_bytes()));
+    let refused = text.lines().position(|line| line.starts_with("file refused")).unwrap();
+    assert_eq!(refused + 1, text.lines().count(), "{text}");
+}

@@ -34,6 +34,8 @@ pub struct Ledger<S> {
     keys: HashMap<u64, u32, Hashed>,
     keys_of: (SmolStr, Option<Date>),
     ready: VecDeque<Item>,
+    /// Nothing follows an error: what a file says after it is not to be believed.
+    ended: bool,
 }
 
 /// A statement under way.
@@ -58,6 +60,7 @@ impl<S: Statements> Ledger<S> {
             keys: HashMap::default(),
             keys_of: (SmolStr::default(), None),
             ready: VecDeque::new(),
+            ended: false,
         }
     }
 
@@ -399,13 +402,12 @@ impl<S: Statements> Reader for Ledger<S> {
             if let Some(item) = self.ready.pop_front() {
                 return Some(Ok(item));
             }
-            match self.statements.next()? {
-                Ok(piece) => {
-                    if let Err(error) = self.piece(piece) {
-                        return Some(Err(error));
-                    }
-                }
-                Err(error) => return Some(Err(error)),
+            if self.ended {
+                return None;
+            }
+            if let Err(error) = self.statements.next()?.and_then(|piece| self.piece(piece)) {
+                self.ended = true;
+                return Some(Err(error));
             }
         }
     }
