@@ -189,4 +189,6 @@ pub enum Purpose {
     Hold,
     /// A file should have come.
     File,
+    /// A task should have been decided.
+    Task,
 }

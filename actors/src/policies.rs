@@ -40,6 +40,8 @@ pub struct Policies {
     pub expectations: BTreeMap<String, Expectation>,
     /// How money is given back.
     pub payouts: Payouts,
+    /// Within how many business days a task should be decided.
+    pub task_business_days: Option<u16>,
 }
 
 /// How money is given back.
@@ -211,6 +213,7 @@ impl Policies {
             collections: Collections::default(),
             expectations: BTreeMap::new(),
             payouts: Payouts::default(),
+            task_business_days: None,
         }
     }
 }

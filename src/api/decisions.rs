@@ -71,6 +71,32 @@ pub(super) async fn set_aside(
     explained(&app, &request, &id, bytes, command).await
 }
 
+/// `POST /v1/tasks/{id}/claim`: for a while nobody but `by` decides.
+pub(super) async fn claim(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let by = body.text("by", 64);
+    body.finish()?;
+    let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?.into();
+    transfers::view(&app, &tenant, id).await?;
+    write(&app, &request, &tenant, id, &bytes, Command::Claim { by }).await
+}
+
+/// `POST /v1/tasks/{id}/assign`: `to` is to decide; nobody in particular without it.
+pub(super) async fn assign(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let (by, to) = (body.text("by", 64), body.optional_text("to", 64).map(Into::into));
+    body.finish()?;
+    let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?.into();
+    transfers::view(&app, &tenant, id).await?;
+    write(&app, &request, &tenant, id, &bytes, Command::Assign { to, by }).await
+}
+
 async fn explained(
     app: &App, request: &HttpRequest, id: &str, bytes: Received, command: impl FnOnce(String, String) -> Command,
 ) -> Result<HttpResponse, Problem> {

@@ -106,6 +106,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
                 .route("/decisions/{id}", web::get().to(transfers::read))
                 .route("/tasks", web::get().to(transfers::tasks))
+                .route("/tasks/{id}/claim", web::post().to(decisions::claim))
+                .route("/tasks/{id}/assign", web::post().to(decisions::assign))
                 .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/exports/{name}", web::get().to(exports::read))
                 .route("/statements", web::get().to(files::statements))

@@ -175,6 +175,12 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         if let Some(weighed) = &state.weighed {
             fields.insert("decision".to_owned(), decision(weighed));
         }
+        if state.status == quittance_actors::transfer::Status::NeedsDecision {
+            let claim = state.claim.as_ref().map(|claim| json!({ "by": claim.by, "until": claim.until }));
+            let task =
+                json!({ "assigned_to": state.assigned_to, "claim": claim, "overdue_since": state.overdue_since });
+            fields.insert("task".to_owned(), task);
+        }
         if let Some(payout) = state.given_back_by {
             fields.insert("payout".to_owned(), json!(payout));
         }

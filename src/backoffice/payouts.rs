@@ -12,6 +12,8 @@ use super::{SharedPages, enter, words};
 use crate::api::{Problem, Shared};
 use crate::store::List;
 
+/// What the page can say was done: an address says nothing of its own.
+const SAID: [&str; 2] = ["Approved", "Rejected"];
 /// Payouts shown.
 const ROWS: usize = 100;
 
@@ -34,7 +36,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         "waiting": rows(List::Approvals)?,
         "rows": rows(List::Payouts)?,
         "failed": query.get("failed"),
-        "said": query.get("said"),
+        "said": query.get("said").filter(|said| SAID.contains(&said.as_str())),
     });
     pages.page("payouts", &frame.data(&app, "Payouts", "/bo/payouts", own))
 }

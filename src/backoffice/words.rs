@@ -184,6 +184,13 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::PayoutFailed => {
             ("circle-x", "bad-i", "Payout failed", format!("{}: {}", text(Field::PayoutAmount), text(Field::Reason)))
         }
+        EventType::TaskAssigned => (
+            "user",
+            "info-i",
+            "Task assigned",
+            format!("{}, {}", text(Field::TransferAmount), text(Field::TaskAssignedTo)),
+        ),
+        EventType::TaskOverdue => ("clock", "bad-i", "Decision overdue", text(Field::TransferAmount)),
         EventType::TransferGivenBack => ("undo-2", "info-i", "Given back", text(Field::TransferAmount)),
         EventType::FileAccepted => ("folder-sync", "ok-i", "File read", file_detail(event)),
         EventType::FilePartlyAccepted => ("triangle-alert", "warn-i", "Rows refused", file_detail(event)),

@@ -17,7 +17,7 @@ const ROWS: usize = 50;
 /// Open requests shown for a decision by hand.
 const OPEN_SHOWN: usize = 40;
 /// What a decision came to, in words.
-const SAID: [&str; 3] = ["Reconciled", "Taken back", "Put aside"];
+const SAID: [&str; 5] = ["Reconciled", "Taken back", "Put aside", "To be given back", "Assigned"];
 /// Who decides here: the back office has one session.
 const BY: &str = "back office";
 
@@ -116,6 +116,7 @@ async fn open(
     };
     let pays_out =
         app.service.config.service.tenant(&frame.tenant).is_some_and(|own| own.payouts.connector.is_some());
+    let now = app.service.router.ports().clock.now(&frame.tenant);
     let identified = weighed.identified_by.text();
     Ok(Some(json!({
         "id": id,
@@ -126,6 +127,9 @@ async fn open(
         "booked_on": words::day(details.booked_on),
         "text": details.remittance.unstructured(),
         "structured": details.remittance.structured(),
+        "assigned_to": state.assigned_to,
+        "claimed_by": state.claim.as_ref().filter(|claim| claim.until > now).map(|claim| &claim.by),
+        "overdue": state.overdue_since.is_some(),
         "explanation": state.explanation,
         "refused": state.refused,
         "identified": (identified != "nothing").then_some(identified),
@@ -277,6 +281,10 @@ pub(super) async fn decide(
         "set-aside" => {
             ("Put aside", carry(&app, &frame, id, Command::SetAside { by: BY.into(), reason: reason.into() }).await)
         }
+        "assign" => {
+            let to = field("to").filter(|to| !to.is_empty() && to.chars().count() <= 64).map(Into::into);
+            ("Assigned", carry(&app, &frame, id, Command::Assign { to, by: BY.into() }).await)
+        }
         "give-back" => {
             let by = field("by").filter(|by| !by.is_empty() && by.chars().count() <= 64);
             let by = by.ok_or_else(|| Problem::bad_request("say who you are, in up to 64 characters"))?.into();
@@ -290,7 +298,9 @@ pub(super) async fn decide(
     // After a decision the next one is looked at; what could not be followed stays, and says why.
     let to = match done {
         Ok(()) if what == "give-back" => format!("/bo/reconciliation?said={}", words::encoded(said)),
-        Ok(()) if what == "take-back" => format!("/bo/reconciliation?id={id}&said={}", words::encoded(said)),
+        Ok(()) if what == "take-back" || what == "assign" => {
+            format!("/bo/reconciliation?id={id}&said={}", words::encoded(said))
+        }
         Ok(()) => format!("/bo/reconciliation?said={}&undo={id}", words::encoded(said)),
         Err(problem) => format!("/bo/reconciliation?id={id}&failed={}", words::encoded(&problem.to_string())),
     };

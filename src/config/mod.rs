@@ -83,6 +83,7 @@ impl Config {
         policies.contact = tenant.contact.clone();
         policies.acceptance = self.acceptance.clone();
         policies.payouts = tenant.payouts.clone();
+        policies.task_business_days = tenant.task_business_days;
         let of_tenant = |name: &SmolStr| {
             let connectors = &self.service.connectors;
             connectors.iter().any(|known| known.tenant == tenant.id && known.name == *name)

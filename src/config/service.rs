@@ -198,6 +198,8 @@ pub struct Tenant {
     pub matching: Matching,
     /// How money is given back.
     pub payouts: Payouts,
+    /// Within how many business days a task should be decided.
+    pub task_business_days: Option<u16>,
     /// The accounts of its books.
     pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.

@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/reconciliation', '/bo/messages', '/bo/files'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/files'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });
@@ -130,6 +130,31 @@ try {
   await page.keyboard.press('u');
   await page.waitForFunction(() => document.querySelector('.said')?.textContent.includes('Taken back'));
   check('U takes it back', (await page.textContent('.wb header h2')) === payer && (await waiting()) === tasks, await waiting());
+  // What nobody here is owed goes back, once a second person agrees.
+  for (let at = 0; at < 5 && (await page.locator('form[action$="/give-back"]').count()) === 0; at += 1) {
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('j')]);
+  }
+  const giving = page.locator('form[action$="/give-back"]');
+  await giving.locator('[name=by]').fill('Ana');
+  await giving.locator('[name=reason]').fill('Sent to us by mistake');
+  await giving.locator('button').click();
+  await page.waitForSelector('.said');
+  check('a transfer is given back', (await page.textContent('.said')).includes('To be given back'));
+  await page.goto(`${origin}/bo/payouts`);
+  const approving = (name) => async () => {
+    await page.locator('form[action$="/approve"] [name=by] >> nth=0').fill(name);
+    await page.locator('form[action$="/approve"] button.primary >> nth=0').click();
+    await page.waitForSelector('.said');
+  };
+  check('it waits for a second person', (await page.textContent('main')).includes('Sent to us by mistake'));
+  await accessible('payouts that wait');
+  await picture('payouts-waiting');
+  await approving('ana')();
+  check('who asked is not the second', (await page.textContent('.said')).includes('another person approves it'));
+  await approving('Bob')();
+  check('a second person approves', (await page.textContent('main')).includes('with the bank'), await page.textContent('main'));
+  await accessible('payouts');
+  await picture('payouts-approved');
   await page.goto(`${origin}/bo/reconciliation?show=all`);
   await page.click('a.tx:has(.badge.ok) >> nth=0');
   await page.waitForSelector('.alloc');

@@ -178,3 +178,28 @@ fn credit_is_paid_out_once_and_is_there_again_when_the_bank_refuses() {
     drop_file(&bank, "refused-again.xml", refused(second["end_to_end_id"].as_str().unwrap(), "MS03").as_bytes());
     assert_eq!(credit(&running), 1_000, "it failed once");
 }
+
+#[test]
+fn a_task_is_decided_by_one_person_at_a_time_and_is_told_of_when_it_is_late() {
+    let (scratch, running, _) = story("tasks");
+    let transfer = strange(&running, "T-9", 7_700);
+    let task = |what: &str, body: Json| running.post(&format!("/v1/tasks/{transfer}/{what}"), &body);
+    let claimed = task("claim", json!({ "by": "Bob" })).json();
+    assert_eq!(claimed["task"]["claim"]["by"], "Bob", "{claimed}");
+    assert_eq!(task("claim", json!({ "by": "Carl" })).status, 409);
+    let aside =
+        running.post(&format!("/v1/transfers/{transfer}/set-aside"), &json!({ "by": "Carl", "reason": "no" }));
+    assert!(aside.status == 409 && aside.text().contains("Bob looks at it"), "{}", aside.text());
+    assert_eq!(task("assign", json!({ "by": "Ana", "to": "Carl" })).json()["task"]["assigned_to"], "Carl");
+    // Two business days after Monday morning.
+    running.advance("2d");
+    let late = || running.get(&format!("/v1/transfers/{transfer}")).json()["task"]["overdue_since"].clone();
+    assert_eq!(late(), Json::Null);
+    running.advance("12h");
+    assert_eq!(late(), "2026-03-04T17:00:00Z");
+    wait_for("the accountants to be told", || {
+        let caught = std::fs::read_dir(scratch.path().join("data/caught")).ok()?.flatten();
+        let mut texts = caught.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+        texts.find(|text| text.contains("attend toujours") && text.contains("18:00"))
+    });
+}

@@ -331,6 +331,9 @@ fn name(event: &Event) -> &'static str {
             T::Kept { .. } => "transfer.kept",
             T::GivenBack { .. } => "transfer.given_back",
             T::ReturnFailed { .. } => "transfer.return_failed",
+            T::Assigned { .. } => "transfer.assigned",
+            T::Claimed { .. } => "transfer.claimed",
+            T::TaskOverdue { .. } => "transfer.task_overdue",
         },
     }
 }
@@ -370,7 +373,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 91);
+    assert_eq!(seen.len(), 94);
 }
 
 /// What a record of version 1 lists of its public event.

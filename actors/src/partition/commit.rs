@@ -16,7 +16,7 @@ use crate::feed;
 use crate::machine::{Purpose, Tell};
 use crate::payment_request;
 use crate::rules::{EventId, Facts};
-use crate::transfer::ReturnReason;
+use crate::transfer::{self, ReturnReason};
 use crate::values::{CommandId, Currency, Date, DeliveryId, EntityId, Money, TenantId, Timestamp};
 
 /// A command on its way in.
@@ -100,6 +100,9 @@ impl ArmedTimer {
             (EntityId::Customer(id), Purpose::Hold) => Some(Tell::Customer(id, customer::Command::HoldDue)),
             (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
                 Some(Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due }))
+            }
+            (EntityId::Transfer(id), Purpose::Task) => {
+                Some(Tell::Transfer(id, transfer::Command::TaskDue { generation, due }))
             }
             (EntityId::Feed(id), Purpose::File) => Some(Tell::Feed(id, feed::Command::FileDue { generation, due })),
             _ => None,

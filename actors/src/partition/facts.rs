@@ -191,6 +191,9 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
                 Field::Reason,
             ) => Some(Fact::text(reason)),
             (T::DecisionRefused { reason }, Field::Reason) => Some(Fact::text(reason)),
+            (T::ReturnFailed { reason, .. } | T::GivenBack { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
+            (T::Assigned { to: Some(to), .. }, Field::TaskAssignedTo) => Some(Fact::text(to)),
+            (T::TaskOverdue { due }, Field::TaskDueAt) => Some(Fact::Instant(*due)),
             (T::TaskOpened { doubt, .. }, Field::TransferExplanation | Field::Reason) => {
                 Some(Fact::text(doubt.text()))
             }

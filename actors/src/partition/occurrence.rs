@@ -202,6 +202,9 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::Noted { nature: Nature::Received, .. } => Some((EventType::TransferReceived, None)),
         E::GivenBack { .. } => Some((EventType::TransferGivenBack, None)),
         E::ReturnFailed { .. } => Some((EventType::TaskOpened, None)),
+        E::Assigned { .. } => Some((EventType::TaskAssigned, None)),
+        E::TaskOverdue { .. } => Some((EventType::TaskOverdue, None)),
+        E::Claimed { .. } => None,
         E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } | E::Kept { .. } => None,
     }
 }

@@ -310,6 +310,10 @@ fields! {
     PayoutBy = "payout.by": Text,
     /// The day it is executed.
     PayoutOn = "payout.on": Date,
+    /// Who is to decide about a task.
+    TaskAssignedTo = "task.assigned_to": Text,
+    /// Until when a task should have been decided.
+    TaskDueAt = "task.due_at": Instant,
 }
 
 #[cfg(test)]

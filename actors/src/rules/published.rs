@@ -191,6 +191,10 @@ event_types! {
     PayoutFailed = "payout.failed",
     /// A transfer is sent back to who paid it.
     TransferGivenBack = "transfer.given_back",
+    /// Somebody is to decide about a task.
+    TaskAssigned = "task.assigned",
+    /// A task should have been decided by now.
+    TaskOverdue = "task.overdue",
 }
 
 impl fmt::Display for EventType {

@@ -5,7 +5,14 @@ use super::state::{Doubt, Pending, Status, Transfer};
 use litemap::LiteMap;
 
 pub(super) fn apply(state: &mut Transfer, event: &Event) {
+    if super::tasks::opens(event) {
+        state.tasks = state.tasks.saturating_add(1);
+        (state.claim, state.overdue_since) = (None, None);
+    }
     match event {
+        Event::Assigned { to, .. } => state.assigned_to.clone_from(to),
+        Event::Claimed { claim } => state.claim = Some(claim.clone()),
+        Event::TaskOverdue { due } => state.overdue_since = Some(*due),
         Event::Received { details, customer } => {
             state.details = Some(details.clone());
             state.customer = *customer;

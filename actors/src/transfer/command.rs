@@ -11,7 +11,7 @@ use super::particulars::Particulars;
 use super::state::{Details, Resolution, Status};
 use super::weighing::Weighed;
 use crate::customer::OpenRequest;
-use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, Reading};
+use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, Reading, Timestamp};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +56,25 @@ pub enum Command {
         by: SmolStr,
         /// Why.
         reason: SmolStr,
+    },
+    /// A person looks at it: for a while nobody else decides.
+    Claim {
+        /// Who.
+        by: SmolStr,
+    },
+    /// Somebody is to decide about it.
+    Assign {
+        /// Who; nobody in particular without a name.
+        to: Option<SmolStr>,
+        /// Who says so.
+        by: SmolStr,
+    },
+    /// It should be decided by now.
+    TaskDue {
+        /// Which arming it was.
+        generation: u32,
+        /// When it was due.
+        due: Timestamp,
     },
     /// A person gives it back to who paid it.
     GiveBack {
@@ -159,6 +178,9 @@ impl Command {
             Command::Decide(_) => "decide",
             Command::TakeBack { .. } => "take_back",
             Command::SetAside { .. } => "set_aside",
+            Command::Claim { .. } => "claim",
+            Command::Assign { .. } => "assign",
+            Command::TaskDue { .. } => "task_due",
             Command::GiveBack { .. } => "give_back",
             Command::TakeReturnBack { .. } => "take_return_back",
             Command::Conclude { .. } => "conclude",
@@ -180,6 +202,8 @@ pub enum Rejection {
     NothingToTakeBack(Status),
     #[error("the bank does not say who paid it from which account")]
     NoPayerAccount,
+    #[error("{0} looks at it until {1}")]
+    Claimed(SmolStr, Timestamp),
     #[error("another decision about it is under way")]
     Deciding,
     #[error("the parts and the credit make {found}, the transfer is {expected}")]

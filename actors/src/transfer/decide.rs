@@ -12,6 +12,7 @@ use super::particulars::Particulars;
 use super::reconsider::reconsider;
 use super::returning;
 use super::state::{Details, Doubt, Transfer};
+use super::tasks;
 use super::weighing::{Identification, Weighed};
 use crate::customer::{self, PlaceTransfer};
 use crate::machine::{Context, Decision, Machine, Tell};
@@ -26,24 +27,42 @@ impl Machine for Transfer {
     type Rejection = Rejection;
 
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
-        match command {
-            Command::Receive { details, particulars, evidence } => {
-                receive(self, details, particulars.as_ref(), evidence, context.policies)
-            }
-            Command::Note { details, particulars } => note(self, details, particulars),
-            Command::RecordPlacement(placement, weighed) => record_placement(self, placement, weighed),
-            Command::Reconsider { request, new } => Ok(reconsider(self, *request, new)),
-            Command::Decide(resolution) => decision::decide(self, resolution),
-            Command::TakeBack { by, reason } => decision::take_back(self, by, reason),
-            Command::SetAside { by, reason } => decision::set_aside(self, by, reason),
-            Command::GiveBack { payout, by, reason } => returning::give_back(self, *payout, (by, reason), context),
-            Command::TakeReturnBack { payout, reason } => returning::take_return_back(self, *payout, reason),
-            Command::Conclude { number, refused } => decision::conclude(self, *number, refused.as_deref()),
-        }
+        let mut decision = decided(self, command, context)?;
+        tasks::arm(&mut decision, self, context);
+        Ok(decision)
     }
 
     fn apply(&mut self, event: &Event) {
         apply(self, event);
+    }
+}
+
+fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decided {
+    match command {
+        Command::Receive { details, particulars, evidence } => {
+            receive(state, details, particulars.as_ref(), evidence, context.policies)
+        }
+        Command::Note { details, particulars } => note(state, details, particulars),
+        Command::RecordPlacement(placement, weighed) => record_placement(state, placement, weighed),
+        Command::Reconsider { request, new } => Ok(reconsider(state, *request, new)),
+        Command::Decide(resolution) => {
+            tasks::free_for(state, &resolution.by, context.now)?;
+            decision::decide(state, resolution)
+        }
+        Command::TakeBack { by, reason } => decision::take_back(state, by, reason),
+        Command::SetAside { by, reason } => {
+            tasks::free_for(state, by, context.now)?;
+            decision::set_aside(state, by, reason)
+        }
+        Command::Claim { by } => tasks::claim(state, by, context),
+        Command::Assign { to, by } => tasks::assign(state, to.as_ref(), by),
+        Command::TaskDue { generation, due } => Ok(tasks::due(state, *generation, *due, context)),
+        Command::GiveBack { payout, by, reason } => {
+            tasks::free_for(state, by, context.now)?;
+            returning::give_back(state, *payout, (by, reason), context)
+        }
+        Command::TakeReturnBack { payout, reason } => returning::take_return_back(state, *payout, reason),
+        Command::Conclude { number, refused } => decision::conclude(state, *number, refused.as_deref()),
     }
 }
 

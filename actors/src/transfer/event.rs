@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
-use super::state::{Details, Doubt, Resolution};
+use super::state::{Claim, Details, Doubt, Resolution};
 use super::weighing::Weighed;
-use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId};
+use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId, Timestamp};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,5 +104,22 @@ pub enum Event {
         payout: PayoutId,
         /// Why.
         reason: SmolStr,
+    },
+    /// Somebody is to decide about it, or nobody in particular.
+    Assigned {
+        /// Who.
+        to: Option<SmolStr>,
+        /// Who says so.
+        by: SmolStr,
+    },
+    /// Somebody looks at it.
+    Claimed {
+        /// Who, and until when nobody else decides.
+        claim: Claim,
+    },
+    /// It should have been decided by now.
+    TaskOverdue {
+        /// When.
+        due: Timestamp,
     },
 }

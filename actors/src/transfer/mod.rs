@@ -28,6 +28,7 @@ mod particulars;
 mod reconsider;
 mod returning;
 mod state;
+mod tasks;
 mod weighing;
 
 pub use acceptance::{Acceptance, AcceptanceRule};
@@ -36,5 +37,5 @@ pub use event::Event;
 pub use matching::{Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
 pub(crate) use reconsider::named_in;
-pub use state::{Details, Doubt, Pending, Resolution, Status, Transfer};
+pub use state::{Claim, Details, Doubt, Pending, Resolution, Status, Transfer};
 pub use weighing::{Identification, Proposal, Rung, Weighed};

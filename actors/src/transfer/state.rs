@@ -10,7 +10,8 @@ use smol_str::SmolStr;
 use super::particulars::{Nature, Particulars};
 use super::weighing::Weighed;
 use crate::values::{
-    CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, PayoutId, RemittanceInformation, TransferId,
+    CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, PayoutId, RemittanceInformation, Timestamp,
+    TransferId,
 };
 
 /// What the bank said. It never changes.
@@ -132,6 +133,15 @@ pub struct Resolution {
     pub by: SmolStr,
 }
 
+/// Somebody looks at it: until then nobody else decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Who.
+    pub by: SmolStr,
+    /// Until when, in the tenant's clock.
+    pub until: Timestamp,
+}
+
 /// A decision that the customer has not answered yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pending {
@@ -175,6 +185,14 @@ pub struct Transfer {
     pub refused: Option<String>,
     /// The rule of acceptance that keeps it for a person.
     pub kept_by: Option<SmolStr>,
+    /// Who is to decide about it.
+    pub assigned_to: Option<SmolStr>,
+    /// Who looks at it.
+    pub claim: Option<Claim>,
+    /// How often it became a task; a timer of an earlier one is ignored.
+    pub tasks: u32,
+    /// Since when it should have been decided.
+    pub overdue_since: Option<Timestamp>,
     /// The payout by which it is given back.
     pub given_back_by: Option<PayoutId>,
     /// Decisions made about it, so that each is carried out once.

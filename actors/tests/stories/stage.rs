@@ -145,6 +145,21 @@ impl Stage {
                 self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".into() }))
             }
             "card" => self.card(line),
+            // `tasks 2`: a task is decided within two business days; `claim T1 ana`, `assign T1 bob`.
+            "tasks" => {
+                self.policies.task_business_days = Some(line.word(0)?.parse().map_err(|_| "not a number")?);
+                Ok(())
+            }
+            "claim" | "assign" => {
+                let (id, who) = (self.transfers[line.word(0)?], line.word(1)?);
+                self.ask(Tell::Transfer(
+                    id,
+                    match line.verb.as_str() {
+                        "claim" => transfer::Command::Claim { by: who.into() },
+                        _ => transfer::Command::Assign { to: Some(who.into()), by: "ana".into() },
+                    },
+                ))
+            }
             "write_off" | "undo_write_off" | "use_credit" => self.given_up(line),
             // `small 50 10`: differences up to 0.50 and 10 of 1,000 are given up; `credit net`.
             "small" => {

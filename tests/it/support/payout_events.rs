@@ -1,4 +1,4 @@
-//! One of every event of a payout, and of what gives the money up, for stored formats.
+//! One of every event of a payout, of what gives the money up, and of tasks, for stored formats.
 
 use std::sync::Arc;
 
@@ -36,6 +36,9 @@ pub fn payout_events() -> Vec<Event> {
     let transfers = [
         transfer::Event::GivenBack { payout, by: "ana".into(), reason: "not ours".into() },
         transfer::Event::ReturnFailed { payout, reason: "AC04".into() },
+        transfer::Event::Assigned { to: Some("carl".into()), by: "ana".into() },
+        transfer::Event::Claimed { claim: transfer::Claim { by: "bob".into(), until: AT } },
+        transfer::Event::TaskOverdue { due: AT },
     ];
     let customers = [customer::Event::CreditPaidOut { payout, amount }];
     let customers = customers.into_iter().map(Event::Customer);

@@ -131,6 +131,10 @@ impl Stage {
             transfer::Status::SetAside => "set_aside",
             transfer::Status::GivenBack => "given_back",
         };
+        if line.word(1)? == "overdue" || line.word(1)? == "in_time" {
+            let overdue = state.overdue_since.is_some();
+            return same("overdue", overdue, line.word(1)? == "overdue");
+        }
         let why = line.words.get(2).map_or("", String::as_str);
         let explained = state.refused.as_ref().unwrap_or(&state.explanation);
         if said == line.word(1)? && explained.contains(why) {
