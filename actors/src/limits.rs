@@ -38,6 +38,10 @@ pub const ROWS_IN_FLIGHT_MAX: usize = 512;
 pub const OPEN_REQUESTS_COMPARED_MAX: usize = 200;
 /// Open requests of one customer; a customer above it is a mistake of the sender.
 pub const OPEN_REQUESTS_MAX: usize = 10_000;
+/// Account numbers that one customer has had.
+pub const FORMER_NUMBERS_MAX: usize = 50;
+/// Numbers of a pool looked at for one that is free again.
+pub const NUMBERS_LOOKED_AT_MAX: usize = 1_000;
 /// Cards and other payment methods of one customer.
 pub const PAYMENT_METHODS_MAX: usize = 100;
 /// Attempts kept on one request.

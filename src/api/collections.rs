@@ -5,18 +5,15 @@ use quittance_actors::collection::{Hold, Instrument, Mandate, MandateKind, NOTIC
 use quittance_actors::customer;
 use quittance_actors::delivery::Channel;
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::Command;
-use quittance_actors::runtime::Priority;
 use quittance_actors::values::{CustomerId, Date, EntityId, Iban, TenantId, bic, sepa_identifier};
 
 use super::body::{Body, Received, received};
-use super::customers::view as customer_view;
-use super::idempotency::fingerprint;
+use super::customers::{submit as submit_customer, view as customer_view};
 use super::payment_requests::{
     customer_of, request_id, submit as submit_request, view as request_view, write as write_request,
 };
-use super::{App, Problem, Shared, created, entity_id, tenant};
+use super::{App, Problem, Shared, entity_id, tenant};
 
 fn unusable() -> Problem {
     Problem::bad_request("the body cannot be used")
@@ -34,14 +31,7 @@ async fn write(
     app: &App, request: &HttpRequest, tenant: &TenantId, id: CustomerId, bytes: &[u8], command: customer::Command,
 ) -> Result<HttpResponse, Problem> {
     customer_view(app, tenant, id).await?;
-    let held = app.keys.hold(request, tenant, bytes)?;
-    let (fingerprint, tell) = (fingerprint(request, bytes), Tell::Customer(id, command));
-    let router = &app.service.router;
-    router.submit(tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
-    let replayed = held.replayed;
-    held.done();
-    let view = customer_view(app, tenant, id).await?;
-    Ok(created(&format!("/v1/customers/{id}"), replayed, &view))
+    submit_customer(app, request, tenant, id, bytes, command).await
 }
 
 pub(super) async fn sign_mandate(

@@ -22,6 +22,7 @@ pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, resolution};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
+use idempotency::fingerprint;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 
@@ -30,7 +31,10 @@ use std::sync::Arc;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, PayoutId, TenantId, TransferId};
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::runtime::Priority;
+use quittance_actors::values::{CommandId, CustomerId, EntityId, PaymentRequestId, PayoutId, TenantId, TransferId};
 use serde_json::Value as Json;
 use subtle::ConstantTimeEq as _;
 
@@ -71,6 +75,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/opt-outs", web::post().to(collections::opt_out))
                 .route("/customers/{id}/recurring/suspend", web::post().to(collections::suspend))
                 .route("/customers/{id}/recurring/resume", web::post().to(collections::resume))
+                .route("/customers/{id}/virtual-iban", web::post().to(customers::give_number))
+                .route("/customers/{id}/virtual-iban/release", web::post().to(customers::release_number))
                 .route("/customers/{id}/payouts", web::post().to(payouts::pay_out_credit))
                 .route("/payment-requests", web::post().to(payment_requests::create))
                 .route("/payment-requests", web::get().to(payment_requests::list))
@@ -170,6 +176,18 @@ fn page_query(request: &HttpRequest) -> Result<(usize, Option<EntityId>), Proble
     };
     let after = query.get("after").map(|text| entity_id(text)).transpose()?;
     Ok((limit, after))
+}
+
+/// Submits what a call asks for under its idempotency key; whether the same call was answered before.
+async fn submit(
+    app: &App, request: &HttpRequest, tenant: &TenantId, bytes: &[u8], tell: impl FnOnce(CommandId) -> Tell,
+) -> Result<bool, Problem> {
+    let held = app.keys.hold(request, tenant, bytes)?;
+    let (router, tell, fingerprint) = (&app.service.router, tell(held.command), fingerprint(request, bytes));
+    router.submit(tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
+    let replayed = held.replayed;
+    held.done();
+    Ok(replayed)
 }
 
 fn created(location: &str, replayed: bool, body: &Json) -> HttpResponse {

@@ -14,7 +14,6 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
-use super::idempotency::fingerprint;
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::export;
 use crate::store::List;
@@ -277,12 +276,7 @@ pub(super) async fn write(
 pub(super) async fn submit(
     app: &App, request: &HttpRequest, tenant: &TenantId, id: PaymentRequestId, bytes: &[u8], tell: Tell,
 ) -> Result<HttpResponse, Problem> {
-    let held = app.keys.hold(request, tenant, bytes)?;
-    let fingerprint = fingerprint(request, bytes);
-    let router = &app.service.router;
-    router.submit(tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
-    let replayed = held.replayed;
-    held.done();
+    let replayed = super::submit(app, request, tenant, bytes, |_| tell).await?;
     let view = view(app, tenant, id).await?;
     Ok(created(&format!("/v1/payment-requests/{id}"), replayed, &view))
 }

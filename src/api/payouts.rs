@@ -3,17 +3,14 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::customer;
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
 use quittance_actors::payout::{Command, Payout, Source, end_to_end_id};
-use quittance_actors::runtime::Priority;
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, CustomerId, EntityId, Iban, PayoutId, TenantId, TransferId};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
 use super::customers::{owned, page, view as customer_view};
-use super::idempotency::fingerprint;
-use super::{App, Problem, Shared, created, tenant, transfers};
+use super::{App, Problem, Shared, created, submit, tenant, transfers};
 use crate::store::List;
 
 fn unusable() -> Problem {
@@ -76,15 +73,11 @@ pub(super) async fn pay_out_credit(
     let (amount, iban) = amount.zip(iban).ok_or_else(unusable)?;
     let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
     customer_view(&app, &tenant, id).await?;
-    let held = app.keys.hold(&request, &tenant, &bytes)?;
-    let payout = payout_of(held.command, id.partition());
-    let command = customer::Command::PayOutCredit { payout, amount, iban, by: by.into(), reason: reason.into() };
-    let (router, tell) = (&app.service.router, Tell::Customer(id, command));
-    let fingerprint = fingerprint(&request, &bytes);
-    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
-    let replayed = held.replayed;
-    held.done();
-    Ok(created(&format!("/v1/payouts/{payout}"), replayed, &view(&app, &tenant, payout).await?))
+    requested(&app, &request, (&tenant, id.partition()), &bytes, |payout| {
+        let (by, reason) = (by.into(), reason.into());
+        Tell::Customer(id, customer::Command::PayOutCredit { payout, amount, iban, by, reason })
+    })
+    .await
 }
 
 /// `POST /v1/transfers/{id}/give-back`: sends a transfer back to the account it came from.
@@ -98,15 +91,26 @@ pub(super) async fn give_back(
     body.finish()?;
     let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
     transfers::view(&app, &tenant, id).await?;
-    let held = app.keys.hold(&request, &tenant, &bytes)?;
-    let payout = payout_of(held.command, id.partition());
-    let command = transfer::Command::GiveBack { payout, by: by.into(), reason: reason.into() };
-    let (router, tell) = (&app.service.router, Tell::Transfer(id, command));
-    let fingerprint = fingerprint(&request, &bytes);
-    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
-    let replayed = held.replayed;
-    held.done();
-    Ok(created(&format!("/v1/payouts/{payout}"), replayed, &view(&app, &tenant, payout).await?))
+    requested(&app, &request, (&tenant, id.partition()), &bytes, |payout| {
+        Tell::Transfer(id, transfer::Command::GiveBack { payout, by: by.into(), reason: reason.into() })
+    })
+    .await
+}
+
+/// Submits what asks for a payout out of a lane, and answers with the payout.
+async fn requested(
+    app: &App, request: &HttpRequest, (tenant, lane): (&TenantId, u8), bytes: &[u8],
+    tell: impl FnOnce(PayoutId) -> Tell,
+) -> Result<HttpResponse, Problem> {
+    let mut asked = None;
+    let replayed = submit(app, request, tenant, bytes, |command| {
+        let payout = payout_of(command, lane);
+        asked = Some(payout);
+        tell(payout)
+    });
+    let replayed = replayed.await?;
+    let payout = asked.ok_or_else(unusable)?;
+    Ok(created(&format!("/v1/payouts/{payout}"), replayed, &view(app, tenant, payout).await?))
 }
 
 /// `POST /v1/payouts/{id}/approve`: by another person than who asked for it.
@@ -138,12 +142,7 @@ async fn decided(
 ) -> Result<HttpResponse, Problem> {
     let (tenant, id) = (tenant(app, request)?, payout_id(id)?);
     view(app, &tenant, id).await?;
-    let held = app.keys.hold(request, &tenant, bytes)?;
-    let (router, tell) = (&app.service.router, Tell::Payout(id, command));
-    let fingerprint = fingerprint(request, bytes);
-    router.submit(&tenant, tell, held.command, fingerprint, Origin::Api, Priority::Interactive).await?;
-    let replayed = held.replayed;
-    held.done();
+    let replayed = submit(app, request, &tenant, bytes, |_| Tell::Payout(id, command)).await?;
     Ok(created(&format!("/v1/payouts/{id}"), replayed, &view(app, &tenant, id).await?))
 }
 

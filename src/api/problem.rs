@@ -148,7 +148,7 @@ impl From<IntakeError> for Problem {
             }
             IntakeError::UnknownInvoice(_) => Problem::not_found(error.to_string()),
             IntakeError::OtherCustomer(_) => Problem::conflict("other_customer", error.to_string()),
-            IntakeError::Pool(_) => Problem::overloaded(error.to_string()),
+            IntakeError::Pool(_) => Problem::conflict("pool_empty", error.to_string()),
         }
     }
 }

@@ -51,6 +51,11 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "email": profile.email,
         "phone": profile.phone,
         "language": profile.language,
+        "former_virtual_ibans": state.former_numbers.iter().map(|former| json!({
+            "virtual_iban": former.virtual_iban.iban().electronic(),
+            "until": former.until,
+            "free_on": former.free_on,
+        })).collect::<Vec<_>>(),
         "virtual_iban": state.virtual_iban.as_ref().map(|number| number.iban().electronic().to_owned()),
         "payment_methods": methods,
         "open_requests": open,

@@ -42,6 +42,9 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::VirtualIbanAssigned => {
             ("link-2", "info-i", "Virtual IBAN assigned", text(Field::CustomerExternalRef))
         }
+        EventType::VirtualIbanReleased => {
+            ("link-2", "mute-i", "Virtual IBAN released", text(Field::CustomerExternalRef))
+        }
         EventType::PaymentMethodAdded => {
             ("receipt", "info-i", "Card added", format!("ending {}", text(Field::MethodLast4)))
         }

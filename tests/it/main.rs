@@ -14,6 +14,7 @@ mod feeds;
 mod formats;
 mod journal;
 mod mock_bank;
+mod numbers;
 mod orders;
 mod payouts;
 mod recon;

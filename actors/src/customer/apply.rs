@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use super::collecting;
 use super::event::Event;
-use super::state::{Customer, OpenRequest};
+use super::state::{Customer, FormerNumber, OpenRequest};
 use crate::collection::Instrument;
 use crate::limits;
 
@@ -15,6 +15,16 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             state.profile = Some(profile.clone());
         }
         Event::ProfileChanged { profile } => state.profile = Some(profile.clone()),
+        Event::VirtualIbanGiven { virtual_iban, since, .. } => {
+            state.virtual_iban = Some(virtual_iban.clone());
+            state.number_since = *since;
+        }
+        Event::VirtualIbanReleased { virtual_iban, until, free_on, .. } => {
+            state.virtual_iban = None;
+            state.number_since = None;
+            let former = FormerNumber { virtual_iban: virtual_iban.clone(), until: *until, free_on: *free_on };
+            state.former_numbers.push(former);
+        }
         Event::VirtualIbanAssigned { virtual_iban } => {
             state.virtual_iban = Some(virtual_iban.clone());
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use thiserror::Error;
 
+use super::accounts::Given;
 use super::state::{Gives, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
 use crate::transfer::{self, ReferenceHit};
 use crate::values::{
     Currency, CustomerId, Date, Iban, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId,
-    VirtualIban,
 };
 
 /// A command.
@@ -26,7 +26,14 @@ pub enum Command {
         /// What of the profile is known.
         gives: Gives,
         /// The account number reserved for it, if the tenant has a pool.
-        virtual_iban: Option<VirtualIban>,
+        virtual_iban: Option<Given>,
+    },
+    /// Give it an account number of its own.
+    GiveNumber(Given),
+    /// Its account number is its own no more.
+    ReleaseNumber {
+        /// Why.
+        reason: SmolStr,
     },
     /// Keep a card.
     AddPaymentMethod {
@@ -248,6 +255,8 @@ impl Command {
             Command::AddPaymentMethod { .. } => "add_payment_method",
             Command::CardExpiryDue { .. } => "card_expiry_due",
             Command::OpenRequest { .. } => "open_request",
+            Command::GiveNumber(_) => "give_number",
+            Command::ReleaseNumber { .. } => "release_number",
             Command::UseCredit { .. } => "use_credit",
             Command::PayOutCredit { .. } => "pay_out_credit",
             Command::ChangeOutstanding { .. } => "change_outstanding",
@@ -323,6 +332,12 @@ pub enum Rejection {
     NotAChannelOfPeople,
     #[error("the customer is not held as {0}")]
     NotHeld(&'static str),
+    #[error("the customer has no account number of its own")]
+    NoNumber,
+    #[error("the customer has an account number of its own already")]
+    HasNumber,
+    #[error("the customer has had {0} account numbers, the most there can be")]
+    TooManyNumbers(usize),
     #[error("the customer has {0} of credit")]
     NotSoMuchCredit(Money),
     #[error("the customer has no credit in {0}")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::accounts::{self, Given};
 use super::apply::apply;
 use super::collecting;
 use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
@@ -17,7 +18,7 @@ use crate::payment_request;
 use crate::payout;
 use crate::policies::Policies;
 use crate::transfer::{self, Placement, place};
-use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp, VirtualIban};
+use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -96,6 +97,15 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             decision.tell(Tell::Payout(*payout, request));
             Ok(decision)
         }
+        Command::GiveNumber(given) => {
+            if state.virtual_iban.is_some() {
+                return Err(Rejection::HasNumber);
+            }
+            let mut decision = Decision::default();
+            accounts::give(&mut decision, state, Some(given));
+            Ok(decision)
+        }
+        Command::ReleaseNumber { reason } => accounts::release(state, reason, context),
         Command::UseCredit { request } => {
             let open = state.open_requests.get(request).ok_or(Rejection::NotOpen { request: *request })?;
             let mut decision = Decision::default();
@@ -128,17 +138,13 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
     }
 }
 
-fn register(
-    state: &Customer, id: CustomerId, profile: Arc<Profile>, virtual_iban: Option<&VirtualIban>,
-) -> Decision<Event> {
+fn register(state: &Customer, id: CustomerId, profile: Arc<Profile>, given: Option<&Given>) -> Decision<Event> {
     let mut decision = match &state.profile {
         None => Decision::of(Event::Registered { id, profile }),
         Some(known) if *known == profile => Decision::default(), // The same file again.
         Some(_) => Decision::of(Event::ProfileChanged { profile }),
     };
-    if let (None, Some(virtual_iban)) = (&state.virtual_iban, virtual_iban) {
-        decision.push(Event::VirtualIbanAssigned { virtual_iban: virtual_iban.clone() });
-    }
+    accounts::give(&mut decision, state, given);
     decision
 }
 
@@ -232,7 +238,18 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
         return Decision::default();
     }
     let name = state.profile.as_ref().map(|profile| profile.name.as_str());
-    let (placement, weighed) = place(received, name, &state.open_requests, &context.policies.matching);
+    let (mut placement, weighed) = place(received, name, &state.open_requests, &context.policies.matching);
+    // What names its invoices is for them, whatever has become of the account number.
+    if received.identified_by == transfer::Identification::VirtualIban
+        && received.hits.is_empty()
+        && let Some(doubt) = accounts::doubt(state, &received.details)
+    {
+        let candidates = match placement {
+            Placement::Placed { allocations, .. } => allocations.iter().map(|(request, _)| *request).collect(),
+            Placement::Doubt { candidates, .. } => candidates,
+        };
+        placement = Placement::Doubt { doubt, candidates };
+    }
     let mut decision = Decision::default();
     match &placement {
         Placement::Placed { allocations, credit, .. } => {

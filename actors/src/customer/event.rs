@@ -228,4 +228,24 @@ pub enum Event {
         /// How much.
         amount: Money,
     },
+    /// It was given an account number of its own, out of a pool.
+    VirtualIbanGiven {
+        /// The number.
+        virtual_iban: VirtualIban,
+        /// Since when it is this customer's, if it was another's before.
+        since: Option<Date>,
+        /// How many numbers of the pool were never given.
+        left: u64,
+    },
+    /// Its account number is its own no more.
+    VirtualIbanReleased {
+        /// The number.
+        virtual_iban: VirtualIban,
+        /// The last day on which it was.
+        until: Date,
+        /// From when on it may be another's.
+        free_on: Date,
+        /// Why.
+        reason: SmolStr,
+    },
 }

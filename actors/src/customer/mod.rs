@@ -9,6 +9,7 @@
 //!
 //! It is the only holder of personal data (N10). Invariants: INV-02, INV-03.
 
+mod accounts;
 mod apply;
 mod collecting;
 mod command;
@@ -17,6 +18,7 @@ mod decided;
 mod event;
 mod state;
 
+pub use accounts::Given;
 pub use command::{Command, CreditNote, PlaceTransfer, Placed, Rejection, Reminder};
 pub use event::Event;
-pub use state::{Customer, Gives, Kind, OpenRequest, PaymentMethod, Profile};
+pub use state::{Customer, FormerNumber, Gives, Kind, OpenRequest, PaymentMethod, Profile};

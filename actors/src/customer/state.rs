@@ -115,6 +115,17 @@ pub struct OpenRequest {
     pub reference: Option<ShortReference>,
 }
 
+/// An account number that was the customer's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerNumber {
+    /// The number.
+    pub virtual_iban: VirtualIban,
+    /// The last day on which it was.
+    pub until: Date,
+    /// From when on it may be another's.
+    pub free_on: Date,
+}
+
 /// The state of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Customer {
@@ -124,6 +135,10 @@ pub struct Customer {
     pub profile: Option<Arc<Profile>>,
     /// The account number of its own to pay to.
     pub virtual_iban: Option<VirtualIban>,
+    /// Since when that is this customer's, if it was another's before.
+    pub number_since: Option<Date>,
+    /// Numbers that were this customer's, the oldest first.
+    pub former_numbers: Vec<FormerNumber>,
     /// Payment methods, by slot.
     pub payment_methods: LiteMap<u16, PaymentMethod>,
     /// Open requests.

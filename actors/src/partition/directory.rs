@@ -174,7 +174,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                     entries.push((DirectoryKey::TransferEntry(tenant.clone(), other), DirectoryValue::Transfer(id)));
                 }
             }
-            Event::Customer(customer::Event::VirtualIbanAssigned { virtual_iban }) => {
+            Event::Customer(
+                customer::Event::VirtualIbanAssigned { virtual_iban }
+                | customer::Event::VirtualIbanGiven { virtual_iban, .. },
+            ) => {
                 if let EntityId::Customer(id) = change.entity {
                     let key = DirectoryKey::VirtualIban(tenant.clone(), virtual_iban.iban().clone());
                     entries.push((key, DirectoryValue::Customer(id)));

@@ -27,6 +27,11 @@ fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
             C::CreditWithdrawn { amount } | C::CreditUsed { amount, .. } | C::CreditPaidOut { amount, .. },
             Field::TransferCredit,
         ) => Some(Fact::Money(*amount)),
+        (C::VirtualIbanGiven { left, .. }, Field::VirtualIbanLeft) => {
+            Some(Fact::Number(i64::try_from(*left).unwrap_or(i64::MAX)))
+        }
+        (C::VirtualIbanReleased { free_on, .. }, Field::VirtualIbanFreeOn) => Some(Fact::Date(*free_on)),
+        (C::VirtualIbanReleased { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
         (C::MandateSigned { reference, .. }, Field::MandateReference) => Some(Fact::text(reference)),
         (C::InstrumentEnded { instrument: Instrument::Mandate(reference), .. }, Field::MandateReference) => {
             Some(Fact::text(reference))

@@ -107,7 +107,8 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
     match event {
         E::Registered { .. } => Some((EventType::CustomerCreated, None)),
         E::ProfileChanged { .. } => Some((EventType::CustomerUpdated, None)),
-        E::VirtualIbanAssigned { .. } => Some((EventType::VirtualIbanAssigned, None)),
+        E::VirtualIbanAssigned { .. } | E::VirtualIbanGiven { .. } => Some((EventType::VirtualIbanAssigned, None)),
+        E::VirtualIbanReleased { .. } => Some((EventType::VirtualIbanReleased, None)),
         E::PaymentMethodAdded { .. } => Some((EventType::PaymentMethodAdded, None)),
         E::PaymentMethodExpiring { .. } => Some((EventType::PaymentMethodExpiring, None)),
         E::CreditAdded { .. } => Some((EventType::CustomerCreditChanged, None)),

@@ -314,6 +314,10 @@ fields! {
     TaskAssignedTo = "task.assigned_to": Text,
     /// Until when a task should have been decided.
     TaskDueAt = "task.due_at": Instant,
+    /// How many account numbers of the pool were never given.
+    VirtualIbanLeft = "virtual_iban.left": Number,
+    /// From when on an account number may be another's.
+    VirtualIbanFreeOn = "virtual_iban.free_on": Date,
 }
 
 #[cfg(test)]

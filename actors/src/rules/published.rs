@@ -195,6 +195,8 @@ event_types! {
     TaskAssigned = "task.assigned",
     /// A task should have been decided by now.
     TaskOverdue = "task.overdue",
+    /// A customer has its account number no more.
+    VirtualIbanReleased = "virtual_iban.released",
 }
 
 impl fmt::Display for EventType {

@@ -38,7 +38,7 @@ pub use ingestion::{
 };
 pub use intake::{
     BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, MandateRow,
-    admit_customer, admit_invoice,
+    admit_customer, admit_invoice, next_number,
 };
 pub use orders::OrderReturned;
 pub use payouts::PayoutReturned;

@@ -97,6 +97,10 @@ pub enum Doubt {
     ToReturn,
     /// It was to be given back, and could not be.
     ReturnFailed,
+    /// The account number was the customer's no more on the day it was booked.
+    AccountClosed,
+    /// The account number was another's on the day it was booked.
+    AccountOfAnother,
 }
 
 impl Doubt {
@@ -116,6 +120,8 @@ impl Doubt {
             Doubt::Held => "held by a rule of acceptance",
             Doubt::ToReturn => "to be given back by a rule of acceptance",
             Doubt::ReturnFailed => "it could not be given back",
+            Doubt::AccountClosed => "the account number was released before it was booked",
+            Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
         }
     }
 }

@@ -21,7 +21,7 @@ use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, Referenc
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
     Language, Money, PaymentRequestId, PayoutId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation,
-    ShortReference, TenantId, Timestamp, TransferId, french_iban,
+    ShortReference, TenantId, Timestamp, TransferId, VirtualIban, french_iban,
 };
 
 use crate::script::Line;
@@ -85,6 +85,13 @@ fn number(name: &str) -> u64 {
     name.bytes().fold(0, |value: u64, byte| value.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }
 
+/// The account number of a customer's own.
+fn number_of(name: &str, since: Option<Date>) -> Result<customer::Given, String> {
+    let account = format!("{:011}", number(name) % 100_000_000_000);
+    let iban = french_iban("20041", "01005", &account).map_err(|error| error.to_string())?;
+    Ok(customer::Given { virtual_iban: VirtualIban::new(iban), since, left: 7 })
+}
+
 impl Stage {
     /// An empty stage on 2 March 2026, 09:00 in Paris.
     pub fn new() -> Self {
@@ -145,6 +152,16 @@ impl Stage {
                 self.ask(Tell::PaymentRequest(id, payment_request::Command::Cancel { reason: "story".into() }))
             }
             "card" => self.card(line),
+            // `release C1`, and `renumber C1 OTHER`: the number of that name, which was somebody else's before.
+            "release" => {
+                let id = self.customer(line.word(0)?, None)?;
+                self.ask(Tell::Customer(id, customer::Command::ReleaseNumber { reason: "story".into() }))
+            }
+            "renumber" => {
+                let id = self.customer(line.word(0)?, None)?;
+                let given = number_of(line.word(1)?, Some(self.now.date_in(&self.policies.zone)))?;
+                self.ask(Tell::Customer(id, customer::Command::GiveNumber(given)))
+            }
             // `tasks 2`: a task is decided within two business days; `claim T1 ana`, `assign T1 bob`.
             "tasks" => {
                 self.policies.task_business_days = Some(line.word(0)?.parse().map_err(|_| "not a number")?);
@@ -307,13 +324,16 @@ impl Stage {
             phone: (!without("no-phone")).then(|| PhoneNumber::parse("+33612345678", None).unwrap()),
             language: Language::Fr,
         };
-        let account = format!("{:011}", number(name) % 100_000_000_000);
-        let virtual_iban = french_iban("20041", "01005", &account).map_err(|error| error.to_string())?;
-        let virtual_iban = Some(quittance_actors::values::VirtualIban::new(virtual_iban));
+        let given = Some(number_of(name, None)?);
         self.customers.insert(name.to_owned(), id);
         self.ask(Tell::Customer(
             id,
-            customer::Command::Register { id, profile: Arc::new(profile), gives: customer::Gives::ALL, virtual_iban },
+            customer::Command::Register {
+                id,
+                profile: Arc::new(profile),
+                gives: customer::Gives::ALL,
+                virtual_iban: given,
+            },
         ))?;
         Ok(id)
     }
@@ -355,7 +375,9 @@ impl Stage {
         let (name, amount) = (line.word(0)?.to_owned(), money(line.word(1)?)?);
         let id = TransferId::new(Timestamp::default(), number(&name), LANE);
         let mut evidence = Evidence::default();
+        let mut account = None;
         if let Some(owner) = line.after("viban") {
+            account = Some(number_of(line.after("of").unwrap_or(owner), None)?.virtual_iban.iban().clone());
             evidence.virtual_iban_owner = Some(self.customer(owner, None)?);
         }
         if let Some(owner) = line.after("account_of") {
@@ -379,9 +401,12 @@ impl Stage {
         let details = Details {
             id,
             entry_key: name.clone(),
-            account: None,
+            account,
             amount,
-            booked_on: self.now.date_in(&self.policies.zone),
+            booked_on: match line.after("booked") {
+                Some(day) => Date::parse(day).map_err(|error| error.to_string())?,
+                None => self.now.date_in(&self.policies.zone),
+            },
             payer_name: line.after("payer").map(str::to_owned),
             payer_iban: line.has("from_account").then(payouts::account).transpose()?,
             end_to_end_id: None,

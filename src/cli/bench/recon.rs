@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use quittance_actors::customer::{self, Gives, Kind, Profile};
+use quittance_actors::customer::{self, Given, Gives, Kind, Profile};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{self, Terms};
@@ -182,9 +182,10 @@ fn register(set: &Set, ids: &Ids, number: u64) -> anyhow::Result<Tell> {
         phone: None,
         language: Language::Fr,
     };
-    let virtual_iban = customer.virtual_iban.as_deref().map(Iban::parse).transpose()?.map(VirtualIban::new);
+    let own = customer.virtual_iban.as_deref().map(Iban::parse).transpose()?.map(VirtualIban::new);
+    let given = own.map(|virtual_iban| Given { virtual_iban, since: None, left: 0 });
     let profile = Arc::new(profile);
-    Ok(Tell::Customer(id, customer::Command::Register { id, profile, gives: Gives::ALL, virtual_iban }))
+    Ok(Tell::Customer(id, customer::Command::Register { id, profile, gives: Gives::ALL, virtual_iban: given }))
 }
 
 fn issue(set: &Set, ids: &Ids, currency: Currency, number: u64) -> anyhow::Result<Tell> {

@@ -1,10 +1,13 @@
-//! One of every event of a payout, of what gives the money up, and of tasks, for stored formats.
+//! One of every event of payouts, of what gives the money up, of tasks and of account numbers, for stored
+//! formats.
 
 use std::sync::Arc;
 
 use quittance_actors::partition::Event;
 use quittance_actors::payout::{Details, Event as P, Source};
-use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PayoutId, Timestamp, TransferId};
+use quittance_actors::values::{
+    Currency, CustomerId, Date, Iban, Money, PayoutId, Timestamp, TransferId, VirtualIban,
+};
 use quittance_actors::{customer, transfer};
 
 const AT: Timestamp = Timestamp::from_unix_millis(1_772_443_800_123);
@@ -40,7 +43,12 @@ pub fn payout_events() -> Vec<Event> {
         transfer::Event::Claimed { claim: transfer::Claim { by: "bob".into(), until: AT } },
         transfer::Event::TaskOverdue { due: AT },
     ];
-    let customers = [customer::Event::CreditPaidOut { payout, amount }];
+    let virtual_iban = VirtualIban::new(Iban::parse("FR1420041010050500013M02606").unwrap());
+    let customers = [
+        customer::Event::CreditPaidOut { payout, amount },
+        customer::Event::VirtualIbanGiven { virtual_iban: virtual_iban.clone(), since: Some(on), left: 999 },
+        customer::Event::VirtualIbanReleased { virtual_iban, until: on, free_on: on, reason: "closed".into() },
+    ];
     let customers = customers.into_iter().map(Event::Customer);
     payouts
         .into_iter()

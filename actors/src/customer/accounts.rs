@@ -1,0 +1,73 @@
+//! The account number of a customer's own: given, released, and nobody else's for a while after.
+//!
+//! ```text
+//! free ─► given ─► released: in quarantine ─► free again, for another customer
+//! ```
+//!
+//! What is booked is read as of its day: until the number was released it was this customer's, after that
+//! nobody's, and before it was given again somebody else's.
+
+use super::command::Rejection;
+use super::event::Event;
+use super::state::{Customer, FormerNumber};
+use crate::limits;
+use crate::machine::{Context, Decision};
+use crate::transfer::{Details, Doubt};
+use crate::values::{Date, Iban, VirtualIban};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// How long after its release a number is nobody's. A payer may keep a standing order for a year, and
+/// its recall comes up to a month after.
+const QUARANTINE_MONTHS: i32 = 13;
+
+/// A number out of the pool, and how many are left after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The number.
+    pub virtual_iban: VirtualIban,
+    /// Since when it is this customer's, if it was another's before.
+    pub since: Option<Date>,
+    /// How many numbers of the pool were never given.
+    pub left: u64,
+}
+
+/// Gives a customer a number that has none.
+pub(super) fn give(decision: &mut Decision<Event>, state: &Customer, given: Option<&Given>) {
+    if let (None, Some(Given { virtual_iban, since, left })) = (&state.virtual_iban, given) {
+        let (virtual_iban, since, left) = (virtual_iban.clone(), *since, *left);
+        decision.push(Event::VirtualIbanGiven { virtual_iban, since, left });
+    }
+}
+
+/// The number is the customer's no more from tomorrow on.
+pub(super) fn release(state: &Customer, reason: &str, context: &Context<'_>) -> Decided {
+    let virtual_iban = state.virtual_iban.clone().ok_or(Rejection::NoNumber)?;
+    if state.former_numbers.len() >= limits::FORMER_NUMBERS_MAX {
+        return Err(Rejection::TooManyNumbers(limits::FORMER_NUMBERS_MAX));
+    }
+    let until = context.now.date_in(&context.policies.zone);
+    let free_on = until.plus_months(QUARANTINE_MONTHS);
+    Ok(Decision::of(Event::VirtualIbanReleased { virtual_iban, until, free_on, reason: reason.into() }))
+}
+
+/// What is wrong with a transfer to one of the customer's numbers as of the day it was booked.
+pub(super) fn doubt(state: &Customer, details: &Details) -> Option<Doubt> {
+    let account = details.account.as_ref()?;
+    let of_former = |former: &&FormerNumber| former.virtual_iban.iban() == account;
+    if state.virtual_iban.as_ref().is_some_and(|own| own.iban() == account) {
+        let early = state.number_since.is_some_and(|since| details.booked_on < since);
+        return early.then_some(Doubt::AccountOfAnother);
+    }
+    let former = state.former_numbers.iter().rev().find(of_former)?;
+    (details.booked_on > former.until).then_some(Doubt::AccountClosed)
+}
+
+impl Customer {
+    /// Whether a number that was this customer's may be another's from a day on.
+    pub fn has_freed(&self, iban: &Iban, on: Date) -> bool {
+        let own = self.virtual_iban.as_ref().is_some_and(|own| own.iban() == iban);
+        let mut former = self.former_numbers.iter().filter(|former| former.virtual_iban.iban() == iban);
+        !own && former.next_back().is_some_and(|former| former.free_on <= on)
+    }
+}
