@@ -8,7 +8,9 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, attempt_named, attempt_of};
 use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
-use quittance_actors::values::{AttemptId, CustomerId, Date, EntityId, PaymentRequestId, TenantId, Timestamp};
+use quittance_actors::values::{
+    AttemptId, CustomerId, Date, EntityId, PaymentReference, PaymentRequestId, TenantId, Timestamp,
+};
 use serde_json::{Value as Json, json};
 use smol_str::{SmolStr, format_smolstr};
 
@@ -32,6 +34,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
     let scenario = body.optional_text("scenario", 64);
     let collect_from = body.optional("collect_from", Instrument::parse);
+    let payment_reference = body.optional("payment_reference", PaymentReference::parse);
     let customer_ref = body.optional_text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let customer = body.object_at("customer", customer_ref.is_none());
     let customer = customer.and_then(|mut inner| {
@@ -56,6 +59,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         description: description.unwrap_or_default(),
         scenario,
         collect_from,
+        payment_reference,
     };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;

@@ -60,6 +60,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     // In their order: what breaks off is finished by the same call again, whose parts are known by their numbers.
     for (external_ref, amount, due_on) in parts {
         let row = InvoiceRow {
+            payment_reference: None,
             customer: None,
             customer_ref: customer_ref.clone(),
             external_ref: external_ref.clone(),

@@ -110,6 +110,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "description": terms.description,
         "short_reference": terms.short_reference.to_string(),
         "creditor_reference": terms.creditor_reference,
+        "payment_reference": state.payment_reference,
         "scenario": terms.scenario,
         "next_reminder_at": state.reminders.next.map(|(_, due)| due),
         "allocations": allocations,

@@ -47,3 +47,71 @@ fn a_number_is_nobodys_for_thirteen_months_and_then_anothers() {
     let again = running.post(&format!("/v1/customers/{id}/virtual-iban"), &json!({}));
     assert_eq!(again.status, 409, "{}", again.text());
 }
+
+/// References that countries check, whatever a payer or a bank puts between their digits.
+#[test]
+fn a_transfer_that_carries_a_reference_of_the_erp_pays_its_invoice() {
+    let (scratch, running) = sample("references", |text| text);
+    let invoice = |number: &str, reference: &str| {
+        json!({
+            "external_ref": number, "amount": { "amount": 5_000, "currency": "EUR" }, "due_on": "2026-03-20",
+            "customer": { "external_ref": number, "name": format!("Customer of {number}") },
+            "payment_reference": reference,
+        })
+    };
+    let cases = [
+        ("A-1", "+++090/9337/55493+++", "090933755493", ""),
+        ("A-2", "21 00000 00003 13947 14300 09017", "210000000003139471430009017", ""),
+        ("A-3", "202600012340", "", "KID 2026 0001 2340 merci"),
+        ("A-4", "RF66000000001234567", "RF66000000001234567", ""),
+    ];
+    for (number, reference, ..) in cases {
+        let made = running.post("/v1/payment-requests", &invoice(number, reference));
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    let wrong = running.post("/v1/payment-requests", &invoice("A-5", "+++090/9337/55494+++"));
+    assert!(wrong.status == 422 && wrong.text().contains("/payment_reference"), "{}", wrong.text());
+    let changed = running.post("/v1/payment-requests", &invoice("A-1", "312401398067"));
+    assert_eq!(changed.status, 409, "{}", changed.text());
+    let entries: Vec<_> = cases.iter().map(|(_, _, structured, text)| ("50.00", "", *structured, *text)).collect();
+    let report = drop_file(
+        &scratch.path().join("data/bank/in"),
+        "references.xml",
+        crate::support::statement::statement("R", &entries).as_bytes(),
+    );
+    assert_eq!(report["accepted"], 4, "{report}");
+    for (number, ..) in cases {
+        let paid = running.find("/v1/payment-requests", number);
+        assert_eq!(paid["status"], "settled", "{paid}");
+    }
+}
+
+/// The vectors of the corpora, where they are.
+#[test]
+fn references_are_read_as_their_vectors_say() {
+    use quittance_actors::values::{PaymentReference, ReferenceScheme as S};
+    let Some(corpus) = std::env::var_os("QUITTANCE_CORPUS") else { return };
+    let vectors = std::fs::read_to_string(std::path::Path::new(&corpus).join("_vectors/references.tsv")).unwrap();
+    let mut read = 0;
+    for line in vectors.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let scheme = match columns[0] {
+            "iso11649" => S::Creditor,
+            "be_ogm" => S::Belgian,
+            "ch_qrr" => S::Swiss,
+            "fi_ref" if !columns[1].starts_with("RF") => S::Finnish,
+            "si_ref" if columns[1] != "SI99" => S::Slovenian,
+            "no_kid_mod10" | "no_kid_mod11" => S::Norwegian,
+            _ => continue,
+        };
+        let found = PaymentReference::parse(columns[1]).ok().and_then(|reference| reference.scheme());
+        match columns[2] {
+            // Digits that several countries would take are read as the one that says most.
+            "valid" if scheme == S::Norwegian => assert!(found.is_some(), "{line}"),
+            "valid" => assert_eq!(found, Some(scheme), "{line}"),
+            _ => assert_ne!(found, Some(scheme), "{line}"),
+        }
+        read += 1;
+    }
+    assert!(read > 30, "{read}");
+}

@@ -316,6 +316,7 @@ fn name(event: &Event) -> &'static str {
             P::AttemptPending { .. } => "payment_request.attempt_pending",
             P::WrittenOff { .. } => "payment_request.written_off",
             P::WriteOffReversed { .. } => "payment_request.write_off_reversed",
+            P::ReferenceGiven { .. } => "payment_request.reference_given",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -375,7 +376,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 96);
+    assert_eq!(seen.len(), 97);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -150,6 +150,13 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 entries.push((DirectoryKey::CreditorReference(tenant.clone(), creditor), value));
                 entries.push((DirectoryKey::ShortReference(tenant.clone(), terms.short_reference), value));
             }
+            Event::PaymentRequest(payment_request::Event::ReferenceGiven { reference, customer }) => {
+                if let EntityId::PaymentRequest(id) = change.entity {
+                    // It is found where invoice numbers are, whatever the payer puts between its digits.
+                    let key = DirectoryKey::InvoiceNumber(tenant.clone(), canonical_number(reference));
+                    entries.push((key, DirectoryValue::Request(id, *customer)));
+                }
+            }
             Event::Transfer(transfer::Event::Received { details, customer }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));

@@ -182,6 +182,7 @@ fn of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<Ev
         E::DisputeEnded { .. } => Some(EventType::DisputeEnded),
         E::WrittenOff { .. } => Some(EventType::PaymentRequestWrittenOff),
         E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
+        E::ReferenceGiven { .. } => None,
     }
 }
 
@@ -359,6 +360,7 @@ impl View<'_> {
             Field::RequestDueOn => Some(Fact::Date(terms.due_on)),
             Field::RequestDescription => Some(Fact::text(&terms.description)),
             Field::RequestShortReference => Some(Fact::printed(terms.short_reference)),
+            Field::RequestPaymentReference => state.payment_reference.as_deref().map(Fact::text),
             Field::RequestCreditorReference => Some(Fact::printed(terms.creditor_reference.printed())),
             Field::RequestSettledAt if figures.status == Status::Settled => state.settled_at.map(Fact::Instant),
             _ => None,

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::state::{AttemptStatus, Source, Status, Terms};
 use crate::collection::Usage;
-use crate::values::{AttemptId, Date, Money, Timestamp};
+use crate::values::{AttemptId, Date, Money, PaymentReference, Timestamp};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,8 @@ pub enum Command {
         /// Why, for the record.
         reason: SmolStr,
     },
+    /// The ERP prints a reference of its own on the invoice.
+    GiveReference(PaymentReference),
     /// Give up what is left.
     WriteOff {
         /// Who says so, and why.
@@ -203,6 +205,7 @@ impl Command {
             Command::ReportAttempt(_) => "report_attempt",
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",
+            Command::GiveReference(_) => "give_reference",
             Command::WriteOff { .. } => "write_off",
             Command::UndoWriteOff { .. } => "undo_write_off",
             Command::AgreeCollection { .. } => "agree_collection",
@@ -299,6 +302,8 @@ pub enum Rejection {
     NotDisputed,
     #[error("attempt {0} is under way: its money may still come")]
     UnderWay(AttemptId),
+    #[error("already issued with another payment reference: {0}")]
+    ReferenceDiffers(SmolStr),
     #[error("nothing of it is written off")]
     NotWrittenOff,
     #[error("not possible while the request is {0:?}")]

@@ -39,6 +39,14 @@ impl Machine for PaymentRequest {
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
+            Command::GiveReference(reference) => match &self.payment_reference {
+                Some(known) if known == reference.as_str() => Ok(Decision::default()),
+                Some(known) => Err(Rejection::ReferenceDiffers(known.clone())),
+                None => {
+                    let (reference, customer) = (reference.as_str().into(), terms.customer);
+                    Ok(Decision::of(Event::ReferenceGiven { reference, customer }))
+                }
+            },
             Command::WriteOff { reason } => writing_off::by_person(self, terms, reason, context),
             Command::UndoWriteOff { reason } => writing_off::undo(self, terms, reason, context),
             Command::AgreeCollection { usage, policy, again } => {

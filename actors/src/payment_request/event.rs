@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::state::{Source, Terms};
 use crate::collection::{Instrument, Usage};
-use crate::values::{AttemptId, Date, Money, Timestamp};
+use crate::values::{AttemptId, CustomerId, Date, Money, Timestamp};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,5 +261,12 @@ pub enum Event {
         amount: Money,
         /// Why.
         reason: SmolStr,
+    },
+    /// The ERP prints a reference of its own on the invoice.
+    ReferenceGiven {
+        /// The reference, its check digits right.
+        reference: SmolStr,
+        /// Whose request it is.
+        customer: CustomerId,
     },
 }

@@ -139,6 +139,8 @@ pub struct PaymentRequest {
     pub status: Status,
     /// Parts paid, by source.
     pub allocations: LiteMap<Source, Money>,
+    /// The reference that the ERP prints on the invoice.
+    pub payment_reference: Option<SmolStr>,
     /// What was given up, in minor units.
     pub written_off_minor: i64,
     /// What was given back or is being given back, in minor units.

@@ -318,6 +318,8 @@ fields! {
     VirtualIbanLeft = "virtual_iban.left": Number,
     /// From when on an account number may be another's.
     VirtualIbanFreeOn = "virtual_iban.free_on": Date,
+    /// The reference that the ERP prints on the invoice.
+    RequestPaymentReference = "request.payment_reference": Text,
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use crate::ports::{Found, PortError};
 use crate::transfer::Particulars;
 use crate::values::{
     AttemptId, CommandId, CreditorReference, CustomerId, Date, EntityId, FrenchPool, IbanError, Money,
-    PaymentRequestId, PayoutId, ShortReference, TenantId, Timestamp, TransferId, VirtualIban, stable_hash,
+    PaymentReference, PaymentRequestId, PayoutId, ShortReference, TenantId, Timestamp, TransferId, VirtualIban,
+    stable_hash,
 };
 
 /// What a file or a call brings.
@@ -89,6 +90,8 @@ pub struct InvoiceRow {
     pub scenario: Option<String>,
     /// The card or mandate of the customer that it is collected from.
     pub collect_from: Option<Instrument>,
+    /// The reference that is printed on it, if not ours.
+    pub payment_reference: Option<PaymentReference>,
 }
 
 /// A direct debit mandate of a customer that is known.
@@ -331,6 +334,12 @@ pub async fn admit_invoice(
     let tell = Tell::PaymentRequest(id, issue);
     let submitted = router.submit(tenant, tell, command, fingerprint, origin, priority);
     let receipt = number.until(reference.until(submitted)).await?;
+    if let Some(reference) = &row.payment_reference {
+        let command = derived(command, "reference");
+        let fingerprint = stable_hash(&["reference", reference.as_str()]);
+        let give = Tell::PaymentRequest(id, payment_request::Command::GiveReference(reference.clone()));
+        router.submit(tenant, give, command, fingerprint, collected.clone(), priority).await?;
+    }
     if let Some(instrument) = &row.collect_from {
         // The same again when the row comes again: what is agreed already is not agreed twice.
         let command = derived(command, "collect");

@@ -7,7 +7,7 @@ use super::short_reference::ShortReference;
 
 /// Symbols of a number that is looked up.
 const SYMBOLS_MIN: usize = 5;
-const SYMBOLS_MAX: usize = 24;
+const SYMBOLS_MAX: usize = 27; // A Swiss QR reference.
 /// Pieces of a text that make one number.
 const PIECES_MAX: usize = 4;
 /// Numbers looked up for one text.

@@ -11,6 +11,7 @@ mod ids;
 mod invoice_number;
 mod money;
 mod names;
+mod payment_reference;
 mod references;
 mod sepa;
 mod short_reference;
@@ -27,6 +28,7 @@ pub use ids::{
 pub use invoice_number::{NumberText, canonical_number, is_telling_number, last_digits, tail};
 pub use money::{Currency, DecimalMark, Money, MoneyError};
 pub use names::{Agreement, name_key, names_agree};
+pub use payment_reference::{PaymentReference, PaymentReferenceError, ReferenceScheme};
 pub use references::{CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX};
 pub use sepa::{bic, sepa_identifier};
 pub use short_reference::{Found, Reading, ReferenceKey, ShortReference};

@@ -8,14 +8,15 @@ use quittance_actors::customer::{Gives, Kind as CustomerKind, Profile};
 use quittance_actors::limits;
 use quittance_actors::runtime::{CancellationRow, CreditNoteRow, CustomerRow, Intake, InvoiceRow, MandateRow};
 use quittance_actors::values::{
-    Currency, Date, DecimalMark, EmailAddress, Iban, Language, Money, PhoneNumber, bic, sepa_identifier,
+    Currency, Date, DecimalMark, EmailAddress, Iban, Language, Money, PaymentReference, PhoneNumber, bic,
+    sepa_identifier,
 };
 
 use crate::config::{ConstantOrColumn, Mapping};
 use crate::formats::{FieldError, Item};
 
 /// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 22] = [
+pub const FIELDS: [(&str, bool); 23] = [
     ("invoice", true),
     ("customer", true),
     ("amount", true),
@@ -32,6 +33,7 @@ pub const FIELDS: [(&str, bool); 22] = [
     ("scenario", false),
     ("customer_kind", false),
     ("collect_from", false),
+    ("payment_reference", false),
     ("mandate", false),
     ("iban", false),
     ("bic", false),
@@ -235,9 +237,15 @@ impl<'a, R: Row> Fields<'a, R> {
         let scenario = self.optional("scenario", "the name of a scenario", |value| Some(value.to_owned()));
         let collect_from =
             self.optional("collect_from", "card:TOKEN or mandate:REFERENCE", |value| Instrument::parse(value).ok());
+        let payment_reference = self.optional(
+            "payment_reference",
+            "a reference whose check digits are right (RF…, Belgian, Swiss QRR, Finnish, Estonian, KID, SI…)",
+            |value| PaymentReference::parse(value).ok(),
+        );
         let customer = self.customer(customer_ref.as_deref());
         Some(InvoiceRow {
             collect_from,
+            payment_reference,
             customer,
             customer_ref: customer_ref?,
             external_ref: external_ref?,

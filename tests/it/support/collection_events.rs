@@ -5,7 +5,9 @@ use quittance_actors::customer;
 use quittance_actors::delivery::Channel;
 use quittance_actors::partition::Event;
 use quittance_actors::payment_request;
-use quittance_actors::values::{AttemptId, Currency, Date, Iban, Money, PaymentRequestId, Timestamp, TransferId};
+use quittance_actors::values::{
+    AttemptId, Currency, CustomerId, Date, Iban, Money, PaymentRequestId, Timestamp, TransferId,
+};
 
 const AT: Timestamp = Timestamp::from_unix_millis(1_772_438_400_123);
 
@@ -27,6 +29,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
     let requests = [
         P::WrittenOff { amount, reason: "a small difference".into() },
         P::WriteOffReversed { amount, reason: "ana: wrong".into() },
+        P::ReferenceGiven { reference: "090933755493".into(), customer: CustomerId::new(AT, 6, 42) },
         P::CollectionAgreed { usage, policy: "standard".into() },
         P::AttemptPlanned {
             number: 2,
