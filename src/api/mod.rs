@@ -33,6 +33,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
+use quittance_actors::rules::EventType;
 use quittance_actors::runtime::Priority;
 use quittance_actors::values::{CommandId, CustomerId, EntityId, PaymentRequestId, PayoutId, TenantId, TransferId};
 use serde_json::Value as Json;
@@ -40,6 +41,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::assemble::Service;
 use crate::digest;
+use crate::export::event_type_json;
 
 /// Bytes of a JSON body.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -121,10 +123,18 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))
                 .route("/files/{sha256}", web::get().to(files::read))
+                .route("/event-types", web::get().to(event_types))
                 .route("/clock", web::get().to(clock::read))
                 .route("/clock/advance", web::post().to(clock::advance))
                 .default_service(web::to(not_found)),
         );
+}
+
+/// Every event type with its fields, the JSON Schema of its hook and an example.
+async fn event_types(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    tenant(&app, &request)?;
+    let data: Vec<Json> = EventType::ALL.iter().map(|event| event_type_json(*event)).collect();
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "data": data })))
 }
 
 async fn not_found() -> Problem {

@@ -5,6 +5,7 @@
 
 mod assets;
 mod collections;
+mod event_types;
 mod files;
 mod gate;
 mod live;
@@ -102,6 +103,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/messages/{id}", web::get().to(messages::page))
             .route("/messages/{id}/html", web::get().to(messages::html))
             .route("/files", web::get().to(files::page))
+            .route("/event-types", web::get().to(event_types::page))
             .route("/events", web::get().to(live::stream))
             .route("/clock/advance", web::post().to(overview::advance)),
     );
@@ -142,6 +144,7 @@ impl Frame {
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
+            ("", "event_types", "/bo/event-types", "bell", "Events", 0),
         ]
         .into_iter()
         .map(|(section, id, href, icon, label, count)| {

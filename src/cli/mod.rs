@@ -8,6 +8,7 @@ mod clock;
 mod data;
 mod demo;
 mod doctor;
+mod events;
 mod explain;
 mod export;
 mod generate;
@@ -83,6 +84,11 @@ enum Command {
         after_help = "Examples:\n  quittance export accounting --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance export statuses --format jsonl --tenant shop --from 2026-03-01 --to 2026-03-31 --out /erp/in"
     )]
     Export(export::Options),
+    /// Lists the events that rules fire on, and what a condition can ask of each.
+    #[command(
+        after_help = "Examples:\n  quittance events\n  quittance events payment_request.settled\n  quittance events attempt. --json"
+    )]
+    Events(events::Options),
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
     Clock(clock::Options),
@@ -124,6 +130,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Order(options) => order::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Export(options) => export::run(&options),
+        Command::Events(options) => events::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),

@@ -160,7 +160,18 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
     if then.is_empty() {
         section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
     }
-    Some(Rule::new(&name, on, when?, then))
+    let when = when?;
+    for field in when.fields() {
+        let told = |event: &EventType| event.fields().contains(&field);
+        if !on.is_empty() && !on.iter().any(told) {
+            let span = section.text_at("when").map_or_else(|| section.span(), |(_, span)| span);
+            let names: Vec<&str> = on.iter().map(|event| event.name()).collect();
+            let message = format!("{} is never known of {}", field.path(), names.join(", "));
+            let help = format!("`quittance events {}` lists what is", names.first().copied().unwrap_or_default());
+            section.file().warn("Q0112", span, message, "what asks for it never holds", Some(help));
+        }
+    }
+    Some(Rule::new(&name, on, when, then))
 }
 
 /// The condition of a section: `when`, or always.

@@ -54,15 +54,23 @@ impl<'a> File<'a> {
         &self, code: &'static str, span: Range<usize>, message: impl Into<String>, label: impl Into<String>,
         help: Option<String>,
     ) {
-        self.findings.borrow_mut().push(Finding {
-            code,
-            severity: Severity::Error,
-            file: self.name.to_owned(),
-            span,
-            message: message.into(),
-            label: label.into(),
-            help,
-        });
+        self.find(Severity::Error, (code, span), message.into(), label.into(), help);
+    }
+
+    /// Reports something at `span` that can be used and is probably not meant.
+    pub fn warn(
+        &self, code: &'static str, span: Range<usize>, message: impl Into<String>, label: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.find(Severity::Warning, (code, span), message.into(), label.into(), help);
+    }
+
+    fn find(
+        &self, severity: Severity, (code, span): (&'static str, Range<usize>), message: String, label: String,
+        help: Option<String>,
+    ) {
+        let file = self.name.to_owned();
+        self.findings.borrow_mut().push(Finding { code, severity, file, span, message, label, help });
     }
 }
 

@@ -8,6 +8,7 @@
 //! over, the same period gives the same bytes, however often and on whichever machine it is asked for. Names are those of the moment told of.
 
 mod accounting;
+mod catalogue;
 mod notification;
 mod published;
 mod statuses;
@@ -18,6 +19,7 @@ use std::path::Path;
 use quittance_actors::values::{Date, TenantId, Zone};
 
 pub use accounting::Accounts;
+pub use catalogue::event_type_json;
 pub use published::{API_VERSION, event_json};
 pub(crate) use statuses::write as write_statuses;
 pub use statuses::{Control, Row as StatusRow, StatusFormat};

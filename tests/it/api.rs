@@ -419,3 +419,37 @@ fn many_attempts_in_one_call_are_answered_line_by_line() {
     let many = format!("{}\n", line(&id, "b", r#""result":"succeeded""#)).repeat(2_001);
     assert_eq!(send("application/x-ndjson", KEY, &many).status, 413);
 }
+
+/// Every event that a page of a request's life tells is in the catalogue, with no field beside those listed.
+#[test]
+fn the_catalogue_of_events_says_what_hooks_and_timelines_hold() {
+    let (_scratch, running) = sample("event-types", |text| text);
+    let listed = running.get("/v1/event-types").json();
+    let of = |name: &str| listed["data"].as_array().unwrap().iter().find(|event| event["type"] == name).cloned();
+    assert!(listed["data"].as_array().unwrap().len() > 70);
+    let request = running.post("/v1/payment-requests", &invoice("E-1", 5_000)).json();
+    running.advance("1d");
+    let path = format!("/v1/payment-requests/{}", request["id"].as_str().unwrap());
+    running.post(&format!("{path}/write-off"), &json!({ "by": "ana", "reason": "small" }));
+    let timeline = running.get(&format!("{path}/timeline")).json();
+    let events = timeline["data"].as_array().unwrap();
+    assert!(events.len() >= 4, "{timeline}");
+    for event in events {
+        let name = event["type"].as_str().unwrap();
+        let known = of(name).unwrap_or_else(|| panic!("{name} is not listed"));
+        let properties = &known["schema"]["properties"]["data"]["properties"];
+        for (group, fields) in event["data"].as_object().unwrap() {
+            let of_group = &properties[group];
+            assert!(of_group.is_object(), "{name}: {group} is not in its schema");
+            for field in fields
+                .as_object()
+                .into_iter()
+                .flat_map(|fields| fields.keys())
+                .filter(|_| of_group["properties"].is_object())
+            {
+                assert!(of_group["properties"][field].is_object(), "{name}: {group}.{field} is not in its schema");
+            }
+        }
+        assert_eq!(known["example"]["type"], name);
+    }
+}

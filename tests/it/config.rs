@@ -135,6 +135,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "transfer.amont >",
             "Q0110 rules.toml:7:9 unknown field `transfer.amont` | in this condition did you mean `transfer.amount`?",
         ),
+        (
+            "rules.toml",
+            "transfer.amount > \"EUR 0.00\"",
+            "attempt.failures > 2",
+            "Q0112 rules.toml:7:8 attempt.failures is never known of transfer.received",
+        ),
         ("rules.toml", "\"EUR 0.00\"'", "5'", "Q0110 rules.toml:7:27 a number cannot be compared with money"),
         ("rules.toml", "list:sales", "list:sails", "there is no list \"sails\" | did you mean \"sales\"?"),
         ("rules.toml", "hook = \"erp\"", "hook = \"ERP\"", "there is no endpoint \"ERP\""),

@@ -136,11 +136,11 @@ impl From<&str> for Value {
 }
 
 macro_rules! fields {
-    ($($(#[$doc:meta])* $variant:ident = $path:literal: $kind:ident),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $path:literal: $kind:ident),+ $(,)?) => {
         /// A field of the catalogue. Stored by position: only ever added at the end (N8).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Field {
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $doc])* $variant,)+
         }
 
         impl Field {
@@ -155,6 +155,11 @@ macro_rules! fields {
             /// The type.
             pub fn kind(self) -> Kind {
                 match self { $(Field::$variant => Kind::$kind,)+ }
+            }
+
+            /// What it says, in one sentence.
+            pub fn describes(self) -> &'static str {
+                match self { $(Field::$variant => concat!($($doc),*).trim_ascii(),)+ }
             }
 
             /// Finds a field by its path.

@@ -5,6 +5,7 @@
 //! total and uses three-valued logic: a missing fact is unknown, and only *true* fires.
 
 mod book;
+mod catalogue;
 mod condition;
 mod fields;
 mod published;

@@ -8,11 +8,11 @@ use super::fields::{Fact, Facts, Field, Value};
 use crate::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp};
 
 macro_rules! event_types {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),+ $(,)?) => {
         /// A public event type. Stored by position: only ever added at the end (N8).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum EventType {
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $doc])* $variant,)+
         }
 
         impl EventType {
@@ -22,6 +22,11 @@ macro_rules! event_types {
             /// The dotted name, such as `payment_request.settled`.
             pub fn name(self) -> &'static str {
                 match self { $(EventType::$variant => $name,)+ }
+            }
+
+            /// What happened, in one sentence.
+            pub fn describes(self) -> &'static str {
+                match self { $(EventType::$variant => concat!($($doc),*).trim_ascii(),)+ }
             }
 
             /// Finds a type by its name.

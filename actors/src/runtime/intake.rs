@@ -6,21 +6,20 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use thiserror::Error;
 
+use super::numbers::next_number;
 use super::orders::OrderReturned;
 use super::payouts::PayoutReturned;
 use super::{Priority, Router, SubmitError};
 use crate::collection::{Instrument, Mandate};
-use crate::customer::{self, Given, Gives, Kind, Profile};
-use crate::limits;
+use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt, Rejection};
 use crate::payment_request::{self, Terms};
 use crate::ports::{Found, PortError};
 use crate::transfer::Particulars;
 use crate::values::{
-    AttemptId, CommandId, CreditorReference, CustomerId, Date, EntityId, FrenchPool, IbanError, Money,
-    PaymentReference, PaymentRequestId, PayoutId, ShortReference, TenantId, Timestamp, TransferId, VirtualIban,
-    stable_hash,
+    AttemptId, CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentReference,
+    PaymentRequestId, PayoutId, ShortReference, TenantId, Timestamp, TransferId, stable_hash,
 };
 
 /// What a file or a call brings.
@@ -214,33 +213,6 @@ pub async fn admit_customer(
     let tell = Tell::Customer(id, register);
     let receipt = held.until(router.submit(tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
-}
-
-/// A number of the pool that was never given, or else one that is free again.
-pub async fn next_number(router: &Arc<Router>, tenant: &TenantId, pool: &FrenchPool) -> Result<Given, IntakeError> {
-    let directory = &router.ports().directory;
-    let owner =
-        |number: &VirtualIban| directory.find(&DirectoryKey::VirtualIban(tenant.clone(), number.iban().clone()));
-    loop {
-        let index = directory.next_pool_index(tenant);
-        let Ok(virtual_iban) = pool.at(index) else { break };
-        if owner(&virtual_iban)?.is_none() {
-            let left = pool.size().saturating_sub(index).saturating_sub(1);
-            return Ok(Given { virtual_iban, since: None, left });
-        }
-    }
-    // Every number was given once: the walk goes on from the first, each time from where it stopped.
-    let policies = router.ports().tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
-    let today = router.ports().clock.now(tenant).date_in(&policies.zone);
-    for _ in 0..limits::NUMBERS_LOOKED_AT_MAX {
-        let virtual_iban = pool.at(directory.next_pool_index(tenant) % pool.size())?;
-        let Some(DirectoryValue::Customer(before)) = owner(&virtual_iban)? else { continue };
-        let (_, entity, _) = router.read(EntityId::Customer(before), 0).await?;
-        if entity.as_customer().is_some_and(|state| state.has_freed(virtual_iban.iban(), today)) {
-            return Ok(Given { virtual_iban, since: Some(today), left: 0 });
-        }
-    }
-    Err(IbanError::PoolEmpty(pool.size()).into())
 }
 
 /// A key of the directory that is found, or reserved until this is dropped.

@@ -21,6 +21,7 @@ mod delivery;
 mod host;
 mod ingestion;
 mod intake;
+mod numbers;
 mod orders;
 mod payouts;
 mod reconciliation;
@@ -38,8 +39,9 @@ pub use ingestion::{
 };
 pub use intake::{
     BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, MandateRow,
-    admit_customer, admit_invoice, next_number,
+    admit_customer, admit_invoice,
 };
+pub use numbers::next_number;
 pub use orders::OrderReturned;
 pub use payouts::PayoutReturned;
 pub use reconciliation::{Admit, ReconciliationSupervisor};

@@ -243,6 +243,14 @@ impl Stage {
         self.timers.extend(&commit.timers);
         self.commits.push(Arc::clone(&commit));
         self.lane.placed(&commit, self.commits.len() as u64).map_err(|error| error.to_string())?;
+        for place in 0..commit.published.len() {
+            let told = self.lane.publish(&commit, place).map_err(|error| error.to_string())?;
+            let told = told.ok_or("a record publishes nothing at its place")?;
+            let listed = told.event.fields();
+            if let Some((field, _)) = told.facts.iter().find(|(field, _)| !listed.contains(field)) {
+                return Err(format!("{} tells {}, which the catalogue does not list", told.event, field.path()));
+            }
+        }
         let mut tries = Vec::new();
         let (mut decided, mut claimed) = (None, Vec::new());
         for place in 0..commit.deliveries.len() {

@@ -1,0 +1,31 @@
+//! The catalogue of events: what rules can fire on, and what they can ask.
+
+use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::rules::EventType;
+use serde_json::{Value as Json, json};
+
+use super::{SharedPages, enter};
+use crate::api::{Problem, Shared};
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let mut events: Vec<EventType> = EventType::ALL.to_vec();
+    events.sort_unstable_by_key(|event| event.name());
+    let rows: Vec<Json> = events
+        .into_iter()
+        .map(|event| {
+            let fields: Vec<Json> = event
+                .fields()
+                .into_iter()
+                .map(|field| {
+                    json!({ "path": field.path(), "kind": field.kind().name(), "describes": field.describes() })
+                })
+                .collect();
+            json!({ "name": event.name(), "describes": event.describes(), "fields": fields, "count": fields.len() })
+        })
+        .collect();
+    pages.page("event_types", &frame.data(&app, "Events", "/bo/event-types", json!({ "rows": rows })))
+}
