@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use csv::StringRecord;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::rows::{Cell, FIELDS, Row, Rows};
+use super::rows::{Cell, FIELDS, Key, Row, Rows};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 use crate::diagnostics::nearest;
 use crate::formats::{FieldError, Item, Located, Pace, Reader};
@@ -31,7 +31,8 @@ pub struct Columns<R: Read> {
 #[derive(Default)]
 struct Header {
     names: Vec<String>,
-    fields: Vec<(&'static str, usize)>,
+    /// By the field's place in [`FIELDS`].
+    fields: Vec<Option<usize>>,
     currency: Option<usize>,
 }
 
@@ -207,7 +208,7 @@ impl<R: Read> Columns<R> {
             }
         }
         let place = |Column(column): &Column| names.iter().position(|name| name == column);
-        let fields = FIELDS.iter().filter_map(|(field, _)| Some((*field, place(mapping.columns.get(field)?)?)));
+        let fields = FIELDS.iter().map(|(field, _)| place(mapping.columns.get(field)?));
         let fields = fields.collect();
         let currency = match &mapping.currency {
             ConstantOrColumn::Column(column) => place(column),
@@ -270,9 +271,9 @@ impl Row for Record<'_> {
         self.record.position().map_or(0, csv::Position::line)
     }
 
-    fn cell(&self, field: &str) -> Option<Cell<'_>> {
-        let (_, place) = self.header.fields.iter().find(|(known, _)| *known == field)?;
-        Some(self.at(*place))
+    fn cell(&self, field: Key) -> Option<Cell<'_>> {
+        let place = self.header.fields.get(field.place()).copied().flatten()?;
+        Some(self.at(place))
     }
 
     fn currency(&self) -> Option<Cell<'_>> {

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Write};
 use quittance_actors::values::DecimalMark;
 use serde_json::{Map, Value};
 
-use super::rows::{Cell, FIELDS, Row, Rows};
+use super::rows::{Cell, FIELDS, Key, Row, Rows};
 use crate::config::Mapping;
 use crate::formats::lines::{Lines, text};
 use crate::formats::{FieldError, Item, Reader};
@@ -120,7 +120,8 @@ impl Row for Members {
         self.line
     }
 
-    fn cell(&self, field: &str) -> Option<Cell<'_>> {
+    fn cell(&self, field: Key) -> Option<Cell<'_>> {
+        let field = field.name();
         self.member(field)
     }
 

@@ -1,7 +1,9 @@
 //! The fields of a row as what it asks for, and everything wrong with them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use quittance_actors::collection::{Instrument, Mandate, MandateKind, NOTICE_DAYS_MAX};
 use quittance_actors::customer::{Gives, Kind as CustomerKind, Profile};
@@ -42,6 +44,49 @@ pub const FIELDS: [(&str, bool); 23] = [
     ("notice_days", false),
 ];
 
+/// A field by its place in [`FIELDS`]: rows look dozens of them up, by a number and not by its letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key(usize);
+
+impl Key {
+    /// The field of a name, when the program is built; a name that is none does not build.
+    #[expect(clippy::indexing_slicing, reason = "it is evaluated when the program is built")]
+    const fn of(name: &str) -> Self {
+        let mut at = 0;
+        loop {
+            if same(FIELDS[at].0.as_bytes(), name.as_bytes()) {
+                return Self(at);
+            }
+            at += 1;
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        FIELDS.get(self.0).map_or("", |(name, _)| name)
+    }
+
+    /// Its place among the fields.
+    pub(super) fn place(self) -> usize {
+        self.0
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "it is evaluated when the program is built")]
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 /// What a row asks for, as a column or a constant says it.
 const KINDS: [&str; 5] = ["invoice", "customer", "credit_note", "cancellation", "mandate"];
 
@@ -67,7 +112,7 @@ pub(super) trait Row {
     fn line(&self) -> u64;
 
     /// A field, if the file has it.
-    fn cell(&self, field: &str) -> Option<Cell<'_>>;
+    fn cell(&self, field: Key) -> Option<Cell<'_>>;
 
     /// The currency of a column, when the mapping names one.
     fn currency(&self) -> Option<Cell<'_>>;
@@ -75,13 +120,26 @@ pub(super) trait Row {
 
 /// How values are written, and what was read before.
 pub(super) struct Rows {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
+    /// What the mapping says of each field: a constant, and what words mean.
+    given: Vec<Given>,
     phones: HashMap<String, Option<PhoneNumber>>,
+}
+
+/// What a mapping says of a field.
+#[derive(Default)]
+struct Given {
+    constant: Option<String>,
+    meanings: BTreeMap<String, String>,
 }
 
 impl Rows {
     pub(super) fn new(mapping: &Mapping) -> Self {
-        Self { mapping: mapping.clone(), phones: HashMap::new() }
+        let given = |(name, _): &(&str, bool)| Given {
+            constant: mapping.constants.get(*name).cloned(),
+            meanings: mapping.lookups.get(*name).cloned().unwrap_or_default(),
+        };
+        Self { mapping: Arc::new(mapping.clone()), given: FIELDS.iter().map(given).collect(), phones: HashMap::new() }
     }
 
     pub(super) fn mapping(&self) -> &Mapping {
@@ -108,89 +166,96 @@ struct Fields<'a, R: Row> {
 }
 
 impl<'a, R: Row> Fields<'a, R> {
-    fn cell(&self, field: &str) -> Option<Cell<'a>> {
-        let mut cell = self.row.cell(field);
-        if cell.is_none()
-            && let Some(constant) = self.rows.mapping.constants.get(field)
+    fn cell(&self, field: Key) -> Option<Cell<'a>> {
+        let given = self.rows.given.get(field.place())?;
+        let constant = || Some(Cell { column: 0, name: field.name().into(), text: given.constant.clone()?.into() });
+        let mut cell = self.row.cell(field).or_else(constant)?;
+        if !given.meanings.is_empty()
+            && let Some(meaning) = given.meanings.get(cell.text.as_ref())
         {
-            cell = Some(Cell { column: 0, name: field.to_owned().into(), text: constant.clone().into() });
-        }
-        let mut cell = cell?;
-        if let Some(meaning) = self.rows.mapping.lookups.get(field).and_then(|table| table.get(cell.text.as_ref())) {
             cell.text = meaning.clone().into();
         }
         Some(cell)
     }
 
-    fn refuse(&mut self, cell: &Cell<'_>, expected: impl Into<String>) {
+    fn refuse(&mut self, cell: &Cell<'_>, expected: impl Display) {
+        let expected = expected.to_string();
         self.errors.push(FieldError::expected(self.row.line(), cell.column, &cell.name, &cell.text, expected));
     }
 
     /// A field that must be there.
-    fn parse<T>(&mut self, field: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let Some(cell) = self.cell(field) else {
-            self.errors.push(FieldError::expected(self.row.line(), 0, field, "", expected));
-            return None;
-        };
+    fn parse<T>(&mut self, field: Key, expected: impl Display, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        match self.cell(field) {
+            Some(cell) => self.parse_cell(&cell, expected, parse),
+            None => {
+                let expected = expected.to_string();
+                self.errors.push(FieldError::expected(self.row.line(), 0, field.name(), "", expected));
+                None
+            }
+        }
+    }
+
+    fn parse_cell<T>(
+        &mut self, cell: &Cell<'_>, expected: impl Display, parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         if cell.text.contains('\u{fffd}') {
             let encoding = self.rows.mapping.encoding.name();
-            self.refuse(&cell, format!("text in {encoding}, the encoding of the mapping"));
+            self.refuse(cell, format_args!("text in {encoding}, the encoding of the mapping"));
             return None;
         }
         let parsed = parse(&cell.text);
         if parsed.is_none() {
-            self.refuse(&cell, expected);
+            self.refuse(cell, expected);
         }
         parsed
     }
 
     /// A field that may be missing or empty.
-    fn optional<T>(&mut self, field: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        match self.cell(field) {
-            Some(cell) if !cell.text.is_empty() => self.parse(field, expected, parse),
-            _ => None,
-        }
+    fn optional<T>(
+        &mut self, field: Key, expected: impl Display, parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let cell = self.cell(field).filter(|cell| !cell.text.is_empty())?;
+        self.parse_cell(&cell, expected, parse)
     }
 
-    fn text(&mut self, field: &str, characters_max: usize) -> Option<String> {
-        let expected = format!("1 to {characters_max} characters");
-        self.parse(field, &expected, |value| {
-            let fits = (1..=characters_max).contains(&value.chars().count());
+    fn text(&mut self, field: Key, characters_max: usize) -> Option<String> {
+        self.parse(field, format_args!("1 to {characters_max} characters"), |value| {
+            let fits = !value.is_empty() && has_at_most(value, characters_max);
             (fits && !value.chars().any(char::is_control)).then(|| value.to_owned())
         })
     }
 
-    fn reference(&mut self, field: &str) -> Option<String> {
+    fn reference(&mut self, field: Key) -> Option<String> {
         self.text(field, limits::EXTERNAL_REFERENCE_CHARACTERS_MAX)
     }
 
     fn intake(&mut self) -> Option<Intake> {
-        let kind = match self.cell("kind").filter(|cell| !cell.text.is_empty()) {
+        let kind = match self.cell(const { Key::of("kind") }).filter(|cell| !cell.text.is_empty()) {
             None => "invoice",
             Some(cell) => match KINDS.iter().find(|kind| cell.text.eq_ignore_ascii_case(kind)) {
                 Some(kind) => kind,
                 None => {
-                    self.refuse(&cell, format!("one of {}; a lookup translates others", KINDS.join(", ")));
+                    self.refuse(&cell, format_args!("one of {}; a lookup translates others", KINDS.join(", ")));
                     return None;
                 }
             },
         };
         match kind {
             "customer" => {
-                let reference = self.reference("customer");
+                let reference = self.reference(const { Key::of("customer") });
                 let customer = self.customer(reference.as_deref());
                 if customer.is_none() && reference.is_some() {
-                    let expected = format!("1 to {} characters", limits::NAME_CHARACTERS_MAX);
-                    self.parse("name", &expected, |name| (!name.is_empty()).then_some(()));
+                    let expected = format_args!("1 to {} characters", limits::NAME_CHARACTERS_MAX);
+                    self.parse(const { Key::of("name") }, expected, |name| (!name.is_empty()).then_some(()));
                 }
                 Some(Intake::Customer(Box::new(customer?)))
             }
             "credit_note" => self.credit_note(),
             "mandate" => self.mandate().map(|row| Intake::Mandate(Box::new(row))),
             "cancellation" => {
-                let invoice = self.reference("invoice");
-                let reason = self.optional("reason", "at most 200 characters", |text| {
-                    (text.chars().count() <= 200).then(|| text.to_owned())
+                let invoice = self.reference(const { Key::of("invoice") });
+                let reason = self.optional(const { Key::of("reason") }, "at most 200 characters", |text| {
+                    (has_at_most(text, 200)).then(|| text.to_owned())
                 });
                 let reason = reason.unwrap_or_else(|| "cancelled by the ERP".to_owned());
                 Some(Intake::Cancellation(Box::new(CancellationRow { invoice: invoice?, reason })))
@@ -200,21 +265,26 @@ impl<'a, R: Row> Fields<'a, R> {
     }
 
     fn mandate(&mut self) -> Option<MandateRow> {
-        let customer_ref = self.reference("customer");
-        let reference =
-            self.parse("mandate", "1 to 35 of the SEPA characters, the mandate's unique reference", |text| {
-                sepa_identifier(text).ok()
+        let customer_ref = self.reference(const { Key::of("customer") });
+        let reference = self.parse(
+            const { Key::of("mandate") },
+            "1 to 35 of the SEPA characters, the mandate's unique reference",
+            |text| sepa_identifier(text).ok(),
+        );
+        let iban =
+            self.parse(const { Key::of("iban") }, "an IBAN whose check digits agree", |text| Iban::parse(text).ok());
+        let bank =
+            self.optional(const { Key::of("bic") }, "a BIC of 8 or 11 letters and digits", |text| bic(text).ok());
+        let signed_on = self.date(const { Key::of("signed_on") }, true);
+        let kind = self.optional(
+            const { Key::of("mandate_kind") },
+            "core_recurrent, core_one_off, b2b_recurrent or b2b_one_off",
+            |text| MandateKind::parse(text).ok(),
+        );
+        let notice_days =
+            self.optional(const { Key::of("notice_days") }, "a whole number of days from 0 to 60", |text| {
+                text.parse::<u16>().ok().filter(|days| *days <= NOTICE_DAYS_MAX)
             });
-        let iban = self.parse("iban", "an IBAN whose check digits agree", |text| Iban::parse(text).ok());
-        let bank = self.optional("bic", "a BIC of 8 or 11 letters and digits", |text| bic(text).ok());
-        let signed_on = self.date("signed_on", true);
-        let kind =
-            self.optional("mandate_kind", "core_recurrent, core_one_off, b2b_recurrent or b2b_one_off", |text| {
-                MandateKind::parse(text).ok()
-            });
-        let notice_days = self.optional("notice_days", "a whole number of days from 0 to 60", |text| {
-            text.parse::<u16>().ok().filter(|days| *days <= NOTICE_DAYS_MAX)
-        });
         let mandate = Mandate {
             kind: kind.unwrap_or(MandateKind::CoreRecurrent),
             iban: iban?,
@@ -226,19 +296,22 @@ impl<'a, R: Row> Fields<'a, R> {
     }
 
     fn invoice(&mut self) -> Option<InvoiceRow> {
-        let external_ref = self.reference("invoice");
-        let customer_ref = self.reference("customer");
+        let external_ref = self.reference(const { Key::of("invoice") });
+        let customer_ref = self.reference(const { Key::of("customer") });
         let amount = self.amount(false);
-        let due_on = self.date("due_on", true);
-        let issued_on = self.date("issued_on", false);
-        let description = self.optional("description", "at most 500 characters", |value| {
-            (value.chars().count() <= limits::DESCRIPTION_CHARACTERS_MAX).then(|| value.to_owned())
+        let due_on = self.date(const { Key::of("due_on") }, true);
+        let issued_on = self.date(const { Key::of("issued_on") }, false);
+        let description = self.optional(const { Key::of("description") }, "at most 500 characters", |value| {
+            (has_at_most(value, limits::DESCRIPTION_CHARACTERS_MAX)).then(|| value.to_owned())
         });
-        let scenario = self.optional("scenario", "the name of a scenario", |value| Some(value.to_owned()));
+        let scenario =
+            self.optional(const { Key::of("scenario") }, "the name of a scenario", |value| Some(value.to_owned()));
         let collect_from =
-            self.optional("collect_from", "card:TOKEN or mandate:REFERENCE", |value| Instrument::parse(value).ok());
+            self.optional(const { Key::of("collect_from") }, "card:TOKEN or mandate:REFERENCE", |value| {
+                Instrument::parse(value).ok()
+            });
         let payment_reference = self.optional(
-            "payment_reference",
+            const { Key::of("payment_reference") },
             "a reference whose check digits are right (RF…, Belgian, Swiss QRR, Finnish, Estonian, KID, SI…)",
             |value| PaymentReference::parse(value).ok(),
         );
@@ -259,10 +332,10 @@ impl<'a, R: Row> Fields<'a, R> {
 
     /// A credit note: of an invoice when it names one, else of the customer.
     fn credit_note(&mut self) -> Option<Intake> {
-        let number = self.reference("credit_note");
-        let customer = self.reference("customer");
-        let invoice = match self.cell("invoice") {
-            Some(cell) if !cell.text.is_empty() => self.reference("invoice"),
+        let number = self.reference(const { Key::of("credit_note") });
+        let customer = self.reference(const { Key::of("customer") });
+        let invoice = match self.cell(const { Key::of("invoice") }) {
+            Some(cell) if !cell.text.is_empty() => self.reference(const { Key::of("invoice") }),
             _ => None,
         };
         let amount = self.amount(true);
@@ -270,11 +343,11 @@ impl<'a, R: Row> Fields<'a, R> {
         Some(Intake::CreditNote(Box::new(row)))
     }
 
-    fn date(&mut self, field: &str, needed: bool) -> Option<Date> {
-        let pattern = self.rows.mapping.date.clone();
-        let expected = format!("a date that exists, written {}", written(&pattern));
-        let parse = |value: &str| parse_date(&pattern, value);
-        if needed { self.parse(field, &expected, parse) } else { self.optional(field, &expected, parse) }
+    fn date(&mut self, field: Key, needed: bool) -> Option<Date> {
+        let mapping = Arc::clone(&self.rows.mapping);
+        let expected = Written(&mapping.date);
+        let parse = |value: &str| parse_date(&mapping.date, value);
+        if needed { self.parse(field, expected, parse) } else { self.optional(field, expected, parse) }
     }
 
     /// An amount above zero; the sign of a credit note may be either.
@@ -295,7 +368,7 @@ impl<'a, R: Row> Fields<'a, R> {
             DecimalMark::Comma => "an amount above zero, written 1250,00",
             DecimalMark::Point => "an amount above zero, written 1250.00",
         };
-        self.parse("amount", expected, |value| {
+        self.parse(const { Key::of("amount") }, expected, |value| {
             let money = parse_amount(value, currency, decimal, thousands)?;
             let minor = if either_sign { money.minor().checked_abs()? } else { money.minor() };
             (minor > 0 && minor <= limits::AMOUNT_MINOR_MAX).then(|| Money::from_minor(minor, currency))
@@ -312,13 +385,15 @@ impl<'a, R: Row> Fields<'a, R> {
 
     /// The customer, if the row describes one.
     fn customer(&mut self, external_ref: Option<&str>) -> Option<CustomerRow> {
-        let name = self.optional("name", "at most 140 characters", |value| {
-            (value.chars().count() <= limits::NAME_CHARACTERS_MAX).then(|| value.to_owned())
+        let name = self.optional(const { Key::of("name") }, "at most 140 characters", |value| {
+            (has_at_most(value, limits::NAME_CHARACTERS_MAX)).then(|| value.to_owned())
         })?;
-        let email = self.optional("email", "an e-mail address, name@domain", |value| EmailAddress::parse(value).ok());
+        let email = self.optional(const { Key::of("email") }, "an e-mail address, name@domain", |value| {
+            EmailAddress::parse(value).ok()
+        });
         let phone = self.phone();
-        let language = self.optional("language", "fr or en", |value| Language::parse(value).ok());
-        let kind = self.optional("customer_kind", "business or consumer", |value| match value {
+        let language = self.optional(const { Key::of("language") }, "fr or en", |value| Language::parse(value).ok());
+        let kind = self.optional(const { Key::of("customer_kind") }, "business or consumer", |value| match value {
             "business" => Some(CustomerKind::Business),
             "consumer" => Some(CustomerKind::Consumer),
             _ => None,
@@ -343,13 +418,13 @@ impl<'a, R: Row> Fields<'a, R> {
     }
 
     fn phone(&mut self) -> Option<PhoneNumber> {
-        let cell = self.cell("phone").filter(|cell| !cell.text.is_empty())?;
+        let cell = self.cell(const { Key::of("phone") }).filter(|cell| !cell.text.is_empty())?;
         if let Some(Some(known)) = self.rows.phones.get(cell.text.as_ref()) {
             return Some(known.clone());
         }
-        let country = self.rows.mapping.phone_country.clone();
-        let phone =
-            self.optional("phone", "a phone number", |value| PhoneNumber::parse(value, country.as_deref()).ok());
+        let mapping = Arc::clone(&self.rows.mapping);
+        let country = mapping.phone_country.as_deref();
+        let phone = self.parse_cell(&cell, "a phone number", |value| PhoneNumber::parse(value, country).ok());
         if self.rows.phones.len() >= PHONES_MAX {
             self.rows.phones.clear();
         }
@@ -401,6 +476,20 @@ pub(super) fn parse_amount(
         text = format!("-{positive}").into();
     }
     Money::parse(&text, currency, decimal).ok()
+}
+
+/// Whether a text has no more than so many characters.
+fn has_at_most(text: &str, characters_max: usize) -> bool {
+    text.len() <= characters_max || text.chars().count() <= characters_max
+}
+
+/// What a date of a pattern should have been.
+struct Written<'a>(&'a str);
+
+impl Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a date that exists, written {}", written(self.0))
+    }
 }
 
 /// A date pattern as people write it.
