@@ -38,6 +38,8 @@ pub const ROWS_IN_FLIGHT_MAX: usize = 512;
 pub const OPEN_REQUESTS_COMPARED_MAX: usize = 200;
 /// Open requests of one customer; a customer above it is a mistake of the sender.
 pub const OPEN_REQUESTS_MAX: usize = 10_000;
+/// Uses of credit that are remembered, so that they can be taken back.
+pub const CREDIT_USES_REMEMBERED_MAX: usize = 200;
 /// Account numbers that one customer has had.
 pub const FORMER_NUMBERS_MAX: usize = 50;
 /// Numbers of a pool looked at for one that is free again.

@@ -109,6 +109,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payouts/{id}", web::get().to(payouts::read))
                 .route("/payouts/{id}/approve", web::post().to(payouts::approve))
                 .route("/payouts/{id}/reject", web::post().to(payouts::reject))
+                .route("/payouts/{id}/conclude", web::post().to(payouts::conclude))
                 .route("/transfers/{id}/decision", web::post().to(decisions::decide))
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))

@@ -5,7 +5,7 @@ use quittance_actors::customer;
 use quittance_actors::machine::Tell;
 use quittance_actors::payout::{Command, Payout, Source, end_to_end_id};
 use quittance_actors::transfer;
-use quittance_actors::values::{CommandId, CustomerId, EntityId, Iban, PayoutId, TenantId, TransferId};
+use quittance_actors::values::{CommandId, CustomerId, Date, EntityId, Iban, PayoutId, TenantId, TransferId};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
@@ -135,6 +135,19 @@ pub(super) async fn reject(
     body.finish()?;
     let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
     decided(&app, &request, &id, &bytes, Command::Reject { by: by.into(), reason: reason.into() }).await
+}
+
+/// `POST /v1/payouts/{id}/conclude`: another person than who asked found out what became of it, `executed_on`
+/// a day or not at all.
+pub(super) async fn conclude(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let mut body = Body::parse(&bytes)?;
+    let (by, executed_on) = (body.text("by", 64), body.optional("executed_on", Date::parse));
+    body.finish()?;
+    let by = by.ok_or_else(unusable)?.into();
+    decided(&app, &request, &id, &bytes, Command::Conclude { by, executed_on }).await
 }
 
 async fn decided(

@@ -183,6 +183,12 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::PayoutRejected => {
             ("ban", "warn-i", "Payout rejected", format!("{}: {}", text(Field::PayoutAmount), text(Field::Reason)))
         }
+        EventType::PayoutContradicted => {
+            ("triangle-alert", "bad-i", "Booked after a refusal", text(Field::PayoutAmount))
+        }
+        EventType::CustomerCreditMissing => {
+            ("triangle-alert", "bad-i", "Credit is missing", text(Field::TransferCredit))
+        }
         EventType::PayoutExecuted => ("circle-check", "ok-i", "Payout executed", text(Field::PayoutAmount)),
         EventType::PayoutFailed => {
             ("circle-x", "bad-i", "Payout failed", format!("{}: {}", text(Field::PayoutAmount), text(Field::Reason)))

@@ -251,7 +251,7 @@ impl<'a> Books<'a> {
     fn of_payout(&self, id: PayoutId, event: &payout::Event) -> Option<Entry<'a>> {
         let details = self.names.payout(id)?;
         let (text, paid) = match event {
-            payout::Event::Executed { .. } => ("Remboursement", true),
+            payout::Event::Executed { .. } | payout::Event::Contradicted { .. } => ("Remboursement", true),
             payout::Event::Failed { was_executed: true, .. } => ("Remboursement revenu", false),
             _ => return None,
         };

@@ -50,6 +50,8 @@ pub struct ClaimedFile {
 
 /// The status of an order that a bank refuses. Source: ISO 20022 external code list.
 const REFUSED: &str = "RJCT";
+/// Reasons that say that an order is there twice. Source: ISO 20022 external code list.
+const DUPLICATES: [&str; 7] = ["AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"];
 /// The reason of a refusal that gives none. Source: EPC guidance on reason codes.
 const NO_REASON: &str = "MS03";
 
@@ -217,7 +219,12 @@ impl ClaimedFile {
         let reason_code = reason_code.unwrap_or_else(|| NO_REASON.into());
         let named = |end_to_end_id: &str| {
             let reason_code = reason_code.clone();
+            // The bank has it already: this copy of it is refused, and the first one stands.
+            let duplicate = DUPLICATES.contains(&reason_code.as_str());
             if let Some(payout) = payout_named(end_to_end_id) {
+                if duplicate {
+                    return None;
+                }
                 return Some(Intake::PayoutReturned(Box::new(PayoutReturned { payout, reason_code })));
             }
             let (request, attempt) = attempt_named(end_to_end_id)?;

@@ -279,6 +279,8 @@ fn name(event: &Event) -> &'static str {
             C::CreditWithdrawn { .. } => "customer.credit_withdrawn",
             C::TransferUnplaced { .. } => "customer.transfer_unplaced",
             C::CreditUsed { .. } => "customer.credit_used",
+            C::CreditUseReversed { .. } => "customer.credit_use_reversed",
+            C::CreditMissing { .. } => "customer.credit_missing",
             C::CreditPaidOut { .. } => "customer.credit_paid_out",
             C::VirtualIbanGiven { .. } => "customer.virtual_iban_given",
             C::VirtualIbanReleased { .. } => "customer.virtual_iban_released",
@@ -376,7 +378,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 97);
+    assert_eq!(seen.len(), 100);
 }
 
 /// What a record of version 1 lists of its public event.

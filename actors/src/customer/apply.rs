@@ -74,7 +74,19 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             let credit = state.credit.entry(amount.currency()).or_default();
             *credit = credit.saturating_add(amount.minor());
         }
-        Event::CreditUsed { amount, number, .. } => {
+        Event::CreditUseReversed { number, amount, .. } => {
+            state.credit_used.remove(number);
+            let left = state.credit.entry(amount.currency()).or_default();
+            *left = left.saturating_add(amount.minor());
+        }
+        Event::CreditMissing { .. } => {}
+        Event::CreditUsed { amount, number, request } => {
+            if state.credit_used.len() >= limits::CREDIT_USES_REMEMBERED_MAX
+                && let Some(oldest) = state.credit_used.keys().next().copied()
+            {
+                state.credit_used.remove(&oldest);
+            }
+            state.credit_used.insert(*number, (*request, *amount));
             let left = state.credit.entry(amount.currency()).or_default();
             *left = left.saturating_sub(amount.minor());
             state.credit_uses = *number;

@@ -13,7 +13,7 @@ use crate::collection::{CardScheme, Hold, Instrument, Ledger, Mandate, MandateKi
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::payment_request::{self, AttemptAnswer};
-use crate::values::{Date, PaymentRequestId};
+use crate::values::{Date, Money, PaymentRequestId};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -77,9 +77,36 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
             (true, false) => Decision::of(Event::OptedIn { channel: *channel }),
             _ => Decision::default(),
         }),
-        Command::WithdrawCredit(amount) => Ok(Decision::of(Event::CreditWithdrawn { amount: *amount })),
+        Command::WithdrawCredit(amount) => Ok(withdraw(state, *amount)),
         _ => Ok(Decision::default()), // Decided by the caller.
     }
+}
+
+/// Credit goes with the payment it came from: what is left of it, then what it has paid, the latest first. What was
+/// paid out already is missing, and people are told.
+fn withdraw(state: &Customer, amount: Money) -> Decision<Event> {
+    let money = |minor| Money::from_minor(minor, amount.currency());
+    let mut left = state.credit.get(&amount.currency()).copied().unwrap_or(0);
+    let mut decision = Decision::default();
+    for (number, (request, used)) in state.credit_used.iter().rev() {
+        if left >= amount.minor() {
+            break;
+        }
+        if used.currency() == amount.currency() {
+            decision.push(Event::CreditUseReversed { number: *number, request: *request, amount: *used });
+            let source = payment_request::Source::Credit(*number);
+            decision.tell(Tell::PaymentRequest(*request, payment_request::Command::LoseCredit { source }));
+            left = left.saturating_add(used.minor());
+        }
+    }
+    let taken = amount.minor().min(left.max(0));
+    if taken > 0 {
+        decision.push(Event::CreditWithdrawn { amount: money(taken) });
+    }
+    if taken < amount.minor() {
+        decision.push(Event::CreditMissing { amount: money(amount.minor() - taken) });
+    }
+    decision
 }
 
 pub(super) fn apply(state: &mut Customer, event: &Event) {

@@ -77,6 +77,20 @@ pub enum Command {
         /// Which.
         request: PaymentRequestId,
     },
+    /// What credit had paid is asked for no more: the credit is there again.
+    ReturnCredit {
+        /// Which use of credit.
+        number: u32,
+        /// What it had paid.
+        request: PaymentRequestId,
+        /// How much.
+        amount: Money,
+    },
+    /// Pay a new request from the customer's credit, if it is still open and there is any.
+    NetCredit {
+        /// Which.
+        request: PaymentRequestId,
+    },
     /// Pay credit out.
     PayOutCredit {
         /// The payout.
@@ -258,6 +272,8 @@ impl Command {
             Command::GiveNumber(_) => "give_number",
             Command::ReleaseNumber { .. } => "release_number",
             Command::UseCredit { .. } => "use_credit",
+            Command::ReturnCredit { .. } => "return_credit",
+            Command::NetCredit { .. } => "net_credit",
             Command::PayOutCredit { .. } => "pay_out_credit",
             Command::ChangeOutstanding { .. } => "change_outstanding",
             Command::AddCredit(_) => "add_credit",

@@ -71,8 +71,9 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
                 let new = new.clone();
                 decision.tell(Tell::Transfer(*waits, transfer::Command::Reconsider { request, new }));
             }
-            if *is_new && context.policies.matching.nets_credit {
-                use_credit(&mut decision, state, request, outstanding);
+            if *is_new && context.policies.matching.nets_credit && !state.credit.is_empty() {
+                // After those above: they may have paid it.
+                decision.tell(Tell::Customer(id, Command::NetCredit { request }));
             }
             Ok(decision)
         }
@@ -93,7 +94,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
                 at: context.now,
             };
             let mut decision = Decision::of(Event::CreditPaidOut { payout: *payout, amount: *amount });
-            let request = payout::Command::Request { details: Arc::new(details) };
+            let request = payout::Command::Request { details: Arc::new(details), needs_second: false };
             decision.tell(Tell::Payout(*payout, request));
             Ok(decision)
         }
@@ -106,6 +107,19 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             Ok(decision)
         }
         Command::ReleaseNumber { reason } => accounts::release(state, reason, context),
+        Command::ReturnCredit { number, request, amount } => {
+            Ok(Decision::of(match state.credit_used.contains_key(number) {
+                true => Event::CreditUseReversed { number: *number, request: *request, amount: *amount },
+                false => Event::CreditAdded { amount: *amount }, // So long ago that it is not remembered.
+            }))
+        }
+        Command::NetCredit { request } => {
+            let mut decision = Decision::default();
+            if let Some(open) = state.open_requests.get(request) {
+                use_credit(&mut decision, state, *request, open.outstanding);
+            }
+            Ok(decision)
+        }
         Command::UseCredit { request } => {
             let open = state.open_requests.get(request).ok_or(Rejection::NotOpen { request: *request })?;
             let mut decision = Decision::default();
@@ -335,6 +349,13 @@ fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
         Some(recorded) if *recorded == (amount, request) => return Ok(Decision::default()), // The same note again.
         Some((recorded, _)) => return Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
         None => {}
+    }
+    if let Some(known) = request.filter(|known| !state.open_requests.contains_key(known)) {
+        // It is paid, cancelled, or given up: the request knows.
+        let credit = Money::zero(amount.currency());
+        let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
+        decision.tell(Tell::PaymentRequest(known, payment_request::Command::TakeCreditNote { note, amount }));
+        return Ok(decision);
     }
     let outstanding = match request.and_then(|request| state.open_requests.get(&request)) {
         Some(open) if open.outstanding.currency() == amount.currency() => open.outstanding,

@@ -248,4 +248,18 @@ pub enum Event {
         /// Why.
         reason: SmolStr,
     },
+    /// What credit had paid counts no more: the money it came from was taken back.
+    CreditUseReversed {
+        /// Which use of credit.
+        number: u32,
+        /// What it had paid.
+        request: PaymentRequestId,
+        /// How much.
+        amount: Money,
+    },
+    /// Credit was to be taken back that is gone: it was paid out.
+    CreditMissing {
+        /// How much.
+        amount: Money,
+    },
 }

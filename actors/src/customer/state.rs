@@ -147,6 +147,8 @@ pub struct Customer {
     pub credit: LiteMap<Currency, i64>,
     /// How often credit has paid a request.
     pub credit_uses: u32,
+    /// What credit has paid and still pays, by the number of the use, as far back as is remembered.
+    pub credit_used: LiteMap<u32, (PaymentRequestId, Money)>,
     /// Credit notes already taken, by a hash of their number.
     pub credit_notes: LiteMap<u64, (Money, Option<PaymentRequestId>)>,
     /// Transfers already placed, so that the same one is never placed twice.

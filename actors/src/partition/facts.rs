@@ -24,7 +24,11 @@ fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
     use customer::Event as C;
     match (event, field) {
         (
-            C::CreditWithdrawn { amount } | C::CreditUsed { amount, .. } | C::CreditPaidOut { amount, .. },
+            C::CreditWithdrawn { amount }
+            | C::CreditUsed { amount, .. }
+            | C::CreditPaidOut { amount, .. }
+            | C::CreditUseReversed { amount, .. }
+            | C::CreditMissing { amount },
             Field::TransferCredit,
         ) => Some(Fact::Money(*amount)),
         (C::VirtualIbanGiven { left, .. }, Field::VirtualIbanLeft) => {
@@ -101,7 +105,10 @@ fn of_payout(field: Field, event: &payout::Event) -> Option<Fact<'_>> {
         (E::Requested { details, .. }, Field::Reason) => Some(Fact::text(&details.reason)),
         (E::Approved { by } | E::Rejected { by, .. }, Field::PayoutBy) => Some(Fact::text(by)),
         (E::Rejected { reason, .. } | E::Failed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
-        (E::Ordered { on } | E::Executed { on }, Field::PayoutOn) => Some(Fact::Date(*on)),
+        (E::Contradicted { before, .. }, Field::Reason) => Some(Fact::text(before)),
+        (E::Ordered { on } | E::Executed { on } | E::Contradicted { on, .. }, Field::PayoutOn) => {
+            Some(Fact::Date(*on))
+        }
         _ => None,
     }
 }

@@ -119,6 +119,8 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
         E::CreditWithdrawn { .. } | E::CreditPaidOut { .. } => Some((EventType::CustomerCreditChanged, None)),
+        E::CreditUseReversed { request, .. } => Some((EventType::CustomerCreditChanged, Some(*request))),
+        E::CreditMissing { .. } => Some((EventType::CustomerCreditMissing, None)),
         E::CreditUsed { request, .. } => Some((EventType::CustomerCreditChanged, Some(*request))),
         E::MandateSigned { .. } => Some((EventType::MandateSigned, None)),
         E::InstrumentEnded { instrument: Instrument::Mandate(_), .. } => Some((EventType::MandateRevoked, None)),
@@ -220,6 +222,7 @@ fn of_payout(event: &payout::Event) -> EventType {
         E::Rejected { .. } => EventType::PayoutRejected,
         E::Executed { .. } => EventType::PayoutExecuted,
         E::Failed { .. } => EventType::PayoutFailed,
+        E::Contradicted { .. } => EventType::PayoutContradicted,
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             collection::settled(state);
             state.settled_at = Some(*at);
             state.overdue = false;
+            state.promise = None;
         }
         Event::BecameOverdue { .. } => state.overdue = true,
         Event::AttemptSucceeded { attempt, amount } => {

@@ -1,10 +1,10 @@
 //! How collection attempts end.
 
-use super::collecting;
 use super::command::{AttemptReport, AttemptResult, Rejection};
 use super::decide::{allocate, same_currency};
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
+use super::{collecting, writing_off};
 use crate::collection::Method;
 use crate::customer;
 use crate::limits;
@@ -77,11 +77,13 @@ fn succeeded_attempt(
         Status::Settled | Status::Cancelled => Money::zero(amount.currency()),
     };
     let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
-    let mut decision = if counted.is_positive() {
-        allocate(state, terms, Source::Attempt(*attempt), counted, context)?
-    } else {
-        Decision::default()
-    };
+    let mut decision = Decision::default();
+    let mut counted = counted;
+    if counted.is_positive() {
+        decision = allocate(state, terms, Source::Attempt(*attempt), counted, context)?;
+    } else if state.written_off_minor > 0 {
+        counted = writing_off::absorb(&mut decision, state, Source::Attempt(*attempt), *amount);
+    }
     decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });
     if state.status == Status::Open && counted.minor() < outstanding.minor() {
         collecting::rest(&mut decision, state, *attempt, context);

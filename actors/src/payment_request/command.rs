@@ -57,6 +57,18 @@ pub enum Command {
         /// Why, for the record.
         reason: SmolStr,
     },
+    /// A credit note of a request that is not open.
+    TakeCreditNote {
+        /// A hash of its number.
+        note: u64,
+        /// What is credited.
+        amount: Money,
+    },
+    /// Credit that had paid it was taken back by a bank.
+    LoseCredit {
+        /// Which use of credit.
+        source: Source,
+    },
     /// The ERP prints a reference of its own on the invoice.
     GiveReference(PaymentReference),
     /// Give up what is left.
@@ -205,6 +217,8 @@ impl Command {
             Command::ReportAttempt(_) => "report_attempt",
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",
+            Command::TakeCreditNote { .. } => "take_credit_note",
+            Command::LoseCredit { .. } => "lose_credit",
             Command::GiveReference(_) => "give_reference",
             Command::WriteOff { .. } => "write_off",
             Command::UndoWriteOff { .. } => "undo_write_off",

@@ -39,6 +39,14 @@ impl Machine for PaymentRequest {
             Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
+            Command::TakeCreditNote { note, amount } => Ok(writing_off::credit_note(self, terms, *note, *amount)),
+            Command::LoseCredit { source } => {
+                let mut decision = reverse_allocation(self, terms, *source, true, context)?;
+                if self.status == Status::Settled && !decision.events.is_empty() {
+                    collecting::reopened(&mut decision, self, terms, context);
+                }
+                Ok(decision)
+            }
             Command::GiveReference(reference) => match &self.payment_reference {
                 Some(known) if known == reference.as_str() => Ok(Decision::default()),
                 Some(known) => Err(Rejection::ReferenceDiffers(known.clone())),
@@ -278,13 +286,22 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
         Status::Settled => return Err(Rejection::WrongStatus(Status::Settled)),
         Status::Open => {}
     }
+    let of_credit = |(source, _): &(&Source, &Money)| matches!(source, Source::Credit(_));
+    let credit: i64 = state.allocations.iter().filter(of_credit).map(|(_, amount)| amount.minor()).sum();
+    if state.paid_minor().saturating_sub(credit) < state.refunded_minor && credit > 0 {
+        // The same money would be given back twice.
+        let refunded = Money::from_minor(state.refunded_minor, terms.amount.currency());
+        return Err(Rejection::RefundedSince { refunded });
+    }
     let mut decision = Decision::default();
     // Credit that was used for it is there again.
     for (source, amount) in &state.allocations {
-        if let Source::Credit(_) = source {
+        if let Source::Credit(number) = source {
+            let number = *number;
             let (source, amount, outstanding) = (*source, *amount, Money::zero(amount.currency()));
             decision.push(Event::AllocationReversed { source, amount, outstanding });
-            decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(amount)));
+            let back = customer::Command::ReturnCredit { number, request: terms.id, amount };
+            decision.tell(Tell::Customer(terms.customer, back));
         }
     }
     decision.push(Event::Cancelled { reason: reason.into(), at: context.now });

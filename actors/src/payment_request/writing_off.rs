@@ -3,6 +3,7 @@
 
 use smol_str::SmolStr;
 
+use super::collecting;
 use super::command::Rejection;
 use super::decide::{reopen, settle};
 use super::event::Event;
@@ -56,5 +57,39 @@ pub(super) fn undo(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, cont
     let mut decision = Decision::of(Event::WriteOffReversed { amount, reason: reason.clone() });
     let left = terms.amount.minor().saturating_sub(state.paid_minor());
     reopen(&mut decision, state, terms, Money::from_minor(left, amount.currency()), context);
+    collecting::reopened(&mut decision, state, terms, context);
     Ok(decision)
+}
+
+/// What comes after all for a request of which something was given up counts there first: so much of it is
+/// given up no more. Gives what was counted.
+pub(super) fn absorb(decision: &mut Decision<Event>, state: &PaymentRequest, source: Source, amount: Money) -> Money {
+    let counted = amount.minor().min(state.written_off_minor).max(0);
+    let money = |minor| Money::from_minor(minor, amount.currency());
+    if counted > 0 && !state.allocations.contains_key(&source) {
+        let given_up = money(state.written_off_minor);
+        decision.push(Event::WriteOffReversed { amount: given_up, reason: "it was paid after all".into() });
+        let outstanding = money(state.written_off_minor - counted);
+        decision.push(Event::AmountAllocated { source, amount: money(counted), outstanding });
+        if outstanding.is_positive() {
+            decision.push(Event::WrittenOff { amount: outstanding, reason: "what is still not paid".into() });
+        }
+        return money(counted);
+    }
+    money(0)
+}
+
+/// A credit note of a request that is not open: of what was given up first, and the rest is credit.
+pub(super) fn credit_note(state: &PaymentRequest, terms: &Terms, note: u64, amount: Money) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let same_currency = amount.currency() == terms.amount.currency();
+    let counted = match same_currency {
+        true => absorb(&mut decision, state, Source::CreditNote(note), amount),
+        false => Money::zero(amount.currency()),
+    };
+    let rest = Money::from_minor(amount.minor() - counted.minor(), amount.currency());
+    if rest.is_positive() {
+        decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(rest)));
+    }
+    decision
 }

@@ -20,6 +20,11 @@ pub(super) fn apply(state: &mut Payout, event: &Event) {
             state.status = Status::Executed;
             state.on = Some(*on);
         }
+        Event::Contradicted { on, .. } => {
+            state.status = Status::Executed;
+            state.on = Some(*on);
+            state.reason = None;
+        }
         Event::Failed { reason, .. } => {
             state.status = Status::Failed;
             state.reason = Some(reason.clone());

@@ -15,6 +15,8 @@ pub enum Command {
     Request {
         /// What.
         details: Arc<Details>,
+        /// Whether a second person must approve it, whatever the amount: no bank has told of the money.
+        needs_second: bool,
     },
     /// Another person approves it.
     Approve {
@@ -38,6 +40,13 @@ pub enum Command {
         /// Why.
         reason: SmolStr,
     },
+    /// A person found out what became of it: another one than who asked for it.
+    Conclude {
+        /// Who.
+        by: SmolStr,
+        /// The day it was executed; it was not without one.
+        executed_on: Option<Date>,
+    },
 }
 
 impl Command {
@@ -49,6 +58,7 @@ impl Command {
             Command::Reject { .. } => "reject_payout",
             Command::Execute { .. } => "execute_payout",
             Command::Fail { .. } => "fail_payout",
+            Command::Conclude { .. } => "conclude_payout",
         }
     }
 }

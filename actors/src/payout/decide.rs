@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::apply::apply;
 use super::command::{Command, Rejection};
@@ -20,15 +20,22 @@ impl Machine for Payout {
     type Rejection = Rejection;
 
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
-        if let Command::Request { details } = command {
-            return request(self, details, context);
+        if let Command::Request { details, needs_second } = command {
+            return request(self, details, *needs_second, context);
         }
         let details = self.details.as_ref().ok_or(Rejection::Unknown)?;
         match command {
             Command::Request { .. } => Ok(Decision::default()), // Handled above.
             Command::Approve { by } => approve(self, details, by, context),
             Command::Reject { by, reason } => reject(self, details, by, reason),
-            Command::Execute { on } => execute(self, *on),
+            Command::Execute { on } => execute(self, details, *on),
+            Command::Conclude { by, executed_on } => {
+                other_than(details, by)?;
+                match executed_on {
+                    Some(on) => execute(self, details, *on),
+                    None => fail(self, details, &format_smolstr!("not executed, says {by}")),
+                }
+            }
             Command::Fail { reason } => fail(self, details, reason),
         }
     }
@@ -38,7 +45,7 @@ impl Machine for Payout {
     }
 }
 
-fn request(state: &Payout, details: &Arc<Details>, context: &Context<'_>) -> Decided {
+fn request(state: &Payout, details: &Arc<Details>, needs_second: bool, context: &Context<'_>) -> Decided {
     if state.details.is_some() {
         return Ok(Decision::default()); // The same again.
     }
@@ -49,7 +56,7 @@ fn request(state: &Payout, details: &Arc<Details>, context: &Context<'_>) -> Dec
     if details.amount.currency() != Currency::EUR {
         return Err(Rejection::NotEuros(details.amount.currency()));
     }
-    let awaits_approval = details.amount.minor() > payouts.four_eyes_above_minor;
+    let awaits_approval = needs_second || details.amount.minor() > payouts.four_eyes_above_minor;
     let mut decision = Decision::of(Event::Requested { details: Arc::clone(details), awaits_approval });
     if !awaits_approval {
         order(&mut decision, context)?;
@@ -70,10 +77,7 @@ fn approve(state: &Payout, details: &Details, by: &SmolStr, context: &Context<'_
     if state.status != Status::AwaitsApproval {
         return Err(Rejection::NothingToApprove(state.status));
     }
-    // However it is written.
-    if by.trim().to_lowercase() == details.by.trim().to_lowercase() {
-        return Err(Rejection::SamePerson(details.by.clone()));
-    }
+    other_than(details, by)?;
     let mut decision = Decision::of(Event::Approved { by: by.clone() });
     order(&mut decision, context)?;
     Ok(decision)
@@ -90,10 +94,29 @@ fn reject(state: &Payout, details: &Details, by: &SmolStr, reason: &SmolStr) -> 
     Ok(decision)
 }
 
-fn execute(state: &Payout, on: Date) -> Decided {
+/// Whether it is another person than who asked for it, however the name is written.
+fn other_than(details: &Details, by: &str) -> Result<(), Rejection> {
+    let letters = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let (asked, now) = (letters(&details.by), letters(by));
+    if now.is_empty() || asked == now { Err(Rejection::SamePerson(details.by.clone())) } else { Ok(()) }
+}
+
+fn execute(state: &Payout, details: &Details, on: Date) -> Decided {
     match state.status {
         Status::Ordered => Ok(Decision::of(Event::Executed { on })),
         Status::Executed => Ok(Decision::default()), // Told of in another file.
+        // It left all the same: the money is gone from where it was given back to, and a person sees to it.
+        Status::Failed => {
+            let before = state.reason.clone().unwrap_or_default();
+            let mut decision = Decision::of(Event::Contradicted { on, before });
+            decision.tell(match details.source {
+                Source::Credit(id) => Tell::Customer(id, customer::Command::WithdrawCredit(details.amount)),
+                Source::Transfer(id) => Tell::Transfer(id, transfer::Command::TakeReturnAgain { payout: details.id }),
+            });
+            Ok(decision)
+        }
         other => Err(Rejection::NotOrdered(other)),
     }
 }

@@ -47,4 +47,11 @@ pub enum Event {
         /// Whether it had been booked before.
         was_executed: bool,
     },
+    /// The bank has booked it after all, which had refused it before or was told by nobody.
+    Contradicted {
+        /// The day.
+        on: Date,
+        /// What was known before.
+        before: SmolStr,
+    },
 }

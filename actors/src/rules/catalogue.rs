@@ -59,6 +59,7 @@ impl EventType {
         match self {
             E::CustomerCreated | E::CustomerUpdated | E::RecurringResumed => (customer, vec![]),
             E::CustomerCreditChanged => (request, vec![F::TransferCredit]),
+            E::CustomerCreditMissing => (customer, vec![F::TransferCredit]),
             E::VirtualIbanAssigned => (customer, vec![F::VirtualIbanLeft]),
             E::VirtualIbanReleased => (customer, vec![F::VirtualIbanFreeOn, F::Reason]),
             E::PaymentMethodAdded => (vec![&CUSTOMER, &METHOD], vec![]),
@@ -127,6 +128,7 @@ impl EventType {
             E::PayoutRejected => (payout, vec![F::PayoutBy, F::Reason]),
             E::PayoutOrdered | E::PayoutExecuted => (payout, vec![F::PayoutOn]),
             E::PayoutFailed => (payout, vec![F::Reason]),
+            E::PayoutContradicted => (payout, vec![F::PayoutOn, F::Reason]),
         }
     }
 }

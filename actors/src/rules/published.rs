@@ -58,7 +58,7 @@ event_types! {
     CustomerCreated = "customer.created",
     /// A customer's details changed.
     CustomerUpdated = "customer.updated",
-    /// A customer's credit grew.
+    /// A customer's credit grew, or was used, paid out or taken back.
     CustomerCreditChanged = "customer.credit_balance_changed",
     /// A customer was given an account number of its own.
     VirtualIbanAssigned = "virtual_iban.assigned",
@@ -202,6 +202,10 @@ event_types! {
     TaskOverdue = "task.overdue",
     /// A customer has its account number no more.
     VirtualIbanReleased = "virtual_iban.released",
+    /// A bank took back what had become credit, and it is gone: a person sees to it.
+    CustomerCreditMissing = "customer.credit_missing",
+    /// The bank booked a payout that it had refused before: a person sees to it.
+    PayoutContradicted = "payout.contradicted",
 }
 
 impl fmt::Display for EventType {

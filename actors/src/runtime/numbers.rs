@@ -29,7 +29,11 @@ pub async fn next_number(router: &Arc<Router>, tenant: &TenantId, pool: &FrenchP
         let virtual_iban = pool.at(directory.next_pool_index(tenant) % pool.size())?;
         let Some(DirectoryValue::Customer(before)) = owner(&virtual_iban)? else { continue };
         let (_, entity, _) = router.read(EntityId::Customer(before), 0).await?;
-        if entity.as_customer().is_some_and(|state| state.has_freed(virtual_iban.iban(), today)) {
+        let mut given_again = router.given_again.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Another call may have looked at it in the same moment.
+        if entity.as_customer().is_some_and(|state| state.has_freed(virtual_iban.iban(), today))
+            && given_again.insert(virtual_iban.iban().clone())
+        {
             return Ok(Given { virtual_iban, since: Some(today), left: 0 });
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use smol_str::SmolStr;
+use tracing::warn;
 
 use super::delivery::{Tried, later};
 use super::intake::{BankEntry, derived_from};
@@ -126,36 +127,54 @@ impl PaidOut {
         let ids = named.map_or_else(|| entry.paid_out.clone(), |id| vec![id]);
         let says = match entry.particulars.nature {
             Nature::PaidOut => Command::Execute { on: details.booked_on },
-            Nature::Returned => {
+            // Many banks book what came back as any other credit, or as a correction.
+            Nature::Returned | Nature::Received | Nature::Reversed => {
                 let reason = entry.particulars.returned.as_ref().map(|reason| reason.code.clone());
                 let reason = reason.filter(|code| !code.is_empty()).unwrap_or_else(|| "it came back".into());
                 Command::Fail { reason }
             }
-            Nature::Received | Nature::Reversed => return None,
         };
         let (entry_key, amount) = (details.entry_key.clone(), details.amount);
         (!ids.is_empty()).then_some(Self { ids, entry_key, amount, says })
     }
 }
 
-/// Takes over what an entry says of payouts, when it is their money to the cent: whoever copies an id has
-/// moved another amount.
-pub(super) async fn admit_booked(
+/// The payouts that an entry is the money of, to the cent: whoever copies an id has moved another amount. A bank
+/// books a batch as it was ordered, or without what was refused before.
+pub(super) async fn concerned(
     router: &Arc<Router>, tenant: &TenantId, paid_out: &PaidOut,
-) -> Result<(), SubmitError> {
-    let PaidOut { ids, entry_key, amount, says } = paid_out;
-    let mut sum = 0_i64;
+) -> Result<Vec<PayoutId>, SubmitError> {
+    let PaidOut { ids, amount, .. } = paid_out;
+    let mut known = Vec::with_capacity(ids.len());
     for id in ids {
         let (_, entity, _) = router.read(EntityId::Payout(*id), 0).await?;
-        let details = entity.as_payout().and_then(|state| state.details.clone());
-        match details.filter(|details| details.amount.currency() == amount.currency()) {
-            Some(details) if is_of(router, tenant, *id).await? => sum = sum.saturating_add(details.amount.minor()),
-            _ => return Ok(()),
+        let state = entity.as_payout();
+        let details = state.and_then(|state| Some((state.details.clone()?, state.status)));
+        if let Some((details, status)) = details.filter(|(details, _)| details.amount.currency() == amount.currency())
+            && is_of(router, tenant, *id).await?
+        {
+            known.push((*id, details.amount.minor(), status));
         }
     }
-    if sum != amount.minor() {
-        return Ok(());
+    let standing = |status: &Status| !matches!(status, Status::Failed | Status::Rejected);
+    let sum = |counts: &dyn Fn(&Status) -> bool| -> i64 {
+        known.iter().filter(|(.., status)| counts(status)).map(|(_, minor, _)| *minor).sum()
+    };
+    let whole = sum(&|_| true) == amount.minor();
+    if !whole && sum(&standing) != amount.minor() {
+        if !known.is_empty() {
+            warn!(%tenant, payouts = known.len(), "an entry names payouts and is not their money: a person looks");
+        }
+        return Ok(Vec::new());
     }
+    Ok(known.iter().filter(|(.., status)| whole || standing(status)).map(|(id, ..)| *id).collect())
+}
+
+/// Takes over what an entry says of payouts that it is the money of.
+pub(super) async fn admit_booked(
+    router: &Arc<Router>, tenant: &TenantId, paid_out: &PaidOut, ids: &[PayoutId],
+) -> Result<(), SubmitError> {
+    let PaidOut { entry_key, says, .. } = paid_out;
     for id in ids {
         let command = derived_from(&[entry_key, &id.to_string(), says.name()]);
         submit(router, tenant, *id, says.clone(), command, Origin::System).await?;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 
 use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, transfer_id};
-use super::orders::{admit_returned, are_collected, came_back};
-use super::payouts::{PaidOut, admit_booked};
+use super::orders::{OrderReturned, admit_returned, are_collected, came_back};
+use super::payouts::{PaidOut, admit_booked, concerned};
 use super::{Priority, Router};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, NumberText, Reading, ShortReference, TenantId, TransferId,
+    CommandId, CreditorReference, CustomerId, NumberText, PayoutId, Reading, ShortReference, TenantId, TransferId,
     is_telling_number, name_key,
 };
 
@@ -60,18 +60,26 @@ impl Handler<Admit> for ReconciliationSupervisor {
 
 async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, Receipt), IntakeError> {
     let Admit { tenant, mut entry, command, origin, priority } = admit;
+    let returned = came_back(&entry);
+    let paid_out = PaidOut::of(&entry);
+    let payouts = match &paid_out {
+        Some(paid_out) => concerned(router, &tenant, paid_out).await?,
+        None => Vec::new(),
+    };
+    let orders = (returned, paid_out.as_ref().map(|paid_out| (paid_out, payouts.as_slice())));
     for key in &entry.counted_as {
         let found = router.ports().directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()))?;
         if let Some(DirectoryValue::Transfer(id)) = found {
-            // The same money in another file, divided otherwise: counted once.
+            // The same money in another file, divided otherwise, or read again after a crash: counted once, and
+            // what it says of orders may not have been told.
+            tell_orders(router, &tenant, id, orders).await?;
             return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
         }
     }
-    let returned = came_back(&entry);
-    let paid_out = PaidOut::of(&entry);
     // The money of collections of ours settles their requests, and is no transfer of a payer.
     let collected = are_collected(router, &tenant, &entry).await?;
-    let received = entry.particulars.nature == Nature::Received && !collected;
+    // Nor is what we had paid out ourselves, and came back.
+    let received = entry.particulars.nature == Nature::Received && !collected && payouts.is_empty();
     let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
     let lane = evidence.lane();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
@@ -92,15 +100,23 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let tell = Tell::Transfer(id, receive);
     let submitted = router.submit(&tenant, tell, command, fingerprint, origin, priority);
     let receipt = held.until(submitted).await?;
-    // What came back is told to its request once it is recorded; the same again changes nothing.
+    tell_orders(router, &tenant, id, orders).await?;
+    Ok((id, receipt))
+}
+
+/// Tells orders of ours what an entry says of them, once it is recorded; the same again changes nothing.
+async fn tell_orders(
+    router: &Arc<Router>, tenant: &TenantId, id: TransferId,
+    (returned, paid_out): (Option<OrderReturned>, Option<(&PaidOut, &[PayoutId])>),
+) -> Result<(), IntakeError> {
     if let Some(returned) = returned {
         let command = derived_from(&[&id.to_string(), "returned"]);
-        admit_returned(router, &tenant, &returned, command, Origin::System).await?;
+        admit_returned(router, tenant, &returned, command, Origin::System).await?;
     }
-    if let Some(paid_out) = paid_out {
-        admit_booked(router, &tenant, &paid_out).await?;
+    if let Some((paid_out, ids)) = paid_out {
+        admit_booked(router, tenant, paid_out, ids).await?;
     }
-    Ok((id, receipt))
+    Ok(())
 }
 
 /// Everything that says who paid what.

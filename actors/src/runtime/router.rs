@@ -23,7 +23,7 @@ use crate::partition::{
 };
 use crate::ports::PortError;
 use crate::rules::Published;
-use crate::values::{CommandId, DeliveryId, EntityId, TenantId};
+use crate::values::{CommandId, DeliveryId, EntityId, Iban, TenantId};
 
 /// How long a full mailbox is left alone.
 const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
@@ -102,13 +102,21 @@ pub struct Router {
     admitted: Arc<Semaphore>,
     /// Whose turn it is to carry out a person's decision.
     pub(super) decisions: tokio::sync::Mutex<()>,
+    /// Account numbers given again by this process: nobody else gets them, recorded or not yet.
+    pub(super) given_again: std::sync::Mutex<std::collections::BTreeSet<Iban>>,
 }
 
 impl Router {
     /// A router over hosts, each of which hosts the partitions that [`Router::host_of`] says.
     pub fn new(ports: Ports, hosts: Vec<Addr<Host>>) -> Arc<Self> {
         let admitted = Arc::new(Semaphore::new(limits::ADMITTED_COMMANDS_MAX));
-        Arc::new(Self { ports, hosts, admitted, decisions: tokio::sync::Mutex::new(()) })
+        Arc::new(Self {
+            ports,
+            hosts,
+            admitted,
+            decisions: tokio::sync::Mutex::new(()),
+            given_again: std::sync::Mutex::default(),
+        })
     }
 
     /// Which of so many hosts a partition lives on.

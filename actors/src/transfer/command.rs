@@ -92,6 +92,11 @@ pub enum Command {
         /// Why.
         reason: SmolStr,
     },
+    /// It was given back after all.
+    TakeReturnAgain {
+        /// The payout.
+        payout: PayoutId,
+    },
     /// The customer has answered a decision.
     Conclude {
         /// Which decision.
@@ -181,6 +186,7 @@ impl Command {
             Command::Claim { .. } => "claim",
             Command::Assign { .. } => "assign",
             Command::TaskDue { .. } => "task_due",
+            Command::TakeReturnAgain { .. } => "take_return_again",
             Command::GiveBack { .. } => "give_back",
             Command::TakeReturnBack { .. } => "take_return_back",
             Command::Conclude { .. } => "conclude",

@@ -62,6 +62,7 @@ fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decide
             returning::give_back(state, *payout, (by, reason), context)
         }
         Command::TakeReturnBack { payout, reason } => returning::take_return_back(state, *payout, reason),
+        Command::TakeReturnAgain { payout } => returning::take_return_again(state, *payout),
         Command::Conclude { number, refused } => decision::conclude(state, *number, refused.as_deref()),
     }
 }

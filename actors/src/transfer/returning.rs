@@ -11,6 +11,9 @@ use crate::machine::{Context, Decision, Tell};
 use crate::payout::{self, Source};
 use crate::values::PayoutId;
 
+/// What the keys of entries begin with that a call has told of, and no bank.
+const TOLD_BY_CALL: &str = "api:";
+
 type Decided = Result<Decision<Event>, Rejection>;
 
 /// A person gives it back: to the account it came from, and to no other.
@@ -39,9 +42,22 @@ pub(super) fn give_back(
         at: context.now,
     };
     let mut decision = Decision::of(Event::GivenBack { payout, by: by.clone(), reason: reason.clone() });
-    let request = payout::Command::Request { details: Arc::new(requested) };
+    let needs_second = details.entry_key.starts_with(TOLD_BY_CALL);
+    let request = payout::Command::Request { details: Arc::new(requested), needs_second };
     decision.tell(Tell::Payout(payout, request));
     Ok(decision)
+}
+
+/// It went back after all, when it was thought that it had not. What was done with it meanwhile stays: a person
+/// undoes it.
+pub(super) fn take_return_again(state: &Transfer, payout: PayoutId) -> Decided {
+    let (by, reason) = ("the bank".into(), "it was booked after all".into());
+    Ok(match state.status {
+        Status::NeedsDecision | Status::SetAside if state.given_back_by == Some(payout) => {
+            Decision::of(Event::GivenBack { payout, by, reason })
+        }
+        _ => Decision::default(),
+    })
 }
 
 /// It was not given back after all: a person decides again.

@@ -75,6 +75,8 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         C::CreditWithdrawn { amount },
         C::TransferUnplaced { transfer: TransferId::new(AT, 5, 42) },
         C::CreditUsed { request, amount, number: 3 },
+        C::CreditUseReversed { request, amount, number: 3 },
+        C::CreditMissing { amount },
     ];
     requests.into_iter().map(Event::PaymentRequest).chain(customers.into_iter().map(Event::Customer)).collect()
 }

@@ -35,6 +35,7 @@ pub fn payout_events() -> Vec<Event> {
         P::Rejected { by: "bob".into(), reason: "ask first".into() },
         P::Executed { on },
         P::Failed { reason: "AC04".into(), was_executed: true },
+        P::Contradicted { on, before: "AM04".into() },
     ];
     let transfers = [
         transfer::Event::GivenBack { payout, by: "ana".into(), reason: "not ours".into() },
@@ -68,5 +69,6 @@ pub fn payout_event_name(event: &P) -> &'static str {
         P::Rejected { .. } => "payout.rejected",
         P::Executed { .. } => "payout.executed",
         P::Failed { .. } => "payout.failed",
+        P::Contradicted { .. } => "payout.contradicted",
     }
 }
