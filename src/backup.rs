@@ -1,8 +1,9 @@
-//! Backups: the record log, which is the truth, with a manifest of checksums. The store is built
-//! again from it at the first start after a restore.
+//! Backups: the record log, which is the truth, and the ledgers of the order files, with a manifest of
+//! checksums. The store is built again from the log at the first start after a restore.
 //!
 //! A backup is taken while the service runs: segments only grow, so the whole frames found are a
-//! state that was. Segments that an earlier backup in the same folder holds are not copied again.
+//! state that was. The ledgers come after them, so what the log knows of was ordered stands in a ledger
+//! and is not ordered again. What an earlier backup in the same folder holds is not copied again.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use walkdir::WalkDir;
 
 use crate::journal::{self, Extent};
 use crate::{clock, digest};
@@ -17,6 +19,8 @@ use crate::{clock, digest};
 /// The name of the manifest, which is written last: a folder without one is not a backup.
 pub const MANIFEST: &str = "manifest.json";
 const FORMAT: u32 = 1;
+/// The folder of the ledgers: which order stands in which file for a bank.
+const LEDGERS: &str = "connectors";
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,14 +35,17 @@ pub struct Manifest {
     /// The last record it holds.
     pub position: u64,
     /// The segments of the log, in order.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<Saved>,
+    /// The ledgers of the order files, by name.
+    #[serde(default)]
+    pub ledgers: Vec<Saved>,
 }
 
 /// A file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Segment {
-    /// Its name.
+pub struct Saved {
+    /// Its name below the backup's folder.
     pub name: String,
     /// Its length.
     pub bytes: u64,
@@ -83,32 +90,66 @@ pub fn take(data: &Path, folder: &Path) -> Result<Manifest, String> {
     let walked =
         journal::walk(&data.join("log"), 0, |_, _| Ok(())).map_err(|error| format!("the record log: {error}"))?;
     at(folder, std::fs::create_dir_all(folder))?;
-    let before = read_manifest(folder).ok();
+    let before: Vec<Saved> = match read_manifest(folder) {
+        Ok(before) => before.segments.into_iter().chain(before.ledgers).collect(),
+        Err(_) => Vec::new(),
+    };
     let mut segments = Vec::new();
     for Extent { path, bytes, .. } in &walked.segments {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let target = folder.join(&name);
-        let known = before.as_ref().and_then(|before| before.segments.iter().find(|segment| segment.name == name));
-        let same = known.filter(|known| known.bytes == *bytes);
-        let segment = match same {
-            Some(known) if at(&target, copy(&target, *bytes, None)).is_ok_and(|sha256| sha256 == known.sha256) => {
-                known.clone()
-            }
-            _ => {
-                // Beside it and renamed: until the new manifest is there, the old one holds.
-                let aside = folder.join(format!("{name}.new"));
-                let sha256 = at(path, copy(path, *bytes, Some(&aside)))?;
-                at(&target, std::fs::rename(&aside, &target))?;
-                Segment { name, bytes: *bytes, sha256 }
-            }
-        };
-        segments.push(segment);
+        segments.push(save(folder, path, name, *bytes, &before)?);
+    }
+    let mut ledgers = Vec::new();
+    for (name, path) in ledgers_below(data)? {
+        let bytes = at(&path, path.metadata())?.len();
+        ledgers.push(save(folder, &path, name, bytes, &before)?);
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let taken_at = clock::system_now().to_string();
-    let manifest = Manifest { format: FORMAT, version, taken_at, position: walked.position, segments };
+    let manifest = Manifest { format: FORMAT, version, taken_at, position: walked.position, segments, ledgers };
     write_manifest(folder, &manifest)?;
     Ok(manifest)
+}
+
+/// Copies a file into the backup, unless it holds the same already.
+fn save(folder: &Path, path: &Path, name: String, bytes: u64, before: &[Saved]) -> Result<Saved, String> {
+    let target = folder.join(&name);
+    let known = before.iter().find(|known| known.name == name && known.bytes == bytes);
+    if let Some(known) = known
+        && copy(&target, bytes, None).is_ok_and(|sha256| sha256 == known.sha256)
+    {
+        return Ok(known.clone());
+    }
+    // Beside it and renamed: until the new manifest is there, the old one holds.
+    let aside = folder.join(format!("{name}.new"));
+    let sha256 = copy_synced(path, bytes, &aside)?;
+    at(&target, std::fs::rename(&aside, &target))?;
+    Ok(Saved { name, bytes, sha256 })
+}
+
+/// Copies a file below a folder that may not be there yet.
+fn copy_synced(from: &Path, bytes: u64, to: &Path) -> Result<String, String> {
+    let folder = to.parent().unwrap_or(to);
+    at(folder, std::fs::create_dir_all(folder))?;
+    let sha256 = at(from, copy(from, bytes, Some(to)))?;
+    at(folder, File::open(folder).and_then(|folder| folder.sync_all()))?;
+    Ok(sha256)
+}
+
+/// The ledgers of a data directory, by their names below it; what is being written is no ledger yet.
+fn ledgers_below(data: &Path) -> Result<Vec<(String, PathBuf)>, String> {
+    let mut found = Vec::new();
+    for entry in WalkDir::new(data.join(LEDGERS)).sort_by_file_name() {
+        let entry = match entry {
+            Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => continue,
+            entry => entry.map_err(|error| error.to_string())?,
+        };
+        let name = entry.path().strip_prefix(data).unwrap_or(entry.path()).to_string_lossy().into_owned();
+        if entry.file_type().is_file() && !name.ends_with(".part") {
+            found.push((name, entry.into_path()));
+        }
+    }
+    Ok(found)
 }
 
 fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), String> {
@@ -133,8 +174,8 @@ fn read_manifest(folder: &Path) -> Result<Manifest, String> {
 /// Checks a backup against its manifest.
 pub fn check(folder: &Path) -> Result<Manifest, String> {
     let manifest = read_manifest(folder)?;
-    for Segment { name, bytes, sha256 } in &manifest.segments {
-        let path = file_of(folder, name)?;
+    for Saved { name, bytes, sha256 } in manifest.segments.iter().chain(&manifest.ledgers) {
+        let path = folder.join(named(name)?);
         let found = at(&path, copy(&path, *bytes, None))?;
         if found != *sha256 {
             return Err(format!("{}: its SHA-256 is {found}, the manifest says {sha256}", path.display()));
@@ -143,26 +184,34 @@ pub fn check(folder: &Path) -> Result<Manifest, String> {
     Ok(manifest)
 }
 
-/// A file of the backup itself, whatever the manifest says.
-fn file_of(folder: &Path, name: &str) -> Result<PathBuf, String> {
-    let plain = name.ends_with(".qlog") && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    if plain { Ok(folder.join(name)) } else { Err(format!("the manifest names {name:?}, which is no segment")) }
+/// The name of a file of the backup itself, whatever the manifest says.
+fn named(name: &str) -> Result<&str, String> {
+    let plain = |part: &str| {
+        let known = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+        known && !matches!(part, "" | "." | "..")
+    };
+    let ledger = name.strip_prefix(LEDGERS).and_then(|name| name.strip_prefix('/'));
+    let fits = match ledger {
+        Some(parts) => parts.split('/').all(plain),
+        None => name.ends_with(".qlog") && plain(name),
+    };
+    if fits { Ok(name) } else { Err(format!("the manifest names {name:?}, which is no file of a backup")) }
 }
 
 /// Restores a backup into `data`, which must not hold a log yet.
 pub fn restore(folder: &Path, data: &Path) -> Result<Manifest, String> {
     let manifest = check(folder)?;
     let log = data.join("log");
-    if log.exists() || data.join("store").exists() {
+    if [LEDGERS, "log", "store"].iter().any(|name| data.join(name).exists()) {
         return Err(format!("{}: there is a log or a store already; name an empty directory", data.display()));
     }
     // Under another name until it is whole: what breaks off is no data directory.
     let aside = data.join("log.restoring");
     let _ = std::fs::remove_dir_all(&aside);
     at(&aside, std::fs::create_dir_all(&aside))?;
-    for Segment { name, bytes, sha256 } in &manifest.segments {
-        let (from, to) = (file_of(folder, name)?, aside.join(name));
-        let copied = at(&from, copy(&from, *bytes, Some(&to)))?;
+    for Saved { name, bytes, sha256 } in manifest.segments.iter().chain(&manifest.ledgers) {
+        let from = folder.join(named(name)?);
+        let copied = copy_synced(&from, *bytes, &aside.join(name))?;
         if copied != *sha256 {
             return Err(format!("{}: changed while it was restored", from.display()));
         }
@@ -170,6 +219,10 @@ pub fn restore(folder: &Path, data: &Path) -> Result<Manifest, String> {
     let walked = journal::walk(&aside, 0, |_, _| Ok(())).map_err(|error| format!("the backup's log: {error}"))?;
     if walked.position != manifest.position {
         return Err(format!("the log ends at record {}, the manifest says {}", walked.position, manifest.position));
+    }
+    let ledgers = aside.join(LEDGERS);
+    if ledgers.exists() {
+        at(&ledgers, std::fs::rename(&ledgers, data.join(LEDGERS)))?;
     }
     at(&log, std::fs::rename(&aside, &log))?;
     at(data, File::open(data).and_then(|folder| folder.sync_all()))?;

@@ -34,7 +34,11 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
     let scenario = body.optional_text("scenario", 64);
     let collect_from = body.optional("collect_from", Instrument::parse);
-    let payment_reference = body.optional("payment_reference", PaymentReference::parse);
+    let payment_reference = body.optional("payment_reference", |text| {
+        let reference = PaymentReference::parse(text).map_err(|error| error.to_string())?;
+        let found = reference.can_be_found();
+        if found { Ok(reference) } else { Err("at least five symbols, so that it can be found".to_owned()) }
+    });
     let customer_ref = body.optional_text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let customer = body.object_at("customer", customer_ref.is_none());
     let customer = customer.and_then(|mut inner| {

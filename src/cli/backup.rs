@@ -18,11 +18,12 @@ pub(super) struct Options {
 
 fn tell(done: &str, folder: &Path, result: Result<Manifest, String>) -> u8 {
     match result {
-        Ok(Manifest { position, segments, taken_at, .. }) => {
+        Ok(Manifest { position, segments, ledgers, taken_at, .. }) => {
             let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
             println!("{done} {}", folder.display());
             println!("  records   {position}");
             println!("  segments  {} ({bytes} bytes), each with its SHA-256 in {}", segments.len(), backup::MANIFEST);
+            println!("  ledgers   {}, of files of orders for banks", ledgers.len());
             println!("  taken at  {taken_at}");
             0
         }

@@ -87,11 +87,28 @@ fn example(event: EventType) -> Json {
         "timestamp": "2026-03-14T09:00:00Z",
         "id": "evt_2a0000000000070000",
         "tenant": "maison-dupre",
-        "ordering_key": "cus_01KJPRZB00FX98K3AKA8MP2043",
-        "subject": "prq_01KJPRZB00FX98K3AKA8MP2043",
+        "ordering_key": event.fields().contains(&Field::CustomerId).then_some("cus_01KJPRZB00FX98K3AKA8MP2043"),
+        "subject": subject(event),
         "api_version": API_VERSION,
         "data": data,
     })
+}
+
+/// What such an event happens to.
+fn subject(event: EventType) -> &'static str {
+    let fields = event.fields();
+    let tells = |field| fields.contains(&field);
+    if tells(Field::TransferId) {
+        "trf_01KJPRZB00FX98K3AKA8MP2043"
+    } else if tells(Field::PayoutId) {
+        "out_01KJPRZB00FX98K3AKA8MP2043"
+    } else if tells(Field::FeedName) {
+        "fed_0000000000F7VRGK4PYNDSM03W"
+    } else if tells(Field::RequestId) && event != EventType::CustomerCreditChanged {
+        "prq_01KJPRZB00FX98K3AKA8MP2043"
+    } else {
+        "cus_01KJPRZB00FX98K3AKA8MP2043"
+    }
 }
 
 fn example_of(field: Field) -> Json {

@@ -13,6 +13,7 @@ use std::io::{self, Read, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use tracing::warn;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -47,7 +48,7 @@ fn is_gzip(head: &[u8]) -> bool {
 
 /// Unpacks a claimed file if it is an archive. An error is of our side: the same may work later.
 pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io::Result<Unpacked> {
-    let mut source = File::open(path)?;
+    let Ok(mut source) = File::open(path) else { return Ok(Unpacked::Plain) }; // Who reads it says why.
     let mut head = Vec::new();
     Read::by_ref(&mut source).take(4).read_to_end(&mut head)?;
     if !is_archive(&head) {
@@ -67,7 +68,10 @@ pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io:
     };
     let members = match done {
         Ok(()) => unpacking.names,
-        Err(Fault::Ours(error)) => return Err(error),
+        Err(Fault::Ours(error)) => {
+            fs::remove_dir_all(&aside)?; // A full disk is not to be kept full.
+            return Err(error);
+        }
         Err(Fault::Archive(why)) => {
             fs::remove_dir_all(&aside)?;
             return Ok(Unpacked::Broken(why));
@@ -80,8 +84,11 @@ pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io:
         claimed.push(target);
     }
     File::open(watched.work())?.sync_all()?;
-    fs::remove_dir_all(&aside)?;
-    archive(watched, path, &shown, &members, activity)?;
+    let _ = fs::remove_dir_all(&aside); // Empty, and made anew the next time.
+    // Its files are claimed whatever becomes of it: at the next start it is unpacked again, and they are known.
+    if let Err(error) = archive(watched, path, &shown, &members, activity) {
+        warn!(feed = watched.feed.name, %error, "an archive was unpacked and cannot be put away");
+    }
     Ok(Unpacked::Members(claimed))
 }
 
@@ -98,6 +105,24 @@ fn archive(
     fs::rename(path, target)?;
     activity.finished(&report);
     Ok(())
+}
+
+/// How many entries the end of a zip file says it has. Source: APPNOTE.TXT 6.3, end of central directory record.
+fn entries_of(mut source: &File) -> io::Result<usize> {
+    const RECORD: usize = 22;
+    let length = source.metadata()?.len();
+    let from = length.saturating_sub(64 << 10).saturating_sub(22);
+    source.seek(io::SeekFrom::Start(from))?;
+    let mut tail = Vec::new();
+    source.take(u64::MAX).read_to_end(&mut tail)?;
+    source.rewind()?;
+    let at = memchr::memmem::rfind(&tail, b"PK\x05\x06");
+    let record = at.and_then(|at| tail.get(at..at + RECORD));
+    // Without an end it is damaged, which its reader says.
+    Ok(match record {
+        Some([_, _, _, _, _, _, _, _, _, _, low, high, ..]) => usize::from(u16::from_le_bytes([*low, *high])),
+        _ => 0,
+    })
 }
 
 /// Why an archive was not unpacked.
@@ -120,12 +145,16 @@ impl Unpacking {
             ZipError::Io(error) => Fault::Archive(format!("the archive is damaged: {error}")),
             error => Fault::Archive(format!("the archive cannot be unpacked: {error}")),
         };
+        // Counted before its directory is read into memory.
+        let entries = entries_of(source).map_err(Fault::Ours)?;
+        if entries > MEMBERS_MAX {
+            return Err(Fault::Archive(format!("an archive has at most {MEMBERS_MAX} files, this one {entries}")));
+        }
         let mut archive = ZipArchive::new(source).map_err(broken)?;
-        if archive.len() > MEMBERS_MAX {
-            return Err(Fault::Archive(format!(
-                "an archive has at most {MEMBERS_MAX} files, this one {}",
-                archive.len()
-            )));
+        if archive.len() != entries {
+            let what =
+                format!("{entries} files are in the archive, of which {} have names of their own", archive.len());
+            return Err(Fault::Archive(what));
         }
         for at in 0..archive.len() {
             let member = archive.by_index(at).map_err(broken)?;

@@ -225,7 +225,11 @@ impl ClaimedFile {
                 if duplicate {
                     return None;
                 }
-                return Some(Intake::PayoutReturned(Box::new(PayoutReturned { payout, reason_code })));
+                return Some(Intake::PayoutReturned(Box::new(PayoutReturned {
+                    payout,
+                    reason_code,
+                    amount: report.amount,
+                })));
             }
             let (request, attempt) = attempt_named(end_to_end_id)?;
             Some(Intake::OrderReturned(Box::new(OrderReturned { request, attempt, reason_code })))
@@ -343,6 +347,7 @@ impl IncomingFile for ClaimedFile {
                 }
                 Some(Ok(item)) => self.take(item, &mut rows).map_err(port)?,
                 Some(Err(error)) => {
+                    self.report.refused += 1;
                     self.report.error(0, &error);
                     self.rejected = true;
                     break;

@@ -150,8 +150,6 @@ async fn unpack(watched: &Watched, path: PathBuf, activity: &Arc<Activity>) -> V
             Ok(Ok(Unpacked::Broken(why))) => return vec![Claimed { path, unreadable: Some(why) }],
             // What cannot be opened is reported by who reads it.
             Ok(Ok(Unpacked::Plain)) | Err(_) => return vec![plain(path)],
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::PermissionDenied => return vec![plain(path)],
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => return vec![plain(path)],
             Ok(Err(error)) => {
                 warn!(feed = watched.feed.name, %error, "archive not unpacked, tried again");
                 tokio::time::sleep(again_after).await;

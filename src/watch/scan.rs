@@ -193,5 +193,9 @@ pub(super) fn safe_name(shown: &str) -> String {
     while name.len() > NAME_BYTES_MAX {
         name.pop();
     }
+    // Notes of progress lie beside the files, and are told by their ending.
+    if progress::is_note(Path::new(&name)) {
+        name.push('_');
+    }
     name
 }

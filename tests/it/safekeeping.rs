@@ -59,6 +59,13 @@ fn a_backup_taken_under_load_restores_everything_acknowledged_before_it() {
         assert!(create(&running, number));
     }
     let folder = backup.to_str().unwrap();
+    // What was ordered from a bank must not be ordered again after a restore.
+    let ledger = Path::new("connectors/maison-dupre/bank/2026-03");
+    std::fs::create_dir_all(data.join(ledger)).unwrap();
+    std::fs::create_dir_all(data.join("connectors/maison-dupre/bank/.published")).unwrap();
+    std::fs::write(data.join(ledger).join("QT-1f.json"), br#"{"message":"QT-1f","orders":[]}"#).unwrap();
+    std::fs::write(data.join(ledger).join(".QT-2a.json.part"), b"{").unwrap();
+    std::fs::write(data.join("connectors/maison-dupre/bank/.published/QT-1f"), b"").unwrap();
     std::thread::scope(|scope| {
         let load = scope.spawn(|| (20..120).filter(|number| create(&running, *number)).count());
         // Twice, so that the second finds what the first has copied.
@@ -78,7 +85,11 @@ fn a_backup_taken_under_load_restores_everything_acknowledged_before_it() {
     let config = configure(other.path(), |text| text);
     let restored = other.path().join("data");
     let (code, said) = quittance(&["restore", folder], &restored);
-    assert_eq!(code, 0, "{said}");
+    assert!(code == 0 && said.contains("ledgers   2"), "{said}");
+    let saved = std::fs::read_to_string(restored.join(ledger).join("QT-1f.json")).unwrap();
+    assert_eq!(saved, r#"{"message":"QT-1f","orders":[]}"#);
+    assert!(restored.join("connectors/maison-dupre/bank/.published/QT-1f").exists());
+    assert!(!restored.join(ledger).join(".QT-2a.json.part").exists());
     let (code, said) = quittance(&["restore", folder], &restored);
     assert!(code == 1 && said.contains("there is a log or a store already"), "{said}");
     let running = Running::start(&config);
@@ -91,6 +102,15 @@ fn a_backup_taken_under_load_restores_everything_acknowledged_before_it() {
     assert!((0..20).all(|number| there.contains(&format!("B-{number}"))), "{there:?}");
     // It goes on from there.
     assert!(create(&running, 500));
+
+    // One whose manifest names a file elsewhere is none.
+    let manifest = backup.join("manifest.json");
+    let whole = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, whole.replace("connectors/maison-dupre/bank/2026-03", "connectors/../../2026-03"))
+        .unwrap();
+    let (code, said) = quittance(&["restore", folder], &other.path().join("second"));
+    assert!(code == 1 && said.contains("which is no file of a backup"), "{said}");
+    std::fs::write(&manifest, whole).unwrap();
 
     // A backup that was changed is not restored.
     let segment = std::fs::read_dir(&backup).unwrap().map(|entry| entry.unwrap().path());

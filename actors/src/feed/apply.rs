@@ -1,7 +1,7 @@
 //! Folding a feed's events. It only assigns (N4).
 
 use super::event::{Event, Outcome};
-use super::state::Feed;
+use super::state::{DIGESTS_MAX, Feed};
 
 pub(super) fn apply(state: &mut Feed, event: &Event) {
     match event {
@@ -9,20 +9,24 @@ pub(super) fn apply(state: &mut Feed, event: &Event) {
             state.name.clone_from(name);
             state.expectation = *expectation;
             state.due = None;
+            state.delayed_until = None;
         }
         Event::Expected { due } => {
             state.due = Some(*due);
             state.generation = state.generation.saturating_add(1);
-            state.has_come = false;
+            state.delayed_until = None;
         }
-        Event::FileRead { name, at, outcome, .. } => {
+        Event::FileRead { name, at, file, outcome } => {
             state.name.clone_from(name);
             if *outcome != Outcome::Duplicate {
                 state.files = state.files.saturating_add(1);
             }
             if matches!(outcome, Outcome::Accepted | Outcome::PartlyAccepted) {
                 state.last_file_at = Some(*at);
-                state.has_come = true;
+                state.digests.push_back(file.digest);
+                if state.digests.len() > DIGESTS_MAX {
+                    state.digests.pop_front();
+                }
             }
         }
         Event::Stalled { due, missed, .. } => {
@@ -33,5 +37,6 @@ pub(super) fn apply(state: &mut Feed, event: &Event) {
             state.stalled_since = None;
             state.missed = 0;
         }
+        Event::Delayed { until } => state.delayed_until = Some(*until),
     }
 }

@@ -13,9 +13,10 @@ use crate::machine::{Context, Decision, Effect, Machine, Purpose};
 use crate::partition::FileRecord;
 use crate::values::Timestamp;
 
-/// How long after a deadline that passed while nothing ran files may still be read before one counts
-/// as missing: they may lie in the directory.
+/// How long after it was seen that a deadline had passed while nothing ran a file is still in time.
 const GRACE_MS: i64 = 15 * 60_000;
+/// A deadline seen so much later passed while nothing ran.
+const LATE_MS: i64 = 60_000;
 
 impl Machine for Feed {
     type Command = Command;
@@ -35,8 +36,9 @@ impl Machine for Feed {
     }
 }
 
+/// Sets what is expected of the feed, when the configuration says something else than it knows.
 fn watch(state: &Feed, name: &SmolStr, context: &Context<'_>) -> Decision<Event> {
-    let expectation = context.policies.expectations.get(name.as_str()).copied();
+    let expectation = configured(name, context);
     let known = state.name == *name && state.expectation == expectation;
     if known && state.due.is_some() == expectation.is_some() {
         return Decision::default();
@@ -53,10 +55,13 @@ fn watch(state: &Feed, name: &SmolStr, context: &Context<'_>) -> Decision<Event>
 fn read_file(
     state: &Feed, name: &SmolStr, file: &Arc<FileRecord>, duplicate: bool, context: &Context<'_>,
 ) -> Decision<Event> {
+    if !duplicate && state.digests.contains(&file.digest) {
+        return Decision::default(); // It was told of before a crash let it be read again.
+    }
     let outcome = match file {
         _ if duplicate => Outcome::Duplicate,
-        file if file.rejected || file.refused > 0 && file.accepted + file.known == 0 => Outcome::Rejected,
-        file if file.refused > 0 => Outcome::PartlyAccepted,
+        file if (file.rejected || file.refused > 0) && file.accepted + file.known == 0 => Outcome::Rejected,
+        file if file.rejected || file.refused > 0 => Outcome::PartlyAccepted,
         _ => Outcome::Accepted,
     };
     let (name, at) = (name.clone(), context.now);
@@ -74,24 +79,32 @@ fn read_file(
 }
 
 fn file_due(state: &Feed, generation: u32, due: Timestamp, context: &Context<'_>) -> Decision<Event> {
-    let Some(expectation) = state.expectation.filter(|_| generation == state.generation && state.due == Some(due))
-    else {
+    let (Some(expectation), Some(deadline)) = (state.expectation, state.due) else { return Decision::default() };
+    if generation != state.generation || due != state.delayed_until.unwrap_or(deadline) {
         return Decision::default();
-    };
-    crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
-    let mut decision = Decision::default();
-    let grace = due.plus_millis(GRACE_MS);
-    if !state.has_come && context.now > grace {
-        // It fires late: nobody looked meanwhile.
-        expect(&mut decision, state, context.now.plus_millis(GRACE_MS));
-        return decision;
     }
-    if !state.has_come {
+    crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
+    if configured(&state.name, context) != Some(expectation) {
+        return watch(state, &state.name, context);
+    }
+    let mut decision = Decision::default();
+    let (calendar, zone) = (&context.policies.calendar, &context.policies.zone);
+    if expectation.is_missed(deadline, state.last_file_at, calendar, zone) {
+        if state.delayed_until.is_none() && context.now > deadline.plus_millis(LATE_MS) {
+            let until = context.now.plus_millis(GRACE_MS);
+            decision.push(Event::Delayed { until });
+            decision.effect(Effect::ArmTimer { purpose: Purpose::File, due: until, generation });
+            return decision;
+        }
         let (name, missed) = (state.name.clone(), state.missed.saturating_add(1));
-        decision.push(Event::Stalled { name, due, last_file_at: state.last_file_at, missed });
+        decision.push(Event::Stalled { name, due: deadline, last_file_at: state.last_file_at, missed });
     }
     expect(&mut decision, state, next(expectation, context.now, context));
     decision
+}
+
+fn configured(name: &SmolStr, context: &Context<'_>) -> Option<Expectation> {
+    context.policies.expectations.get(name.as_str()).copied()
 }
 
 fn next(expectation: Expectation, after: Timestamp, context: &Context<'_>) -> Timestamp {
@@ -102,4 +115,112 @@ fn expect(decision: &mut Decision<Event>, state: &Feed, due: Timestamp) {
     decision.push(Event::Expected { due });
     let generation = state.generation.saturating_add(1);
     decision.effect(Effect::ArmTimer { purpose: Purpose::File, due, generation });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::DIGESTS_MAX;
+    use super::*;
+    use crate::policies::Policies;
+    use crate::values::{Calendar, TenantId, Zone};
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    /// Policies that expect a file by ten o'clock, UTC, with Wednesday the 4th as a holiday or not.
+    fn by_ten(holiday: bool) -> Policies {
+        let holidays = if holiday { vec![(3, 4)] } else { Vec::new() };
+        let calendar = Calendar::new("week", 1, vec![6, 7], holidays, vec![], vec![]).unwrap();
+        let expectations = [("bank".to_owned(), Expectation::BusinessDaysBy(10, 0))].into();
+        Policies { expectations, ..Policies::quiet(Zone::parse("UTC").unwrap(), calendar) }
+    }
+
+    /// What a feed decides at a moment; it is carried out.
+    fn told(state: &mut Feed, command: &Command, moment: &str, policies: &Policies) -> Decision<Event> {
+        let context = Context { tenant: &TenantId::parse("t").unwrap(), now: at(moment), policies };
+        let decision = state.decide(command, &context).unwrap();
+        decision.events.iter().for_each(|event| state.apply(event));
+        decision
+    }
+
+    fn watched(moment: &str) -> Feed {
+        let mut state = Feed::default();
+        told(&mut state, &Command::Watch { name: "bank".into() }, moment, &by_ten(false));
+        state
+    }
+
+    fn file(digest: u8) -> Command {
+        let record = FileRecord {
+            digest: [digest; 32],
+            name: "a.sta".to_owned(),
+            feed: "bank".to_owned(),
+            rows: 1,
+            accepted: 1,
+            known: 0,
+            refused: 0,
+            rejected: false,
+        };
+        Command::ReadFile { name: "bank".into(), file: Arc::new(record), duplicate: false }
+    }
+
+    fn due(state: &Feed) -> Command {
+        let due = state.delayed_until.or(state.due).unwrap();
+        Command::FileDue { generation: state.generation, due }
+    }
+
+    #[test]
+    fn a_deadline_that_passed_while_nothing_ran_is_put_off_once_and_stays_the_deadline() {
+        let policies = by_ten(false);
+        let mut state = watched("2026-03-02T09:00:00Z");
+        let first = due(&state);
+        // Two minutes late: the service was stopped, files may lie in the directory.
+        let delayed = told(&mut state, &first, "2026-03-02T10:02:00Z", &policies);
+        assert_eq!(delayed.events, [Event::Delayed { until: at("2026-03-02T10:17:00Z") }]);
+        assert!(matches!(delayed.effects[..], [Effect::ArmTimer { due, .. }] if due == at("2026-03-02T10:17:00Z")));
+        assert_eq!(told(&mut state, &first, "2026-03-02T10:03:00Z", &policies), Decision::default());
+        assert_eq!(state.due, Some(at("2026-03-02T10:00:00Z")), "people are told the deadline that was");
+        // Late again, and still nothing there.
+        let last = due(&state);
+        let stalled = told(&mut state, &last, "2026-03-02T11:00:00Z", &policies);
+        let expected =
+            Event::Stalled { name: "bank".into(), due: at("2026-03-02T10:00:00Z"), last_file_at: None, missed: 1 };
+        assert_eq!(stalled.events, [expected, Event::Expected { due: at("2026-03-03T10:00:00Z") }]);
+        assert_eq!(state.stalled_since, Some(at("2026-03-02T10:00:00Z")));
+    }
+
+    #[test]
+    fn a_file_before_a_changed_deadline_counts_and_one_read_again_is_not_told_twice() {
+        let policies = by_ten(false);
+        let mut state = watched("2026-03-02T07:00:00Z");
+        told(&mut state, &file(1), "2026-03-02T08:00:00Z", &policies);
+        assert_eq!(told(&mut state, &file(1), "2026-03-02T08:01:00Z", &policies), Decision::default());
+        let mut by_nine = by_ten(false);
+        by_nine.expectations = [("bank".to_owned(), Expectation::BusinessDaysBy(9, 0))].into();
+        told(&mut state, &Command::Watch { name: "bank".into() }, "2026-03-02T08:30:00Z", &by_nine);
+        let timer = due(&state);
+        let decision = told(&mut state, &timer, "2026-03-02T09:00:00Z", &by_nine);
+        assert_eq!(decision.events, [Event::Expected { due: at("2026-03-03T09:00:00Z") }]);
+        let timer = due(&state);
+        told(&mut state, &timer, "2026-03-03T09:00:00Z", &by_nine);
+        assert_eq!(state.missed, 1, "the file of the day before does not count twice");
+        // Many files later the first is forgotten.
+        (2..=18).for_each(|digest| drop(told(&mut state, &file(digest), "2026-03-03T09:30:00Z", &by_nine)));
+        assert_eq!(state.digests.len(), DIGESTS_MAX);
+    }
+
+    #[test]
+    fn nothing_is_missing_on_a_holiday_or_from_a_feed_that_is_watched_no_more() {
+        let mut state = watched("2026-03-03T12:00:00Z");
+        assert_eq!(state.due, Some(at("2026-03-04T10:00:00Z")));
+        let timer = due(&state);
+        let decision = told(&mut state, &timer, "2026-03-04T10:00:00Z", &by_ten(true));
+        assert_eq!(decision.events, [Event::Expected { due: at("2026-03-05T10:00:00Z") }]);
+        let mut gone = by_ten(true);
+        gone.expectations.clear();
+        let timer = due(&state);
+        let decision = told(&mut state, &timer, "2026-03-05T10:00:00Z", &gone);
+        assert_eq!(decision.events, [Event::Watched { name: "bank".into(), expectation: None }]);
+        assert!(state.due.is_none() && decision.effects.is_empty());
+    }
 }

@@ -53,6 +53,11 @@ pub enum Event {
         /// Since when one was missing.
         since: Timestamp,
     },
+    /// Its deadline passed while nobody looked: files may lie in the directory.
+    Delayed {
+        /// A file that comes until then is in time.
+        until: Timestamp,
+    },
 }
 
 /// What became of a file, in a word.

@@ -14,6 +14,21 @@ pub enum Expectation {
 }
 
 impl Expectation {
+    /// Whether nothing came for a deadline that has passed.
+    pub fn is_missed(
+        self, due: Timestamp, last_file_at: Option<Timestamp>, calendar: &Calendar, zone: &Zone,
+    ) -> bool {
+        match self {
+            Expectation::Every(_) => true, // A file would have set another deadline.
+            Expectation::BusinessDaysBy(hour, minute) => {
+                let day = due.date_in(zone);
+                let before = calendar.minus_business_days(day, 1).at(hour, minute, zone);
+                // A holiday may have become known since the deadline was set.
+                calendar.is_business_day(day) && last_file_at.is_none_or(|at| at < before)
+            }
+        }
+    }
+
     /// The first deadline after a moment.
     pub fn after(self, moment: Timestamp, calendar: &Calendar, zone: &Zone) -> Timestamp {
         match self {
@@ -47,6 +62,12 @@ mod tests {
         // A holiday on a Friday, and the night in which the clock goes forward.
         assert_eq!(by_ten("2026-04-30T10:00:00+02:00"), at("2026-05-04T10:00:00+02:00"));
         assert_eq!(by_ten("2026-03-27T11:00:00+01:00"), at("2026-03-30T10:00:00+02:00"));
+        let is_missed = |due: &str, last_file_at: &str| {
+            Expectation::BusinessDaysBy(10, 0).is_missed(at(due), Some(at(last_file_at)), &calendar, &zone)
+        };
+        assert!(is_missed("2026-05-04T10:00:00+02:00", "2026-04-30T09:59:59+02:00"));
+        assert!(!is_missed("2026-05-04T10:00:00+02:00", "2026-04-30T10:00:00+02:00"));
+        assert!(!is_missed("2026-05-01T10:00:00+02:00", "2026-01-01T10:00:00+02:00"), "a holiday");
         let every = Expectation::Every(90).after(at("2026-03-28T23:30:00Z"), &calendar, &zone);
         assert_eq!(every, at("2026-03-29T01:00:00Z"));
     }

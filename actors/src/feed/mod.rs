@@ -3,6 +3,7 @@
 //! ```text
 //! Watch ─► expected ─► due: nothing came since the last deadline ─► stalled ─► a file is taken ─► recovered
 //!              ▲─────────── something came ◄──┘                        └─► due again: one more is missing
+//! due, but late, nothing came ─► delayed by a quarter of an hour ─► due
 //! ReadFile ─► file accepted | partly accepted | rejected | duplicate
 //! ```
 //!

@@ -1,10 +1,15 @@
 //! What a feed knows.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::expectation::Expectation;
 use crate::values::Timestamp;
+
+/// How many files are known again when a crash lets them be read twice.
+pub const DIGESTS_MAX: usize = 16;
 
 /// The state of a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,8 +28,10 @@ pub struct Feed {
     pub missed: u32,
     /// When the last file was taken.
     pub last_file_at: Option<Timestamp>,
-    /// Whether a file was taken since the last deadline.
-    pub has_come: bool,
+    /// Until when a file is in time although the deadline is past.
+    pub delayed_until: Option<Timestamp>,
+    /// What the last files that were taken contained, the latest at the end.
+    pub digests: VecDeque<[u8; 32]>,
     /// Files read to their end.
     pub files: u64,
 }

@@ -237,7 +237,7 @@ fn of_feed(event: &feed::Event) -> Option<EventType> {
         }),
         E::Stalled { .. } => Some(EventType::FeedStalled),
         E::Recovered { .. } => Some(EventType::FeedRecovered),
-        E::Watched { .. } | E::Expected { .. } => None,
+        E::Watched { .. } | E::Expected { .. } | E::Delayed { .. } => None,
     }
 }
 

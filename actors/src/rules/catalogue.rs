@@ -54,7 +54,7 @@ impl EventType {
         use EventType as E;
         let customer: Vec<&'static [Field]> = vec![&CUSTOMER];
         let request: Vec<&'static [Field]> = vec![&CUSTOMER, &REQUEST];
-        let transfer: Vec<&'static [Field]> = vec![&CUSTOMER, &REQUEST, &TRANSFER];
+        let transfer: Vec<&'static [Field]> = vec![&CUSTOMER, &TRANSFER];
         let payout: Vec<&'static [Field]> = vec![&CUSTOMER, &PAYOUT];
         match self {
             E::CustomerCreated | E::CustomerUpdated | E::RecurringResumed => (customer, vec![]),
@@ -65,9 +65,8 @@ impl EventType {
             E::PaymentMethodAdded => (vec![&CUSTOMER, &METHOD], vec![]),
             E::PaymentMethodExpiring => (vec![&CUSTOMER, &METHOD], vec![F::MethodDaysToExpiry]),
             E::MandateSigned => (customer, vec![F::MandateReference]),
-            E::MandateRevoked | E::PaymentMethodBlocked => {
-                (customer, vec![F::MandateReference, F::AttemptMethod, F::Reason])
-            }
+            E::MandateRevoked => (customer, vec![F::MandateReference, F::AttemptMethod, F::Reason]),
+            E::PaymentMethodBlocked => (customer, vec![F::AttemptMethod, F::Reason]),
             E::HoldPlaced => (customer, vec![F::HoldKind, F::HoldUntil]),
             E::HoldLifted => (customer, vec![F::HoldKind]),
             E::RecurringSuspended => (customer, vec![F::Reason]),
@@ -111,10 +110,13 @@ impl EventType {
             E::RetryWaiting => (request, vec![F::RetryUntil, F::Reason]),
             E::RefundInitiated => (request, vec![F::RefundAmount, F::RefundKey]),
             E::PromiseMade | E::PromiseBroken => (request, vec![F::PromiseOn]),
-            E::TransferReceived | E::TransferPaidOut | E::TransferReturned | E::TransferReversed | E::TaskDecided => {
-                (transfer, vec![F::Reason])
+            E::TransferReceived | E::TransferPaidOut | E::TransferReturned | E::TransferReversed => {
+                (transfer, vec![])
             }
-            E::TransferMatched => (transfer, vec![F::TransferCredit, F::TransferExplanation]),
+            E::TaskDecided => (transfer, vec![F::Reason]),
+            E::TransferMatched => {
+                (vec![&CUSTOMER, &REQUEST, &TRANSFER], vec![F::TransferCredit, F::TransferExplanation])
+            }
             E::TaskOpened => (transfer, vec![F::TransferExplanation, F::Reason]),
             E::TaskAssigned => (transfer, vec![F::TaskAssignedTo]),
             E::TaskOverdue => (transfer, vec![F::TaskDueAt]),

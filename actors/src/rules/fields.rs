@@ -223,7 +223,7 @@ fields! {
     TransferCredit = "transfer.credit": Money,
     /// The day it was booked.
     TransferBookedOn = "transfer.booked_on": Date,
-    /// `received`, `matched` or `needs_decision`.
+    /// `received`, `matched`, `needs_decision`, `noted`, `set_aside` or `given_back`.
     TransferStatus = "transfer.status": Text,
     /// Why it was matched as it was.
     TransferExplanation = "transfer.explanation": Text,
@@ -231,7 +231,7 @@ fields! {
     TransferIdentified = "transfer.identified": Truth,
     /// What this payment counted.
     AllocationAmount = "allocation.amount": Money,
-    /// `transfer` or `attempt`.
+    /// `transfer`, `attempt`, `credit_note` or `credit`.
     AllocationSource = "allocation.source": Text,
     /// The attempt's id.
     AttemptId = "attempt.id": Text,

@@ -168,7 +168,7 @@ event_types! {
     AttemptPending = "attempt.pending",
     /// A file was read, and every row taken or known.
     FileAccepted = "file.accepted",
-    /// A file was read, and some of its rows refused.
+    /// A file was read, and something of it refused.
     FilePartlyAccepted = "file.partly_accepted",
     /// A file was read, and nothing of it taken.
     FileRejected = "file.rejected",
@@ -176,7 +176,7 @@ event_types! {
     FileDuplicate = "file.duplicate",
     /// No file came until one was due.
     FeedStalled = "feed.stalled",
-    /// A file came after one was missing.
+    /// A file came after one was missing, or none is expected any more.
     FeedRecovered = "feed.recovered",
     /// What was left to pay is given up.
     PaymentRequestWrittenOff = "payment_request.written_off",

@@ -99,6 +99,8 @@ pub struct PayoutReturned {
     pub payout: PayoutId,
     /// The reason code.
     pub reason_code: SmolStr,
+    /// What came back, if it is said.
+    pub amount: Option<Money>,
 }
 
 /// Takes over that a bank refuses a payout or that it came back; `None` when nothing here is concerned.
@@ -106,6 +108,12 @@ pub(super) async fn admit_failed(
     router: &Arc<Router>, tenant: &TenantId, row: &PayoutReturned, command: CommandId, origin: Origin,
 ) -> Result<Option<Receipt>, SubmitError> {
     if !is_of(router, tenant, row.payout).await? {
+        return Ok(None);
+    }
+    let (_, entity, _) = router.read(EntityId::Payout(row.payout), 0).await?;
+    let paid = entity.as_payout().and_then(|state| state.details.as_ref()).map(|details| details.amount);
+    if row.amount.is_some_and(|amount| Some(amount) != paid) {
+        warn!(%tenant, payout = %row.payout, "another amount came back than was paid: a person looks");
         return Ok(None);
     }
     submit(router, tenant, row.payout, Command::Fail { reason: row.reason_code.clone() }, command, origin).await

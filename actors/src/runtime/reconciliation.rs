@@ -14,7 +14,7 @@ use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
 use crate::values::{
     CommandId, CreditorReference, CustomerId, NumberText, PayoutId, Reading, ShortReference, TenantId, TransferId,
-    is_telling_number, name_key,
+    canonical_number, is_telling_number, name_key,
 };
 
 /// Routes transfers to their payer.
@@ -174,6 +174,9 @@ fn references(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Res
     for reference in texts().flat_map(CreditorReference::scan) {
         let key = DirectoryKey::CreditorReference(tenant.clone(), reference.as_str().into());
         add(ReferenceKind::Creditor, Reading::Exact, key)?;
+        // One that the ERP prints, however it is grouped.
+        let number = canonical_number(reference.as_str());
+        add(ReferenceKind::Creditor, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
     let reference_key = router.ports().tenants.reference_key(tenant);
     for found in texts().flat_map(|text| ShortReference::scan(text, reference_key)) {

@@ -7,6 +7,7 @@ use std::fmt;
 use smol_str::SmolStr;
 use thiserror::Error;
 
+use super::invoice_number::canonical_number;
 use super::references::CreditorReference;
 
 /// Why a reference was refused.
@@ -48,7 +49,8 @@ impl PaymentReference {
         let printed = |c: char| c.is_whitespace() || matches!(c, '+' | '*' | '/' | '.');
         let canonical: SmolStr = text.chars().filter(|c| !printed(*c)).map(|c| c.to_ascii_uppercase()).collect();
         let reference = Self(canonical);
-        let scheme = reference.scheme();
+        // A placeholder is nobody's.
+        let scheme = reference.scheme().filter(|_| reference.0.bytes().any(|byte| matches!(byte, b'1'..=b'9')));
         // Printed like this it is a Belgian one, or it is none.
         let belgian = text.contains(['+', '*']) && scheme != Some(ReferenceScheme::Belgian);
         scheme.filter(|_| !belgian).map(|_| reference).ok_or_else(wrong)
@@ -57,6 +59,11 @@ impl PaymentReference {
     /// The reference, without separators.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is long enough to be told from other numbers in what payers write.
+    pub fn can_be_found(&self) -> bool {
+        !canonical_number(&self.0).is_empty()
     }
 
     /// The scheme whose check digits fit; where several do, the one that says most.

@@ -50,6 +50,8 @@ struct Building {
     path: Vec<String>,
     message: SmolStr,
     original_message: SmolStr,
+    /// Reasons that stand for every return of the message.
+    group: StatusReport,
     transaction: StatusReport,
     currency: Option<SmolStr>,
     row: u64,
@@ -89,6 +91,7 @@ impl Handler for Building {
             ["TxInf", "RtrdIntrBkSttlmAmt"] => report.amount = money(text, self.currency.as_deref()),
             ["TxInf", "OrgnlTxRef", "MndtRltdInf", "MndtId"]
             | ["TxInf", "OrgnlTxRef", "MndtRltdInf", _, "MndtId"] => report.mandate_id = kept(),
+            ["OrgnlGrpInf", "RtrRsnInf", rest @ ..] => reason(&mut self.group, rest, text),
             ["TxInf", "RtrRsnInf", rest @ ..] => reason(report, rest, text),
             ["TxInf"] => self.end_return(place)?,
             [] if self.path.len() == 2 && self.row == 0 => {
@@ -110,6 +113,9 @@ impl Building {
         let mut report = std::mem::take(&mut self.transaction);
         if report.original_end_to_end.is_empty() && report.original_instruction.is_empty() {
             return Err(place.wrong("a return names no payment: expected OrgnlEndToEndId"));
+        }
+        if report.reasons.is_empty() {
+            report.reasons.clone_from(&self.group.reasons);
         }
         self.row += 1;
         report.row = self.row;

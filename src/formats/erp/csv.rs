@@ -115,6 +115,11 @@ impl<R: Read + Send> Reader for Columns<R> {
             self.read_header();
         }
         if let Some(pending) = self.pending.pop_front() {
+            if pending.is_err() {
+                // Nothing follows an error that ends the file.
+                self.pending.clear();
+                self.ended = true;
+            }
             return Some(pending);
         }
         if self.ended {

@@ -7,6 +7,7 @@
 //! | `invoice_xml` | UBL and Cross Industry Invoice (Factur-X) |
 //! | `pdf` | the invoice XML that Factur-X attaches to a PDF |
 //! | `rows` | the fields of a row, from any of them, as what it asks for |
+//! | `written` | dates and amounts as people write them |
 //! | `guess` | proposes a mapping for a file; used by a person once, never while reading |
 
 pub mod csv;
@@ -15,6 +16,7 @@ mod invoice_xml;
 mod jsonl;
 mod pdf;
 mod rows;
+mod written;
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};

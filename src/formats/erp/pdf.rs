@@ -8,8 +8,8 @@ use lopdf::{Dictionary, Document, LoadOptions, Object};
 use crate::formats::FieldError;
 
 /// Bytes of a PDF, and of what is attached to it.
-const PDF_BYTES_MAX: u64 = 64 << 20;
-const XML_BYTES_MAX: usize = 16 << 20;
+const PDF_BYTES_MAX: u64 = 16 << 20;
+const XML_BYTES_MAX: usize = 4 << 20;
 /// The names under which the invoice is attached, in lower case.
 const NAMES: [&str; 3] = ["factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml"];
 /// How deep one object may lie in another.

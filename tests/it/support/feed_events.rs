@@ -27,6 +27,7 @@ pub fn feed_events() -> Vec<Event> {
         Event::FileRead { name: "bank".into(), at: AT, file: Arc::new(file), outcome: Outcome::PartlyAccepted },
         Event::Stalled { name: "bank".into(), due: AT, last_file_at: Some(AT), missed: 2 },
         Event::Recovered { name: "bank".into(), since: AT },
+        Event::Delayed { until: AT },
     ]
 }
 
@@ -39,5 +40,6 @@ pub fn feed_event_name(event: &Event) -> &'static str {
         Event::FileRead { .. } => "feed.file_read",
         Event::Stalled { .. } => "feed.stalled",
         Event::Recovered { .. } => "feed.recovered",
+        Event::Delayed { .. } => "feed.delayed",
     }
 }

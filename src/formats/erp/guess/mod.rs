@@ -12,7 +12,8 @@ use quittance_actors::values::{Currency, DecimalMark};
 
 use self::proposal::Proposal;
 use super::csv::COLUMNS_MAX;
-use super::rows::{FIELDS, written};
+use super::rows::FIELDS;
+use super::written::written;
 use crate::config::{Column, ConstantOrColumn, Mapping};
 
 /// Records that are looked at.

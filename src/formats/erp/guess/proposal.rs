@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quittance_actors::values::{Currency, DecimalMark};
 
-use super::super::rows::{parse_date, written};
+use super::super::written::{parse_date, written};
 
 /// Names that columns have in the files of others, by field: lower case, letters and digits only.
 const NAMES: [(&str, &[&str]); 12] = [
