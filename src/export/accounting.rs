@@ -220,8 +220,9 @@ impl<'a> Books<'a> {
         };
         let write_offs = (self.accounts.write_offs.as_str(), "Écarts de règlement");
         let advances = (self.accounts.advances.as_str(), "Clients, avances");
-        let (attempt, amount) = match event {
-            E::AttemptSucceeded { attempt, amount } => (attempt, amount),
+        let (text, attempt, amount, came) = match event {
+            E::AttemptSucceeded { attempt, amount } => ("Encaissement par prestataire", attempt, amount, true),
+            E::AttemptReversed { attempt, amount, .. } => ("Encaissement repris", attempt, amount, false),
             E::WrittenOff { amount, .. } => return moved("Écart de règlement", write_offs, "", *amount, true),
             E::WriteOffReversed { amount, .. } => {
                 return moved("Écart de règlement annulé", write_offs, "", *amount, false);
@@ -236,15 +237,16 @@ impl<'a> Books<'a> {
         };
         let counted = counted(commit, id, *attempt).unwrap_or_else(|| Money::zero(amount.currency()));
         let line = |account, customer, side, amount| Line { account, customer, piece: piece.clone(), side, amount };
-        let mut lines =
-            vec![line((self.accounts.provider.as_str(), "Prestataire de paiement"), "", Side::Debit, *amount)];
+        let (provided, owed) = if came { (Side::Debit, Side::Credit) } else { (Side::Credit, Side::Debit) };
+        let provider = (self.accounts.provider.as_str(), "Prestataire de paiement");
+        let mut lines = vec![line(provider, "", provided, *amount)];
         if counted.is_positive() {
-            lines.push(line((self.accounts.customers.as_str(), "Clients"), customer, Side::Credit, counted));
+            lines.push(line((self.accounts.customers.as_str(), "Clients"), customer, owed, counted));
         }
         if let Some(excess) = amount.checked_sub(counted).ok().filter(|excess| excess.is_positive()) {
-            lines.push(line((self.accounts.advances.as_str(), "Clients, avances"), customer, Side::Credit, excess));
+            lines.push(line(advances, customer, owed, excess));
         }
-        Some(Entry { text: "Encaissement par prestataire", lines })
+        Some(Entry { text, lines })
     }
 
     /// Money that was given back, once the bank has booked it.
@@ -302,14 +304,13 @@ impl<'a> Books<'a> {
     }
 }
 
-/// What of a collected amount was counted towards a request.
+/// What of a collected amount was counted towards a request, or counts no more.
 fn counted(commit: &Commit, id: PaymentRequestId, attempt: AttemptId) -> Option<Money> {
     commit.changes.iter().find_map(|change| match &change.event {
-        Event::PaymentRequest(payment_request::Event::AmountAllocated { source, amount, .. })
-            if change.entity == EntityId::PaymentRequest(id) && *source == Source::Attempt(attempt) =>
-        {
-            Some(*amount)
-        }
+        Event::PaymentRequest(
+            payment_request::Event::AmountAllocated { source, amount, .. }
+            | payment_request::Event::AllocationReversed { source, amount, .. },
+        ) if change.entity == EntityId::PaymentRequest(id) && *source == Source::Attempt(attempt) => Some(*amount),
         _ => None,
     })
 }

@@ -171,6 +171,43 @@ fn the_journal_of_receipts_balances_and_names_customers_and_invoices() {
 }
 
 #[test]
+fn a_collection_that_the_payer_takes_back_leaves_the_journal_as_if_it_had_not_been() {
+    let (scratch, running) = story("taken-back-collection", |text| text);
+    let header = INVOICES.lines().next().unwrap();
+    let invoice = format!("{header}\nF-9;C-1;Jean Dupont;;;fr;60,00;02/03/2026;10/03/2026;Conseil\n");
+    drop_file(&scratch.path().join("data/erp/in"), "ninth.csv", invoice.as_bytes());
+    let id = running.find("/v1/payment-requests", "F-9")["id"].as_str().unwrap().to_owned();
+    let report = |result: &str| {
+        // The card paid ten euros more than the invoice: they are the customer's credit.
+        let amount = serde_json::json!({ "amount": 7_000, "currency": "EUR" });
+        let body = serde_json::json!({
+            "attempt_ref": "ch_9", "amount": amount, "result": result, "reason_code": "MD06",
+        });
+        let answer = running.post(&format!("/v1/payment-requests/{id}/attempts"), &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    };
+    report("succeeded");
+    report("reversed");
+    let (fine, text) = export(&scratch, "accounting", "out", &MARCH);
+    assert!(fine, "{text}");
+    let journal = scratch.path().join("out/accounting-maison-dupre-2026-03-01-2026-03-31.txt");
+    let journal = std::fs::read_to_string(journal).unwrap();
+    let of_card: Vec<_> = entries(journal.split("\r\n").skip(1).filter(|line| !line.is_empty()))
+        .into_values()
+        .filter(|lines| lines.iter().any(|(account, ..)| *account == "511500"))
+        .collect();
+    let figures = |lines: &[(&'_ str, &'_ str, &'_ str, i64)]| -> Vec<(String, i64)> {
+        lines.iter().map(|(account, .., signed)| ((*account).to_owned(), *signed)).collect()
+    };
+    let expected = |sign: i64| -> Vec<(String, i64)> {
+        [("511500", 7_000), ("411000", -6_000), ("419100", -1_000)]
+            .map(|(account, minor)| (account.to_owned(), minor * sign))
+            .to_vec()
+    };
+    assert_eq!(of_card.iter().map(|lines| figures(lines)).collect::<Vec<_>>(), [expected(1), expected(-1)]);
+}
+
+#[test]
 fn reconciled_transfers_are_a_notification_that_the_schema_and_our_reader_take() {
     let (scratch, running) = story("notification", |text| text);
     let (fine, text) = export(&scratch, "transfers", "out", &MARCH);
