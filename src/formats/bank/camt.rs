@@ -7,49 +7,36 @@
 //! BankToCustomerDebitCreditNotification.
 
 use std::io::BufRead;
-use std::ops::ControlFlow;
 
 use quittance_actors::values::Iban;
 use smol_str::SmolStr;
 
 use super::camt_entry::{self, Collecting};
 use super::camt_paths::{Tag, statement as paths};
-use super::{Found, Kind, Piece, Statement, Stepped, Steps};
+use super::iso20022::{Message, pieces};
+use super::{Found, Kind, Piece, Statement, Statements};
 use crate::formats::FieldError;
-use crate::formats::xml::{Document, Handler, Place, Start};
+use crate::formats::xml::{Handler, Place, Start};
 
 /// Pieces held before the ledger takes them.
 const PIECES_MAX: usize = 256;
 
-/// Reads entries one by one.
-pub struct Camt<R> {
-    document: Document<R>,
-    building: Building,
-}
-
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Camt<R>> {
-    Stepped::new(Camt { document: Document::new(source), building: Building::default() })
+pub fn statements(source: impl BufRead + Send) -> impl Statements {
+    pieces::<Building>(source)
 }
 
-impl<R: BufRead + Send> Steps for Camt<R> {
-    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
-        if !self.document.read(&mut self.building)? {
-            return Ok(ControlFlow::Continue(()));
-        }
-        if self.building.statements == 0 {
+impl Message for Building {
+    fn found(&mut self) -> &mut Found {
+        &mut self.ready
+    }
+
+    fn end(&self) -> Result<(), FieldError> {
+        if self.statements == 0 {
             let what = "the file holds no report, no statement and no notification";
             return Err(FieldError::wrong(1, 0, "", what));
         }
-        Ok(ControlFlow::Break(()))
-    }
-
-    fn found(&mut self) -> &mut Found {
-        &mut self.building.ready
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.document.bytes_read()
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod camt_entry;
 mod camt_paths;
 pub mod cfonb120;
 pub mod cfonb240;
+mod iso20022;
 mod keys;
 pub mod ledger;
 pub mod mt940;

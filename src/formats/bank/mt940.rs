@@ -119,10 +119,7 @@ impl Building {
             self.end_message()?;
             line = line.split_once("{4:").map_or("", |(_, rest)| rest);
         }
-        let trimmed = line.trim_end_matches(['\u{3}', '\u{1}', ' ', '@']);
-        // A dash alone ends a message whose balance was given; before that it is a line of text.
-        let closed = self.closed || self.statement.is_none() || CLOSING_TAGS.contains(&self.field.tag.as_str());
-        if (trimmed == "-" && closed) || trimmed.starts_with("-}") {
+        if line.starts_with('-') && self.is_end(line) {
             return self.end_message();
         }
         if line.len() > FIELD_BYTES_MAX {
@@ -143,6 +140,13 @@ impl Building {
             self.field.value.push_str(line.trim_end_matches('@'));
         }
         Ok(())
+    }
+
+    /// Whether a line that begins with a dash ends the message: a dash alone does when the balance was
+    /// given; before that it is a line of text.
+    fn is_end(&self, line: &str) -> bool {
+        let closed = || self.closed || self.statement.is_none() || CLOSING_TAGS.contains(&self.field.tag.as_str());
+        line.starts_with("-}") || (line.trim_end_matches(['\u{3}', '\u{1}', ' ', '@']) == "-" && closed())
     }
 
     fn end_message(&mut self) -> Result<(), FieldError> {

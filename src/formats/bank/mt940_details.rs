@@ -8,8 +8,6 @@
 //!
 //! Pieces are joined before keys are looked for: lines are cut in the middle of them.
 
-use std::borrow::Cow;
-
 use quittance_actors::transfer::ReturnReason;
 use quittance_actors::values::{Iban, RemittanceInformation};
 use smol_str::SmolStr;
@@ -180,10 +178,7 @@ impl Found {
     /// The structured German dialect.
     fn german(&mut self, value: &str, separator: char, from: usize) {
         let value = value.get(from..).unwrap_or_default();
-        let flat: Cow<'_, str> = match memchr::memchr2(b'\n', b'\r', value.as_bytes()) {
-            Some(_) => value.split(['\n', '\r']).collect::<String>().into(),
-            None => value.into(),
-        };
+        let flat = value.replace('\n', "");
         let mut remittance = String::with_capacity(flat.len());
         let (mut parted, mut full) = (String::with_capacity(flat.len()), false);
         let mut name = String::new();

@@ -3,44 +3,29 @@
 //! Source: ISO 20022 PaymentReturn, versions 001.02 to 001.13.
 
 use std::io::BufRead;
-use std::ops::ControlFlow;
 
 use smol_str::SmolStr;
 
+use super::iso20022::{Message, pieces};
 use super::pain002::reason;
 use super::text::{REFERENCE_CHARACTERS_MAX, money, short};
-use super::{Found, Piece, StatusLevel, StatusReport, Stepped, Steps};
+use super::{Found, Piece, Statements, StatusLevel, StatusReport};
 use crate::formats::FieldError;
-use crate::formats::xml::{Document, Handler, Place, Start};
+use crate::formats::xml::{Handler, Place, Start};
 
 /// The status of what came back.
 pub const RETURNED: &str = "RTRN";
 /// Reports held before they are taken.
 const PIECES_MAX: usize = 256;
 
-/// Reads payment returns.
-pub struct Pacs004<R> {
-    document: Document<R>,
-    building: Building,
-}
-
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Pacs004<R>> {
-    Stepped::new(Pacs004 { document: Document::new(source), building: Building::default() })
+pub fn statements(source: impl BufRead + Send) -> impl Statements {
+    pieces::<Building>(source)
 }
 
-impl<R: BufRead + Send> Steps for Pacs004<R> {
-    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
-        let ended = self.document.read(&mut self.building)?;
-        Ok(if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    }
-
+impl Message for Building {
     fn found(&mut self) -> &mut Found {
-        &mut self.building.ready
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.document.bytes_read()
+        &mut self.ready
     }
 }
 

@@ -5,15 +5,15 @@
 //! Source: ISO 20022 CustomerPaymentStatusReport, versions 001.02 to 001.15.
 
 use std::io::BufRead;
-use std::ops::ControlFlow;
 
 use quittance_actors::transfer::ReturnReason;
 use smol_str::SmolStr;
 
+use super::iso20022::{Message, pieces};
 use super::text::{ADDITIONAL_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, money, short};
-use super::{Found, Piece, StatusLevel, StatusReport, Stepped, Steps};
+use super::{Found, Piece, Statements, StatusLevel, StatusReport};
 use crate::formats::FieldError;
-use crate::formats::xml::{Document, Handler, Place, Start};
+use crate::formats::xml::{Handler, Place, Start};
 
 /// Reasons kept of one status.
 const REASONS_MAX: usize = 16;
@@ -22,29 +22,14 @@ const REFUSED: &str = "RJCT";
 /// Reports held before they are taken.
 const PIECES_MAX: usize = 256;
 
-/// Reads status reports.
-pub struct Pain002<R> {
-    document: Document<R>,
-    building: Building,
-}
-
 /// The pieces of `source`.
-pub fn statements<R: BufRead + Send>(source: R) -> Stepped<Pain002<R>> {
-    Stepped::new(Pain002 { document: Document::new(source), building: Building::default() })
+pub fn statements(source: impl BufRead + Send) -> impl Statements {
+    pieces::<Building>(source)
 }
 
-impl<R: BufRead + Send> Steps for Pain002<R> {
-    fn step(&mut self) -> Result<ControlFlow<()>, FieldError> {
-        let ended = self.document.read(&mut self.building)?;
-        Ok(if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    }
-
+impl Message for Building {
     fn found(&mut self) -> &mut Found {
-        &mut self.building.ready
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.document.bytes_read()
+        &mut self.ready
     }
 }
 
