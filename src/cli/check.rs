@@ -14,8 +14,8 @@ pub(super) fn run(config: &Path) -> anyhow::Result<u8> {
     println!("{} ({} ms)", findings.render(colours), started.elapsed().as_millis());
     if let Some((config, _)) = &loaded {
         let (rules, scenarios) = (config.automation.rules.rules().len(), config.automation.scenarios.len());
-        let tenants = config.service.tenants.len();
-        println!("{tenants} tenants, {rules} rules, {scenarios} scenarios: ready to serve");
+        let (tenants, tests) = (config.service.tenants.len(), config.automation.rule_tests);
+        println!("{tenants} tenants, {rules} rules ({tests} tests passed), {scenarios} scenarios: ready to serve");
     }
     Ok(if loaded.is_some() { 0 } else { exit::FINDINGS })
 }

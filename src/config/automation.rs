@@ -11,7 +11,7 @@ use quittance_actors::values::{Calendar, Date};
 
 use super::reader::Section;
 use super::service::Service;
-use super::{expression, mapping, read_file};
+use super::{expression, mapping, read_file, rule_test};
 use crate::diagnostics::{Finding, Findings, Severity, nearest};
 
 /// What happens by itself.
@@ -19,6 +19,8 @@ use crate::diagnostics::{Finding, Findings, Severity, nearest};
 pub struct Automation {
     /// Rules.
     pub rules: RuleBook,
+    /// How many tests the rules have, all of them passed.
+    pub rule_tests: usize,
     /// Scenarios by name.
     pub scenarios: BTreeMap<String, Scenario>,
     /// Calendars by name.
@@ -59,10 +61,12 @@ impl Automation {
         let rules_path = folder.join("rules.toml");
         let rules = read_file(&rules_path, findings, |root| {
             let file = rules_path.display().to_string();
-            let rules = root.each("rule", |section| read_rule(section, &file, &mut references));
+            let read = root.each("rule", |section| read_rule(section, &file, &mut references));
+            let (rules, tests): (Vec<Rule>, Vec<usize>) = read.into_iter().unzip();
             RuleBook::new(rules)
                 .inspect_err(|error| root.file().report("Q0107", 0..0, error.to_string(), "", None))
                 .ok()
+                .map(|rules| (rules, tests.iter().sum()))
         });
         let scenarios_path = folder.join("scenarios.toml");
         let scenarios = read_file(&scenarios_path, findings, |root| {
@@ -77,7 +81,8 @@ impl Automation {
                 calendars.insert(name, calendar);
             }
         }
-        Some(Self { rules: rules?, scenarios: scenarios?, calendars, references })
+        let (rules, rule_tests) = rules?;
+        Some(Self { rules, rule_tests, scenarios: scenarios?, calendars, references })
     }
 
     /// Reports recipients that no tenant defines.
@@ -136,7 +141,7 @@ fn channel(text: &str) -> Result<Channel, String> {
         .ok_or_else(|| format!("\"{text}\" is not a channel: email, sms"))
 }
 
-fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Rule> {
+fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<(Rule, usize)> {
     let name = section.required("name")?.to_owned();
     let mut on = Vec::new();
     for (text, span) in section.texts("on") {
@@ -161,6 +166,7 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
         section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
     }
     let when = when?;
+    let tests = rule_test::run(section, &on, &when);
     for field in when.fields() {
         let told = |event: &EventType| event.fields().contains(&field);
         if !on.is_empty() && !on.iter().any(told) {
@@ -171,7 +177,7 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
             section.file().warn("Q0112", span, message, "what asks for it never holds", Some(help));
         }
     }
-    Some(Rule::new(&name, on, when, then))
+    Some((Rule::new(&name, on, when, then), tests))
 }
 
 /// The condition of a section: `when`, or always.

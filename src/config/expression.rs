@@ -9,7 +9,7 @@ use std::ops::Range;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
 use quittance_actors::rules::{Condition, Field, Kind, Operator, Value};
-use quittance_actors::values::{Currency, Date, DecimalMark, Money};
+use quittance_actors::values::{Currency, Date, DecimalMark, Money, Timestamp};
 
 use crate::diagnostics::nearest;
 
@@ -174,23 +174,18 @@ impl Compiler<'_> {
     }
 
     fn text_literal(&self, at: &IdedExpr, text: &str, wanted: Kind) -> Compiled<Value> {
-        let problem = match wanted {
-            Kind::Text => return Ok(Value::Text(text.to_owned())),
-            Kind::Money => match money(text) {
-                Ok(money) => return Ok(Value::Money(money)),
-                Err(problem) => problem,
-            },
-            Kind::Date => match Date::parse(text) {
-                Ok(date) => return Ok(Value::Date(date)),
-                Err(error) => error.to_string(),
-            },
-            Kind::Instant => match quittance_actors::values::Timestamp::parse(text) {
-                Ok(at) => return Ok(Value::Instant(at)),
-                Err(error) => error.to_string(),
-            },
-            Kind::Number | Kind::Truth => format!("a text cannot be compared with {}", wanted.name()),
-        };
-        Err(self.fault(at, problem, None))
+        value(text, wanted).map_err(|problem| self.fault(at, problem, None))
+    }
+}
+
+/// A value of a kind that is written as a text.
+pub fn value(text: &str, kind: Kind) -> Result<Value, String> {
+    match kind {
+        Kind::Text => Ok(Value::Text(text.to_owned())),
+        Kind::Money => money(text).map(Value::Money),
+        Kind::Date => Date::parse(text).map(Value::Date).map_err(|error| error.to_string()),
+        Kind::Instant => Timestamp::parse(text).map(Value::Instant).map_err(|error| error.to_string()),
+        Kind::Number | Kind::Truth => Err(format!("a text cannot be compared with {}", kind.name())),
     }
 }
 

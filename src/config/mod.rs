@@ -6,6 +6,7 @@ mod collections;
 mod expression;
 mod mapping;
 mod reader;
+mod rule_test;
 mod service;
 mod service_reading;
 

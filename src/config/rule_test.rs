@@ -1,0 +1,126 @@
+//! Tests of a rule, which stand beside it in `rules.toml`: what is known of an event, and whether the rule
+//! fires. They are run whenever the configuration is read; a rule that fails one is not used.
+//!
+//! ```toml
+//! [[rule.test]]
+//! name = "a card of recurring payments, a month before its end"
+//! given = { method.backs_recurring = true, method.days_to_expiry = 30 }
+//! fires = true
+//! ```
+
+use std::collections::BTreeMap;
+
+use quittance_actors::rules::{Condition, EventType, Fact, Facts, Field, Kind, Leaf, Truth, Value};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::expression;
+use super::reader::Section;
+use crate::diagnostics::nearest;
+
+/// The facts of a test.
+#[derive(Default)]
+struct Given(BTreeMap<&'static str, Value>);
+
+impl Facts for Given {
+    fn fact(&self, field: Field) -> Option<Fact<'_>> {
+        self.0.get(field.path()).map(Fact::from)
+    }
+}
+
+/// Runs the tests of a rule on these events, and reports what they find; gives how many there are.
+pub(super) fn run(rule: &Section<'_, '_>, on: &[EventType], when: &Condition) -> usize {
+    let read = rule.each("test", |test| {
+        let name = test.required("name")?;
+        let fires = test.flag("fires", true);
+        let span = test.text_at("name").map_or_else(|| test.span(), |(_, span)| span);
+        let mut given = Given::default();
+        let mut whole = true;
+        if let Some(section) = test.section("given") {
+            for (key, value) in section.entries() {
+                whole &= known(&section, on, key, value, &mut given);
+            }
+        }
+        if !whole {
+            return Some(());
+        }
+        let mut leaves = Vec::new();
+        let truth = when.evaluate(&given, Some(&mut leaves));
+        if (truth == Truth::True) != fires {
+            let does = if fires { "it does not fire" } else { "it fires" };
+            let message = format!("the rule fails its test \"{name}\": {does}");
+            let seen: Vec<String> = leaves.iter().map(said).collect();
+            rule.file().report("Q0113", span, message, seen.join(", "), None);
+        }
+        Some(())
+    });
+    read.len()
+}
+
+/// Takes a fact, or each of a table of them; false when one cannot be used.
+fn known(
+    section: &Section<'_, '_>, on: &[EventType], path: &str, value: &Spanned<DeValue<'_>>, given: &mut Given,
+) -> bool {
+    if let Some(table) = value.get_ref().as_table() {
+        let mut whole = true;
+        for (key, value) in table.iter() {
+            whole &= known(section, on, &format!("{path}.{}", key.get_ref()), value, given);
+        }
+        return whole;
+    }
+    let Some(field) = Field::parse(path) else {
+        let near = nearest(path, Field::ALL.iter().map(|field| field.path()));
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        section.refuse(path, value.span(), "there is no such field", help);
+        return false;
+    };
+    if !on.is_empty() && !on.iter().any(|event| event.fields().contains(&field)) {
+        let names: Vec<&str> = on.iter().map(|event| event.name()).collect();
+        section.refuse(path, value.span(), format!("it is never known of {}", names.join(", ")), None);
+        return false;
+    }
+    match read(value.get_ref(), field.kind()) {
+        Ok(value) => {
+            given.0.insert(field.path(), value);
+            true
+        }
+        Err(why) => {
+            section.refuse(path, value.span(), why, None);
+            false
+        }
+    }
+}
+
+fn read(value: &DeValue<'_>, kind: Kind) -> Result<Value, String> {
+    let wrong = || format!("expected {}, this is {}", kind.name(), value.type_str());
+    match (value, kind) {
+        (DeValue::Boolean(truth), Kind::Truth) => Ok(Value::Truth(*truth)),
+        (DeValue::Integer(number), Kind::Number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map(Value::Number).map_err(|error| error.to_string())
+        }
+        (DeValue::Datetime(at), Kind::Date | Kind::Instant) => expression::value(&at.to_string(), kind),
+        (DeValue::String(text), Kind::Text | Kind::Money | Kind::Date | Kind::Instant) => {
+            expression::value(text, kind)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// What a comparison came to, for people.
+fn said(leaf: &Leaf) -> String {
+    let value = match &leaf.value {
+        None => "not known".to_owned(),
+        Some(Value::Text(text)) => format!("\"{text}\""),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Truth(truth)) => truth.to_string(),
+        Some(Value::Money(money)) => money.to_string(),
+        Some(Value::Date(date)) => date.to_string(),
+        Some(Value::Instant(at)) => at.to_string(),
+    };
+    let truth = match leaf.truth {
+        Truth::True => "holds",
+        Truth::False => "does not hold",
+        Truth::Unknown => "cannot be said",
+    };
+    format!("{} is {value}: {truth}", leaf.field.path())
+}
