@@ -185,7 +185,13 @@ pub(super) fn condition(section: &Section<'_, '_>) -> Option<Condition> {
     match section.text_at("when") {
         None => Some(Condition::Always(true)),
         Some((text, span)) => match expression::compile(text) {
-            Ok(condition) => Some(condition),
+            Ok(condition) => {
+                if let Some(field) = condition.contradiction() {
+                    let message = format!("no {} can be what this asks for", field.path());
+                    section.file().warn("Q0114", span, message, "this never holds", None);
+                }
+                Some(condition)
+            }
             Err(fault) => {
                 // The text starts after its quote; escapes inside would move it, and are rare.
                 let start = span.start + 1;

@@ -156,6 +156,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ("rules.toml", "attempt.failures = 2 }", "attempt.failures = true }", "expected number, this is boolean"),
         ("rules.toml", "attempt.failures = 2 }", "attempt.failure = 2 }", "did you mean `attempt.failures`?"),
         ("rules.toml", "attempt.failures = 2 }", "method.slot = \"a\" }", "`method.slot`: "),
+        (
+            "rules.toml",
+            "transfer.amount > \"EUR 0.00\"",
+            "transfer.amount > \"EUR 5.00\" && transfer.amount < \"EUR 5.01\"",
+            "Q0114 rules.toml:7:8 no transfer.amount can be what this asks for | this never holds",
+        ),
         ("rules.toml", "\"EUR 0.00\"'", "5'", "Q0110 rules.toml:7:27 a number cannot be compared with money"),
         ("rules.toml", "list:sales", "list:sails", "there is no list \"sails\" | did you mean \"sales\"?"),
         ("rules.toml", "hook = \"erp\"", "hook = \"ERP\"", "there is no endpoint \"ERP\""),

@@ -37,7 +37,19 @@ impl Operator {
         }
     }
 
-    fn holds(self, ordering: Ordering) -> bool {
+    /// What holds exactly when this does not.
+    pub(super) fn negated(self) -> Self {
+        match self {
+            Operator::Equal => Operator::NotEqual,
+            Operator::NotEqual => Operator::Equal,
+            Operator::Less => Operator::GreaterOrEqual,
+            Operator::LessOrEqual => Operator::Greater,
+            Operator::Greater => Operator::LessOrEqual,
+            Operator::GreaterOrEqual => Operator::Less,
+        }
+    }
+
+    pub(super) fn holds(self, ordering: Ordering) -> bool {
         match self {
             Operator::Equal => ordering.is_eq(),
             Operator::NotEqual => ordering.is_ne(),
@@ -240,7 +252,7 @@ fn note(trace: Option<&mut Vec<Leaf>>, field: Field, fact: Option<Fact<'_>>, tru
 }
 
 /// The order of two values of one type; `None` for two currencies or two types.
-fn compare(fact: &Fact<'_>, literal: &Value) -> Option<Ordering> {
+pub(super) fn compare(fact: &Fact<'_>, literal: &Value) -> Option<Ordering> {
     match (fact, literal) {
         (Fact::Text(a), Value::Text(b)) => Some(a.as_ref().cmp(b.as_str())),
         (Fact::Number(a), Value::Number(b)) => Some(a.cmp(b)),

@@ -7,6 +7,7 @@
 mod book;
 mod catalogue;
 mod condition;
+mod contradiction;
 mod fields;
 mod published;
 
