@@ -19,6 +19,8 @@ use crate::{clock, digest};
 /// The name of the manifest, which is written last: a folder without one is not a backup.
 pub const MANIFEST: &str = "manifest.json";
 const FORMAT: u32 = 1;
+/// A log that is being restored.
+const ASIDE: &str = "log.restoring";
 /// The folder of the ledgers: which order stands in which file for a bank.
 const LEDGERS: &str = "connectors";
 
@@ -122,30 +124,42 @@ fn save(folder: &Path, path: &Path, name: String, bytes: u64, before: &[Saved]) 
     }
     // Beside it and renamed: until the new manifest is there, the old one holds.
     let aside = folder.join(format!("{name}.new"));
-    let sha256 = copy_synced(path, bytes, &aside)?;
+    let sha256 = copy_below(path, bytes, &aside)?;
     at(&target, std::fs::rename(&aside, &target))?;
+    sync_below(folder, &target)?;
     Ok(Saved { name, bytes, sha256 })
 }
 
 /// Copies a file below a folder that may not be there yet.
-fn copy_synced(from: &Path, bytes: u64, to: &Path) -> Result<String, String> {
+fn copy_below(from: &Path, bytes: u64, to: &Path) -> Result<String, String> {
     let folder = to.parent().unwrap_or(to);
     at(folder, std::fs::create_dir_all(folder))?;
-    let sha256 = at(from, copy(from, bytes, Some(to)))?;
-    at(folder, File::open(folder).and_then(|folder| folder.sync_all()))?;
-    Ok(sha256)
+    at(from, copy(from, bytes, Some(to)))
+}
+
+/// Makes the name of a file durable, and those of the folders between it and `root`.
+fn sync_below(root: &Path, path: &Path) -> Result<(), String> {
+    for folder in path.ancestors().skip(1) {
+        at(folder, File::open(folder).and_then(|folder| folder.sync_all()))?;
+        if folder == root {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The ledgers of a data directory, by their names below it; what is being written is no ledger yet.
 fn ledgers_below(data: &Path) -> Result<Vec<(String, PathBuf)>, String> {
     let mut found = Vec::new();
-    for entry in WalkDir::new(data.join(LEDGERS)).sort_by_file_name() {
+    // A tenant's may lie on another disk.
+    for entry in WalkDir::new(data.join(LEDGERS)).follow_links(true).sort_by_file_name() {
         let entry = match entry {
             Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => continue,
             entry => entry.map_err(|error| error.to_string())?,
         };
         let name = entry.path().strip_prefix(data).unwrap_or(entry.path()).to_string_lossy().into_owned();
-        if entry.file_type().is_file() && !name.ends_with(".part") {
+        // Other names are nobody's ledger.
+        if entry.file_type().is_file() && !name.ends_with(".part") && named(&name).is_ok() {
             found.push((name, entry.into_path()));
         }
     }
@@ -202,16 +216,20 @@ fn named(name: &str) -> Result<&str, String> {
 pub fn restore(folder: &Path, data: &Path) -> Result<Manifest, String> {
     let manifest = check(folder)?;
     let log = data.join("log");
-    if [LEDGERS, "log", "store"].iter().any(|name| data.join(name).exists()) {
+    let there = |names: &[&str]| names.iter().any(|name| data.join(name).exists());
+    let broke_off = there(&[ASIDE]) && !there(&["log", "store"]);
+    if there(&["log", "store"]) || (there(&[LEDGERS]) && !broke_off) {
         return Err(format!("{}: there is a log or a store already; name an empty directory", data.display()));
     }
     // Under another name until it is whole: what breaks off is no data directory.
-    let aside = data.join("log.restoring");
+    let aside = data.join(ASIDE);
+    let _ = std::fs::remove_dir_all(data.join(LEDGERS));
     let _ = std::fs::remove_dir_all(&aside);
     at(&aside, std::fs::create_dir_all(&aside))?;
     for Saved { name, bytes, sha256 } in manifest.segments.iter().chain(&manifest.ledgers) {
         let from = folder.join(named(name)?);
-        let copied = copy_synced(&from, *bytes, &aside.join(name))?;
+        let copied = copy_below(&from, *bytes, &aside.join(name))?;
+        sync_below(&aside, &aside.join(name))?;
         if copied != *sha256 {
             return Err(format!("{}: changed while it was restored", from.display()));
         }

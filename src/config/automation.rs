@@ -165,8 +165,8 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
     if then.is_empty() {
         section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
     }
+    let tests = rule_test::run(section, &on, when.as_ref());
     let when = when?;
-    let tests = rule_test::run(section, &on, &when);
     for field in when.fields() {
         let told = |event: &EventType| event.fields().contains(&field);
         if !on.is_empty() && !on.iter().any(told) {

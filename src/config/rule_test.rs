@@ -29,9 +29,9 @@ impl Facts for Given {
 }
 
 /// Runs the tests of a rule on these events, and reports what they find; gives how many there are.
-pub(super) fn run(rule: &Section<'_, '_>, on: &[EventType], when: &Condition) -> usize {
+pub(super) fn run(rule: &Section<'_, '_>, on: &[EventType], when: Option<&Condition>) -> usize {
     let read = rule.each("test", |test| {
-        let name = test.required("name")?;
+        let name = test.required("name").unwrap_or_default();
         let fires = test.flag("fires", true);
         let span = test.text_at("name").map_or_else(|| test.span(), |(_, span)| span);
         let mut given = Given::default();
@@ -41,9 +41,7 @@ pub(super) fn run(rule: &Section<'_, '_>, on: &[EventType], when: &Condition) ->
                 whole &= known(&section, on, key, value, &mut given);
             }
         }
-        if !whole {
-            return Some(());
-        }
+        let Some(when) = when.filter(|_| whole) else { return Some(()) };
         let mut leaves = Vec::new();
         let truth = when.evaluate(&given, Some(&mut leaves));
         if (truth == Truth::True) != fires {

@@ -48,7 +48,14 @@ fn is_gzip(head: &[u8]) -> bool {
 
 /// Unpacks a claimed file if it is an archive. An error is of our side: the same may work later.
 pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io::Result<Unpacked> {
-    let Ok(mut source) = File::open(path) else { return Ok(Unpacked::Plain) }; // Who reads it says why.
+    let mut source = match File::open(path) {
+        Ok(source) => source,
+        // Who reads it says why.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            return Ok(Unpacked::Plain);
+        }
+        Err(error) => return Err(error),
+    };
     let mut head = Vec::new();
     Read::by_ref(&mut source).take(4).read_to_end(&mut head)?;
     if !is_archive(&head) {
@@ -116,7 +123,12 @@ fn entries_of(mut source: &File) -> io::Result<usize> {
     let mut tail = Vec::new();
     source.take(u64::MAX).read_to_end(&mut tail)?;
     source.rewind()?;
-    let at = memchr::memmem::rfind(&tail, b"PK\x05\x06");
+    // The last one whose comment ends the file: a comment may look like one.
+    let ends = |at: &usize| {
+        let comment = tail.get(at + RECORD - 2..at + RECORD).and_then(|bytes| bytes.try_into().ok());
+        comment.is_some_and(|bytes| at + RECORD + usize::from(u16::from_le_bytes(bytes)) == tail.len())
+    };
+    let at = memchr::memmem::find_iter(&tail, b"PK\x05\x06").filter(ends).last();
     let record = at.and_then(|at| tail.get(at..at + RECORD));
     // Without an end it is damaged, which its reader says.
     Ok(match record {

@@ -62,12 +62,12 @@ fn a_file_that_does_not_come_is_told_of_once_a_deadline_until_one_comes() {
     );
     assert_eq!(recovered["expected_at"], "2026-03-04T09:00:00Z");
     service.advance("24h");
-    assert_eq!(feed(&service, "bank")["status"], "ok", "what came since the last deadline counts");
+    assert_eq!(feed(&service, "bank")["status"], "stalled", "what came late for Tuesday is not Wednesday's");
 
     // A file of the same content is said to be one, and no more.
     std::fs::write(bank.join("again.sta"), fixture("mt940/german.sta")).unwrap();
     assert_eq!(report(&bank, "again.sta")["outcome"], "duplicate");
     assert_eq!(feed(&service, "bank")["files"], 2);
     service.advance("24h");
-    assert_eq!(feed(&service, "bank")["status"], "stalled");
+    assert_eq!(feed(&service, "bank")["deadlines_missed"], 2);
 }

@@ -105,7 +105,10 @@ fn references_are_read_as_their_vectors_say() {
             _ => continue,
         };
         let found = PaymentReference::parse(columns[1]).ok().and_then(|reference| reference.scheme());
+        // A placeholder of zeros has the right check digits and is nobody's.
+        let zeros = columns[1].bytes().all(|byte| byte == b'0');
         match columns[2] {
+            _ if zeros => assert_eq!(found, None, "{line}"),
             // Digits that several countries would take are read as the one that says most.
             "valid" if scheme == S::Norwegian => assert!(found.is_some(), "{line}"),
             "valid" => assert_eq!(found, Some(scheme), "{line}"),

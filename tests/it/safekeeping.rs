@@ -65,6 +65,7 @@ fn a_backup_taken_under_load_restores_everything_acknowledged_before_it() {
     std::fs::create_dir_all(data.join("connectors/maison-dupre/bank/.published")).unwrap();
     std::fs::write(data.join(ledger).join("QT-1f.json"), br#"{"message":"QT-1f","orders":[]}"#).unwrap();
     std::fs::write(data.join(ledger).join(".QT-2a.json.part"), b"{").unwrap();
+    std::fs::write(data.join(ledger).join("QT-1f (copy).json"), b"{}").unwrap();
     std::fs::write(data.join("connectors/maison-dupre/bank/.published/QT-1f"), b"").unwrap();
     std::thread::scope(|scope| {
         let load = scope.spawn(|| (20..120).filter(|number| create(&running, *number)).count());
@@ -84,12 +85,16 @@ fn a_backup_taken_under_load_restores_everything_acknowledged_before_it() {
     let other = Scratch::new("restored");
     let config = configure(other.path(), |text| text);
     let restored = other.path().join("data");
+    // One that broke off before is done anew.
+    std::fs::create_dir_all(restored.join("log.restoring")).unwrap();
+    std::fs::create_dir_all(restored.join("connectors/other")).unwrap();
     let (code, said) = quittance(&["restore", folder], &restored);
     assert!(code == 0 && said.contains("ledgers   2"), "{said}");
     let saved = std::fs::read_to_string(restored.join(ledger).join("QT-1f.json")).unwrap();
     assert_eq!(saved, r#"{"message":"QT-1f","orders":[]}"#);
     assert!(restored.join("connectors/maison-dupre/bank/.published/QT-1f").exists());
     assert!(!restored.join(ledger).join(".QT-2a.json.part").exists());
+    assert!(!restored.join("connectors/other").exists() && !restored.join("log.restoring").exists());
     let (code, said) = quittance(&["restore", folder], &restored);
     assert!(code == 1 && said.contains("there is a log or a store already"), "{said}");
     let running = Running::start(&config);

@@ -23,6 +23,9 @@ pub(super) fn apply(state: &mut Feed, event: &Event) {
             }
             if matches!(outcome, Outcome::Accepted | Outcome::PartlyAccepted) {
                 state.last_file_at = Some(*at);
+                if state.delayed_until.is_some() || state.stalled_since.is_some() {
+                    state.late_file_at = Some(*at);
+                }
                 state.digests.push_back(file.digest);
                 if state.digests.len() > DIGESTS_MAX {
                     state.digests.pop_front();

@@ -89,7 +89,8 @@ fn file_due(state: &Feed, generation: u32, due: Timestamp, context: &Context<'_>
     }
     let mut decision = Decision::default();
     let (calendar, zone) = (&context.policies.calendar, &context.policies.zone);
-    if expectation.is_missed(deadline, state.last_file_at, calendar, zone) {
+    let counts = |at: &Timestamp| state.delayed_until.is_some() || state.late_file_at != Some(*at);
+    if expectation.is_missed(deadline, state.last_file_at.filter(counts), calendar, zone) {
         if state.delayed_until.is_none() && context.now > deadline.plus_millis(LATE_MS) {
             let until = context.now.plus_millis(GRACE_MS);
             decision.push(Event::Delayed { until });
@@ -187,6 +188,27 @@ mod tests {
             Event::Stalled { name: "bank".into(), due: at("2026-03-02T10:00:00Z"), last_file_at: None, missed: 1 };
         assert_eq!(stalled.events, [expected, Event::Expected { due: at("2026-03-03T10:00:00Z") }]);
         assert_eq!(state.stalled_since, Some(at("2026-03-02T10:00:00Z")));
+    }
+
+    #[test]
+    fn a_late_file_is_not_the_next_one() {
+        let policies = by_ten(false);
+        let mut state = watched("2026-03-02T09:00:00Z");
+        let timer = due(&state);
+        told(&mut state, &timer, "2026-03-02T10:02:00Z", &policies);
+        told(&mut state, &file(1), "2026-03-02T10:05:00Z", &policies);
+        let timer = due(&state);
+        let decision = told(&mut state, &timer, "2026-03-02T10:17:00Z", &policies);
+        assert_eq!(decision.events, [Event::Expected { due: at("2026-03-03T10:00:00Z") }]);
+        let timer = due(&state);
+        told(&mut state, &timer, "2026-03-03T10:00:00Z", &policies);
+        assert_eq!(state.missed, 1, "nothing came on Tuesday");
+        // Tuesday's comes late, and Wednesday's the evening before.
+        told(&mut state, &file(2), "2026-03-03T11:00:00Z", &policies);
+        told(&mut state, &file(3), "2026-03-03T20:00:00Z", &policies);
+        let timer = due(&state);
+        told(&mut state, &timer, "2026-03-04T10:00:00Z", &policies);
+        assert_eq!((state.missed, state.stalled_since), (0, None));
     }
 
     #[test]

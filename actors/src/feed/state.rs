@@ -30,6 +30,8 @@ pub struct Feed {
     pub last_file_at: Option<Timestamp>,
     /// Until when a file is in time although the deadline is past.
     pub delayed_until: Option<Timestamp>,
+    /// When a file came that was due before: it does not count for the next deadline as well.
+    pub late_file_at: Option<Timestamp>,
     /// What the last files that were taken contained, the latest at the end.
     pub digests: VecDeque<[u8; 32]>,
     /// Files read to their end.

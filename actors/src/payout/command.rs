@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::{Details, Status};
-use crate::values::{Currency, Date};
+use crate::values::{Currency, Date, Money};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,4 +79,6 @@ pub enum Rejection {
     NoConnector,
     #[error("SEPA pays euros, not {0}")]
     NotEuros(Currency),
+    #[error("{came} came back, and {paid} were paid: a person looks")]
+    OtherAmount { came: Money, paid: Money },
 }

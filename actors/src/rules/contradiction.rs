@@ -1,5 +1,7 @@
 //! Whether a condition asks of a field for what excludes itself, so that it never holds.
 
+use std::cmp::Ordering;
+
 use super::condition::{Condition, Operator, compare};
 use super::fields::{Fact, Field, Value};
 use crate::values::Money;
@@ -8,23 +10,24 @@ use crate::values::Money;
 enum Asked<'a> {
     Compares(Operator, &'a Value),
     IsOneOf(&'a [Value]),
+    IsNoneOf(&'a [Value]),
 }
 
 impl Asked<'_> {
     fn holds(&self, value: &Value) -> bool {
         let fact = Fact::from(value);
+        let is = |literal: &Value| compare(&fact, literal) == Some(Ordering::Equal);
         match self {
             Asked::Compares(operator, literal) => compare(&fact, literal).is_some_and(|found| operator.holds(found)),
-            Asked::IsOneOf(literals) => {
-                literals.iter().any(|literal| compare(&fact, literal).is_some_and(|found| found.is_eq()))
-            }
+            Asked::IsOneOf(literals) => literals.iter().any(is),
+            Asked::IsNoneOf(literals) => !literals.iter().any(is),
         }
     }
 
     fn literals(&self) -> &[Value] {
         match self {
             Asked::Compares(_, literal) => std::slice::from_ref(*literal),
-            Asked::IsOneOf(literals) => literals,
+            Asked::IsOneOf(literals) | Asked::IsNoneOf(literals) => literals,
         }
     }
 }
@@ -61,12 +64,8 @@ impl Condition {
                 asked.push((*field, Asked::Compares(operator, value)));
                 None
             }
-            (Condition::OneOf(field, values), false) => {
-                asked.push((*field, Asked::IsOneOf(values)));
-                None
-            }
-            (Condition::OneOf(field, values), true) => {
-                asked.extend(values.iter().map(|value| (*field, Asked::Compares(Operator::NotEqual, value))));
+            (Condition::OneOf(field, values), _) => {
+                asked.push((*field, if negated { Asked::IsNoneOf(values) } else { Asked::IsOneOf(values) }));
                 None
             }
             (Condition::All(_), true) | (Condition::Always(_) | Condition::Known(_), _) => None,
@@ -78,7 +77,7 @@ impl Condition {
 /// next to such a one; of texts there are always others.
 fn can_hold(asked: &[&Asked<'_>]) -> bool {
     let literals = || asked.iter().flat_map(|asked| asked.literals());
-    let others = |asked: &&Asked<'_>| matches!(asked, Asked::Compares(Operator::NotEqual, _));
+    let others = |asked: &&Asked<'_>| matches!(asked, Asked::Compares(Operator::NotEqual, _) | Asked::IsNoneOf(_));
     let of_texts = literals().all(|literal| matches!(literal, Value::Text(_)));
     (of_texts && asked.iter().all(others))
         || literals().flat_map(around).any(|value| asked.iter().all(|asked| asked.holds(&value)))
@@ -148,6 +147,10 @@ mod tests {
             vec![amount(Greater, 1, Currency::EUR), amount(Less, 3, Currency::EUR)],
             vec![Condition::Any(vec![days(Less, 5), days(Greater, 4)])],
             vec![not(Condition::All(vec![truth(), not(truth())]))],
+            vec![not(Condition::OneOf(
+                Field::TransferAmount,
+                vec![Value::Money(Money::from_minor(10, Currency::EUR)), Value::Money(Money::from_minor(10, usd))],
+            ))],
         ] {
             assert_eq!(Condition::All(parts.clone()).contradiction(), None, "{parts:?}");
         }

@@ -12,7 +12,7 @@ use super::{Priority, Router, SubmitError};
 use crate::delivery::{Ladder, Outcome, Verdict};
 use crate::machine::Tell;
 use crate::partition::{Origin, Preparation, Receipt, Rejection, Ticket};
-use crate::payout::{Command, Payout, Status, payout_named};
+use crate::payout::{self, Command, Payout, Status, payout_named};
 use crate::ports::PayoutOrder;
 use crate::transfer::Nature;
 use crate::values::{CommandId, EntityId, Money, PayoutId, TenantId, stable_hash};
@@ -112,9 +112,10 @@ pub(super) async fn admit_failed(
     }
     let (_, entity, _) = router.read(EntityId::Payout(row.payout), 0).await?;
     let paid = entity.as_payout().and_then(|state| state.details.as_ref()).map(|details| details.amount);
-    if row.amount.is_some_and(|amount| Some(amount) != paid) {
-        warn!(%tenant, payout = %row.payout, "another amount came back than was paid: a person looks");
-        return Ok(None);
+    if let (Some(came), Some(paid)) = (row.amount, paid)
+        && came != paid
+    {
+        return Err(SubmitError::Rejected(Rejection::Payout(payout::Rejection::OtherAmount { came, paid })));
     }
     submit(router, tenant, row.payout, Command::Fail { reason: row.reason_code.clone() }, command, origin).await
 }

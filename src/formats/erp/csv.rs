@@ -244,13 +244,21 @@ impl<R: Read> Columns<R> {
             self.ended = true;
             return;
         }
+        let mut errors: Vec<(String, String)> = Vec::new();
         for (column, needed) in missing {
             let near = nearest(&column, self.header.names.iter().map(String::as_str));
             let near = near.map(|near| format!("; \"{near}\" is there")).unwrap_or_default();
             let what = format!("column \"{column}\" of mapping \"{}\" is missing{near}", mapping.name);
-            let error = FieldError::wrong(line, 0, &column, what);
-            self.ended |= needed;
-            self.pending.push_back(if needed { Err(error) } else { Ok(Item::Note(error)) });
+            if needed {
+                errors.push((column, what));
+            } else {
+                self.pending.push_back(Ok(Item::Note(FieldError::wrong(line, 0, &column, what))));
+            }
+        }
+        if let Some((first, _)) = errors.first() {
+            let whats: Vec<&str> = errors.iter().map(|(_, what)| what.as_str()).collect();
+            self.ended = true;
+            self.pending.push_back(Err(FieldError::wrong(line, 0, first, whats.join(", "))));
         }
     }
 }
