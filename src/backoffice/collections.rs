@@ -6,7 +6,7 @@ use quittance_actors::values::Zone;
 use serde_json::{Value as Json, json};
 
 use super::requests::{collected, customer_name};
-use super::{SharedPages, enter, words};
+use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
 use crate::store::List;
 
@@ -36,7 +36,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     let wanted = query.get("stage").map_or("", String::as_str);
-    let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let zone = zone_of(&app, &frame.tenant);
     let (mut rows, mut before, mut scanned, mut more) = (Vec::new(), None, 0, false);
     'pages: loop {
         let page = app.service.store.page(&frame.tenant, List::Collections, before, READ);

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value as Json, json};
 
-use quittance_actors::values::{TenantId, Zone};
+use quittance_actors::values::TenantId;
 
-use super::{SharedPages, enter, words};
+use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared, known_feeds};
 use crate::config::FeedFormat;
 use crate::watch::FileState;
@@ -46,7 +46,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
 
 /// The feeds, with what is missing.
 async fn feeds(app: &Shared, tenant: &TenantId) -> Result<Vec<Json>, Problem> {
-    let zone = app.service.config.service.tenant(tenant).map_or_else(Zone::utc, |known| known.zone.clone());
+    let zone = zone_of(app, tenant);
     let instant = |at| words::instant(at, &zone);
     let feeds = known_feeds(app, tenant).await?;
     let row = |(feed, state): &(_, quittance_actors::feed::Feed)| {

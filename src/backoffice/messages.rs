@@ -2,10 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::Channel;
-use quittance_actors::values::Zone;
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, words};
+use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
 use crate::channels::catch::Caught;
 
@@ -31,7 +30,7 @@ async fn show(
     let (catcher, tenant) = (app.service.catcher.clone(), frame.tenant.to_string());
     let caught = tokio::task::spawn_blocking(move || catcher.newest(&tenant, SHOWN)).await;
     let caught = caught.map_err(|_| Problem::overloaded("the service is stopping"))?;
-    let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let zone = zone_of(&app, &frame.tenant);
     let open = match &id {
         Some(id) => caught.iter().find(|message| message.id == *id),
         None => caught.first(),

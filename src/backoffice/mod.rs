@@ -24,11 +24,11 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use handlebars::{Handlebars, Helper, HelperResult, Output, RenderContext};
-use quittance_actors::values::TenantId;
+use quittance_actors::values::{TenantId, Zone};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::api::{Problem, Shared};
+use crate::api::{App, Problem, Shared};
 use crate::store::List;
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -127,6 +127,11 @@ fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Fra
         return Err(HttpResponse::NotFound().finish());
     };
     Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone() })
+}
+
+/// The zone that a tenant's pages tell time in.
+fn zone_of(app: &App, tenant: &TenantId) -> Zone {
+    app.service.config.service.tenant(tenant).map_or_else(Zone::utc, |known| known.zone.clone())
 }
 
 impl Frame {

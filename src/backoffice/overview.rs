@@ -5,10 +5,10 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::ports::{Journal as _, PortError};
 use quittance_actors::rules::Published;
-use quittance_actors::values::{Currency, Money, TenantId, Zone};
+use quittance_actors::values::{Currency, Money, TenantId};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, transfers, words};
+use super::{SharedPages, enter, transfers, words, zone_of};
 use crate::api::{Problem, Shared};
 use crate::overview::Overview;
 use crate::store::List;
@@ -36,7 +36,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
 /// The figures of a tenant, for the page and for its live updates.
 pub(super) async fn figures(app: &Shared, tenant: &TenantId) -> Json {
     let overview = app.service.live.overview(tenant);
-    let zone = app.service.config.service.tenant(tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let zone = zone_of(app, tenant);
     let main = main_currency(&overview);
     let outstanding = overview.outstanding.get(&main).copied().unwrap_or(0);
     let received: i64 = overview.received.iter().filter(|((_, c), _)| *c == main).map(|(_, minor)| minor).sum();

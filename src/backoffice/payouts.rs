@@ -2,13 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::{Entity, Origin};
+use quittance_actors::partition::Origin;
 use quittance_actors::payout::{Command, Payout, Source, Status};
 use quittance_actors::runtime::Priority;
 use quittance_actors::values::{CommandId, EntityId, PayoutId, Timestamp, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, words};
+use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
 use crate::store::List;
 
@@ -24,11 +24,11 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     };
     let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map(web::Query::into_inner).unwrap_or_default();
-    let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let zone = zone_of(&app, &frame.tenant);
     let rows = |list| -> Result<Vec<Json>, Problem> {
         let read = app.service.store.page(&frame.tenant, list, None, ROWS);
         let read = read.map_err(|error| Problem::overloaded(error.to_string()))?;
-        let mut found: Vec<&Payout> = read.entities.iter().filter_map(|(_, entity)| payout(entity)).collect();
+        let mut found: Vec<&Payout> = read.entities.iter().filter_map(|(_, entity)| entity.as_payout()).collect();
         found.sort_by_key(|state| std::cmp::Reverse(state.details.as_ref().map(|details| details.at)));
         Ok(found.into_iter().filter_map(|state| row(state, &zone)).collect())
     };
@@ -39,10 +39,6 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         "said": query.get("said").filter(|said| SAID.contains(&said.as_str())),
     });
     pages.page("payouts", &frame.data(&app, "Payouts", "/bo/payouts", own))
-}
-
-fn payout(entity: &Entity) -> Option<&Payout> {
-    entity.as_payout()
 }
 
 fn row(state: &Payout, zone: &Zone) -> Option<Json> {

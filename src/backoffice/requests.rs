@@ -7,7 +7,7 @@ use quittance_actors::ports::Snapshots as _;
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, words};
+use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
 use crate::store::List;
 
@@ -151,7 +151,7 @@ pub(super) async fn page(
     if events.iter().any(|event| event.tenant != frame.tenant) {
         return Err(missing());
     }
-    let zone = app.service.config.service.tenant(&frame.tenant).map_or_else(Zone::utc, |tenant| tenant.zone.clone());
+    let zone = zone_of(&app, &frame.tenant);
     let timeline: Vec<Json> = events.iter().map(|event| words::event(event, &zone, true)).collect();
     let (label, tone, icon) = status(state);
     let zero = Money::zero(terms.amount.currency());

@@ -121,7 +121,7 @@ fn entries_of(mut source: &File) -> io::Result<usize> {
     let from = length.saturating_sub(64 << 10).saturating_sub(22);
     source.seek(io::SeekFrom::Start(from))?;
     let mut tail = Vec::new();
-    source.take(u64::MAX).read_to_end(&mut tail)?;
+    source.read_to_end(&mut tail)?;
     source.rewind()?;
     // The last one whose comment ends the file: a comment may look like one.
     let ends = |at: &usize| {
