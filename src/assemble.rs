@@ -152,7 +152,10 @@ pub async fn assemble_with(
     let outbox: Vec<_> = lanes.iter().flat_map(Lane::outbox).collect();
     let router = Router::new(ports.clone(), host(lanes, &ports, &release));
     let ladder = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
-    let deliveries = DeliverySupervisor::new(Arc::clone(&router), ladder).start();
+    let supervised = Arc::clone(&router);
+    let deliveries = DeliverySupervisor::start_in_arbiter(&delivering().handle(), move |_| {
+        DeliverySupervisor::new(supervised, ladder)
+    });
     release.open(deliveries.clone());
     let pending = outbox.len();
     deliveries.send(Enqueue(outbox)).await.map_err(|error| error.to_string())?;
@@ -208,6 +211,13 @@ impl Service {
         let writer = Arc::clone(&self.writer);
         let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
     }
+}
+
+/// The thread on which deliveries are rendered and sent: commands go first when both want a core.
+fn delivering() -> Arbiter {
+    let arbiter = Arbiter::new();
+    arbiter.spawn_fn(crate::priority::step_back);
+    arbiter
 }
 
 /// Spreads the partitions over one host per core.

@@ -34,6 +34,7 @@ pub mod formats;
 pub mod journal;
 pub mod observe;
 pub mod overview;
+pub mod priority;
 pub mod recovery;
 pub mod render;
 pub mod replay;

@@ -19,7 +19,7 @@ pub const COMMAND_PANICS_MAX: u32 = 3;
 /// Seconds a caller should wait after "later".
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 /// Young deliveries of a partition whose records stay in memory; others are read from the log.
-pub const OUTBOX_RECORDS_PER_PARTITION_MAX: usize = 16;
+pub const OUTBOX_RECORDS_PER_PARTITION_MAX: usize = 64;
 /// Deliveries a lane knows of at once; more wait in the outbox until it asks for them.
 pub const LANE_TICKETS_MAX: usize = 16_384;
 /// Tries of one lane that are not recorded: they would be repeated after a crash.

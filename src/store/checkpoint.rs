@@ -10,13 +10,16 @@ use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
 
-use super::{List, Store, failed, keys};
+use super::{List, Store, behind, failed, keys};
 use crate::journal::codec;
 
 /// Rows of one batch: a batch holds the store's journal while it is applied.
 const BATCH_ROWS: usize = 16_384;
 /// Lanes whose states are encoded and written together.
 const LANES_AT_ONCE: usize = 16;
+/// Rows of a round above which commands wait for the store as it waits for them: what is not written yet
+/// is in memory.
+const URGENT_ROWS: usize = 1_500_000;
 /// Free space below which no checkpoint is begun: a store that meets a full disk is lost until
 /// the next start, the log is not.
 const FREE_BYTES_MIN: u64 = 192 << 20;
@@ -217,6 +220,14 @@ impl Snapshots for Store {
     }
 
     fn write(&self, round: &Round<'_>) -> Result<(), PortError> {
+        let rows = |of: &Checkpoint| of.entities.len() + of.directory.len() + of.receipts.len() + of.armed.len();
+        let urgent = round.checkpoints.iter().map(rows).sum::<usize>() > URGENT_ROWS;
+        behind(urgent, || self.write_round(round))
+    }
+}
+
+impl Store {
+    fn write_round(&self, round: &Round<'_>) -> Result<(), PortError> {
         self.write_states(round.checkpoints)?;
         // The rest is all or nothing, with the position that it belongs to.
         let (mut outbox, mut dead, mut meta) = (Rows::new(), Rows::new(), self.time_rows(round.checkpoints)?);

@@ -75,15 +75,36 @@ fn failed(error: impl std::fmt::Display) -> PortError {
     PortError { port: "store", detail: error.to_string() }
 }
 
+/// Does work of the store on a thread of its own, which steps back when commands want the core as long as
+/// the work is not `urgent`.
+fn behind<T: Send>(urgent: bool, work: impl FnOnce() -> Result<T, PortError> + Send) -> Result<T, PortError> {
+    let stepped_back = || {
+        if !urgent {
+            crate::priority::step_back();
+        }
+        work()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("quittance-store".to_owned());
+        let running = thread.spawn_scoped(scope, stepped_back).map_err(failed)?;
+        running.join().map_err(|_| failed("the store's work broke off"))?
+    })
+}
+
 impl Store {
     /// Opens the store in `folder`, made if missing.
     pub fn open(folder: &Path) -> Result<Self, PortError> {
-        let database = Database::builder(folder)
-            .cache_size(CACHE_BYTES)
-            .max_journaling_size(JOURNALS_BYTES)
-            .worker_threads(2)
-            .open()
-            .map_err(failed)?;
+        // One worker: of two, the first one waits for the other one's compaction in a loop without rest.
+        // Its threads take over the priority of the one that opens it.
+        let open = || {
+            Database::builder(folder)
+                .cache_size(CACHE_BYTES)
+                .max_journaling_size(JOURNALS_BYTES)
+                .worker_threads(1)
+                .open()
+                .map_err(failed)
+        };
+        let database = behind(false, open)?;
         let keyspace = |name: &str| {
             let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
             database.keyspace(name, options).map_err(failed)

@@ -293,8 +293,9 @@ impl Lane {
             fingerprint: 0,
             origin: Origin::System,
             entity: None,
-            changes: Vec::new(),
-            published: Vec::new(),
+            // Most records hold one of each.
+            changes: Vec::with_capacity(1),
+            published: Vec::with_capacity(1),
             deliveries: Vec::new(),
             outcomes: Vec::new(),
             timers: Vec::new(),

@@ -1,9 +1,8 @@
-//! The virtual actors in memory, in order of use.
+//! The virtual actors in memory, and when each was last used.
 
 use std::sync::Arc;
 
-use hashlink::LinkedHashMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::FxHashMap;
 
 use super::commit::Saved;
 use super::entity::Entity;
@@ -22,12 +21,17 @@ pub(super) struct Resident {
     changed_in: u32,
     /// Whether the store does not know it yet.
     new: bool,
+    /// The use it last had, counted over the lane.
+    used: u64,
 }
 
 /// The resident set of a lane: bounded, least recently used first.
 pub(super) struct Residents {
     snapshots: Arc<dyn Snapshots>,
-    entities: LinkedHashMap<EntityId, Resident, FxBuildHasher>,
+    /// A use is a number and not a place in a list: moving a list's neighbours met cold memory four times.
+    entities: FxHashMap<EntityId, Resident>,
+    /// Uses so far.
+    uses: u64,
     /// Changed in the round that is being gathered, once each.
     changed: Vec<EntityId>,
     round: u32,
@@ -37,7 +41,7 @@ pub(super) struct Residents {
 impl Residents {
     pub fn new(snapshots: Arc<dyn Snapshots>) -> Self {
         let bound = limits::RESIDENTS_PER_PARTITION_MAX;
-        Self { snapshots, entities: LinkedHashMap::default(), changed: Vec::new(), round: 1, bound }
+        Self { snapshots, entities: FxHashMap::default(), uses: 0, changed: Vec::new(), round: 1, bound }
     }
 
     pub fn len(&self) -> usize {
@@ -51,13 +55,16 @@ impl Residents {
 
     /// Version and state; activated from its snapshot, or empty when there is none.
     pub fn get(&mut self, id: EntityId) -> Result<(u64, Arc<Entity>), PortError> {
-        if let Some(resident) = self.entities.to_back(&id) {
+        self.uses += 1;
+        let used = self.uses;
+        if let Some(resident) = self.entities.get_mut(&id) {
+            resident.used = used;
             return Ok((resident.version, Arc::clone(&resident.entity)));
         }
         let Some(saved) = self.snapshots.load(id)? else { return Ok((0, Arc::new(Entity::new(id)))) };
         let found = (saved.version, Arc::clone(&saved.entity));
         let Saved { tenant, version, entity, history } = saved;
-        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: 0, new: false });
+        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: 0, new: false, used });
         Ok(found)
     }
 
@@ -81,7 +88,10 @@ impl Residents {
     /// Takes over a new state. The entity was activated before, or is new.
     pub fn put(&mut self, id: EntityId, tenant: &TenantId, version: u64, entity: Arc<Entity>) {
         let round = self.round;
-        if let Some(resident) = self.entities.to_back(&id) {
+        self.uses += 1;
+        let used = self.uses;
+        if let Some(resident) = self.entities.get_mut(&id) {
+            resident.used = used;
             if resident.changed_in != round {
                 resident.changed_in = round;
                 self.changed.push(id);
@@ -92,7 +102,7 @@ impl Residents {
         }
         self.changed.push(id);
         let (tenant, history) = (tenant.clone(), History::default());
-        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: round, new: true });
+        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: round, new: true, used });
     }
 
     /// Notes where the log tells of an entity.
@@ -147,8 +157,11 @@ impl Residents {
         let excess = self.entities.len().saturating_sub(self.bound);
         if excess > 0 {
             let clean = self.entities.iter().filter(|(_, resident)| resident.changed_in == 0);
-            let leaving: Vec<EntityId> = clean.map(|(id, _)| *id).take(excess).collect();
-            for id in leaving {
+            let mut clean: Vec<(u64, EntityId)> = clean.map(|(id, resident)| (resident.used, *id)).collect();
+            if excess < clean.len() {
+                clean.select_nth_unstable(excess);
+            }
+            for (_, id) in clean.into_iter().take(excess) {
                 self.entities.remove(&id);
             }
         }

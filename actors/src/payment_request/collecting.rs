@@ -187,7 +187,7 @@ pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Contex
 
 /// How an attempt collects.
 fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
-    attempt.usage.as_ref().unwrap_or(&collection.usage).instrument.method()
+    attempt.usage.as_deref().unwrap_or(&collection.usage).instrument.method()
 }
 
 /// A connector has taken an attempt. A direct debit that does not come back counts as paid from some day
@@ -307,7 +307,7 @@ pub(super) fn after_failure(
 ) {
     let Some(collection) = &state.collection else { return };
     let known = state.attempts.get(&attempt);
-    let usage = known.and_then(|known| known.usage.as_ref()).unwrap_or(&collection.usage);
+    let usage = known.and_then(|known| known.usage.as_deref()).unwrap_or(&collection.usage);
     let Usage { instrument, bank_country, .. } = usage;
     let class = context.policies.collections.reasons.class(instrument.method(), reason_code, bank_country);
     let other_runs = state.in_flight().is_some_and(|other| other != attempt);

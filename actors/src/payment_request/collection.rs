@@ -119,7 +119,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             enter(state, stage, Some(*generation));
         }
         Event::AttemptOrdered { attempt, number, amount, collects_on, .. } => {
-            let usage = state.collection.as_ref().map(|collection| collection.usage.clone());
+            let usage = state.collection.as_ref().map(|collection| Box::new(collection.usage.clone()));
             let record = Attempt { amount: *amount, status: AttemptStatus::Ordered, reason_code: None, usage };
             state.attempts.insert(*attempt, record);
             let stage = Stage::Running { attempt: *attempt, number: *number, collects_on: *collects_on };

@@ -118,7 +118,7 @@ pub struct Attempt {
     /// The reason code of a failure, such as AM04.
     pub reason_code: Option<SmolStr>,
     /// What an attempt that was ordered here collects from; `None` for one that was reported.
-    pub usage: Option<Usage>,
+    pub usage: Option<Box<Usage>>,
 }
 
 /// A promise to pay.

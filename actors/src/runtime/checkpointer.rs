@@ -19,6 +19,9 @@ const REST_PER_ROUND: u32 = 4;
 /// But no longer than this: what is not in a checkpoint is replayed at the next start.
 const REST_MAX: Duration = Duration::from_secs(5);
 
+/// Lanes of a host gathered in one turn: commands wait for so many at most, not for all of them.
+const LANES_PER_TURN: usize = 8;
+
 /// Writes checkpoints now and then, and when asked.
 pub struct Checkpointer {
     rounds: Rounds,
@@ -76,16 +79,15 @@ impl Rounds {
             return Err(SubmitError::DiskFull);
         }
         let position = ports.journal.position();
-        let offers: Vec<_> =
-            self.router.partitions().map(|(lane, host)| (lane, host, host.send(BeginCheckpoint(lane)))).collect();
-        let mut gathered = Vec::new();
-        for (lane, host, offer) in offers {
-            // A lane that does not answer may hold records up to the position: no round then.
-            if let Some(checkpoint) = offer.await.map_err(|_| SubmitError::Stopping)?? {
-                gathered.push(((lane, host.clone()), checkpoint));
+        let mut checkpoints = Vec::new();
+        for lanes in self.router.lanes_in_turn(LANES_PER_TURN) {
+            let turn: Vec<_> = lanes.into_iter().map(|(host, lanes)| host.send(BeginCheckpoint(lanes))).collect();
+            for gathered in turn {
+                // A lane that does not answer may hold records up to the position: no round then.
+                checkpoints.extend(gathered.await.map_err(|_| SubmitError::Stopping)??);
             }
         }
-        if gathered.is_empty() {
+        if checkpoints.is_empty() {
             return Ok(0);
         }
         let (sender, durable) = tokio::sync::oneshot::channel();
@@ -93,7 +95,6 @@ impl Rounds {
             let _ = sender.send(result); // The round may have been given up.
         });
         durable.await.map_err(|_| SubmitError::Stopping)?.map_err(SubmitError::Port)?;
-        let (lanes, checkpoints): (Vec<_>, Vec<_>) = gathered.into_iter().unzip();
         let count = checkpoints.len();
         let (snapshots, directory) = (Arc::clone(&ports.snapshots), Arc::clone(&ports.directory));
         // After the barrier: what the checkpoint holds has been armed and observed.
@@ -120,9 +121,11 @@ impl Rounds {
                 return Err(SubmitError::Stopping);
             }
         }
-        let ends: Vec<_> = lanes.iter().map(|(lane, host)| host.send(EndCheckpoint(*lane))).collect();
-        for end in ends {
-            let _ = end.await; // A stopped partition needs none.
+        for lanes in self.router.lanes_in_turn(LANES_PER_TURN) {
+            let turn: Vec<_> = lanes.into_iter().map(|(host, lanes)| host.send(EndCheckpoint(lanes))).collect();
+            for end in turn {
+                let _ = end.await; // A stopped host needs none.
+            }
         }
         Ok(count)
     }

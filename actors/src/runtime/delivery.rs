@@ -82,6 +82,8 @@ struct DeliveryLane {
     tried: Vec<(Ticket, Tried)>,
     recording: bool,
     being_recorded: usize,
+    /// What ended is about to be recorded.
+    going_on: bool,
     asking: bool,
     /// Rows were left in the outbox until their next try, which only asking finds.
     left: bool,
@@ -102,6 +104,7 @@ impl DeliveryLane {
             tried: Vec::new(),
             recording: false,
             being_recorded: 0,
+            going_on: false,
             asking: false,
             left: false,
             more: false,
@@ -165,23 +168,46 @@ impl DeliveryLane {
         let now = self.router.ports().clock.system_now();
         let allowed = self.breaker.allowance(limits::LANE_IN_FLIGHT_MAX, now);
         // What was tried and is not recorded would be tried again after a crash.
-        while self.in_flight < allowed && self.unrecorded() < limits::LANE_UNRECORDED_MAX {
+        let room = limits::LANE_UNRECORDED_MAX.saturating_sub(self.unrecorded());
+        let mut rows = Vec::new();
+        while self.in_flight + rows.len() < allowed && rows.len() < room {
             match self.waiting.first_key_value() {
-                Some(((due, _), _)) if *due <= now => {}
-                _ => return,
+                Some(((due, _), _)) if *due <= now => rows.extend(self.waiting.pop_first().map(|(_, row)| row)),
+                _ => break,
             }
-            let Some((_, row)) = self.waiting.pop_first() else { return };
-            self.in_flight += 1;
-            let task = attempt(Arc::clone(&self.router), self.ladder.clone(), row);
-            let ended = task.into_actor(self).map(|tried, lane, context| {
-                lane.in_flight = lane.in_flight.saturating_sub(1);
-                lane.judge(&tried.1);
-                lane.tried.push(tried);
-                lane.record(context);
-                lane.pump(context);
-            });
-            context.spawn(ended);
         }
+        if rows.is_empty() {
+            return;
+        }
+        self.in_flight += rows.len();
+        let router = Arc::clone(&self.router);
+        let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
+        let prepared = async move { router.prepare_all(&ids).await };
+        let leave = prepared.into_actor(self).map(|prepared, lane, context: &mut Context<Self>| {
+            for (row, preparation) in rows.into_iter().zip(prepared) {
+                let task = attempt(Arc::clone(&lane.router), lane.ladder.clone(), row, preparation);
+                context.spawn(task.into_actor(lane).map(|tried, lane, context| {
+                    lane.in_flight = lane.in_flight.saturating_sub(1);
+                    lane.judge(&tried.1);
+                    lane.tried.push(tried);
+                    lane.go_on(context);
+                }));
+            }
+        });
+        context.spawn(leave);
+    }
+
+    /// Records what ended and lets the next ones leave, once for all tries that end together.
+    fn go_on(&mut self, context: &mut Context<Self>) {
+        if std::mem::replace(&mut self.going_on, true) {
+            return;
+        }
+        let ended = tokio::task::yield_now().into_actor(self).map(|(), lane, context| {
+            lane.going_on = false;
+            lane.record(context);
+            lane.pump(context);
+        });
+        context.spawn(ended);
     }
 
     /// Records how tries ended, all those at once that ended while the last ones were recorded.
@@ -312,11 +338,13 @@ pub(super) enum Tried {
     Aside(Outcome),
 }
 
-/// One try: prepare and send.
-async fn attempt(router: Arc<Router>, ladder: Ladder, row: Ticket) -> (Ticket, Tried) {
+/// One try of what was prepared.
+async fn attempt(
+    router: Arc<Router>, ladder: Ladder, row: Ticket, preparation: Result<Preparation, SubmitError>,
+) -> (Ticket, Tried) {
     let number = row.attempts.saturating_add(1);
     let clock = Arc::clone(&router.ports().clock);
-    let tried = match router.prepare(row.id).await {
+    let tried = match preparation {
         Ok(Preparation::Suppressed(reason, _)) => Tried::Ended(Outcome::Suppressed { reason }),
         // Another try of it has been recorded meanwhile.
         Ok(Preparation::Ended) => Tried::Aside(Outcome::Delivered { detail: String::new() }),
@@ -352,8 +380,9 @@ async fn ask_customer(router: &Arc<Router>, delivery: &Delivery) -> Verdict {
 async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(Ticket, Tried)> {
     let clock = Arc::clone(&router.ports().clock);
     let (mut deliveries, mut ready, mut tried) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        match router.prepare(row.id).await {
+    let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
+    for (row, prepared) in rows.into_iter().zip(router.prepare_all(&ids).await) {
+        match prepared {
             Ok(Preparation::Ready(delivery, _)) => {
                 deliveries.push(*delivery);
                 ready.push(row);

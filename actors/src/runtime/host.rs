@@ -295,52 +295,61 @@ impl Handler<Refill> for Host {
     }
 }
 
-/// Say whether a delivery may leave, and with what.
+/// Say of each delivery whether it may leave, and with what.
 #[derive(Message)]
-#[rtype(result = "Result<Preparation, SubmitError>")]
-pub(super) struct Prepare(pub DeliveryId);
+#[rtype(result = "Vec<Result<Preparation, SubmitError>>")]
+pub(super) struct Prepare(pub Vec<DeliveryId>);
 
 impl Handler<Prepare> for Host {
-    type Result = Result<Preparation, SubmitError>;
+    type Result = Vec<Result<Preparation, SubmitError>>;
 
-    fn handle(&mut self, Prepare(id): Prepare, _: &mut Self::Context) -> Self::Result {
-        // An old row's record is on disk, most often in the page cache.
+    fn handle(&mut self, Prepare(ids): Prepare, _: &mut Self::Context) -> Self::Result {
         let journal = Arc::clone(&self.ports.journal);
-        let lane = self.lane(id.partition())?;
-        let record = lane.missing_record(id).map(|position| journal.read(position)).transpose()?;
-        Ok(lane.prepare(id, record.as_ref())?)
+        let prepare = |id: DeliveryId| {
+            let lane = self.lane(id.partition())?;
+            // An old row's record is on disk, most often in the page cache.
+            let record = lane.missing_record(id).map(|position| journal.read(position)).transpose()?;
+            Ok(lane.prepare(id, record.as_ref())?)
+        };
+        ids.into_iter().map(prepare).collect()
     }
 }
 
-/// Hand over everything since the last checkpoint.
+/// Hand over everything since the last checkpoint, of lanes that have something new.
 #[derive(Message)]
-#[rtype(result = "Result<Option<Checkpoint>, SubmitError>")]
-pub(super) struct BeginCheckpoint(pub u8);
+#[rtype(result = "Result<Vec<Checkpoint>, SubmitError>")]
+pub(super) struct BeginCheckpoint(pub Vec<u8>);
 
 impl Handler<BeginCheckpoint> for Host {
-    type Result = Result<Option<Checkpoint>, SubmitError>;
+    type Result = Result<Vec<Checkpoint>, SubmitError>;
 
-    fn handle(&mut self, BeginCheckpoint(partition): BeginCheckpoint, _: &mut Self::Context) -> Self::Result {
-        let lane = self.lane(partition)?;
-        if lane.has_unwritten_checkpoint() {
-            // An earlier round broke off: the log keeps what it holds, the position must not pass it.
-            return Err(SubmitError::Stopping);
+    fn handle(&mut self, BeginCheckpoint(lanes): BeginCheckpoint, _: &mut Self::Context) -> Self::Result {
+        let mut checkpoints = Vec::with_capacity(lanes.len());
+        for lane in lanes {
+            let lane = self.lane(lane)?;
+            if lane.has_unwritten_checkpoint() {
+                // An earlier round broke off: the log keeps what it holds, the position must not pass it.
+                return Err(SubmitError::Stopping);
+            }
+            checkpoints.extend(lane.begin_checkpoint());
         }
-        Ok(lane.begin_checkpoint())
+        Ok(checkpoints)
     }
 }
 
-/// The checkpoint handed over is in the store.
+/// The checkpoints handed over are in the store.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct EndCheckpoint(pub u8);
+pub(super) struct EndCheckpoint(pub Vec<u8>);
 
 impl Handler<EndCheckpoint> for Host {
     type Result = ();
 
-    fn handle(&mut self, EndCheckpoint(partition): EndCheckpoint, _: &mut Self::Context) {
-        if let Some(lane) = self.lanes.get_mut(&partition) {
-            lane.end_checkpoint();
+    fn handle(&mut self, EndCheckpoint(lanes): EndCheckpoint, _: &mut Self::Context) {
+        for lane in lanes {
+            if let Some(lane) = self.lanes.get_mut(&lane) {
+                lane.end_checkpoint();
+            }
         }
     }
 }

@@ -133,9 +133,16 @@ impl Router {
         self.hosts.get(Self::host_of(partition, self.hosts.len())).ok_or(SubmitError::NotOwner)
     }
 
-    /// Every partition and its host, in order.
-    pub(super) fn partitions(&self) -> impl Iterator<Item = (u8, &Addr<Host>)> {
-        (0..=u8::MAX).filter_map(|partition| Some((partition, self.place(partition).ok()?)))
+    /// Every lane once: in each turn so many of every host.
+    pub(super) fn lanes_in_turn(&self, lanes: usize) -> impl Iterator<Item = Vec<(&Addr<Host>, Vec<u8>)>> {
+        let hosted = |host| (0..=u8::MAX).filter(|lane| Self::host_of(*lane, self.hosts.len()) == host).collect();
+        let hosted: Vec<(&Addr<Host>, Vec<u8>)> =
+            self.hosts.iter().enumerate().map(|(host, address)| (address, hosted(host))).collect();
+        let turns = hosted.iter().map(|(_, of)| of.len().div_ceil(lanes.max(1))).max().unwrap_or(0);
+        (0..turns).map(move |turn| {
+            let of_turn = |of: &[u8]| of.iter().skip(turn * lanes).take(lanes).copied().collect();
+            hosted.iter().map(|(address, of)| (*address, of_turn(of))).collect()
+        })
     }
 
     /// Deliveries of a route that are due, so many per partition at most.
@@ -263,8 +270,30 @@ impl Router {
 
     /// Asks whether a delivery may leave.
     pub(super) async fn prepare(&self, delivery: DeliveryId) -> Result<Preparation, SubmitError> {
-        let address = self.place(delivery.partition())?;
-        address.send(Prepare(delivery)).await.map_err(|_| SubmitError::Stopping)?
+        self.prepare_all(&[delivery]).await.pop().unwrap_or(Err(SubmitError::Stopping))
+    }
+
+    /// Asks of each delivery whether it may leave; one question to each core.
+    pub(super) async fn prepare_all(&self, deliveries: &[DeliveryId]) -> Vec<Result<Preparation, SubmitError>> {
+        let host_of = |id: &DeliveryId| Self::host_of(id.partition(), self.hosts.len());
+        let asked: Vec<_> = self
+            .hosts
+            .iter()
+            .enumerate()
+            .map(|(host, address)| {
+                let ids: Vec<DeliveryId> = deliveries.iter().filter(|id| host_of(id) == host).copied().collect();
+                (!ids.is_empty()).then(|| address.send(Prepare(ids)))
+            })
+            .collect();
+        let mut answers = Vec::with_capacity(asked.len());
+        for answer in asked {
+            answers.push(match answer {
+                Some(answer) => answer.await.unwrap_or_default().into_iter(),
+                None => Vec::new().into_iter(),
+            });
+        }
+        let mut answer_of = |id| answers.get_mut(host_of(id)).and_then(Iterator::next);
+        deliveries.iter().map(|id| answer_of(id).unwrap_or(Err(SubmitError::Stopping))).collect()
     }
 
     /// Records how tries of a tenant's deliveries ended: one record per partition.

@@ -112,7 +112,7 @@ fn connection(
         let first = next.fetch_add(u64::try_from(lines)?, Ordering::Relaxed);
         for number in first..first + u64::try_from(lines)? {
             let id = world.request(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % world.requests);
-            let reason = if number.is_multiple_of(2) { "AM04" } else { "MS03" };
+            let reason = if (number >> 1).is_multiple_of(2) { "AM04" } else { "MS03" };
             writeln!(
                 body,
                 r#"{{"payment_request":"{id}","attempt_ref":"a{number}","amount":{{"amount":1000,"currency":"EUR"}},"result":"failed","reason_code":"{reason}"}}"#

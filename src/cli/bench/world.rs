@@ -206,8 +206,8 @@ impl World {
     /// Reports a failed attempt on one of the requests, in no order that a cache could like.
     pub fn attempt(&self, number: u64) -> Tell {
         let id = self.request(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % self.requests);
-        // Every second one fires the first rule, whose notification is delivered and recorded.
-        let reason_code = if number.is_multiple_of(2) { "AM04" } else { "MS03" }.into();
+        // Every second one of a lane fires the first rule, whose notification is delivered and recorded.
+        let reason_code = if (number >> 1).is_multiple_of(2) { "AM04" } else { "MS03" }.into();
         let amount = Money::from_minor(1_000, Currency::EUR);
         let attempt = AttemptId::new(self.start, number, id.partition());
         let report = AttemptReport { attempt, amount, result: AttemptResult::Failed { reason_code } };
