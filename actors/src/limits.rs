@@ -80,3 +80,5 @@ pub const STATEMENTS_OF_A_RECORD_MAX: usize = 200;
 
 /// Bank statements, and reports of orders, of one file: they are held until the file is read.
 pub const STATEMENTS_OF_A_FILE_MAX: usize = 100_000;
+/// Digits of the end of a number that may say whose it is when nothing else does: fewer are many people's.
+pub const TELLING_TAIL_DIGITS_MIN: usize = 4;

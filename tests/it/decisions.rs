@@ -181,3 +181,32 @@ fn an_account_is_known_once_it_has_surely_paid_and_doubted_once_that_was_taken_b
     assert_eq!(back.status, 201, "{}", back.text());
     assert_eq!(text(&receive("E-4", 30_300, None), "status"), "needs_decision", "the account says nothing any more");
 }
+
+#[test]
+fn what_an_unknown_payer_may_mean_is_shown_first_and_never_taken() {
+    let (scratch, running) = sample("guessed", |text| text);
+    let data = scratch.path().join("data");
+    let invoices = INVOICES.replace("F-1;", "FA-2026-04711;").replace("F-2;", "FA-2026-00815;");
+    drop_file(&data.join("erp/in"), "invoices.csv", invoices.as_bytes());
+    let first = running.find("/v1/payment-requests", "FA-2026-04711");
+    let second = running.find("/v1/payment-requests", "FA-2026-00815");
+    // Two symbols of the second one's reference were written otherwise.
+    let reference = text(&second, "short_reference").replace('-', "");
+    let other = |symbol: u8| if symbol == b'3' { '4' } else { '3' };
+    let symbols = reference.as_bytes();
+    let badly = format!("{}{}{}", other(symbols[0]), other(symbols[1]), &reference[2..]);
+    let entries = [
+        ("120.00", "", "", "facture 4711 merci"),
+        ("81.00", "", "", badly.as_str()),
+        ("55.55", "", "", "facture 4712 merci"),
+    ];
+    let report = drop_file(&data.join("bank/in"), "statement.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 3, "{report}");
+    for (minor, request) in [(12_000, Some(&first)), (8_100, Some(&second)), (5_555, None)] {
+        let task = transfer(&running, minor);
+        assert_eq!(text(&task, "status"), "needs_decision", "{task}");
+        assert!(text(&task, "explanation").contains("nothing says who paid"), "{task}");
+        let candidates = task["candidates"].as_array().unwrap();
+        assert_eq!(candidates.first(), request.map(|request| &request["id"]), "{task}");
+    }
+}

@@ -6,11 +6,12 @@ use smol_str::SmolStr;
 use super::commit::{Commit, SystemFact};
 use super::entity::Event;
 use crate::customer;
+use crate::limits;
 use crate::payment_request;
 use crate::transfer::{self, Identification};
 use crate::values::{
     Currency, CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId, canonical_number,
-    name_key,
+    name_key, tail,
 };
 
 /// What can be looked up.
@@ -38,13 +39,20 @@ pub enum DirectoryKey {
     PayerIban(TenantId, Iban),
     /// A request by what was asked for, in minor units.
     Amount(TenantId, Currency, i64),
+    /// A request by the last digits of its number.
+    NumberTail(TenantId, SmolStr),
 }
 
 impl DirectoryKey {
     /// Whether several may have it; then it means none of them.
     pub fn may_be_shared(&self) -> bool {
         use DirectoryKey as K;
-        matches!(self, K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..) | K::Amount(..))
+        self.holds_some() || matches!(self, K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..))
+    }
+
+    /// Whether it means up to three requests, for a person to look at.
+    fn holds_some(&self) -> bool {
+        matches!(self, DirectoryKey::Amount(..) | DirectoryKey::NumberTail(..))
     }
 
     /// What a key that may be shared means after `new` was learned over `known`. The same again
@@ -54,7 +62,7 @@ impl DirectoryKey {
         match (known, new) {
             (None, new) => new,
             (Some(known), new) if known == new => new,
-            (Some(V::Request(known, _)), V::Request(new, _)) if matches!(self, DirectoryKey::Amount(..)) => {
+            (Some(V::Request(known, _)), V::Request(new, _)) if self.holds_some() => {
                 // In one order, whichever was learned first.
                 let (first, second) = (known.min(new), known.max(new));
                 V::Requests([first, second, second], 2)
@@ -146,6 +154,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 }
                 let (currency, minor) = (terms.amount.currency(), terms.amount.minor());
                 entries.push((DirectoryKey::Amount(tenant.clone(), currency, minor), value));
+                let tail = tail(&external);
+                if tail.len() >= limits::TELLING_TAIL_DIGITS_MIN {
+                    entries.push((DirectoryKey::NumberTail(tenant.clone(), tail.into()), value));
+                }
                 entries.push((DirectoryKey::RequestExternalRef(tenant.clone(), external), value));
                 entries.push((DirectoryKey::CreditorReference(tenant.clone(), creditor), value));
                 entries.push((DirectoryKey::ShortReference(tenant.clone(), terms.short_reference), value));

@@ -1,6 +1,7 @@
 //! The reconciliation supervisor: looks up the owner of the account number and the requests
 //! that references name, then hands the transfer to the lane of its payer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
@@ -9,13 +10,17 @@ use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, 
 use super::orders::{OrderReturned, admit_returned, are_collected, came_back};
 use super::payouts::{PaidOut, admit_booked, concerned};
 use super::{Priority, Router};
+use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
 use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, NumberText, PayoutId, Reading, ShortReference, TenantId, TransferId,
-    canonical_number, is_telling_number, name_key,
+    CommandId, CreditorReference, CustomerId, NumberText, PaymentRequestId, PayoutId, Reading, ShortReference,
+    TenantId, TransferId, canonical_number, is_telling_number, name_key,
 };
+
+/// Last digits of numbers that are looked up when nothing else says anything.
+const GUESSED_TAILS_MAX: usize = 8;
 
 /// Routes transfers to their payer.
 pub struct ReconciliationSupervisor {
@@ -141,19 +146,45 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
         let name = details.payer_name.as_deref().and_then(name_key);
         name_owner = customer(name.map(|name| DirectoryKey::Name(tenant.clone(), name)))?;
     }
-    let (mut of_amount, mut of_amounts) = (None, Vec::new());
-    if !sure && hits.is_empty() && payer_iban_owner.is_none() && name_owner.is_none() {
-        let (currency, minor) = (details.amount.currency(), details.amount.minor());
-        let found = directory.find(&DirectoryKey::Amount(tenant.clone(), currency, minor))?;
-        match found {
-            Some(DirectoryValue::Request(request, customer)) => of_amount = Some((request, customer)),
+    let nobody = !sure && hits.is_empty() && payer_iban_owner.is_none() && name_owner.is_none();
+    let (guess, guesses) = if nobody { guessed(router, tenant, details)? } else { (None, Vec::new()) };
+    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, guess, guesses })
+}
+
+type Guessed = (Option<(PaymentRequestId, CustomerId)>, Vec<PaymentRequestId>);
+
+/// The request that may be meant when nothing says who paid, or the few that may be, the likeliest first:
+/// a person looks at them, none of them is ever paid without one.
+fn guessed(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result<Guessed, IntakeError> {
+    let directory = &router.ports().directory;
+    let remittance = &details.remittance;
+    let texts = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured()]);
+    let written = NumberText::new(texts());
+    let telling = written.runs().into_iter().filter(|run| run.len() >= limits::TELLING_TAIL_DIGITS_MIN);
+    let tails = telling.take(GUESSED_TAILS_MAX).map(|run| DirectoryKey::NumberTail(tenant.clone(), run.into()));
+    let reference_key = router.ports().tenants.reference_key(tenant);
+    let references = texts().flat_map(|text| ShortReference::guesses(text, reference_key));
+    let references = references.map(|reference| DirectoryKey::ShortReference(tenant.clone(), reference));
+    let (currency, minor) = (details.amount.currency(), details.amount.minor());
+    let amount = DirectoryKey::Amount(tenant.clone(), currency, minor);
+    let (mut only, mut guesses) = (None, Vec::new());
+    for key in tails.chain(references).chain([amount]) {
+        match directory.find(&key)? {
+            Some(DirectoryValue::Request(request, customer)) => {
+                only = Some((request, customer));
+                guesses.push(request);
+            }
             Some(DirectoryValue::Requests(requests, count)) => {
-                of_amounts.extend(requests.iter().take(usize::from(count)));
+                guesses.extend(requests.iter().take(usize::from(count)));
             }
             _ => {}
         }
     }
-    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, of_amount, of_amounts })
+    let first = guesses.first().copied();
+    let alone = guesses.iter().all(|guess| Some(*guess) == first);
+    let mut seen = BTreeSet::new();
+    guesses.retain(|guess| seen.insert(*guess));
+    Ok(if alone { (only, Vec::new()) } else { (None, guesses) })
 }
 
 /// The requests that what the payer wrote names.

@@ -105,8 +105,8 @@ impl World {
             virtual_iban_owner: (known && by_account && otherwise == 0).then_some(customer),
             payer_iban_owner: (known && by_account && otherwise == 1).then_some(customer),
             name_owner: (known && by_account && otherwise == 2).then_some(customer),
-            of_amount: None,
-            of_amounts: Vec::new(),
+            guess: None,
+            guesses: Vec::new(),
             hits: if known && !by_account { vec![hit] } else { Vec::new() },
         };
         // The same entry comes again in the next statement.

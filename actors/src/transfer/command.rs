@@ -117,17 +117,18 @@ pub struct Evidence {
     pub name_owner: Option<CustomerId>,
     /// Requests named by references.
     pub hits: Vec<ReferenceHit>,
-    /// The only request that ever asked for this amount, looked up when nothing else says anything.
-    pub of_amount: Option<(PaymentRequestId, CustomerId)>,
-    /// The two or three that did.
-    pub of_amounts: Vec<PaymentRequestId>,
+    /// The only request that may be meant when nothing else says anything: by the last digits of its number,
+    /// by its reference with two wrong symbols, or since no other ever asked for this amount.
+    pub guess: Option<(PaymentRequestId, CustomerId)>,
+    /// The few that may be.
+    pub guesses: Vec<PaymentRequestId>,
 }
 
 impl Evidence {
     /// The lane of who paid, or of whom a reference names when nobody is known to have.
     pub fn lane(&self) -> Option<u8> {
         let payer = payer(self).ok().map(|(customer, _)| customer);
-        let looked_at = || self.hits.first().map(|hit| hit.customer).or(self.of_amount.map(|(_, customer)| customer));
+        let looked_at = || self.hits.first().map(|hit| hit.customer).or(self.guess.map(|(_, customer)| customer));
         payer.or_else(looked_at).map(|customer| customer.partition())
     }
 }

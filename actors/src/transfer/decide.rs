@@ -121,9 +121,9 @@ fn receive(
             let placing = PlaceTransfer { details: Arc::clone(details), hits, identified_by };
             decision.tell(Tell::Customer(customer, customer::Command::PlaceTransfer(placing)));
         }
-        Err(Doubt::UnknownPayer) if evidence.of_amount.is_some() => {
-            // Nothing says who paid; whose amount it is may help a person.
-            if let Some((_, customer)) = evidence.of_amount {
+        Err(Doubt::UnknownPayer) if evidence.guess.is_some() => {
+            // Nothing says who paid; whose request may be meant helps a person.
+            if let Some((_, customer)) = evidence.guess {
                 let (hits, identified_by) = (Vec::new(), Identification::Nothing);
                 let placing = PlaceTransfer { details: Arc::clone(details), hits, identified_by };
                 decision.tell(Tell::Customer(customer, customer::Command::PlaceTransfer(placing)));
@@ -131,7 +131,7 @@ fn receive(
         }
         Err(doubt) => {
             let named = evidence.hits.iter().map(|hit| hit.request);
-            let candidates = named.chain(evidence.of_amounts.iter().copied()).collect();
+            let candidates = named.chain(evidence.guesses.iter().copied()).collect();
             decision.push(Event::TaskOpened { doubt, candidates });
         }
     }

@@ -351,7 +351,7 @@ fn judge(set: &Set, ids: &Ids, states: &[transfer::Transfer], options: &Options)
             let listed = || state.candidates.iter().take(3).any(|id| ids.invoices.get(id) == alone);
             let shown = weighed.proposals.iter().take(3).any(is_it) || weighed.proposals.is_empty() && listed();
             tally.shown += u64::from(shown);
-            if truth.auto && missed_left > 0 {
+            if (truth.auto || !shown) && missed_left > 0 {
                 missed_left -= 1;
                 println!("  missed {} {}: {} (shown {shown})", truth.class, truth.transfer, state.explanation);
                 println!("    {transfer:?}\n    truth {truth:?}");

@@ -118,8 +118,10 @@ impl<'a> Ladder<'a> {
         {
             return verdict;
         }
+        let nobody = self.received.identified_by == Identification::Nothing;
         if self.by_near_reference(found) || self.by_last_digits(found) {
-            return (Doubt::UncertainReference, Vec::new());
+            let doubt = if nobody { Doubt::UnknownPayer } else { Doubt::UncertainReference };
+            return (doubt, Vec::new());
         }
         let verdict = match self.received.identified_by {
             Identification::Reference => (Doubt::UncertainReference, unsure.clone()),

@@ -177,7 +177,8 @@ impl<'a> Ladder<'a> {
     /// A reference of the customer that was written with one or two slips, which code alone does not undo.
     /// Whether it says surely what is meant.
     pub(super) fn by_near_reference(&self, found: &mut Weighed) -> bool {
-        if !self.known_otherwise() || !self.written.has_unread(&self.read()) {
+        let nobody = self.received.identified_by == Identification::Nothing;
+        if !(self.known_otherwise() || nobody) || !self.written.has_unread(&self.read()) {
             return false;
         }
         let text = self.written.compact().as_bytes();
@@ -241,9 +242,6 @@ impl<'a> Ladder<'a> {
 
     /// The last digits of numbers: `facture 123`. Whether they say surely what is meant.
     pub(super) fn by_last_digits(&self, found: &mut Weighed) -> bool {
-        if self.received.identified_by == Identification::Nothing {
-            return false;
-        }
         let (named, sure) = self.with_last_digits(&[]);
         let total: i64 = sure.iter().map(|candidate| candidate.left).sum();
         let amount = self.amount.minor();
