@@ -120,6 +120,7 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
             join(&[&[11], &tenant(of), currency.code().as_bytes(), &minor.to_be_bytes()])
         }
         DirectoryKey::NumberTail(of, digits) => join(&[&[12], &tenant(of), digits.as_bytes()]),
+        DirectoryKey::AwaitedNumber(of, number) => join(&[&[13], &tenant(of), number.as_bytes()]),
         DirectoryKey::PayerIban(of, iban) => join(&[&[10], &tenant(of), iban.electronic().as_bytes()]),
     }
 }

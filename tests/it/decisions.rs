@@ -210,3 +210,39 @@ fn what_an_unknown_payer_may_mean_is_shown_first_and_never_taken() {
         assert_eq!(candidates.first(), request.map(|request| &request["id"]), "{task}");
     }
 }
+
+#[test]
+fn an_invoice_that_comes_in_after_its_money_is_paid_by_it_when_everything_agrees() {
+    let (scratch, running) = sample("late-invoice", |text| text);
+    let data = scratch.path().join("data");
+    let entries = [
+        ("120.00", "", "", "reglement FA-2026-09001 merci"),
+        ("80.00", "", "", "reglement FA-2026-09002 merci"),
+        ("33.00", "", "", "facture 9003"),
+    ];
+    let report = drop_file(&data.join("bank/in"), "statement.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 3, "{report}");
+    for minor in [12_000, 8_000, 3_300] {
+        assert_eq!(text(&transfer(&running, minor), "status"), "needs_decision");
+    }
+    let invoices = INVOICES.replace("F-1;", "FA-2026-09001;").replace("F-2;", "FA-2026-09002;");
+    drop_file(&data.join("erp/in"), "invoices.csv", invoices.as_bytes());
+    let paid = wait_for("the late invoice's money", || {
+        Some(transfer(&running, 12_000)).filter(|transfer| transfer["status"] == "matched")
+    });
+    assert_eq!(text(&paid, "explanation"), "decided by its invoice, which came in late");
+    let request = running.find("/v1/payment-requests", "FA-2026-09001");
+    assert_eq!(read(&running, "payment-requests", text(&request, "id"))["status"], "settled");
+    // Half a euro less than everything is a person's.
+    assert_eq!(text(&transfer(&running, 8_000), "status"), "needs_decision");
+    let other = running.find("/v1/payment-requests", "FA-2026-09002");
+    assert_eq!(read(&running, "payment-requests", text(&other, "id"))["status"], "open");
+    // It can be taken back as what a person decided can.
+    let body = json!({ "reason": "another's", "by": "Ana" });
+    let back = running.post(&format!("/v1/transfers/{}/take-back", text(&paid, "id")), &body);
+    assert_eq!(back.status, 201, "{}", back.text());
+    assert_eq!(read(&running, "payment-requests", text(&request, "id"))["status"], "open");
+    // The same file again changes nothing.
+    drop_file(&data.join("erp/in"), "again.csv", invoices.replace("Conseil", "Conseils").as_bytes());
+    assert_eq!(text(&read(&running, "transfers", text(&paid, "id")), "status"), "needs_decision");
+}

@@ -8,7 +8,7 @@ use super::entity::Event;
 use crate::customer;
 use crate::limits;
 use crate::payment_request;
-use crate::transfer::{self, Identification};
+use crate::transfer::{self, Doubt, Identification, awaited_numbers};
 use crate::values::{
     Currency, CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId, canonical_number,
     name_key, tail,
@@ -41,13 +41,16 @@ pub enum DirectoryKey {
     Amount(TenantId, Currency, i64),
     /// A request by the last digits of its number.
     NumberTail(TenantId, SmolStr),
+    /// A transfer of nobody that names a number nobody had asked for yet.
+    AwaitedNumber(TenantId, SmolStr),
 }
 
 impl DirectoryKey {
     /// Whether several may have it; then it means none of them.
     pub fn may_be_shared(&self) -> bool {
         use DirectoryKey as K;
-        self.holds_some() || matches!(self, K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..))
+        let of_one = matches!(self, K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..) | K::AwaitedNumber(..));
+        of_one || self.holds_some()
     }
 
     /// Whether it means up to three requests, for a person to look at.
@@ -108,6 +111,16 @@ pub type DirectoryEntry = (DirectoryKey, DirectoryValue);
 fn named(tenant: &TenantId, name: &str, id: CustomerId) -> Option<DirectoryEntry> {
     let key = name_key(name)?;
     Some((DirectoryKey::Name(tenant.clone(), key), DirectoryValue::Customer(id)))
+}
+
+/// Whether nothing says who paid a transfer.
+fn is_of_nobody(commit: &Commit, id: TransferId) -> bool {
+    commit.changes.iter().any(|change| match &change.event {
+        Event::Transfer(transfer::Event::TaskOpened { doubt: Doubt::UnknownPayer, .. }) => {
+            change.entity == EntityId::Transfer(id)
+        }
+        _ => false,
+    })
 }
 
 /// Whether a transfer found its place by what says surely who paid: from then on its payer's account
@@ -172,6 +185,13 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
             Event::Transfer(transfer::Event::Received { details, customer }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
+                if customer.is_none() && is_of_nobody(commit, details.id) {
+                    let awaited = awaited_numbers(details).into_iter();
+                    let of = |number| {
+                        (DirectoryKey::AwaitedNumber(tenant.clone(), number), DirectoryValue::Transfer(details.id))
+                    };
+                    entries.extend(awaited.map(of));
+                }
                 if let (Some(customer), Some(iban)) = (customer, &details.payer_iban)
                     && surely_paid(commit, details.id)
                 {

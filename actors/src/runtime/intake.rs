@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::numbers::next_number;
 use super::orders::OrderReturned;
 use super::payouts::PayoutReturned;
+use super::reconciliation::tell_awaited;
 use super::{Priority, Router, SubmitError};
 use crate::collection::{Instrument, Mandate};
 use crate::customer::{self, Gives, Kind, Profile};
@@ -306,6 +307,7 @@ pub async fn admit_invoice(
     let tell = Tell::PaymentRequest(id, issue);
     let submitted = router.submit(tenant, tell, command, fingerprint, origin, priority);
     let receipt = number.until(reference.until(submitted)).await?;
+    tell_awaited(router, tenant, (id, customer), &row.external_ref).await;
     if let Some(reference) = &row.payment_reference {
         let command = derived(command, "reference");
         let fingerprint = stable_hash(&["reference", reference.as_str()]);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use tracing::warn;
 
 use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, transfer_id};
 use super::orders::{OrderReturned, admit_returned, are_collected, came_back};
@@ -13,10 +14,10 @@ use super::{Priority, Router};
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
-use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind};
+use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind, awaited_numbers, payer};
 use crate::values::{
-    CommandId, CreditorReference, CustomerId, NumberText, PaymentRequestId, PayoutId, Reading, ShortReference,
-    TenantId, TransferId, canonical_number, is_telling_number, name_key,
+    CommandId, CreditorReference, CustomerId, EntityId, NumberText, PaymentRequestId, PayoutId, Reading,
+    ShortReference, TenantId, TransferId, canonical_number, is_telling_number, name_key,
 };
 
 /// Last digits of numbers that are looked up when nothing else says anything.
@@ -87,6 +88,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let received = entry.particulars.nature == Nature::Received && !collected && payouts.is_empty();
     let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
     let lane = evidence.lane();
+    let of_nobody = received && evidence.hits.is_empty() && payer(&evidence).is_err();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
     let DirectoryValue::Transfer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(entry.details.entry_key));
@@ -95,6 +97,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let fingerprint = fingerprint_of_entry(&entry);
     // A hit in another lane contradicts or is alone: the transfer's machine sees only its facts.
     let (details, particulars) = (Arc::new(entry.details), Arc::new(entry.particulars));
+    let named = Arc::clone(&details);
     let receive = match received {
         true => {
             let particulars = (!particulars.is_empty()).then_some(particulars);
@@ -105,8 +108,47 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let tell = Tell::Transfer(id, receive);
     let submitted = router.submit(&tenant, tell, command, fingerprint, origin, priority);
     let receipt = held.until(submitted).await?;
+    if of_nobody {
+        tell_named(router, &tenant, id, &named).await;
+    }
     tell_orders(router, &tenant, id, orders).await?;
     Ok((id, receipt))
+}
+
+/// Tells the transfer of nobody that named an invoice before it came in, if there is one. Nothing is lost when
+/// that fails: the transfer is a person's task already.
+pub(super) async fn tell_awaited(
+    router: &Arc<Router>, tenant: &TenantId, invoice: (PaymentRequestId, CustomerId), number: &str,
+) {
+    let key = DirectoryKey::AwaitedNumber(tenant.clone(), canonical_number(number));
+    if let Ok(Some(DirectoryValue::Transfer(id))) = router.ports().directory.find(&key) {
+        named_late(router, tenant, id, invoice, number).await;
+    }
+}
+
+/// An invoice may have come in while the transfer was looked up: whichever is recorded second sees the other.
+async fn tell_named(router: &Arc<Router>, tenant: &TenantId, id: TransferId, details: &Details) {
+    for number in awaited_numbers(details) {
+        let key = DirectoryKey::InvoiceNumber(tenant.clone(), number.clone());
+        if let Ok(Some(DirectoryValue::Request(request, customer))) = router.ports().directory.find(&key) {
+            named_late(router, tenant, id, (request, customer), &number).await;
+        }
+    }
+}
+
+async fn named_late(
+    router: &Arc<Router>, tenant: &TenantId, id: TransferId, (request, customer): (PaymentRequestId, CustomerId),
+    number: &str,
+) {
+    let read = router.read(EntityId::PaymentRequest(request), 0).await;
+    let outstanding = read.ok().and_then(|(_, entity, _)| entity.as_payment_request()?.outstanding());
+    let Some(amount) = outstanding else { return };
+    let command = derived_from(&[&id.to_string(), &request.to_string(), "late"]);
+    let late = transfer::Command::NameLate { request, customer, number: number.into(), amount };
+    let tell = Tell::Transfer(id, late);
+    if let Err(error) = router.submit(tenant, tell, command, 0, Origin::System, Priority::Patient).await {
+        warn!(%id, %request, %error, "a transfer could not be weighed again by its late invoice");
+    }
 }
 
 /// Tells orders of ours what an entry says of them, once it is recorded; the same again changes nothing.

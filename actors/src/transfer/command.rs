@@ -41,6 +41,17 @@ pub enum Command {
         /// What the customer knows of it.
         new: OpenRequest,
     },
+    /// An invoice came in late whose number it names, and of whose payer nothing was known.
+    NameLate {
+        /// The request.
+        request: PaymentRequestId,
+        /// Whose.
+        customer: CustomerId,
+        /// The invoice's number.
+        number: SmolStr,
+        /// What is left to pay of it.
+        amount: Money,
+    },
     /// A person decides what it pays.
     Decide(Resolution),
     /// A person takes its match back, or that it was put aside.
@@ -181,6 +192,7 @@ impl Command {
             Command::Note { .. } => "note_entry",
             Command::RecordPlacement(..) => "record_placement",
             Command::Reconsider { .. } => "reconsider",
+            Command::NameLate { .. } => "name_late",
             Command::Decide(_) => "decide",
             Command::TakeBack { .. } => "take_back",
             Command::SetAside { .. } => "set_aside",

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::acceptance::kept;
 use super::apply::apply;
 use super::command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
@@ -9,7 +11,7 @@ use super::decision;
 use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
-use super::reconsider::reconsider;
+use super::reconsider::{Late, named_late, reconsider};
 use super::returning;
 use super::state::{Details, Doubt, Transfer};
 use super::tasks;
@@ -45,6 +47,11 @@ fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decide
         Command::Note { details, particulars } => note(state, details, particulars),
         Command::RecordPlacement(placement, weighed) => record_placement(state, placement, weighed),
         Command::Reconsider { request, new } => Ok(reconsider(state, *request, new)),
+        Command::NameLate { request, customer, number, amount } => {
+            let unclaimed = tasks::free_for(state, &SmolStr::default(), context.now).is_ok();
+            let late = Late { request: *request, customer: *customer, number, amount: *amount };
+            Ok(if unclaimed { named_late(state, &late, &context.policies.matching) } else { Decision::default() })
+        }
         Command::Decide(resolution) => {
             tasks::free_for(state, &resolution.by, context.now)?;
             decision::decide(state, resolution)

@@ -33,9 +33,11 @@ mod weighing;
 
 pub use acceptance::{Acceptance, AcceptanceRule};
 pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
+#[cfg(feature = "runtime")]
+pub(crate) use decide::payer;
 pub use event::Event;
 pub use matching::{Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
-pub(crate) use reconsider::named_in;
+pub(crate) use reconsider::{awaited_numbers, named_in};
 pub use state::{Claim, Details, Doubt, Pending, Resolution, Status, Transfer};
 pub use weighing::{Identification, Proposal, Rung, Weighed};

@@ -10,12 +10,19 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::command::{ReferenceHit, ReferenceKind};
+use super::decision;
 use super::event::Event;
-use super::state::{Details, Doubt, Status, Transfer};
+use super::state::{Details, Doubt, Resolution, Status, Transfer};
 use super::weighing::Identification;
 use crate::customer::{self, OpenRequest, PlaceTransfer};
 use crate::machine::{Decision, Tell};
-use crate::values::{CustomerId, NumberText, PaymentRequestId, Reading, canonical_number, is_telling_number};
+use crate::policies::Matching;
+use crate::values::{CustomerId, Money, NumberText, PaymentRequestId, Reading, canonical_number, is_telling_number};
+
+/// The score of a whole number with the whole amount.
+const NAMED_SCORE: u16 = 990;
+/// Numbers of one transfer that are awaited.
+const AWAITED_NUMBERS_MAX: usize = 8;
 
 /// Whether a late invoice may be what the transfer paid: then its customer weighs it again.
 pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &OpenRequest) -> Decision<Event> {
@@ -36,6 +43,44 @@ pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &Open
         decision.tell(Tell::Customer(customer, customer::Command::PlaceAgain(placing, request)));
     }
     decision
+}
+
+/// An invoice that came in after the money.
+pub(super) struct Late<'a> {
+    pub request: PaymentRequestId,
+    pub customer: CustomerId,
+    pub number: &'a str,
+    pub amount: Money,
+}
+
+/// Places a transfer of nobody on the late invoice that it names, when it is the whole amount: as it would have
+/// been placed had the invoice been there. Anything less sure stays a task.
+pub(super) fn named_late(state: &Transfer, late: &Late<'_>, matching: &Matching) -> Decision<Event> {
+    let nothing = Decision::default();
+    let Some(details) = &state.details else { return nothing };
+    let untouched = state.status == Status::NeedsDecision && state.pending.is_none() && state.decisions == 0;
+    let of_nobody = state.doubt == Some(Doubt::UnknownPayer) && state.customer.is_none() && state.kept_by.is_none();
+    let number = canonical_number(late.number);
+    let named = is_telling_number(&number) && awaited_numbers(details).contains(&number);
+    let minor = details.amount.minor();
+    let below = matching.auto_minor_max.is_none_or(|limit| minor <= limit);
+    if !(untouched && of_nobody && named && below && details.amount == late.amount) || matching.auto_at > NAMED_SCORE
+    {
+        return nothing;
+    }
+    let resolution = Resolution {
+        customer: late.customer,
+        allocations: vec![(late.request, details.amount)],
+        credit: Money::zero(details.amount.currency()),
+        by: SmolStr::new_static("its invoice, which came in late"),
+    };
+    decision::decide(state, &resolution).unwrap_or_default()
+}
+
+/// The numbers that a transfer names and that say by themselves that they are numbers, a few at most.
+pub(crate) fn awaited_numbers(details: &Details) -> Vec<SmolStr> {
+    let numbers = NumberText::new(texts(details)).candidates();
+    numbers.into_iter().filter(|number| is_telling_number(number)).take(AWAITED_NUMBERS_MAX).collect()
 }
 
 /// What the payer wrote.
