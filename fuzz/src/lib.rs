@@ -1,11 +1,15 @@
 //! What the targets share: every reader takes any bytes to their end, without a panic, and gives a
-//! bounded number of items.
+//! bounded number of items; what people write in templates, conditions and addresses is taken or refused.
 
 use std::collections::BTreeSet;
 
-use quittance::config::{Column, Mapping};
+use quittance::channels::{Policy, Vetted};
+use quittance::config::{Column, Mapping, compile_condition};
+use quittance::diagnostics::Findings;
 use quittance::formats::bank::ledger::Ledger;
 use quittance::formats::{FORMATS, Reader, erp};
+use quittance::render::Templates;
+use quittance_actors::values::{EmailAddress, Iban, PhoneNumber};
 
 /// Items that any input may give, for each of its bytes.
 const ITEMS_PER_BYTE: usize = 2;
@@ -56,5 +60,45 @@ pub fn columns(data: &[u8]) {
 pub fn guess(data: &[u8]) {
     if let Ok(found) = erp::guess::guess(data) {
         drain(erp::csv::reader(data, &found.mapping), data.len());
+    }
+}
+
+/// Loads text as a message and two pieces, parted by lines of three plus signs, which renders it as well.
+pub fn template(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut parts = text.split("\n+++\n");
+    let mut named = |name: &str| (name.to_owned(), parts.next().unwrap_or_default().to_owned());
+    let texts = vec![named("m.en.sms.hbs"), named("a.en.partial.hbs"), named("b.en.partial.hbs")];
+    let mut findings = Findings::default();
+    Templates::of(texts, &mut findings);
+    let _ = findings.render(false);
+}
+
+/// Compiles text as a condition; what is wrong lies in it.
+pub fn expression(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Err(fault) = compile_condition(&text) {
+        assert!(fault.span.start <= fault.span.end && fault.span.end <= text.len() + 1, "{:?}", fault.span);
+    }
+}
+
+/// Reads text as every kind of address. What is taken reads back as itself, and no private address is called.
+pub fn address(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(email) = EmailAddress::parse(&text) {
+        assert!(!email.as_str().contains(['\r', '\n']), "a header could be made");
+        assert_eq!(EmailAddress::parse(email.as_str()).as_ref(), Ok(&email));
+    }
+    if let Ok(phone) = PhoneNumber::parse(&text, Some("FR")) {
+        assert_eq!(PhoneNumber::parse(phone.as_str(), None).as_ref(), Ok(&phone));
+    }
+    if let Ok(iban) = Iban::parse(&text) {
+        assert_eq!(Iban::parse(&iban.printed()).as_ref(), Ok(&iban));
+    }
+    if let Ok(url) = url::Url::parse(&text)
+        && let Some(url::Host::Ipv4(host)) = url.host()
+        && (host.is_private() || host.is_loopback() || host.is_link_local())
+    {
+        assert!(Vetted::new(Policy::new(Vec::new())).check_literal(&url).is_err(), "{url}");
     }
 }

@@ -12,6 +12,7 @@ mod service_reading;
 
 pub use automation::{Automation, Reference, Target};
 pub use collections::Retries;
+pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub use service::{

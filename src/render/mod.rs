@@ -2,9 +2,12 @@
 //!
 //! A template is a file `NAME.LANGUAGE.CHANNEL.hbs` with TOML between `+++` lines in front
 //! (`subject`, `payment_box`). It sees the facts of its event as words, the customer's and the
-//! merchant's name, and the account number to pay to. Partials and lookups that grow are not
-//! offered; what a payer wrote is escaped where it becomes HTML.
+//! merchant's name, and the account number to pay to. Pieces that several share are files
+//! `NAME.LANGUAGE.partial.hbs`, taken in by `{{> NAME}}` or used as frames by `{{#> NAME}}…{{/NAME}}`. What
+//! would never end is refused when it is loaded (`bounds`); what a payer wrote is escaped where it
+//! becomes HTML.
 
+mod bounds;
 mod context;
 mod html;
 mod words;
@@ -23,11 +26,14 @@ use quittance_actors::values::Language;
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use self::bounds::{Fault, Shape};
 use crate::config::{Automation, File};
 use crate::diagnostics::{Finding, Findings, Severity, nearest};
 
 /// Bytes of one rendered text.
 const RENDERED_BYTES_MAX: usize = 200 << 10;
+/// How the name of a piece's file ends.
+const PIECE: &str = ".partial.hbs";
 /// Bytes of one template.
 const TEMPLATE_BYTES_MAX: usize = 256 << 10;
 
@@ -68,7 +74,10 @@ struct Template {
 /// Every template.
 #[derive(Default)]
 pub struct Templates {
-    engine: Handlebars<'static>,
+    /// One for each language: a piece has its language's words.
+    engines: BTreeMap<&'static str, Handlebars<'static>>,
+    /// Pieces by language and name.
+    pieces: BTreeMap<&'static str, BTreeMap<String, Shape>>,
     known: BTreeMap<(String, &'static str, &'static str), Template>,
 }
 
@@ -79,72 +88,122 @@ fn key(name: &str, language: Language, channel: Channel) -> (String, &'static st
 impl Templates {
     /// Loads the templates of a folder, and renders each once with an example of every fact.
     pub fn load(folder: &Path, findings: &mut Findings) -> Self {
-        let mut engine = Handlebars::new();
-        engine.set_strict_mode(true);
-        engine.register_escape_fn(handlebars::no_escape);
-        let mut templates = Self { engine, known: BTreeMap::new() };
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths {
-            if path.extension().is_some_and(|extension| extension == "hbs") {
-                templates.load_file(&path, findings);
+        let paths = entries.map(|entry| entry.path());
+        let mut texts = Vec::new();
+        for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "hbs")) {
+            let file = path.display().to_string();
+            match std::fs::read_to_string(&path) {
+                Ok(text) => texts.push((file, text)),
+                Err(error) => report(findings, &file, "Q0200", 0..0, format!("it cannot be read: {error}"), None),
             }
+        }
+        Self::of(texts, findings)
+    }
+
+    /// The templates of texts, each with the name of its file.
+    pub fn of(mut texts: Vec<(String, String)>, findings: &mut Findings) -> Self {
+        let mut templates = Self::default();
+        for language in Language::ALL {
+            let mut engine = Handlebars::new();
+            engine.set_strict_mode(true);
+            engine.register_escape_fn(handlebars::no_escape);
+            // It would write names and addresses into the log of the service.
+            engine.unregister_helper("log");
+            templates.engines.insert(language.code(), engine);
+        }
+        // Pieces first: what takes them in is tried out when it is added.
+        texts.sort_by(|(a, _), (b, _)| (!a.ends_with(PIECE), a).cmp(&(!b.ends_with(PIECE), b)));
+        for (file, text) in texts {
+            findings.source(&file, &text);
+            templates.add(&file, &text, findings);
         }
         templates
     }
 
-    fn load_file(&mut self, path: &Path, findings: &mut Findings) {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        findings.source(&file, &text);
-        let mut report = |code, span: std::ops::Range<usize>, message: String, help: Option<String>| {
-            let (file, label) = (file.clone(), "here".to_owned());
-            findings.push(Finding { code, severity: Severity::Error, file, span, message, label, help });
-        };
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    fn add(&mut self, file: &str, text: &str, findings: &mut Findings) {
+        let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let parts: Vec<&str> = stem.split('.').collect();
         let named = match parts.as_slice() {
-            [name, language, "email"] => Language::parse(language).ok().map(|l| (*name, l, Channel::Email)),
-            [name, language, "sms"] => Language::parse(language).ok().map(|l| (*name, l, Channel::Sms)),
+            [name, language, "email"] => Some((*name, *language, Some(Channel::Email))),
+            [name, language, "sms"] => Some((*name, *language, Some(Channel::Sms))),
+            [name, language, "partial"] => Some((*name, *language, None)),
             _ => None,
         };
-        let Some((name, language, channel)) = named else {
+        let named = named.and_then(|(name, language, of)| Some((name, Language::parse(language).ok()?, of)));
+        let Some((name, language, of)) = named else {
             let message = format!("\"{stem}.hbs\" does not say what it is");
-            let help = "name it NAME.LANGUAGE.CHANNEL.hbs, as in reminder_1.fr.email.hbs";
-            return report("Q0200", 0..0, message, Some(help.to_owned()));
+            let help = "name it NAME.LANGUAGE.CHANNEL.hbs, as in reminder_1.fr.email.hbs; a piece is NAME.LANGUAGE.partial.hbs";
+            return report(findings, file, "Q0200", 0..0, message, Some(help));
         };
         if text.len() > TEMPLATE_BYTES_MAX {
             let message = format!("the template is larger than {} KiB", TEMPLATE_BYTES_MAX >> 10);
-            return report("Q0200", 0..0, message, None);
+            return report(findings, file, "Q0200", 0..0, message, None);
         }
+        match of {
+            Some(channel) => self.add_message(file, text, (name, language, channel), findings),
+            None => self.add_piece(file, text, (name, language), findings),
+        }
+    }
+
+    fn add_piece(&mut self, file: &str, text: &str, (name, language): (&str, Language), findings: &mut Findings) {
+        let shape = match bounds::shape(text, true) {
+            Ok(shape) => shape,
+            Err(Fault { at, message }) => return report(findings, file, "Q0205", at..at + 1, message, None),
+        };
+        let Some(engine) = self.engines.get_mut(language.code()) else { return };
+        if let Err(error) = engine.register_partial(name, text) {
+            let at = place(text, error.pos());
+            return report(findings, file, "Q0201", at..at + 1, plain(&error.reason().to_string()), None);
+        }
+        self.pieces.entry(language.code()).or_default().insert(name.to_owned(), shape);
+    }
+
+    fn add_message(
+        &mut self, file: &str, text: &str, (name, language, channel): (&str, Language, Channel),
+        findings: &mut Findings,
+    ) {
         let (front, body) = match text.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n")) {
             Some((front, body)) => (front, body),
-            None => ("", text.as_str()),
+            None => ("", text),
         };
         let body_offset = text.len() - body.len();
-        let (settings, found) = File::read(&file, front, |root| {
+        let (settings, found) = File::read(file, front, |root| {
             let subject = root.text("subject").unwrap_or_default().to_owned();
             Some((subject, root.flag("payment_box", false)))
         });
         for finding in found.all() {
             let span = finding.span.start + 4..finding.span.end + 4;
-            report(finding.code, span, finding.message.clone(), finding.help.clone());
+            report(findings, file, finding.code, span, finding.message.clone(), finding.help.as_deref());
         }
         let Some((subject, payment_box)) = settings else { return };
         if channel == Channel::Email && subject.is_empty() {
             let help = "put subject = \"…\" between +++ lines at the top";
-            return report("Q0203", 0..3.min(text.len()), "an e-mail needs a subject".into(), Some(help.into()));
+            return report(
+                findings,
+                file,
+                "Q0203",
+                0..3.min(text.len()),
+                "an e-mail needs a subject".into(),
+                Some(help),
+            );
         }
         let id = format!("{name}.{}.{}", language.code(), channel.name());
         for (id, source, offset) in [(id.clone(), body, body_offset), (format!("{id}#subject"), subject.as_str(), 4)]
         {
-            if let Err(error) = self.engine.register_template_string(&id, source) {
+            let of_language = self.pieces.entry(language.code()).or_default();
+            if let Err(Fault { at, message }) =
+                bounds::shape(source, false).and_then(|shape| bounds::ends(&shape, of_language))
+            {
+                return report(findings, file, "Q0205", at + offset..at + offset + 1, message, None);
+            }
+            let Some(engine) = self.engines.get_mut(language.code()) else { return };
+            if let Err(error) = engine.register_template_string(&id, source) {
                 let at = place(source, error.pos()) + offset;
-                return report("Q0201", at..at + 1, plain(&error.reason().to_string()), None);
+                return report(findings, file, "Q0201", at..at + 1, plain(&error.reason().to_string()), None);
             }
         }
-        let template = Template { file: file.clone(), language, channel, payment_box, body_offset };
+        let template = Template { file: file.to_owned(), language, channel, payment_box, body_offset };
         self.known.insert(key(name, language, channel), template);
         self.try_out(name, language, channel, body, findings);
     }
@@ -155,7 +214,7 @@ impl Templates {
         let id = format!("{name}.{}.{}", language.code(), channel.name());
         let Some(template) = self.known.get(&key(name, language, channel)) else { return };
         for (id, offset) in [(id.clone(), template.body_offset), (format!("{id}#subject"), 4)] {
-            let Err(error) = self.run(&id, &example) else { continue };
+            let Err(error) = self.run(language, &id, &example) else { continue };
             let unknown = unknown_name(&error);
             let at = match (&unknown, error.line_no.zip(error.column_no)) {
                 (Some(unknown), _) if body.contains(unknown.as_str()) => body.find(unknown.as_str()).unwrap_or(0),
@@ -221,8 +280,8 @@ impl Templates {
                 None => plain(&error.to_string()),
             },
         };
-        let text = self.run(&id, &data).map_err(failed)?.trim().to_owned();
-        let subject = self.run(&format!("{id}#subject"), &data).map_err(failed)?;
+        let text = self.run(language, &id, &data).map_err(failed)?.trim().to_owned();
+        let subject = self.run(language, &format!("{id}#subject"), &data).map_err(failed)?;
         let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let html =
             (channel == Channel::Email).then(|| html::page(&subject, &text, &data, language, template.payment_box));
@@ -234,11 +293,20 @@ impl Templates {
         Ok(Message { subject, text, html })
     }
 
-    fn run(&self, id: &str, data: &Json) -> Result<String, handlebars::RenderError> {
+    fn run(&self, language: Language, id: &str, data: &Json) -> Result<String, handlebars::RenderError> {
         let mut bounded = Bounded(Vec::new());
-        self.engine.render_to_write(id, data, &mut bounded)?;
+        let missing = || handlebars::RenderErrorReason::TemplateNotFound(id.to_owned());
+        self.engines.get(language.code()).ok_or_else(missing)?.render_to_write(id, data, &mut bounded)?;
         Ok(String::from_utf8_lossy(&bounded.0).into_owned())
     }
+}
+
+fn report(
+    findings: &mut Findings, file: &str, code: &'static str, span: std::ops::Range<usize>, message: String,
+    help: Option<&str>,
+) {
+    let (file, label, help) = (file.to_owned(), "here".to_owned(), help.map(str::to_owned));
+    findings.push(Finding { code, severity: Severity::Error, file, span, message, label, help });
 }
 
 /// A writer that refuses more than a message may hold.

@@ -214,6 +214,31 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "Q0201 reminder_before.fr.email.hbs:5:",
         ),
         ("templates/reminder_before.fr.email.hbs", "subject = ", "sujet = ", "unknown key `sujet`"),
+        (
+            "templates/reminder_before.fr.email.hbs",
+            "{{> closing}}",
+            "{{> clothing}}",
+            "Q0205 reminder_before.fr.email.hbs:",
+        ),
+        (
+            "templates/closing.fr.partial.hbs",
+            "{{merchant.name}}",
+            "{{merchant.name}}{{> closing}}",
+            "the piece `closing` takes itself in",
+        ),
+        (
+            "templates/closing.fr.partial.hbs",
+            "{{merchant.name}}",
+            "{{#*inline \"a\"}}{{> a}}{{/inline}}{{> a}}",
+            "Q0205 closing.fr.partial.hbs:2:1 a piece is a file of its own",
+        ),
+        (
+            "templates/reminder_before.fr.email.hbs",
+            "{{customer.name}}",
+            "{{#each this}}{{#each this}}{{#each this}}x{{/each}}{{/each}}{{/each}}",
+            "it repeats and takes in more than 100000 elements",
+        ),
+        ("templates/reminder_before.fr.email.hbs", "{{customer.name}}", "{{log customer.name}}", "Q0202"),
     ] {
         let all = found(file, from, to);
         assert!(
