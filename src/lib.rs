@@ -39,5 +39,6 @@ pub mod recovery;
 pub mod render;
 pub mod replay;
 pub mod server;
+pub mod simulate;
 pub mod store;
 pub mod watch;

@@ -132,7 +132,8 @@ impl Held {
 pub fn replay(data: &Path, verify: bool) -> Result<Replayed, String> {
     let nothing: Arc<dyn Snapshots> = Arc::new(Nothing);
     let mut lanes: Vec<Lane> = (0..=u8::MAX).map(|lane| Lane::new(lane, 0, Arc::clone(&nothing))).collect();
-    let walked = journal::walk(&data.join("log"), 0, |position, commit| fold(&mut lanes, position, commit));
+    let walked =
+        journal::walk(&data.join("log"), 0, |position, commit| fold(&mut lanes, position, &Arc::new(commit)));
     let records = walked.map_err(|error| format!("the record log: {error}"))?.replayed;
     let held: Vec<Held> = lanes.iter().map(Held::of).collect::<Result<_, _>>()?;
     drop(lanes);
@@ -151,9 +152,10 @@ pub fn replay(data: &Path, verify: bool) -> Result<Replayed, String> {
     Ok(Replayed { records, digests, differences, compared })
 }
 
-fn fold(lanes: &mut [Lane], position: u64, commit: Commit) -> Result<(), String> {
+/// Takes a record over into its lane.
+pub(crate) fn fold(lanes: &mut [Lane], position: u64, commit: &Arc<Commit>) -> Result<(), String> {
     let lane = lanes.get_mut(usize::from(commit.partition)).ok_or("no such partition")?;
-    lane.fold(&Arc::new(commit), position).map_err(failed)
+    lane.fold(commit, position).map_err(failed)
 }
 
 /// What a start would begin with: the store, and above it the tail of the log.
@@ -167,8 +169,10 @@ fn as_started(data: &Path, folder: &Path) -> Result<Vec<Held>, String> {
         lane.restore(rows, restored.times.clone());
         lanes.push(lane);
     }
-    journal::walk(&data.join("log"), restored.position, |position, commit| fold(&mut lanes, position, commit))
-        .map_err(|error| format!("the record log: {error}"))?;
+    journal::walk(&data.join("log"), restored.position, |position, commit| {
+        fold(&mut lanes, position, &Arc::new(commit))
+    })
+    .map_err(|error| format!("the record log: {error}"))?;
     let mut started = Vec::with_capacity(PARTITIONS);
     for lane in &lanes {
         let mut held = Held { sequence: lane.sequence(), ..Held::default() };

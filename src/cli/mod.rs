@@ -19,6 +19,7 @@ mod recon;
 mod replay;
 mod samples;
 mod serve;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -89,6 +90,11 @@ enum Command {
         after_help = "Examples:\n  quittance events\n  quittance events payment_request.settled\n  quittance events attempt. --json"
     )]
     Events(events::Options),
+    /// Tries rules on what happened: what they would fire on, beside what left. Nothing leaves.
+    #[command(
+        after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31"
+    )]
+    Simulate(simulate::Options),
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
     Clock(clock::Options),
@@ -131,6 +137,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Explain(options) => explain::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Events(options) => events::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),

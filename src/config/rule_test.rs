@@ -105,7 +105,7 @@ fn read(value: &DeValue<'_>, kind: Kind) -> Result<Value, String> {
 }
 
 /// What a comparison came to, for people.
-fn said(leaf: &Leaf) -> String {
+pub(crate) fn said(leaf: &Leaf) -> String {
     let value = match &leaf.value {
         None => "not known".to_owned(),
         Some(Value::Text(text)) => format!("\"{text}\""),

@@ -22,6 +22,7 @@ mod recovery;
 mod rounds;
 mod safekeeping;
 mod service;
+mod simulate;
 mod stored;
 mod support;
 mod tidy;

@@ -1,0 +1,176 @@
+//! `quittance simulate`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use quittance_actors::rules::Rule;
+use quittance_actors::values::{Date, TenantId};
+use serde_json::{Value as Json, json};
+
+use super::exit;
+use crate::config::said_of;
+use crate::export::Period;
+use crate::simulate::{Asked, Example, Simulated, simulate};
+use crate::{assemble, diagnostics};
+
+#[derive(Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Rules, on events that the log tells.
+    Rule(OfRules),
+}
+
+#[derive(Args)]
+struct OfRules {
+    /// The rule; every rule without a name.
+    name: Option<String>,
+    /// Whose events.
+    #[arg(long)]
+    tenant: String,
+    /// The first day, in the tenant's zone.
+    #[arg(long)]
+    from: String,
+    /// The last day.
+    #[arg(long)]
+    to: String,
+    /// The configuration with the rules: the one in use, or a draft of the next.
+    #[arg(short, long, default_value = "config/quittance.toml")]
+    config: PathBuf,
+    /// The data directory, when it is not the configuration's.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Events shown of a rule.
+    #[arg(long, default_value_t = 5)]
+    show: usize,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
+    let What::Rule(options) = &options.what;
+    let (loaded, findings) = assemble::load(&options.config);
+    let Some((config, _)) = loaded else {
+        print!("{}", findings.render(false));
+        return Ok(exit::CONFIGURATION);
+    };
+    let id = TenantId::parse(&options.tenant)?;
+    let tenant = config.service.tenant(&id).with_context(|| format!("there is no tenant \"{id}\""))?;
+    let day = |name: &str, text: &str| Date::parse(text).with_context(|| format!("--{name} {text}"));
+    let period = Period { from: day("from", &options.from)?, to: day("to", &options.to)? };
+    anyhow::ensure!(period.from <= period.to, "the period ends before it begins");
+    let rules = wanted(config.automation.rules.rules(), options.name.as_deref())?;
+    let data = options.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
+    let asked = Asked { tenant: &id, zone: &tenant.zone, period, examples: options.show };
+    let found = match simulate(&data, &rules, &asked) {
+        Ok(found) => found,
+        Err(error) => {
+            eprintln!("quittance: {error}");
+            return Ok(exit::FINDINGS);
+        }
+    };
+    if options.json {
+        let all: Vec<Json> = rules.iter().zip(&found).map(|(rule, found)| as_json(rule, found)).collect();
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(0);
+    }
+    match (rules.as_slice(), found.as_slice()) {
+        ([rule], [found]) => print!("{}", one(rule, found, period)?),
+        _ => print!("{}", table(&rules, &found, period)?),
+    }
+    Ok(0)
+}
+
+fn wanted(rules: &[Rule], name: Option<&str>) -> anyhow::Result<Vec<Rule>> {
+    let Some(name) = name else { return Ok(rules.to_vec()) };
+    if let Some(rule) = rules.iter().find(|rule| *rule.name == *name) {
+        return Ok(vec![rule.clone()]);
+    }
+    let near = diagnostics::nearest(name, rules.iter().map(|rule| &*rule.name));
+    let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+    anyhow::bail!("there is no rule \"{name}\"{near}")
+}
+
+fn one(rule: &Rule, found: &Simulated, Period { from, to }: Period) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let on: Vec<&str> = rule.on.iter().map(|event| event.name()).collect();
+    writeln!(text, "rule \"{}\" on {}, {from} to {to}", rule.name, on.join(", "))?;
+    writeln!(text, "  events             {:>8}", found.events)?;
+    writeln!(text, "  fires              {:>8}", found.fires)?;
+    for (field, count) in &found.unknown {
+        writeln!(text, "  cannot be said     {count:>8}  {field} is not known")?;
+    }
+    write!(text, "  messages           {:>8}", found.messages)?;
+    match found.unreachable {
+        0 => writeln!(text)?,
+        count => writeln!(text, "  and {count} to customers who cannot be reached")?,
+    }
+    writeln!(
+        text,
+        "  beside what left   {:>8}  events the same, {} more, {} no more",
+        found.same, found.more, found.less
+    )?;
+    if let Some((day, count)) = found.busiest_day() {
+        writeln!(text, "  busiest day        {count:>8}  {day}")?;
+    }
+    if let Some((customer, count)) = found.busiest_customer() {
+        writeln!(text, "  most to a customer {count:>8}  {customer}")?;
+    }
+    for Example { at, id, event, leaves } in &found.examples {
+        let said: Vec<String> = leaves.iter().map(said_of).collect();
+        let why = if said.is_empty() { "always".to_owned() } else { said.join(", ") };
+        writeln!(text, "\n  {at}  {}  {id}\n    {why}", event.name())?;
+    }
+    Ok(text)
+}
+
+fn table(rules: &[Rule], found: &[Simulated], Period { from, to }: Period) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{from} to {to}; nothing left")?;
+    let width = rules.iter().map(|rule| rule.name.chars().count()).max().unwrap_or(0).max(4);
+    writeln!(text, "  {:<width$}  events   fires  unsaid  messages    same    more  no more", "rule")?;
+    for (rule, found) in rules.iter().zip(found) {
+        let Simulated { events, fires, unknown, messages, same, more, less, .. } = found;
+        let unsaid: u64 = unknown.values().sum();
+        writeln!(
+            text,
+            "  {:<width$} {events:>7} {fires:>7} {unsaid:>7} {messages:>9} {same:>7} {more:>7} {less:>8}",
+            rule.name
+        )?;
+    }
+    Ok(text)
+}
+
+fn as_json(rule: &Rule, found: &Simulated) -> Json {
+    let days: Vec<Json> =
+        found.days.iter().map(|(day, count)| json!({ "day": day.to_string(), "fires": count })).collect();
+    let examples: Vec<Json> = found
+        .examples
+        .iter()
+        .map(|Example { at, id, event, leaves }| {
+            let why: Vec<String> = leaves.iter().map(said_of).collect();
+            json!({ "at": at.to_string(), "id": id, "type": event.name(), "why": why })
+        })
+        .collect();
+    let most = found.busiest_customer().map(|(id, count)| json!({ "customer": id.to_string(), "messages": count }));
+    json!({
+        "rule": *rule.name,
+        "on": rule.on.iter().map(|event| event.name()).collect::<Vec<_>>(),
+        "events": found.events,
+        "fires": found.fires,
+        "cannot_be_said": found.unknown,
+        "messages": found.messages,
+        "unreachable": found.unreachable,
+        "beside_what_left": { "same": found.same, "more": found.more, "no_more": found.less },
+        "days": days,
+        "most_to_a_customer": most,
+        "examples": examples,
+    })
+}

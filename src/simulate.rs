@@ -1,0 +1,161 @@
+//! A rule on events that the log tells: what it would have fired on, and what left for it then. Nothing
+//! leaves, nothing is recorded; the same log and the same rule give the same answer.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use quittance_actors::partition::{Commit, Lane};
+use quittance_actors::ports::Snapshots;
+use quittance_actors::rules::{Action, EventType, Leaf, Published, Rule, Truth};
+use quittance_actors::values::{CustomerId, Date, EntityId, TenantId, Timestamp, Zone};
+
+use crate::export::Period;
+use crate::journal;
+use crate::replay::{Nothing, fold};
+
+/// Whose events, of when.
+pub struct Asked<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// Its zone, which says where a day ends.
+    pub zone: &'a Zone,
+    /// Of when.
+    pub period: Period,
+    /// Examples kept of each rule.
+    pub examples: usize,
+}
+
+/// What a rule comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Simulated {
+    /// Events of its types.
+    pub events: u64,
+    /// Those it fires on.
+    pub fires: u64,
+    /// Those of which it cannot be said, by what is not known.
+    pub unknown: BTreeMap<&'static str, u64>,
+    /// Messages, and events handed to systems.
+    pub messages: u64,
+    /// Messages to customers who cannot be reached.
+    pub unreachable: u64,
+    /// Events on which something leaves and left for a rule of this name.
+    pub same: u64,
+    /// Events on which something leaves, and nothing did.
+    pub more: u64,
+    /// Events on which nothing leaves, and something did.
+    pub less: u64,
+    /// Events it fires on, by day.
+    pub days: BTreeMap<Date, u64>,
+    /// Messages by the customer who gets them.
+    pub customers: BTreeMap<CustomerId, u64>,
+    /// The first events it fires on.
+    pub examples: Vec<Example>,
+}
+
+/// An event on which a rule fires, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// When.
+    pub at: Timestamp,
+    /// Which.
+    pub id: String,
+    /// What happened.
+    pub event: EventType,
+    /// What each comparison came to.
+    pub leaves: Vec<Leaf>,
+}
+
+/// Tries rules on the events of a period, as they stood then; gives what each comes to, in their order.
+pub fn simulate(data: &Path, rules: &[Rule], asked: &Asked<'_>) -> Result<Vec<Simulated>, String> {
+    let nothing: Arc<dyn Snapshots> = Arc::new(Nothing);
+    let mut lanes: Vec<Lane> = (0..=u8::MAX).map(|lane| Lane::new(lane, 0, Arc::clone(&nothing))).collect();
+    let mut found = vec![Simulated::default(); rules.len()];
+    let Period { from, to } = asked.period;
+    let walked = journal::walk(&data.join("log"), 0, |position, commit| {
+        let commit = Arc::new(commit);
+        fold(&mut lanes, position, &commit)?;
+        let day = commit.at.date_in(asked.zone);
+        if commit.tenant != *asked.tenant || !(from..=to).contains(&day) {
+            return Ok(());
+        }
+        let lane = lanes.get_mut(usize::from(commit.partition)).ok_or("no such partition")?;
+        for place in 0..commit.published.len() {
+            let Some(event) = lane.publish(&commit, place).map_err(|error| error.to_string())? else { continue };
+            for (rule, found) in rules.iter().zip(&mut found) {
+                found.take(rule, lane, (&commit, place), &event, (day, asked.examples))?;
+            }
+        }
+        Ok(())
+    });
+    walked.map_err(|error| format!("the record log: {error}"))?;
+    Ok(found)
+}
+
+impl Simulated {
+    fn take(
+        &mut self, rule: &Rule, lane: &mut Lane, (commit, place): (&Commit, usize), event: &Published,
+        (day, examples): (Date, usize),
+    ) -> Result<(), String> {
+        let of_rule = |outgoing: &&quittance_actors::partition::Outgoing| {
+            usize::from(outgoing.occurrence) == place && outgoing.cause == rule.cause
+        };
+        let left = commit.deliveries.iter().any(|outgoing| of_rule(&outgoing));
+        let mut leaves = Vec::new();
+        let truth = match rule.on.contains(&event.event) {
+            true => rule.when.evaluate(event, Some(&mut leaves)),
+            false => Truth::False,
+        };
+        self.events += u64::from(rule.on.contains(&event.event));
+        let mut messages = 0;
+        if truth == Truth::True {
+            self.fires += 1;
+            *self.days.entry(day).or_default() += 1;
+            for action in &rule.then {
+                let reached = match action {
+                    Action::Tell { .. } => true,
+                    Action::NotifyCustomer { channel, .. } => match event.customer {
+                        Some(id) if id.partition() == commit.partition => {
+                            let (_, state) =
+                                lane.activate(EntityId::Customer(id)).map_err(|error| error.to_string())?;
+                            let reached = state.as_customer().is_some_and(|state| state.reachable_by(*channel));
+                            *self.customers.entry(id).or_default() += u64::from(reached);
+                            reached
+                        }
+                        _ => false,
+                    },
+                };
+                messages += u64::from(reached);
+                self.unreachable += u64::from(!reached);
+            }
+            if self.examples.len() < examples {
+                self.examples.push(Example { at: event.at, id: event.id.to_string(), event: event.event, leaves });
+            }
+        } else if truth == Truth::Unknown {
+            let missing = leaves.iter().find(|leaf| leaf.truth == Truth::Unknown);
+            *self.unknown.entry(missing.map_or("", |leaf| leaf.field.path())).or_default() += 1;
+        }
+        self.messages += messages;
+        match (messages > 0, left) {
+            (true, true) => self.same += 1,
+            (true, false) => self.more += 1,
+            (false, true) => self.less += 1,
+            (false, false) => {}
+        }
+        Ok(())
+    }
+
+    /// The day on which it fires most, the first of equals.
+    pub fn busiest_day(&self) -> Option<(Date, u64)> {
+        self.days
+            .iter()
+            .map(|(day, count)| (*day, *count))
+            .min_by_key(|(day, count)| (std::cmp::Reverse(*count), *day))
+    }
+
+    /// The customer who gets most, the first of equals.
+    pub fn busiest_customer(&self) -> Option<(CustomerId, u64)> {
+        let counted = self.customers.iter().filter(|(_, count)| **count > 0);
+        counted.map(|(id, count)| (*id, *count)).min_by_key(|(id, count)| (std::cmp::Reverse(*count), *id))
+    }
+}

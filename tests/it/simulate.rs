@@ -1,0 +1,116 @@
+//! Rules tried on what happened: the rules in use come to what left, a draft says what it would change.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+
+use crate::support::running::{BINARY, drop_file, sample};
+use crate::support::scratch::wait_for;
+use crate::support::statement::statement;
+
+const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+    F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+    F-2;C-2;ACME Ltd;;;en;80,50;02/03/2026;10/03/2026;Design\n";
+
+fn simulated(config: &Path, data: &Path, more: &[&str]) -> (bool, String) {
+    let run = Command::new(BINARY)
+        .args(["simulate", "rule", "--tenant", "maison-dupre", "--from", "2026-03-01", "--to", "2026-12-31"])
+        .args(more)
+        .arg("--config")
+        .arg(config)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    (run.status.success(), text)
+}
+
+fn of<'a>(all: &'a Json, rule: &str) -> &'a Json {
+    all.as_array().unwrap().iter().find(|found| found["rule"] == rule).unwrap_or_else(|| panic!("{rule} in {all}"))
+}
+
+#[test]
+fn rules_in_use_come_to_what_left_and_a_draft_says_what_it_would_change() {
+    let (scratch, mut running) = sample("simulate", |text| text);
+    let data = scratch.path().join("data");
+    drop_file(&data.join("erp/in"), "invoices.csv", INVOICES.as_bytes());
+    let request = running.find("/v1/payment-requests", "F-2")["id"].as_str().unwrap().to_owned();
+    let own = running.find("/v1/customers", "C-1")["virtual_iban"].as_str().unwrap().to_owned();
+    let entries = [("120.00", own.as_str(), "", "merci"), ("7.77", "", "", "qui ?")];
+    let report = drop_file(&data.join("bank/in"), "statement.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 2, "{report}");
+    for reason in ["AM04", "AC04"] {
+        let attempt = json!({
+            "attempt_ref": reason, "amount": { "amount": 8_050, "currency": "EUR" }, "result": "failed",
+            "reason_code": reason,
+        });
+        let told = running.post(&format!("/v1/payment-requests/{request}/attempts"), &attempt);
+        assert!(told.status < 300, "{}", told.text());
+    }
+    running.advance("40d");
+    wait_for("the settled request", || {
+        (running.find("/v1/payment-requests", "F-1")["status"] == "settled").then_some(())
+    });
+
+    // The rules in use, beside the running service.
+    let config = scratch.path().join("config/quittance.toml");
+    let (fine, text) = simulated(&config, &data, &["--json"]);
+    assert!(fine, "{text}");
+    let all: Json = serde_json::from_str(&text).unwrap();
+    for found in all.as_array().unwrap() {
+        assert_eq!(found["beside_what_left"]["more"], 0, "{found}");
+        assert_eq!(found["beside_what_left"]["no_more"], 0, "{found}");
+    }
+    let received = of(&all, "transfer received");
+    assert_eq!((&received["events"], &received["fires"]), (&json!(2), &json!(2)), "{received}");
+    let failed = of(&all, "attempt failed");
+    assert_eq!((&failed["events"], &failed["fires"]), (&json!(2), &json!(1)), "{failed}");
+    assert_eq!(failed["beside_what_left"]["same"], 1, "{failed}");
+
+    // The same once more without the service: the same bytes.
+    running.stop();
+    assert_eq!(simulated(&config, &data, &["--json"]).1, text);
+
+    // A draft of the next rules.
+    let draft = scratch.path().join("draft");
+    let copied = Command::new("cp").arg("-r").arg(scratch.path().join("config")).arg(&draft).status().unwrap();
+    assert!(copied.success());
+    let rules = draft.join("rules.toml");
+    let written = std::fs::read_to_string(&rules).unwrap();
+    let changed = written
+        .replace("transfer.amount > \"EUR 0.00\"", "transfer.amount > \"EUR 100.00\"")
+        .replace("in [\"AC04\", \"MD01\", \"MD07\"]", "in [\"AC04\", \"MD01\", \"MD07\", \"AM04\"]");
+    assert_ne!(written, changed);
+    // Its tests speak of the rules that were.
+    let changed: Vec<&str> = changed.split("\n[[rule.test]]").collect();
+    let without_tests: Vec<String> = changed
+        .iter()
+        .enumerate()
+        .map(|(at, part)| {
+            if at == 0 {
+                (*part).to_owned()
+            } else {
+                part.split_once("\n[[rule").map_or(String::new(), |(_, rest)| format!("\n[[rule{rest}"))
+            }
+        })
+        .collect();
+    std::fs::write(&rules, without_tests.concat()).unwrap();
+    let (fine, text) = simulated(&draft.join("quittance.toml"), &data, &["--json"]);
+    assert!(fine, "{text}");
+    let all: Json = serde_json::from_str(&text).unwrap();
+    let (received, failed) = (of(&all, "transfer received"), of(&all, "attempt failed"));
+    assert_eq!(received["beside_what_left"], json!({ "same": 1, "more": 0, "no_more": 1 }), "{received}");
+    assert_eq!(failed["beside_what_left"], json!({ "same": 1, "more": 1, "no_more": 0 }), "{failed}");
+
+    // For people: one rule with its reasons, all of them as a table, and a name that is nearly one.
+    let (_, text) = simulated(&config, &data, &["attempt failed"]);
+    for part in ["rule \"attempt failed\" on attempt.failed", "fires                     1", "is \"AC04\": holds"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let (_, text) = simulated(&config, &data, &[]);
+    assert!(text.contains("2026-03-01 to 2026-12-31; nothing left") && text.contains("card expiring"), "{text}");
+    let (fine, text) = simulated(&config, &data, &["atempt failed"]);
+    assert!(!fine && text.contains("did you mean \"attempt failed\"?"), "{text}");
+}
