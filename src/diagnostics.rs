@@ -75,7 +75,7 @@ impl Findings {
     /// Line and column of a finding, both from 1; the column counts characters.
     pub fn place(&self, finding: &Finding) -> (usize, usize) {
         let text = self.text(&finding.file);
-        let before = text.get(..finding.span.start.min(text.len())).unwrap_or_default();
+        let before = text.get(..whole(text, &finding.span).start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (line, column)
@@ -96,8 +96,7 @@ impl Findings {
                 Severity::Warning => Level::WARNING,
             };
             let text = self.text(&finding.file);
-            let end = finding.span.end.min(text.len());
-            let span = finding.span.start.min(end)..end;
+            let span = whole(text, &finding.span);
             let mark = AnnotationKind::Primary.span(span).label(finding.label.as_str());
             let snippet = Snippet::source(text).path(finding.file.as_str()).annotation(mark);
             let mut group = level.primary_title(finding.message.as_str()).id(finding.code).element(snippet);
@@ -114,6 +113,27 @@ impl Findings {
     }
 }
 
+/// A span of whole characters of a text.
+fn whole(text: &str, span: &Range<usize>) -> Range<usize> {
+    let mut end = span.end.min(text.len());
+    let mut start = span.start.min(end);
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// The byte at a line and a column, both from 1; the column counts characters.
+pub fn byte_at(text: &str, line: usize, column: usize) -> usize {
+    let mut lines = text.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
+    let line = lines.next().unwrap_or_default();
+    before + line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at)
+}
+
 /// The nearest of `known` to `word`, if one is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -127,6 +147,21 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_in_the_middle_of_a_character_is_drawn_around_it() {
+        let mut findings = Findings::default();
+        let text = "Bien à vous,\n{{é}}";
+        findings.source("t.hbs", text);
+        for start in 0..text.len() + 2 {
+            let (code, severity, file) = ("Q0201", Severity::Error, "t.hbs".to_owned());
+            let (message, label) = ("wrong".to_owned(), "here".to_owned());
+            findings.push(Finding { code, severity, file, span: start..start + 1, message, label, help: None });
+        }
+        assert!(findings.render(false).contains("t.hbs:2:3"));
+        assert_eq!(byte_at(text, 1, 7), "Bien à".len());
+        assert_eq!((byte_at(text, 2, 3), byte_at(text, 9, 9)), ("Bien à vous,\n{{".len(), text.len()));
+    }
 
     #[test]
     fn a_finding_is_drawn_with_place_caret_and_help() {

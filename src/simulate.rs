@@ -39,6 +39,8 @@ pub struct Simulated {
     pub messages: u64,
     /// Messages to customers who cannot be reached.
     pub unreachable: u64,
+    /// Events on which it would fire, had it not fired a while before.
+    pub held_back: u64,
     /// Events on which something leaves and left for a rule of this name.
     pub same: u64,
     /// Events on which something leaves, and nothing did.
@@ -51,6 +53,8 @@ pub struct Simulated {
     pub customers: BTreeMap<CustomerId, u64>,
     /// The first events it fires on.
     pub examples: Vec<Example>,
+    /// Until when it does not fire again, for whom or what.
+    fired: BTreeMap<(CustomerId, u64), Timestamp>,
 }
 
 /// An event on which a rule fires, and why.
@@ -106,27 +110,34 @@ impl Simulated {
             true => rule.when.evaluate(event, Some(&mut leaves)),
             false => Truth::False,
         };
+        let here = event.customer.filter(|id| id.partition() == commit.partition);
+        let once = rule.once.and_then(|once| Some((once, (here?, once.key(rule, event.request)?))));
+        let held_back = once.is_some_and(|(_, key)| self.fired.get(&key).is_some_and(|until| commit.at < *until));
+        self.held_back += u64::from(held_back && truth == Truth::True);
         self.events += u64::from(rule.on.contains(&event.event));
         let mut messages = 0;
-        if truth == Truth::True {
+        if truth == Truth::True && !held_back {
             self.fires += 1;
             *self.days.entry(day).or_default() += 1;
             for action in &rule.then {
                 let reached = match action {
                     Action::Tell { .. } => true,
-                    Action::NotifyCustomer { channel, .. } => match event.customer {
-                        Some(id) if id.partition() == commit.partition => {
+                    Action::NotifyCustomer { channel, .. } => match here {
+                        Some(id) => {
                             let (_, state) =
                                 lane.activate(EntityId::Customer(id)).map_err(|error| error.to_string())?;
                             let reached = state.as_customer().is_some_and(|state| state.reachable_by(*channel));
                             *self.customers.entry(id).or_default() += u64::from(reached);
                             reached
                         }
-                        _ => false,
+                        None => false,
                     },
                 };
                 messages += u64::from(reached);
                 self.unreachable += u64::from(!reached);
+            }
+            if let Some((once, key)) = once.filter(|_| messages > 0) {
+                self.fired.insert(key, commit.at.plus_millis(once.within_ms));
             }
             if self.examples.len() < examples {
                 self.examples.push(Example { at: event.at, id: event.id.to_string(), event: event.event, leaves });

@@ -107,6 +107,9 @@ fn one(rule: &Rule, found: &Simulated, Period { from, to }: Period) -> Result<St
     for (field, count) in &found.unknown {
         writeln!(text, "  cannot be said     {count:>8}  {field} is not known")?;
     }
+    if found.held_back > 0 {
+        writeln!(text, "  held back          {:>8}  it had fired a while before", found.held_back)?;
+    }
     write!(text, "  messages           {:>8}", found.messages)?;
     match found.unreachable {
         0 => writeln!(text)?,
@@ -168,6 +171,7 @@ fn as_json(rule: &Rule, found: &Simulated) -> Json {
         "cannot_be_said": found.unknown,
         "messages": found.messages,
         "unreachable": found.unreachable,
+        "held_back": found.held_back,
         "beside_what_left": { "same": found.same, "more": found.more, "no_more": found.less },
         "days": days,
         "most_to_a_customer": most,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
-use quittance_actors::rules::{Action, Condition, EventType, Rule, RuleBook};
+use quittance_actors::rules::{Action, Condition, EventType, Field, Once, Per, Rule, RuleBook};
 use quittance_actors::values::{Calendar, Date};
 
 use super::reader::Section;
@@ -177,7 +177,32 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
             section.file().warn("Q0112", span, message, "what asks for it never holds", Some(help));
         }
     }
-    Some((Rule::new(&name, on, when, then), tests))
+    let once = once(section, &on);
+    Some((Rule::new(&name, on, when, then).at_most(once), tests))
+}
+
+/// How seldom a rule fires: `once_within_hours`, and `once_per` customer or request.
+fn once(section: &Section<'_, '_>, on: &[EventType]) -> Option<Once> {
+    let named = section.text_at("once_per").map(|(_, span)| span);
+    if !section.has("once_within_hours") {
+        if let Some(span) = named {
+            section.refuse("once_per", span, "it needs once_within_hours beside it", None);
+        }
+        return None;
+    }
+    let hours = section.integer("once_within_hours", 1..=24 * 366)?;
+    let words = [("customer", Per::Customer), ("request", Per::Request)];
+    let per = section.choice("once_per", &words)?;
+    let (field, what) = match per {
+        Per::Customer => (Field::CustomerId, "customer"),
+        Per::Request => (Field::RequestId, "payment request"),
+    };
+    if let Some(event) = on.iter().find(|event| !event.fields().contains(&field)) {
+        let span = named.unwrap_or_else(|| section.span());
+        section.refuse("once_per", span, format!("{} concerns no {}", event.name(), what), None);
+        return None;
+    }
+    Some(Once { per, within_ms: hours.saturating_mul(3_600_000) })
 }
 
 /// The condition of a section: `when`, or always.

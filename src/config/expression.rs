@@ -11,7 +11,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, ope
 use quittance_actors::rules::{Condition, Field, Kind, Operator, Value};
 use quittance_actors::values::{Currency, Date, DecimalMark, Money, Timestamp};
 
-use crate::diagnostics::nearest;
+use crate::diagnostics::{byte_at, nearest};
 
 /// What is wrong with an expression, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +44,8 @@ pub fn compile(text: &str) -> Compiled<Condition> {
 }
 
 fn offset(text: &str, line: isize, column: isize) -> usize {
-    let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
-    let before: usize = text.split_inclusive('\n').take(skipped).map(str::len).sum();
-    (before + usize::try_from(column.saturating_sub(1)).unwrap_or(0)).min(text.len())
+    let number = |number: isize| usize::try_from(number).unwrap_or(0);
+    byte_at(text, number(line), number(column))
 }
 
 struct Compiler<'a> {

@@ -28,7 +28,7 @@ use thiserror::Error;
 
 use self::bounds::{Fault, Shape};
 use crate::config::{Automation, File};
-use crate::diagnostics::{Finding, Findings, Severity, nearest};
+use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
 
 /// Bytes of one rendered text.
 const RENDERED_BYTES_MAX: usize = 200 << 10;
@@ -334,11 +334,10 @@ fn unknown_name(error: &handlebars::RenderError) -> Option<String> {
     }
 }
 
-/// The byte of a line and column, both from 1.
+/// The byte of a place that the engine names.
 fn place(text: &str, at: Option<(usize, usize)>) -> usize {
     let (line, column) = at.unwrap_or((1, 1));
-    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    (before + column.saturating_sub(1)).min(text.len())
+    byte_at(text, line, column)
 }
 
 /// The first line of an engine's message, in plain words where we know them.

@@ -131,6 +131,18 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ),
         (
             "rules.toml",
+            "name = \"file missing\"",
+            "name = \"file missing\"\nonce_within_hours = 24",
+            "feed.stalled concerns no customer",
+        ),
+        (
+            "rules.toml",
+            "name = \"file missing\"",
+            "name = \"file missing\"\nonce_per = \"request\"",
+            "it needs once_within_hours beside it",
+        ),
+        (
+            "rules.toml",
             "transfer.amount >",
             "transfer.amont >",
             "Q0110 rules.toml:7:9 unknown field `transfer.amont` | in this condition did you mean `transfer.amount`?",

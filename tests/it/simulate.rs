@@ -103,6 +103,15 @@ fn rules_in_use_come_to_what_left_and_a_draft_says_what_it_would_change() {
     let (received, failed) = (of(&all, "transfer received"), of(&all, "attempt failed"));
     assert_eq!(received["beside_what_left"], json!({ "same": 1, "more": 0, "no_more": 1 }), "{received}");
     assert_eq!(failed["beside_what_left"], json!({ "same": 1, "more": 1, "no_more": 0 }), "{failed}");
+    let seldom = std::fs::read_to_string(&rules).unwrap();
+    let seldom = seldom.replace("name = \"attempt failed\"", "name = \"attempt failed\"\nonce_within_hours = 48");
+    std::fs::write(&rules, seldom).unwrap();
+    let (fine, text) = simulated(&draft.join("quittance.toml"), &data, &["--json", "attempt failed"]);
+    assert!(fine, "{text}");
+    let failed: Json = serde_json::from_str(&text).unwrap();
+    let failed = of(&failed, "attempt failed");
+    assert_eq!((&failed["fires"], &failed["held_back"]), (&json!(1), &json!(1)), "{failed}");
+    assert_eq!(failed["beside_what_left"], json!({ "same": 0, "more": 1, "no_more": 1 }), "{failed}");
 
     // For people: one rule with its reasons, all of them as a table, and a name that is nearly one.
     let (_, text) = simulated(&config, &data, &["attempt failed"]);

@@ -136,6 +136,17 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         | Event::RecurringResumed
         | Event::HoldPlaced { .. }
         | Event::HoldLifted { .. } => collecting::apply(state, event),
+        Event::RuleFired { key, at, until } => {
+            state.fired.retain(|_, until| *until > *at);
+            // Of so many, the one that ends first is forgotten: it fires once more.
+            while state.fired.len() >= limits::RULES_REMEMBERED_MAX {
+                let Some(first) = state.fired.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key) else {
+                    break;
+                };
+                state.fired.remove(&first);
+            }
+            state.fired.insert(*key, *until);
+        }
         Event::ReminderSuppressed { .. } => {}
     }
 }

@@ -262,4 +262,13 @@ pub enum Event {
         /// How much.
         amount: Money,
     },
+    /// A rule that fires once in a while has fired.
+    RuleFired {
+        /// Which, and for what: see [`crate::rules::Once::key`].
+        key: u64,
+        /// When.
+        at: Timestamp,
+        /// Until when it does not fire again.
+        until: Timestamp,
+    },
 }

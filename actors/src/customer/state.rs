@@ -171,12 +171,19 @@ pub struct Customer {
     pub suspended: Option<SmolStr>,
     /// Requests whose collection waits for a new instrument, or for the end of a hold.
     pub waiting: Vec<PaymentRequestId>,
+    /// Rules that have fired and do not yet fire again, and until when.
+    pub fired: LiteMap<u64, Timestamp>,
 }
 
 impl Customer {
     /// The hold that counts on `today`, the gravest first.
     pub fn held(&self, today: Date) -> Option<Hold> {
         self.holds.iter().find(|(_, until)| until.is_none_or(|until| today <= until)).map(|(hold, _)| *hold)
+    }
+
+    /// Whether a rule that fires once in a while may fire.
+    pub fn may_fire(&self, key: u64, now: Timestamp) -> bool {
+        self.fired.get(&key).is_none_or(|until| now >= *until)
     }
 
     /// Whether nobody writes any more, whatever is configured (N14).

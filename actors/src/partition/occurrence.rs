@@ -132,6 +132,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::OptedOut { .. } => Some((EventType::CustomerOptedOut, None)),
         E::OptedIn { .. } => Some((EventType::CustomerOptedIn, None)),
         E::CardSchemeKnown { .. }
+        | E::RuleFired { .. }
         | E::TransferUnplaced { .. }
         | E::AttemptCounted { .. }
         | E::CollectionAwaited { .. }

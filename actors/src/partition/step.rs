@@ -179,8 +179,16 @@ impl<'a> Step<'a> {
         let fires = |rule: &&'a Rule| rule.when.evaluate(&view, None) == Truth::True;
         let firing: Vec<&'a Rule> = context.policies.rules.on(event).filter(fires).collect();
         let reachable = |channel| about.customer.is_some_and(|(_, state)| state.reachable_by(channel));
-        let mut outgoing = Vec::new();
+        let (mut outgoing, mut fired) = (Vec::new(), Vec::new());
         for rule in firing {
+            let once = rule.once.and_then(|once| {
+                let (id, state) = about.customer?;
+                Some((once, id, once.key(rule, named_request)?, state))
+            });
+            if once.is_some_and(|(_, _, key, state)| !state.may_fire(key, context.now)) {
+                continue;
+            }
+            let before = outgoing.len();
             for action in &rule.then {
                 let (channel, template, recipient) = match action {
                     Action::NotifyCustomer { channel, template } => {
@@ -191,6 +199,12 @@ impl<'a> Step<'a> {
                 };
                 let (guard, cause) = (Guard::None, Arc::clone(&rule.cause));
                 outgoing.push(Outgoing { channel, template, recipient, guard, occurrence: place, cause });
+            }
+            // What reaches nobody has not been said.
+            if let Some((once, id, key, _)) = once
+                && outgoing.len() > before
+            {
+                fired.push((id, key, context.now.plus_millis(once.within_ms)));
             }
         }
         if context.policies.status_export && event.is_status() {
@@ -207,6 +221,10 @@ impl<'a> Step<'a> {
         let (customer, request) = (named_customer, named_request);
         self.commit.published.push(Occurrence { event, change, customer, request, standing });
         outgoing.into_iter().try_for_each(|outgoing| self.deliver(outgoing))?;
+        for (id, key, until) in fired {
+            let event = Event::Customer(customer::Event::RuleFired { key, at: context.now, until });
+            self.record(EntityId::Customer(id), event, None)?;
+        }
         Ok(place)
     }
 

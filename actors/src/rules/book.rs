@@ -9,6 +9,7 @@ use super::condition::Condition;
 use super::published::EventType;
 use crate::delivery::{Channel, Recipient};
 use crate::limits;
+use crate::values::{PaymentRequestId, stable_hash};
 
 /// Why a rule book was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -41,6 +42,35 @@ pub enum Action {
     },
 }
 
+/// What a rule fires once for, however many events there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// The customer concerned.
+    Customer,
+    /// The payment request concerned.
+    Request,
+}
+
+/// How seldom a rule fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    /// For whom or what.
+    pub per: Per,
+    /// In so many milliseconds.
+    pub within_ms: i64,
+}
+
+impl Once {
+    /// By what a customer remembers that the rule has fired; nothing when the event concerns no such thing, and the
+    /// rule fires.
+    pub fn key(&self, rule: &Rule, request: Option<PaymentRequestId>) -> Option<u64> {
+        match self.per {
+            Per::Customer => Some(stable_hash(&["rule", &rule.name])),
+            Per::Request => request.map(|request| stable_hash(&["rule", &rule.name, &request.to_string()])),
+        }
+    }
+}
+
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -54,6 +84,8 @@ pub struct Rule {
     pub when: Condition,
     /// What it leads to.
     pub then: Vec<Action>,
+    /// How seldom it fires, if not each time.
+    pub once: Option<Once>,
 }
 
 /// The rules of a tenant, found by event type.
@@ -86,7 +118,12 @@ impl Default for RuleBook {
 impl Rule {
     /// A rule; refuses nothing.
     pub fn new(name: &str, on: Vec<EventType>, when: Condition, then: Vec<Action>) -> Self {
-        Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then }
+        Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then, once: None }
+    }
+
+    /// The same rule, which fires so seldom.
+    pub fn at_most(self, once: Option<Once>) -> Self {
+        Self { once, ..self }
     }
 }
 

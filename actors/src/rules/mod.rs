@@ -11,7 +11,7 @@ mod contradiction;
 mod fields;
 mod published;
 
-pub use book::{Action, Rule, RuleBook, RuleError};
+pub use book::{Action, Once, Per, Rule, RuleBook, RuleError};
 pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
 pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use published::{EventId, EventType, Published};

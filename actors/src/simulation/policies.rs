@@ -6,7 +6,7 @@ use crate::collection::{
 use crate::delivery::{Channel, Recipient};
 use crate::payment_request::{Anchor, Offset, Scenario, Step};
 use crate::policies::{Collections, Contact, Payouts, Policies, WriteOff};
-use crate::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook};
+use crate::rules::{Action, Condition, EventType, Field, Once, Operator, Per, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
 
 /// The policies, or why they could not be built.
@@ -48,7 +48,8 @@ pub(super) fn policies() -> Result<Policies, String> {
     policies.rules = RuleBook::new(vec![
         Rule::new("settled", vec![EventType::PaymentRequestSettled], Condition::Always(true), vec![hook("erp")]),
         Rule::new("received", vec![EventType::TransferReceived], Condition::Always(true), vec![mail]),
-        Rule::new("failed", vec![EventType::AttemptFailed], failed, vec![told]),
+        Rule::new("failed", vec![EventType::AttemptFailed], failed, vec![told])
+            .at_most(Some(Once { per: Per::Customer, within_ms: 2 * 24 * 3_600_000 })),
         Rule::new("card", vec![EventType::PaymentMethodExpiring], Condition::Always(true), vec![hook("erp")]),
     ])
     .map_err(|error| text(&error))?;

@@ -77,6 +77,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         C::CreditUsed { request, amount, number: 3 },
         C::CreditUseReversed { request, amount, number: 3 },
         C::CreditMissing { amount },
+        C::RuleFired { key: 7, at: AT, until: AT.plus_millis(3_600_000) },
     ];
     requests.into_iter().map(Event::PaymentRequest).chain(customers.into_iter().map(Event::Customer)).collect()
 }

@@ -6,7 +6,7 @@ use quittance_actors::collection::{
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::policies::{Collections, Payouts, Policies};
-use quittance_actors::rules::{Action, Condition, EventType, Field, Operator, Rule, RuleBook, Value};
+use quittance_actors::rules::{Action, Condition, EventType, Field, Once, Operator, Per, Rule, RuleBook, Value};
 use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::{Calendar, Zone};
 
@@ -58,6 +58,14 @@ pub(super) fn policies() -> Policies {
             ]),
             Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".into() },
         ),
+        // Whatever happens meanwhile, one message in two days about a request.
+        rule(
+            "failed",
+            EventType::AttemptFailed,
+            Condition::Compare(Field::AttemptReasonCode, Operator::Equal, "AC06".into()),
+            Action::NotifyCustomer { channel: Channel::Email, template: "attempt_failed".into() },
+        )
+        .at_most(Some(Once { per: Per::Request, within_ms: 48 * 3_600_000 })),
         Rule::new(
             "team",
             vec![
