@@ -24,6 +24,7 @@ use tracing::info;
 use crate::channels::Policy;
 use crate::channels::catch::Catcher;
 use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector, ordered};
+use crate::channels::dkim::Signer;
 use crate::channels::email::Email;
 use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
@@ -357,6 +358,21 @@ pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Fi
                 label: String::new(),
                 help: Some("`quittance init` writes a fresh one".to_owned()),
             });
+        }
+    }
+    if let EmailTransport::Smtp(relay) = &config.service.email {
+        for dkim in &relay.dkim {
+            if let Err(error) = Signer::new(dkim) {
+                findings.push(crate::diagnostics::Finding {
+                    code: "Q0108",
+                    severity: crate::diagnostics::Severity::Error,
+                    file: path.display().to_string(),
+                    span: 0..0,
+                    message: format!("[[email.dkim]] of {}: {error}", dkim.domain),
+                    label: String::new(),
+                    help: Some("openssl genpkey -algorithm ed25519 makes one".to_owned()),
+                });
+            }
         }
     }
     let usable = !findings.has_errors();

@@ -8,6 +8,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mime, Tokio1Executor
 use quittance_actors::delivery::Verdict;
 use quittance_actors::values::{EmailAddress, Timestamp};
 
+use super::dkim::{Signer, signed};
 use super::{later, never};
 use crate::config::{Smtp, SmtpTls};
 use crate::render::Message;
@@ -31,6 +32,7 @@ pub struct Mail<'a> {
 /// Sends by one relay.
 pub struct Email {
     transport: AsyncSmtpTransport<Tokio1Executor>,
+    signers: Vec<Signer>,
 }
 
 impl Email {
@@ -49,7 +51,9 @@ impl Email {
         if let (Some(user), Some(password)) = (&relay.user, &relay.password) {
             builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
         }
-        Ok(Self { transport: builder.build() })
+        let signer = |dkim| Signer::new(dkim).map_err(|error| error.to_string());
+        let signers = relay.dkim.iter().map(signer).collect::<Result<_, _>>()?;
+        Ok(Self { transport: builder.build(), signers })
     }
 
     /// Sends once.
@@ -58,7 +62,8 @@ impl Email {
             Ok(mime) => mime,
             Err(error) => return never(error),
         };
-        match self.transport.send(mime).await {
+        let bytes = signed(&mime, mail.from, &self.signers);
+        match self.transport.send_raw(mime.envelope(), &bytes).await {
             Ok(answer) => Verdict::Accepted { detail: format!("relay answered {}", answer.code()) },
             Err(error) if error.is_permanent() => never(format!("refused by the relay: {}", plain(&error))),
             Err(error) => later(format!("relay: {}", plain(&error))),

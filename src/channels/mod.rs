@@ -2,7 +2,7 @@
 //!
 //! | File | Carries |
 //! |---|---|
-//! | `email` | e-mail by SMTP |
+//! | `email` | e-mail by SMTP, signed by `dkim` |
 //! | `sms` | SMS by an HTTP provider |
 //! | `hook` | events by signed HTTP call |
 //! | `file` | events as JSON files, statuses as CSV files |
@@ -14,6 +14,7 @@
 
 pub mod catch;
 pub mod collect;
+pub mod dkim;
 pub mod email;
 pub mod file;
 pub mod hook;

@@ -17,7 +17,7 @@ pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub(crate) use rule_test::said as said_of;
 pub use service::{
-    Connector, ConnectorKind, Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
+    Connector, ConnectorKind, Data, Dkim, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
     Server, Service, SmsProvider, Smtp, SmtpTls, Tenant,
 };
 

@@ -80,6 +80,19 @@ pub struct Smtp {
     pub user: Option<String>,
     /// The password of the user.
     pub password: Option<Secret>,
+    /// The keys by which mail is signed.
+    pub dkim: Vec<Dkim>,
+}
+
+/// A key by which the mail of a domain is signed.
+#[derive(Debug, Clone)]
+pub struct Dkim {
+    /// The domain of senders.
+    pub domain: String,
+    /// The name under which the public key stands in the DNS: `SELECTOR._domainkey.DOMAIN`.
+    pub selector: String,
+    /// The private key, in PEM.
+    pub key: Secret,
 }
 
 /// TLS towards the relay.

@@ -11,7 +11,7 @@ use super::automation::local_time;
 use super::collections::{read_contact, read_payouts};
 use super::reader::Section;
 use super::service::{
-    Connector, ConnectorKind, Data, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
+    Connector, ConnectorKind, Data, Dkim, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
     Server, Service, SmsProvider, Smtp, SmtpTls, Tenant,
 };
 use crate::export::{Accounts, StatusFormat};
@@ -137,7 +137,18 @@ fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
     let port = section.integer("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
     let user = section.text("user").map(str::to_owned);
     let password = section.has("password").then(|| read_secret(section, "password")).flatten();
-    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password }))
+    let dkim = section.each("dkim", |key| {
+        let name = |text: &str| {
+            let fits = |part: &str| {
+                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            text.split('.').all(fits).then(|| text.to_owned()).ok_or("expected a name of the DNS, as in shop.example")
+        };
+        let (domain, selector) = (key.parsed("domain", name), key.parsed("selector", name));
+        let secret = read_secret(key, "key");
+        Some(Dkim { domain: domain?, selector: selector?, key: secret? })
+    });
+    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password, dkim }))
 }
 
 fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {

@@ -32,6 +32,8 @@ use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
 
 /// Bytes of one rendered text.
 const RENDERED_BYTES_MAX: usize = 200 << 10;
+/// Characters of a subject; more is no subject.
+const SUBJECT_CHARACTERS_MAX: usize = 250;
 /// How the name of a piece's file ends.
 const PIECE: &str = ".partial.hbs";
 /// Bytes of one template.
@@ -282,7 +284,8 @@ impl Templates {
         };
         let text = self.run(language, &id, &data).map_err(failed)?.trim().to_owned();
         let subject = self.run(language, &format!("{id}#subject"), &data).map_err(failed)?;
-        let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let subject = subject.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let subject: String = subject.take(SUBJECT_CHARACTERS_MAX).collect();
         let html =
             (channel == Channel::Email).then(|| html::page(&subject, &text, &data, language, template.payment_box));
         let text = if template.payment_box && channel == Channel::Email {

@@ -67,7 +67,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "Q0103 quittance.toml:14:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
         ),
         ("quittance.toml", "zone = \"Europe/Paris\"", "zone = \"Europe/Pari\"", "unknown time zone 'Europe/Pari'"),
-        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:24:"),
+        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:28:"),
         (
             "quittance.toml",
             "email_from = \"comptabilite@maison-dupre.example\"",
@@ -109,6 +109,18 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "secret = { value = \"whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==\" }",
             "secret = { value = \"hunter2\" }",
             "a signing secret starts with whsec_",
+        ),
+        (
+            "quittance.toml",
+            "transport = \"catch\"",
+            "transport = \"smtp\"\nhost = \"localhost\"\n[[email.dkim]]\ndomain = \"maison-dupre.example\"\nselector = \"q1\"\nkey = { value = \"hunter2\" }",
+            "[[email.dkim]] of maison-dupre.example: a DKIM key is an RSA or Ed25519 private key in PEM",
+        ),
+        (
+            "quittance.toml",
+            "transport = \"catch\"",
+            "transport = \"smtp\"\nhost = \"localhost\"\n[[email.dkim]]\ndomain = \"maison dupre\"\nselector = \"q1\"\nkey = { value = \"x\" }",
+            "expected a name of the DNS, as in shop.example",
         ),
         ("quittance.toml", "secret = { value", "secret = { env = \"X\", value", "exactly one of file, env and value"),
         (
@@ -280,7 +292,7 @@ fn check_shows_findings_and_init_writes_a_service_that_starts() {
     let drawn = String::from_utf8(check.stdout).unwrap();
     assert_eq!(check.status.code(), Some(1));
     for part in
-        ["error[Q0104]: unknown key `zoen`", "quittance.toml:27:1", "^^^^", "did you mean `zone`?", "2 errors"]
+        ["error[Q0104]: unknown key `zoen`", "quittance.toml:31:1", "^^^^", "did you mean `zone`?", "2 errors"]
     {
         assert!(drawn.contains(part), "{part} in\n{drawn}");
     }

@@ -13,6 +13,7 @@ mod exports;
 mod feeds;
 mod formats;
 mod journal;
+mod mail;
 mod mock_bank;
 mod numbers;
 mod orders;

@@ -1,0 +1,79 @@
+//! Mail as receivers judge it. `QUITTANCE_DKIM` says which Python has the package `dkimpy`.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::peers::{mails, smtp_server};
+use crate::support::running::{Running, configure, drop_file};
+use crate::support::scratch::{Scratch, wait_for};
+
+/// Says of each signature of a mail on the standard input whether it is good, with keys from a folder.
+const JUDGE: &str = r#"
+import sys, dkim
+keys = sys.argv[1]
+mail = sys.stdin.buffer.read()
+def dns(name, timeout=5):
+    selector = name.decode().split("._domainkey.")[0]
+    return open(f"{keys}/{selector}.txt", "rb").read().strip()
+count = sum(1 for name, _ in dkim.DKIM(mail).headers if name.lower() == b"dkim-signature")
+for index in range(count):
+    judged = dkim.DKIM(mail)
+    good = judged.verify(idx=index, dnsfunc=dns)
+    print(judged.domain.decode(), judged.selector.decode(), "good" if good else "bad")
+"#;
+
+fn judged(python: &str, mail: &str) -> String {
+    use std::io::Write as _;
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dkim");
+    let mut judge = Command::new(python)
+        .args(["-c", JUDGE])
+        .arg(keys)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    judge.stdin.take().unwrap().write_all(mail.as_bytes()).unwrap();
+    String::from_utf8(judge.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
+    let Ok(python) = std::env::var("QUITTANCE_DKIM") else {
+        println!("left out: QUITTANCE_DKIM is not set");
+        return;
+    };
+    let scratch = Scratch::new("dkim");
+    let maildir = scratch.path().join("mail");
+    let (_smtp, port) = smtp_server(&maildir);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dkim");
+    let key = |name: &str| {
+        let file = fixtures.join(name);
+        let file = file.with_extension("pem");
+        format!(
+            "[[email.dkim]]\ndomain = \"maison-dupre.example\"\nselector = \"{name}\"\nkey = {{ file = \"{}\" }}\n",
+            file.display()
+        )
+    };
+    let relay = format!(
+        "transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n{}{}",
+        key("rsa"),
+        key("ed25519")
+    );
+    let config = configure(scratch.path(), |text| text.replace("transport = \"catch\"", &relay));
+    let running = Running::start(&config);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Jérôme Dupré;jerome@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", invoices.as_bytes());
+    running.find("/v1/payment-requests", "F-1");
+    running.advance("1h");
+    let mail = wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains("jerome@example.org")));
+    assert_eq!(
+        judged(&python, &mail),
+        "maison-dupre.example rsa good\nmaison-dupre.example ed25519 good\n",
+        "{mail}"
+    );
+    // Whoever changes what is said, or who says it, is found out.
+    let forged = mail.replacen("To: jerome@example.org", "To: jeremy@example.org", 1);
+    assert_ne!(forged, mail);
+    assert_eq!(judged(&python, &forged).matches("bad").count(), 2, "{forged}");
+}
