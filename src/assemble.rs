@@ -347,31 +347,22 @@ pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Fi
     let templates = Templates::load(&folder, &mut findings);
     let Some(config) = config else { return (None, findings) };
     templates.check_references(&config.automation, &mut findings);
+    let mut refused = |message: String, help: &str| {
+        let (code, severity) = ("Q0108", crate::diagnostics::Severity::Error);
+        let (file, span, label) = (path.display().to_string(), 0..0, String::new());
+        let help = Some(help.to_owned());
+        findings.push(crate::diagnostics::Finding { code, severity, file, span, message, label, help });
+    };
     for endpoint in &config.service.endpoints {
         if let Err(error) = SigningKey::parse(endpoint.secret.reveal()) {
-            findings.push(crate::diagnostics::Finding {
-                code: "Q0108",
-                severity: crate::diagnostics::Severity::Error,
-                file: path.display().to_string(),
-                span: 0..0,
-                message: format!("endpoint \"{}\": {error}", endpoint.name),
-                label: String::new(),
-                help: Some("`quittance init` writes a fresh one".to_owned()),
-            });
+            refused(format!("endpoint \"{}\": {error}", endpoint.name), "`quittance init` writes a fresh one");
         }
     }
     if let EmailTransport::Smtp(relay) = &config.service.email {
         for dkim in &relay.dkim {
             if let Err(error) = Signer::new(dkim) {
-                findings.push(crate::diagnostics::Finding {
-                    code: "Q0108",
-                    severity: crate::diagnostics::Severity::Error,
-                    file: path.display().to_string(),
-                    span: 0..0,
-                    message: format!("[[email.dkim]] of {}: {error}", dkim.domain),
-                    label: String::new(),
-                    help: Some("openssl genpkey -algorithm ed25519 makes one".to_owned()),
-                });
+                let help = "openssl genpkey -algorithm ed25519 makes one";
+                refused(format!("[[email.dkim]] of {}: {error}", dkim.domain), help);
             }
         }
     }

@@ -2,27 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
-use quittance_actors::values::{Date, TenantId};
 
+use super::data::Days;
 use super::exit;
-use crate::export::{self, Export, Period, StatusFormat, Wanted};
+use crate::export::{self, Export, StatusFormat, Wanted};
 use crate::{assemble, channels};
 
 #[derive(Args)]
 pub(super) struct Options {
     /// What is exported.
     export: Export,
-    /// Whose.
-    #[arg(long)]
-    tenant: String,
-    /// The first day, in the tenant's zone.
-    #[arg(long)]
-    from: String,
-    /// The last day.
-    #[arg(long)]
-    to: String,
+    #[command(flatten)]
+    days: Days,
     /// How statuses are written.
     #[arg(long, default_value = "csv")]
     format: StatusFormat,
@@ -37,12 +29,9 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     let (loaded, findings) = assemble::load(&options.config);
     let (config, _) = loaded.ok_or_else(|| anyhow::Error::msg(findings.render(false)))?;
-    let id = TenantId::parse(&options.tenant)?;
-    let tenant = config.service.tenant(&id).with_context(|| format!("there is no tenant \"{id}\""))?;
-    let day = |name: &str, text: &str| Date::parse(text).with_context(|| format!("--{name} {text}"));
-    let period = Period { from: day("from", &options.from)?, to: day("to", &options.to)? };
+    let (tenant, period) = options.days.of(&config)?;
     let wanted =
-        Wanted { tenant: &id, zone: &tenant.zone, accounts: &tenant.accounts, period, format: options.format };
+        Wanted { tenant: &tenant.id, zone: &tenant.zone, accounts: &tenant.accounts, period, format: options.format };
     let log = config.path(&config.service.data.dir).join("log");
     let exported = match export::export(&log, options.export, &wanted) {
         Ok(exported) => exported,

@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use quittance_actors::rules::Rule;
-use quittance_actors::values::{Date, TenantId};
 use serde_json::{Value as Json, json};
 
+use super::data::Days;
 use super::exit;
 use crate::config::said_of;
 use crate::export::Period;
@@ -31,15 +30,8 @@ enum What {
 struct OfRules {
     /// The rule; every rule without a name.
     name: Option<String>,
-    /// Whose events.
-    #[arg(long)]
-    tenant: String,
-    /// The first day, in the tenant's zone.
-    #[arg(long)]
-    from: String,
-    /// The last day.
-    #[arg(long)]
-    to: String,
+    #[command(flatten)]
+    days: Days,
     /// The configuration with the rules: the one in use, or a draft of the next.
     #[arg(short, long, default_value = "config/quittance.toml")]
     config: PathBuf,
@@ -61,14 +53,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         print!("{}", findings.render(false));
         return Ok(exit::CONFIGURATION);
     };
-    let id = TenantId::parse(&options.tenant)?;
-    let tenant = config.service.tenant(&id).with_context(|| format!("there is no tenant \"{id}\""))?;
-    let day = |name: &str, text: &str| Date::parse(text).with_context(|| format!("--{name} {text}"));
-    let period = Period { from: day("from", &options.from)?, to: day("to", &options.to)? };
+    let (tenant, period) = options.days.of(&config)?;
     anyhow::ensure!(period.from <= period.to, "the period ends before it begins");
     let rules = wanted(config.automation.rules.rules(), options.name.as_deref())?;
     let data = options.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
-    let asked = Asked { tenant: &id, zone: &tenant.zone, period, examples: options.show };
+    let asked = Asked { tenant: &tenant.id, zone: &tenant.zone, period, examples: options.show };
     let found = match simulate(&data, &rules, &asked) {
         Ok(found) => found,
         Err(error) => {
