@@ -31,8 +31,20 @@ pub(super) struct Fault {
 pub(super) struct Shape {
     /// Elements of its own, as often as they are repeated.
     cost: u64,
-    /// The pieces it takes in: their names, where, and how often.
-    takes: Vec<(String, usize, u64)>,
+    /// The pieces it takes in.
+    takes: Vec<Take>,
+    /// How often it gives the content that it is a frame of.
+    gives: u64,
+}
+
+/// A piece that is taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Take {
+    name: String,
+    at: usize,
+    times: u64,
+    /// What it is a frame of.
+    content: Shape,
 }
 
 /// Looks at a text. One that does not parse has no shape: whoever registers it says why.
@@ -83,13 +95,15 @@ impl Walk<'_> {
     fn element(&mut self, element: &TemplateElement, at: usize, times: u64, in_content: bool) -> Result<(), Fault> {
         match element {
             TemplateElement::HelperBlock(block) => self.block(block, times, in_content),
-            TemplateElement::PartialExpression(piece) => self.take(&piece.name, at, times, in_content),
+            TemplateElement::PartialExpression(piece) => {
+                self.take(&piece.name, at, times, (in_content, Shape::default()))
+            }
             TemplateElement::PartialBlock(piece) => {
-                self.take(&piece.name, at, times, in_content)?;
-                match &piece.template {
-                    Some(content) => self.template(content, times, true),
-                    None => Ok(()),
+                let mut content = Walk { source: self.source, is_piece: self.is_piece, found: Shape::default() };
+                if let Some(template) = &piece.template {
+                    content.template(template, 1, true)?;
                 }
+                self.take(&piece.name, at, times, (in_content, content.found))
             }
             TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => {
                 let message =
@@ -111,14 +125,17 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn take(&mut self, name: &Parameter, at: usize, times: u64, in_content: bool) -> Result<(), Fault> {
+    fn take(
+        &mut self, name: &Parameter, at: usize, times: u64, (in_content, content): (bool, Shape),
+    ) -> Result<(), Fault> {
         let Some(name) = name.as_name() else {
             return Err(Fault { at, message: "the name of a piece is written out".to_owned() });
         };
         if name != CONTENT {
-            self.found.takes.push((name.to_owned(), at, times));
+            self.found.takes.push(Take { name: name.to_owned(), at, times, content });
             return Ok(());
         }
+        self.found.gives = self.found.gives.saturating_add(times);
         if !self.is_piece || in_content {
             return Err(Fault { at, message: format!("{CONTENT} stands in a piece that is used as a frame only") });
         }
@@ -133,14 +150,14 @@ pub(super) fn ends(shape: &Shape, pieces: &BTreeMap<String, Shape>) -> Result<()
     let cost = cost(shape, pieces, &mut path)?;
     if cost > COST_MAX {
         let message = format!("it repeats and takes in more than {COST_MAX} elements");
-        return Err(Fault { at: shape.takes.first().map_or(0, |(_, at, _)| *at), message });
+        return Err(Fault { at: shape.takes.first().map_or(0, |take| take.at), message });
     }
     Ok(())
 }
 
 fn cost<'a>(shape: &'a Shape, pieces: &'a BTreeMap<String, Shape>, path: &mut Vec<&'a str>) -> Result<u64, Fault> {
     let mut total = shape.cost;
-    for (name, at, times) in &shape.takes {
+    for Take { name, at, times, content } in &shape.takes {
         if path.contains(&name.as_str()) {
             return Err(Fault { at: *at, message: format!("the piece `{name}` takes itself in") });
         }
@@ -150,7 +167,10 @@ fn cost<'a>(shape: &'a Shape, pieces: &'a BTreeMap<String, Shape>, path: &mut Ve
         path.push(name);
         let of_piece = cost(piece, pieces, path).map_err(|fault| Fault { at: *at, ..fault })?;
         path.pop();
-        total = total.saturating_add(of_piece.saturating_mul(*times));
+        // What a frame is around is looked at even when the frame never gives it.
+        let of_content = cost(content, pieces, path).map_err(|fault| Fault { at: *at, ..fault })?;
+        let of_content = of_content.saturating_mul(piece.gives.max(1));
+        total = total.saturating_add(of_piece.saturating_add(of_content).saturating_mul(*times));
         if total > COST_MAX {
             break; // Enough is known.
         }
@@ -200,6 +220,10 @@ mod tests {
         let (a, b, c, d, e) = (ten("b"), ten("c"), ten("d"), ten("e"), "x".repeat(10));
         let laughs = [("a", a.as_str()), ("b", &b), ("c", &c), ("d", &d), ("e", &e)];
         assert!(judged(&ten("a"), &laughs).unwrap_err().contains("more than"), "ten by ten by ten…");
+        let often = [("often", "{{#each this}}{{#each this}}{{> @partial-block}}{{/each}}{{/each}}")];
+        let framed = |content: &str| judged(&format!("{{{{#> often}}}}{content}{{{{/often}}}}"), &often);
+        assert_eq!(framed("x"), Ok(()));
+        assert!(framed(&each("{{a}}{{b}}")).unwrap_err().contains("more than"), "a frame repeats its content");
         let deep = format!("{}x{}", "{{#if a}}".repeat(201), "{{/if}}".repeat(201));
         assert!(judged(&deep, &[]).unwrap_err().contains("at most 200 blocks"));
         let brackets = format!("{{{{a {}b{}}}}}", "(b ".repeat(5_000), ")".repeat(5_000));
