@@ -139,10 +139,8 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         Event::RuleFired { key, at, until } => {
             state.fired.retain(|_, until| *until > *at);
             // Of so many, the one that ends first is forgotten: it fires once more.
-            while state.fired.len() >= limits::RULES_REMEMBERED_MAX {
-                let Some(first) = state.fired.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key) else {
-                    break;
-                };
+            let first = state.fired.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            if let Some(first) = first.filter(|_| state.fired.len() >= limits::RULES_REMEMBERED_MAX) {
                 state.fired.remove(&first);
             }
             state.fired.insert(*key, *until);
