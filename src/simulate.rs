@@ -119,20 +119,14 @@ impl Simulated {
         if truth == Truth::True && !held_back {
             self.fires += 1;
             *self.days.entry(day).or_default() += 1;
+            let concerned = here.map(|id| lane.activate(EntityId::Customer(id))).transpose();
+            let concerned = concerned.map_err(|error| error.to_string())?;
+            let customer = concerned.as_ref().and_then(|(_, state)| state.as_customer());
             for action in &rule.then {
-                let reached = match action {
-                    Action::Tell { .. } => true,
-                    Action::NotifyCustomer { channel, .. } => match here {
-                        Some(id) => {
-                            let (_, state) =
-                                lane.activate(EntityId::Customer(id)).map_err(|error| error.to_string())?;
-                            let reached = state.as_customer().is_some_and(|state| state.reachable_by(*channel));
-                            *self.customers.entry(id).or_default() += u64::from(reached);
-                            reached
-                        }
-                        None => false,
-                    },
-                };
+                let reached = action.reaches(customer);
+                if let (Action::NotifyCustomer { .. }, Some(id)) = (action, here) {
+                    *self.customers.entry(id).or_default() += u64::from(reached);
+                }
                 messages += u64::from(reached);
                 self.unreachable += u64::from(!reached);
             }

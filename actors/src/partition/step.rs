@@ -178,7 +178,7 @@ impl<'a> Step<'a> {
         let view = View { event: &change.event, standing: &standing, about };
         let fires = |rule: &&'a Rule| rule.when.evaluate(&view, None) == Truth::True;
         let firing: Vec<&'a Rule> = context.policies.rules.on(event).filter(fires).collect();
-        let reachable = |channel| about.customer.is_some_and(|(_, state)| state.reachable_by(channel));
+        let concerned = about.customer.map(|(_, state)| state);
         let (mut outgoing, mut fired) = (Vec::new(), Vec::new());
         for rule in firing {
             let once = rule.once.and_then(|once| {
@@ -189,10 +189,10 @@ impl<'a> Step<'a> {
                 continue;
             }
             let before = outgoing.len();
-            for action in &rule.then {
+            for action in rule.then.iter().filter(|action| action.reaches(concerned)) {
                 let (channel, template, recipient) = match action {
                     Action::NotifyCustomer { channel, template } => {
-                        let Some(customer) = customer.filter(|_| reachable(*channel)) else { continue };
+                        let Some(customer) = customer else { continue };
                         (*channel, Some(Arc::clone(template)), Recipient::Customer(customer))
                     }
                     Action::Tell { channel, template, recipient } => (*channel, template.clone(), recipient.clone()),

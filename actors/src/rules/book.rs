@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::condition::Condition;
 use super::published::EventType;
+use crate::customer::Customer;
 use crate::delivery::{Channel, Recipient};
 use crate::limits;
 use crate::values::{PaymentRequestId, stable_hash};
@@ -40,6 +41,16 @@ pub enum Action {
         /// To whom.
         recipient: Recipient,
     },
+}
+
+impl Action {
+    /// Whether it reaches anybody, when an event concerns this customer.
+    pub fn reaches(&self, customer: Option<&Customer>) -> bool {
+        match self {
+            Action::NotifyCustomer { channel, .. } => customer.is_some_and(|state| state.reachable_by(*channel)),
+            Action::Tell { .. } => true,
+        }
+    }
 }
 
 /// What a rule fires once for, however many events there are.
