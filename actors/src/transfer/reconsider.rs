@@ -1,8 +1,9 @@
 //! A transfer that waits for a person, when an invoice comes in late that it may have paid.
 //!
 //! It is weighed again when what the payer wrote names the new invoice, or when it came in on the
-//! customer's own account while nothing was open. Nothing that a person has decided about, or that
-//! named something else, is touched.
+//! customer's own account while nothing was open. One of nobody is placed on the invoice whose number it gives,
+//! when that is the whole amount. Nothing that a person has decided about, or that named something else, is
+//! touched.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

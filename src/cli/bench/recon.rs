@@ -38,7 +38,7 @@ pub(super) struct Options {
     /// Shows this many wrong placements.
     #[arg(long, default_value_t = 0)]
     wrong: usize,
-    /// Shows this many tasks of what could be known.
+    /// Shows this many tasks of what could be known, or of which the answer is not among the first three.
     #[arg(long, default_value_t = 0)]
     missed: usize,
 }
