@@ -1,7 +1,7 @@
 //! Folder to folder with a bank made by others: what it says of direct debits of ours is applied, and
 //! what it says twice counts once. `QUITTANCE_MOCK_BANK` says where the bank of the package `mock-bank` is.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::collections::{IBAN, collect, customer, mandate, request, view};
 use crate::support::http::call;
+use crate::support::peers::free_port;
 use crate::support::running::{Running, sample};
 use crate::support::scratch::wait_for;
 
@@ -24,7 +25,7 @@ struct Bank {
 impl Bank {
     /// Starts the bank on the sample's first day; it takes from `orders` and writes to `answers`.
     fn start(binary: &str, orders: &Path, answers: &Path) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         std::fs::create_dir_all(orders).unwrap();
         std::fs::create_dir_all(answers).unwrap();
         let child = Command::new(binary)

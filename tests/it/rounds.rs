@@ -131,7 +131,7 @@ impl Drop for Confined {
 #[test]
 fn a_full_disk_refuses_says_so_and_goes_on_when_there_is_space() {
     let scratch = Scratch::new("full");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = std::net::SocketAddr::from(([127, 0, 0, 1], crate::support::peers::free_port()));
     let config = configure(scratch.path(), |text| text.replace("127.0.0.1:0", &port.to_string()));
     let data = scratch.path().join("data");
     std::fs::create_dir_all(&data).unwrap();

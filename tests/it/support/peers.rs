@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::scratch::wait_for;
@@ -92,9 +93,18 @@ fn read_call(stream: &TcpStream) -> Option<Received> {
     Some(Received { headers, body })
 }
 
-/// A port that nobody has now.
+/// A port that nobody has now, below those the system gives to outgoing calls: a test beside this one
+/// cannot be given it before the peer binds it.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() as u16;
+    loop {
+        let step = start.wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 12_000 + step % 20_000;
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A process that ends with the test.
@@ -107,9 +117,24 @@ impl Drop for Peer {
     }
 }
 
-fn spawn(command: &mut Command, package: &str) -> Peer {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+/// A process whose words are kept beside its configuration, to be shown when it does not come up.
+fn spawn(command: &mut Command, package: &str, log: &Path) -> Peer {
+    let log = std::fs::File::create(log).unwrap();
+    let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
     Peer(child.unwrap_or_else(|error| panic!("{package} is missing ({error}): scripts/test installs it")))
+}
+
+/// Waits for a port, and shows what the process said when it ends or takes over a minute.
+fn wait_listening(what: &str, port: u16, peer: &mut Peer, log: &Path) {
+    let started = std::time::Instant::now();
+    while listening(port).is_none() {
+        let ended = peer.0.try_wait().unwrap();
+        if ended.is_some() || started.elapsed().as_secs() >= 60 {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            panic!("{what} does not listen on port {port} ({ended:?}); it said:\n{said}");
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
 }
 
 fn listening(port: u16) -> Option<()> {
@@ -121,8 +146,9 @@ pub fn smtp_server(maildir: &Path) -> (Peer, u16) {
     let port = free_port();
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}"), "-c", "aiosmtpd.handlers.Mailbox"]);
-    let peer = spawn(command.arg(maildir), "python3-aiosmtpd");
-    wait_for("the SMTP server (package python3-aiosmtpd)", || listening(port));
+    let log = maildir.with_extension("log");
+    let mut peer = spawn(command.arg(maildir), "python3-aiosmtpd", &log);
+    wait_listening("the SMTP server (package python3-aiosmtpd)", port, &mut peer, &log);
     (peer, port)
 }
 
@@ -158,9 +184,16 @@ impl Kannel {
             folder.display()
         );
         std::fs::write(&config, text).unwrap();
-        let mut peers = vec![spawn(Command::new("/usr/sbin/bearerbox").arg(&config), "kannel")];
-        wait_for("bearerbox (package kannel)", || listening(boxes));
-        peers.push(spawn(Command::new("/usr/sbin/smsbox").arg(&config), "kannel"));
+        let start = |name: &str, port: u16| {
+            let log = folder.join(format!("{name}.log"));
+            // They ask for the machine's own name at start: a name server that is silent is not waited for.
+            let mut command = Command::new(format!("/usr/sbin/{name}"));
+            command.arg(&config).env("RES_OPTIONS", "timeout:1 attempts:1");
+            let mut peer = spawn(&mut command, "kannel", &log);
+            wait_listening(&format!("{name} (package kannel)"), port, &mut peer, &log);
+            peer
+        };
+        let mut peers = vec![start("bearerbox", boxes), start("smsbox", port)];
         let output = folder.join("fakesmsc.out");
         let file = std::fs::File::create(&output).unwrap();
         // It ends when its input does, so the pipe is kept open.
@@ -171,7 +204,6 @@ impl Kannel {
             .stderr(file)
             .spawn();
         peers.push(Peer(child.unwrap_or_else(|error| panic!("kannel-extras is missing ({error})"))));
-        wait_for("smsbox", || listening(port));
         wait_for("the SMS centre to be online", || {
             let address = SocketAddr::from(([127, 0, 0, 1], admin));
             let status = super::http::call(address, "GET", "/status.txt?password=foo", &[], b"")?;
