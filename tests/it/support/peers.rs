@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::scratch::wait_for;
@@ -96,11 +96,10 @@ fn read_call(stream: &TcpStream) -> Option<Received> {
 /// A port that nobody has now, below those the system gives to outgoing calls: a test beside this one
 /// cannot be given it before the peer binds it.
 pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = std::process::id() as u16;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let step = start.wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 12_000 + step % 20_000;
+        let step = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 12_000 + u16::try_from(step % 20_000).unwrap();
         if TcpListener::bind(("0.0.0.0", port)).is_ok() {
             return port;
         }
