@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 use quittance_actors::partition::StatementRecord;
 use quittance_actors::runtime::{BankEntry, Intake};
 use quittance_actors::transfer::{Details, Nature, Particulars, parts_of};
-use quittance_actors::values::{Currency, Date, EndToEndId, Money, RemittanceInformation, Timestamp, TransferId};
+use quittance_actors::values::{
+    Currency, Date, EndToEndId, Iban, Money, RemittanceInformation, Timestamp, TransferId,
+};
 use smol_str::SmolStr;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -99,6 +101,14 @@ impl<S: Statements> Ledger<S> {
                 return self.ready.push_back(Item::Refused(row, vec![missing("Ntry/CdtDbtInd", "CRDT or DBIT")]));
             }
         };
+        let opened_in = running.statement.opening.and(running.statement.currency);
+        if let Some(expected) = opened_in.filter(|known| *known != amount.currency()) {
+            // Balances and entries of two currencies add up to nothing.
+            let expected = format!("the currency of the balances, {expected}");
+            let code = amount.currency().code();
+            let error = FieldError::expected(entry.line, 0, "Ntry/Amt/@Ccy", code, expected);
+            return self.ready.push_back(Item::Refused(row, vec![error]));
+        }
         running.entries += 1;
         if entry.booking == Booking::Booked {
             let sum = if debit { &mut running.debits } else { &mut running.credits };
@@ -287,7 +297,11 @@ impl<S: Statements> Ledger<S> {
                 detail.payer_name.as_str(),
                 detail.unstructured.as_str(),
             ];
-            let _ = write!(key, "text:{:016x}", xxh3_64(text.join("\u{1f}").as_bytes())); // A string takes everything.
+            // Without a reference of the bank's everything it says of the transaction tells two apart.
+            let accounts = [&detail.payer_iban, &detail.payee_iban].into_iter().flatten().map(Iban::electronic);
+            let structured = detail.structured.iter().map(String::as_str);
+            let said: Vec<&str> = text.into_iter().chain(structured).chain(accounts).collect();
+            let _ = write!(key, "text:{:016x}", xxh3_64(said.join("\u{1f}").as_bytes())); // A string takes everything.
         } else {
             key.push_str("ref:");
             key.push_str(reference);

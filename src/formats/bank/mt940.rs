@@ -104,6 +104,13 @@ impl Building {
                 "the file ends inside an entry: it is cut short",
             ));
         }
+        // The field under way may be cut too: what is not whole is not taken.
+        let opened = self.statement.as_ref().is_some_and(|known| known.opening.is_some() && known.closing.is_none());
+        if opened && !self.closed && !CLOSING_TAGS.contains(&self.field.tag.as_str()) {
+            let what = "the file ends before the closing balance (:62F:) of a statement that has an opening one: \
+                        it is cut short";
+            return Err(FieldError::wrong(line, 0, ":62F:", what));
+        }
         self.end_message()?;
         if self.statements == 0 {
             let what = "the file holds no statement: there is no field :20:";
@@ -267,6 +274,11 @@ impl Building {
     fn closing(&mut self, field: &Field) -> Result<(), FieldError> {
         let (amount, on, currency) = self.balance(field)?;
         self.flush();
+        let opened_in = self.statement.as_ref().and_then(|known| known.opening.and(known.currency));
+        if let Some(opened_in) = opened_in.filter(|known| *known != currency) {
+            let expected = format!("the currency of the opening balance, {opened_in}");
+            return Err(self.wrong(field, currency.code(), expected));
+        }
         if let Some(statement) = &mut self.statement {
             (statement.closing, statement.closed_on) = (Some(amount), on);
             statement.currency = statement.currency.or(Some(currency));
