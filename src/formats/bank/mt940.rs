@@ -104,12 +104,12 @@ impl Building {
                 "the file ends inside an entry: it is cut short",
             ));
         }
-        // The field under way may be cut too: what is not whole is not taken.
+        // Some banks never give one, so it is no proof of a cut: a person should know.
         let opened = self.statement.as_ref().is_some_and(|known| known.opening.is_some() && known.closing.is_none());
         if opened && !self.closed && !CLOSING_TAGS.contains(&self.field.tag.as_str()) {
-            let what = "the file ends before the closing balance (:62F:) of a statement that has an opening one: \
-                        it is cut short";
-            return Err(FieldError::wrong(line, 0, ":62F:", what));
+            let what = "the file ends before the closing balance of a statement that has an opening one: \
+                        it may be cut short";
+            self.ready.push_back(Ok(Piece::Note(FieldError::wrong(line, 0, ":62F:", what))));
         }
         self.end_message()?;
         if self.statements == 0 {
