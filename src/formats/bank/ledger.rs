@@ -101,7 +101,8 @@ impl<S: Statements> Ledger<S> {
                 return self.ready.push_back(Item::Refused(row, vec![missing("Ntry/CdtDbtInd", "CRDT or DBIT")]));
             }
         };
-        let opened_in = running.statement.opening.and(running.statement.currency);
+        // What is not booked moves no balance, in whatever currency it is told.
+        let opened_in = running.statement.opened_in().filter(|_| entry.booking == Booking::Booked);
         if let Some(expected) = opened_in.filter(|known| *known != amount.currency()) {
             // Balances and entries of two currencies add up to nothing.
             let expected = format!("the currency of the balances, {expected}");

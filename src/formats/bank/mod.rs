@@ -20,6 +20,7 @@ mod keys;
 pub mod ledger;
 pub mod mt940;
 mod mt940_details;
+mod mt940_line;
 pub mod norma43;
 pub mod ofx;
 pub mod pacs004;
@@ -164,6 +165,13 @@ pub struct Statement {
     pub opened_on: Option<Date>,
     /// The day of the closing balance.
     pub closed_on: Option<Date>,
+}
+
+impl Statement {
+    /// The currency of the balance it starts from, if it starts from one.
+    pub fn opened_in(&self) -> Option<Currency> {
+        self.opening.and(self.currency)
+    }
 }
 
 /// Whether an entry has moved money.
