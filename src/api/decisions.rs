@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
-use quittance_actors::runtime::{Priority, conclude_decision};
+use quittance_actors::runtime::{Priority, conclude_decision, recall_by_hand};
 use quittance_actors::transfer::{Command, Resolution, Transfer};
 use quittance_actors::values::{CommandId, CustomerId, EntityId, Money, PaymentRequestId, TenantId, TransferId};
 use tracing::warn;
@@ -69,6 +69,32 @@ pub(super) async fn set_aside(
 ) -> Result<HttpResponse, Problem> {
     let command = |by: String, reason: String| Command::SetAside { by: by.into(), reason: reason.into() };
     explained(&app, &request, &id, bytes, command).await
+}
+
+/// `POST /v1/transfers/{id}/recalls`: the entry takes the money of `transfer` back, a person says.
+pub(super) async fn recalls(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let (transfer, by) = (body.required("transfer", TransferId::parse), body.text("by", 64));
+    body.finish()?;
+    let (Some(transfer), Some(by)) = (transfer, by) else {
+        return Err(Problem::bad_request("the body cannot be used"));
+    };
+    recall(&app, &tenant, id, transfer, &by).await?;
+    let view = transfers::view(&app, &tenant, id).await?;
+    Ok(created(&format!("/v1/transfers/{transfer}"), false, &view))
+}
+
+/// Has an entry take the money of a transfer back; the same again changes nothing.
+pub(crate) async fn recall(
+    app: &App, tenant: &TenantId, entry: TransferId, transfer: TransferId, by: &str,
+) -> Result<(), Problem> {
+    for id in [entry, transfer] {
+        transfers::view(app, tenant, id).await?;
+    }
+    Ok(recall_by_hand(&app.service.router, tenant, entry, transfer, &by.into()).await?)
 }
 
 /// `POST /v1/tasks/{id}/claim`: for a while nobody but `by` decides.

@@ -19,7 +19,7 @@ mod views;
 
 pub(crate) use clock::{advance_tenant, duration_ms};
 pub(crate) use customers::owned;
-pub(crate) use decisions::{Part, carry_out, resolution};
+pub(crate) use decisions::{Part, carry_out, recall, resolution};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 use idempotency::fingerprint;
@@ -112,6 +112,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payouts/{id}/conclude", web::post().to(payouts::conclude))
                 .route("/transfers/{id}/decision", web::post().to(decisions::decide))
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
+                .route("/transfers/{id}/recalls", web::post().to(decisions::recalls))
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
                 .route("/decisions/{id}", web::get().to(transfers::read))
                 .route("/tasks", web::get().to(transfers::tasks))

@@ -3,7 +3,7 @@
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
 use quittance_actors::payment_request::{Collection, PaymentRequest, Source, Stage, end_to_end_id};
-use quittance_actors::transfer::{Transfer, Weighed};
+use quittance_actors::transfer::{Nature, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
@@ -186,6 +186,12 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
             let task =
                 json!({ "assigned_to": state.assigned_to, "claim": claim, "overdue_since": state.overdue_since });
             fields.insert("task".to_owned(), task);
+        }
+        if let Some(recall) = &state.recall {
+            fields.insert("recall".to_owned(), json!({ "entry": recall.entry, "reason": recall.reason }));
+        }
+        if state.nature() != Nature::Received {
+            fields.insert("nature".to_owned(), json!(state.nature()));
         }
         if let Some(payout) = state.given_back_by {
             fields.insert("payout".to_owned(), json!(payout));

@@ -16,6 +16,7 @@ pub(super) fn row(entity: &Entity) -> Option<Json> {
         Status::Noted => ("mute", "arrow-left-right"),
         Status::SetAside => ("mute", "ban"),
         Status::GivenBack => ("mute", "undo-2"),
+        Status::Recalled => ("bad", "undo-2"),
         Status::Received => ("mute", "clock"),
     };
     let remittance = &details.remittance;

@@ -3,21 +3,25 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity};
-use quittance_actors::transfer::{Command, Proposal, Status, Transfer};
+use quittance_actors::transfer::{Command, Nature, Proposal, Status, Transfer};
 use quittance_actors::values::{
     CommandId, CustomerId, DecimalMark, EntityId, Money, PaymentRequestId, TenantId, Timestamp, TransferId,
 };
 use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter, transfers, words};
-use crate::api::{Part, Problem, Shared, carry_out, payout_of, resolution};
+use crate::api::{Part, Problem, Shared, carry_out, payout_of, recall, resolution};
 use crate::store::List;
 
 const ROWS: usize = 50;
 /// Open requests shown for a decision by hand.
 const OPEN_SHOWN: usize = 40;
+/// Transfers looked through, and shown, for the one that a bank takes back.
+const LOOKED_THROUGH: usize = 500;
+const RECEIVED_SHOWN: usize = 10;
 /// What a decision came to, in words.
-const SAID: [&str; 5] = ["Reconciled", "Taken back", "Put aside", "To be given back", "Assigned"];
+const SAID: [&str; 6] =
+    ["Reconciled", "Taken back", "Put aside", "To be given back", "Assigned", "Taken back by the bank"];
 /// Who decides here: the back office has one session.
 const BY: &str = "back office";
 
@@ -106,7 +110,9 @@ async fn open(
         (Some(customer), _) | (None, Some(customer)) => Some(customer),
         (None, None) => candidate_payer(app, &state).await?,
     };
-    let by_hand = match payer.filter(|_| state.status == Status::NeedsDecision) {
+    let places = state.status == Status::NeedsDecision && state.nature() == Nature::Received;
+    let takes_back = state.status == Status::NeedsDecision && !places;
+    let by_hand = match payer.filter(|_| places) {
         Some(customer) => by_hand(app, customer, details.amount).await?,
         None => Vec::new(),
     };
@@ -120,7 +126,8 @@ async fn open(
     let identified = weighed.identified_by.text();
     Ok(Some(json!({
         "id": id,
-        "payer": details.payer_name.as_deref().unwrap_or("Unknown payer"),
+        "payer": if takes_back { "Taken back by the bank" } else { details.payer_name.as_deref().unwrap_or("Unknown payer") },
+        "returned": takes_back.then(|| said_of(&state)),
         "payer_iban": details.payer_iban.as_ref().map(|iban| iban.masked()),
         "account": details.account.as_ref().map(|iban| iban.masked()),
         "amount": words::money(details.amount),
@@ -136,7 +143,9 @@ async fn open(
         "customer": customer,
         "customer_id": payer,
         "needs_decision": state.status == Status::NeedsDecision,
-        "can_give_back": state.status == Status::NeedsDecision && details.payer_iban.is_some() && pays_out,
+        "places": places,
+        "takes_back": takes_back.then(|| received(app, &frame.tenant, details.amount)).transpose()?,
+        "can_give_back": places && details.payer_iban.is_some() && pays_out,
         "can_take_back": matches!(state.status, Status::Matched | Status::SetAside) && state.pending.is_none(),
         "proposals": proposals,
         "paid": paid,
@@ -146,6 +155,35 @@ async fn open(
         "looked_for": looked_for,
         "not_found": looked_for.is_some() && found.is_none(),
     })))
+}
+
+/// What the bank says of what it takes back: whom it paid, and why.
+fn said_of(state: &Transfer) -> Vec<String> {
+    let Some(said) = state.particulars.as_deref() else { return Vec::new() };
+    let because = said.returned.iter().flat_map(|returned| [&returned.code, &returned.text]);
+    let words = because.chain([&said.payee, &said.additional]).filter(|words| !words.is_empty());
+    words.map(ToString::to_string).collect()
+}
+
+/// The newest transfers of an amount whose money a bank may take back.
+fn received(app: &Shared, tenant: &TenantId, amount: Money) -> Result<Vec<Json>, Problem> {
+    let page = app.service.store.page(tenant, List::Transfers, None, LOOKED_THROUGH);
+    let page = page.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let here = |state: &&Transfer| {
+        let there = matches!(state.status, Status::Matched | Status::NeedsDecision | Status::SetAside);
+        there && state.nature() == Nature::Received
+    };
+    let of_amount = page.entities.iter().filter_map(|(id, entity)| {
+        let state = entity.as_transfer().filter(here)?;
+        let details = state.details.as_ref().filter(|details| details.amount == amount)?;
+        Some(json!({
+            "id": id.to_string(),
+            "payer": details.payer_name.as_deref().unwrap_or("Unknown payer"),
+            "booked_on": words::day(details.booked_on),
+            "why": state.explanation,
+        }))
+    });
+    Ok(of_amount.take(RECEIVED_SHOWN).collect())
 }
 
 /// A customer by the ERP's number of it.
@@ -241,7 +279,7 @@ fn parts(form: &[(String, String)], amount: Money) -> Result<Vec<Part>, Problem>
     Ok(parts)
 }
 
-/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside|give-back}`.
+/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside|assign|give-back|recalls}`.
 pub(super) async fn decide(
     app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
     form: web::Form<Vec<(String, String)>>,
@@ -285,6 +323,10 @@ pub(super) async fn decide(
             let to = field("to").filter(|to| !to.is_empty() && to.chars().count() <= 64).map(Into::into);
             ("Assigned", carry(&app, &frame, id, Command::Assign { to, by: BY.into() }).await)
         }
+        "recalls" => match field("transfer").map(|text| TransferId::parse(&text)) {
+            Some(Ok(transfer)) => ("Taken back by the bank", recall(&app, &frame.tenant, id, transfer, BY).await),
+            _ => ("", Err(Problem::bad_request("name the transfer that it takes back, such as trf_…"))),
+        },
         "give-back" => {
             let by = field("by").filter(|by| !by.is_empty() && by.chars().count() <= 64);
             let by = by.ok_or_else(|| Problem::bad_request("say who you are, in up to 64 characters"))?.into();
@@ -297,7 +339,9 @@ pub(super) async fn decide(
     };
     // After a decision the next one is looked at; what could not be followed stays, and says why.
     let to = match done {
-        Ok(()) if what == "give-back" => format!("/bo/reconciliation?said={}", words::encoded(said)),
+        Ok(()) if what == "give-back" || what == "recalls" => {
+            format!("/bo/reconciliation?said={}", words::encoded(said))
+        }
         Ok(()) if what == "take-back" || what == "assign" => {
             format!("/bo/reconciliation?id={id}&said={}", words::encoded(said))
         }

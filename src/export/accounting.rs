@@ -197,6 +197,15 @@ impl<'a> Books<'a> {
                 lines.push(self.suspense(details, Side::Credit));
                 Some(Entry { text: "Rapprochement annulé", lines })
             }
+            (E::Recalled { allocations, credit, .. }, _) => {
+                let mut lines = Vec::new();
+                match allocations.is_empty() && !credit.is_positive() {
+                    true => lines.push(self.suspense(details, Side::Debit)),
+                    false => self.parts(details, allocations, *credit, Side::Debit, &mut lines),
+                }
+                lines.push(self.bank(details, Side::Credit));
+                Some(Entry { text: "Virement repris par la banque", lines })
+            }
             _ => None,
         }
     }

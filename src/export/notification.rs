@@ -72,6 +72,9 @@ fn matched(names: &Names, id: TransferId, event: &transfer::Event, at: Timestamp
         E::TakenBack { allocations, credit, reason, .. } if !allocations.is_empty() || credit.is_positive() => {
             (allocations, credit, format!("taken back: {reason}"), true)
         }
+        E::Recalled { allocations, credit, recall } if !allocations.is_empty() || credit.is_positive() => {
+            (allocations, credit, format!("taken back by the bank: {}", recall.reason), true)
+        }
         _ => return None,
     };
     let details = names.transfer(id)?.clone();

@@ -3,7 +3,7 @@
 //
 //   node tests/e2e/overview.mjs target/debug/quittance [folder for pictures]
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -160,6 +160,29 @@ try {
   await page.waitForSelector('.alloc');
   await accessible('a matched transfer');
   await picture('workbench-matched');
+  // The bank takes something back and does not say what: a person does.
+  const paid = /(€|EUR)\s*([\d,]+\.\d\d)/.exec(await page.textContent('.wb header .amount'))[2].replace(',', '');
+  const banks = join(/data in (.+) \(/.exec(said)[1], 'data/bank/in');
+  writeFileSync(join(banks, 'taken.part'), `<Document><BkToCstmrDbtCdtNtfctn><Ntfctn><Id>E2E</Id><Acct><Id><IBAN>FR7630001007941234567890185</IBAN></Id></Acct>
+    <Ntry><Amt Ccy="EUR">${paid}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-03-20</Dt></BookgDt><AcctSvcrRef>E2E-1</AcctSvcrRef>
+    <NtryDtls><TxDtls><RltdPties><Cdtr><Pty><Nm>Banque du payeur</Nm></Pty></Cdtr></RltdPties><RtrInf><Rsn><Cd>FOCR</Cd></Rsn></RtrInf></TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>`);
+  renameSync(join(banks, 'taken.part'), join(banks, 'taken.xml'));
+  const taking = page.locator('form[action$="/recalls"] input[type=hidden]');
+  for (let at = 0; at < 40 && (await taking.count()) === 0; at += 1) {
+    await page.waitForTimeout(250);
+    await page.goto(`${origin}/bo/reconciliation`);
+  }
+  check('what the bank takes back is a task with the transfers it may be', (await taking.count()) >= 1);
+  await accessible('a task of what the bank takes back');
+  await picture('workbench-recall');
+  await page.locator('form[action$="/recalls"] button >> nth=0').click();
+  await page.waitForSelector('.said');
+  check('a person says which it takes back', (await page.textContent('.said')).includes('Taken back by the bank'), await page.textContent('.said'));
+  await page.goto(`${origin}/bo/reconciliation?show=all`);
+  await page.click('a.tx:has(.badge.bad) >> nth=0');
+  await page.waitForSelector('.reason');
+  await accessible('a transfer that the bank took back');
+  await picture('workbench-recalled');
   await page.goto(`${origin}/bo/messages`);
   const mail = page.frameLocator('iframe.mail');
   check('a caught mail shows as its reader sees it', (await mail.locator('body').textContent()).includes('Maison Dupré'));

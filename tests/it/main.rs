@@ -18,6 +18,7 @@ mod mock_bank;
 mod numbers;
 mod orders;
 mod payouts;
+mod recalls;
 mod recon;
 mod recovery;
 mod rounds;

@@ -340,6 +340,9 @@ fn name(event: &Event) -> &'static str {
             T::Assigned { .. } => "transfer.assigned",
             T::Claimed { .. } => "transfer.claimed",
             T::TaskOverdue { .. } => "transfer.task_overdue",
+            T::RecallReceived(_) => "transfer.recall_received",
+            T::RecallAsked => "transfer.recall_asked",
+            T::Recalled { .. } => "transfer.recalled",
         },
     }
 }
@@ -379,7 +382,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 102);
+    assert_eq!(seen.len(), 105);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -84,7 +84,7 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
 
 /// Credit goes with the payment it came from: what is left of it, then what it has paid, the latest first. What was
 /// paid out already is missing, and people are told.
-fn withdraw(state: &Customer, amount: Money) -> Decision<Event> {
+pub(super) fn withdraw(state: &Customer, amount: Money) -> Decision<Event> {
     let money = |minor| Money::from_minor(minor, amount.currency());
     let mut left = state.credit.get(&amount.currency()).copied().unwrap_or(0);
     let mut decision = Decision::default();

@@ -125,6 +125,9 @@ pub enum Command {
     PlaceDecided(Placed),
     /// Give back what a transfer had paid.
     TakeBackTransfer(Placed),
+    /// The bank took the money of a transfer back: what it had paid is open again, and its credit is gone, whatever
+    /// has been paid with it.
+    LoseTransfer(Placed),
     /// Keep a direct debit mandate, or amend it.
     SignMandate {
         /// Its unique reference.
@@ -283,6 +286,7 @@ impl Command {
             Command::Remind(_) => "remind",
             Command::PlaceDecided(_) => "place_decided",
             Command::TakeBackTransfer(_) => "take_back_transfer",
+            Command::LoseTransfer(_) => "lose_transfer",
             Command::SignMandate { .. } => "sign_mandate",
             Command::EndInstrument { .. } => "end_instrument",
             Command::Collect { .. } => "collect",

@@ -147,6 +147,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         }
         Command::PlaceDecided(placed) => decided::place(state, placed),
         Command::TakeBackTransfer(placed) => decided::take_back(state, placed),
+        Command::LoseTransfer(placed) => decided::lose(state, placed),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
         command => collecting::decide(state, command, context),
     }

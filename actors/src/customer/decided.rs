@@ -1,5 +1,6 @@
 //! What a person decided about a transfer, carried out at its customer.
 
+use super::collecting::withdraw;
 use super::command::{Placed, Rejection};
 use super::event::Event;
 use super::state::Customer;
@@ -35,7 +36,7 @@ pub(super) fn place(state: &Customer, placed: &Placed) -> Decided {
 
 /// Gives back what a transfer had paid: its requests are open again, its credit is gone.
 pub(super) fn take_back(state: &Customer, placed: &Placed) -> Decided {
-    let Placed { transfer, allocations, credit, .. } = placed;
+    let Placed { transfer, credit, .. } = placed;
     if !state.placed_transfers.contains_key(transfer) {
         return Err(Rejection::NotPlaced);
     }
@@ -44,10 +45,31 @@ pub(super) fn take_back(state: &Customer, placed: &Placed) -> Decided {
         let left = Money::from_minor(left, credit.currency());
         return Err(Rejection::CreditUsed { credit: *credit, left });
     }
-    let mut decision = Decision::of(Event::TransferTakenBack { transfer: *transfer, credit: *credit });
-    for (request, _) in allocations {
-        let command = payment_request::Command::ReverseAllocation { source: Source::Transfer(*transfer) };
-        decision.tell(Tell::PaymentRequest(*request, command));
+    Ok(reversed(placed, *credit))
+}
+
+/// Gives back what a transfer had paid although its credit may have been used since: the money is gone.
+pub(super) fn lose(state: &Customer, placed: &Placed) -> Decided {
+    if !state.placed_transfers.contains_key(&placed.transfer) {
+        return Err(Rejection::NotPlaced);
+    }
+    let mut decision = reversed(placed, Money::zero(placed.credit.currency()));
+    if placed.credit.is_positive() {
+        let Decision { events, tells, effects } = withdraw(state, placed.credit);
+        decision.events.extend(events);
+        decision.tells.extend(tells);
+        decision.effects.extend(effects);
     }
     Ok(decision)
+}
+
+/// Its requests are open again, and so much of its credit is gone.
+fn reversed(placed: &Placed, credit: Money) -> Decision<Event> {
+    let transfer = placed.transfer;
+    let mut decision = Decision::of(Event::TransferTakenBack { transfer, credit });
+    for (request, _) in &placed.allocations {
+        let command = payment_request::Command::ReverseAllocation { source: Source::Transfer(transfer) };
+        decision.tell(Tell::PaymentRequest(*request, command));
+    }
+    decision
 }

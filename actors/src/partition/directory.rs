@@ -8,10 +8,10 @@ use super::entity::Event;
 use crate::customer;
 use crate::limits;
 use crate::payment_request;
-use crate::transfer::{self, Doubt, Identification, awaited_numbers};
+use crate::transfer::{self, Doubt, Identification, Particulars, awaited_numbers, references};
 use crate::values::{
-    Currency, CustomerId, EntityId, Iban, PaymentRequestId, ShortReference, TenantId, TransferId, canonical_number,
-    name_key, tail,
+    Currency, CustomerId, EntityId, Iban, Money, PaymentRequestId, ShortReference, TenantId, TransferId,
+    canonical_number, name_key, stable_hash, tail,
 };
 
 /// What can be looked up.
@@ -43,14 +43,25 @@ pub enum DirectoryKey {
     NumberTail(TenantId, SmolStr),
     /// A transfer of nobody that names a number nobody had asked for yet.
     AwaitedNumber(TenantId, SmolStr),
+    /// Money received, by a hash of its amount and of a reference that its return would carry.
+    Received(TenantId, u64),
 }
 
 impl DirectoryKey {
     /// Whether several may have it; then it means none of them.
     pub fn may_be_shared(&self) -> bool {
         use DirectoryKey as K;
-        let of_one = matches!(self, K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..) | K::AwaitedNumber(..));
+        let of_one = matches!(
+            self,
+            K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..) | K::AwaitedNumber(..) | K::Received(..)
+        );
         of_one || self.holds_some()
+    }
+
+    /// Money received, by its amount and a reference of it.
+    pub fn received(tenant: &TenantId, amount: Money, reference: &str) -> Self {
+        let minor = amount.minor().to_string();
+        DirectoryKey::Received(tenant.clone(), stable_hash(&[amount.currency().code(), &minor, reference]))
     }
 
     /// Whether it means up to three requests, for a person to look at.
@@ -141,6 +152,14 @@ fn surely_paid(commit: &Commit, id: TransferId) -> bool {
         })
 }
 
+/// What else the bank said of a transfer that is received in a record.
+fn described(commit: &Commit, id: TransferId) -> Option<&Particulars> {
+    commit.changes.iter().find_map(|change| match &change.event {
+        Event::Transfer(transfer::Event::Described(said)) if change.entity == EntityId::Transfer(id) => Some(&**said),
+        _ => None,
+    })
+}
+
 /// The entries of a record.
 pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
     let tenant = &commit.tenant;
@@ -185,6 +204,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
             Event::Transfer(transfer::Event::Received { details, customer }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
+                if let Some(reference) = references(details, described(commit, details.id)).next() {
+                    let key = DirectoryKey::received(tenant, details.amount, reference);
+                    entries.push((key, DirectoryValue::Transfer(details.id)));
+                }
                 if customer.is_none() && is_of_nobody(commit, details.id) {
                     let awaited = awaited_numbers(details).into_iter();
                     let of = |number| {

@@ -197,11 +197,16 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),
             (T::Matched { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
             (T::Matched { explanation, .. }, Field::TransferExplanation) => Some(Fact::text(explanation)),
-            (T::TakenBack { credit, .. }, Field::TransferCredit) => Some(Fact::Money(*credit)),
+            (T::TakenBack { credit, .. } | T::Recalled { credit, .. }, Field::TransferCredit) => {
+                Some(Fact::Money(*credit))
+            }
             (
                 T::TakenBack { reason, .. } | T::TakeBackAsked { reason, .. } | T::SetAside { reason, .. },
                 Field::Reason,
             ) => Some(Fact::text(reason)),
+            (T::RecallReceived(recall) | T::Recalled { recall, .. }, Field::Reason) => {
+                Some(Fact::text(&recall.reason))
+            }
             (T::DecisionRefused { reason }, Field::Reason) => Some(Fact::text(reason)),
             (T::ReturnFailed { reason, .. } | T::GivenBack { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
             (T::Assigned { to: Some(to), .. }, Field::TaskAssignedTo) => Some(Fact::text(to)),

@@ -209,7 +209,9 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::ReturnFailed { .. } => Some((EventType::TaskOpened, None)),
         E::Assigned { .. } => Some((EventType::TaskAssigned, None)),
         E::TaskOverdue { .. } => Some((EventType::TaskOverdue, None)),
-        E::Claimed { .. } => None,
+        E::RecallReceived(_) => Some((EventType::TransferRecallReceived, None)),
+        E::Recalled { .. } => Some((EventType::TransferRecalled, None)),
+        E::Claimed { .. } | E::RecallAsked => None,
         E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } | E::Kept { .. } => None,
     }
 }
@@ -403,6 +405,7 @@ impl View<'_> {
                 Status::Noted => "noted",
                 Status::SetAside => "set_aside",
                 Status::GivenBack => "given_back",
+                Status::Recalled => "recalled",
             })),
             _ => None,
         }

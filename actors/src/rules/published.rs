@@ -206,6 +206,10 @@ event_types! {
     CustomerCreditMissing = "customer.credit_missing",
     /// The bank booked a payout that it had refused before: a person sees to it.
     PayoutContradicted = "payout.contradicted",
+    /// The bank takes the money of a transfer back.
+    TransferRecallReceived = "transfer.recall_received",
+    /// The bank took the money of a transfer back: what it had paid is open again.
+    TransferRecalled = "transfer.recalled",
 }
 
 impl fmt::Display for EventType {

@@ -51,6 +51,8 @@ impl Intake {
             Intake::Customer(_) => 0,
             Intake::Invoice(row) if row.customer.is_some() && row.collect_from.is_none() => 0,
             Intake::Mandate(_) => 1,
+            // What the bank takes back may have come in beside it.
+            Intake::Entry(entry) if entry.takes_back => 3,
             Intake::Invoice(_) | Intake::Entry(_) => 2,
             Intake::CreditNote(_)
             | Intake::Cancellation(_)
@@ -140,6 +142,8 @@ pub struct BankEntry {
     pub collected: Vec<(PaymentRequestId, AttemptId)>,
     /// The payouts of ours that it books as one.
     pub paid_out: Vec<PayoutId>,
+    /// Whether it takes money out of the account that had come in: a return, or the correction of an entry.
+    pub takes_back: bool,
 }
 
 /// Why an intake was refused.

@@ -24,6 +24,7 @@ mod intake;
 mod numbers;
 mod orders;
 mod payouts;
+mod recalls;
 mod reconciliation;
 mod release;
 mod router;
@@ -44,6 +45,7 @@ pub use intake::{
 pub use numbers::next_number;
 pub use orders::OrderReturned;
 pub use payouts::PayoutReturned;
+pub use recalls::recall_by_hand;
 pub use reconciliation::{Admit, ReconciliationSupervisor};
 pub use release::Release;
 pub use router::{Priority, Request, Router, SubmitError};

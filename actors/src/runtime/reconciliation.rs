@@ -10,6 +10,7 @@ use tracing::warn;
 use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, transfer_id};
 use super::orders::{OrderReturned, admit_returned, are_collected, came_back};
 use super::payouts::{PaidOut, admit_booked, concerned};
+use super::recalls::{TakenBack, tell_recalled};
 use super::{Priority, Router};
 use crate::limits;
 use crate::machine::Tell;
@@ -72,13 +73,16 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
         Some(paid_out) => concerned(router, &tenant, paid_out).await?,
         None => Vec::new(),
     };
-    let orders = (returned, paid_out.as_ref().map(|paid_out| (paid_out, payouts.as_slice())));
+    // An order of ours is the other way round; it is told of.
+    let taken_back = TakenBack::of(&entry).filter(|_| returned.is_none() && payouts.is_empty());
+    let paid_out = paid_out.as_ref().map(|paid_out| (paid_out, payouts.as_slice()));
+    let says = Says { returned, paid_out, taken_back };
     for key in &entry.counted_as {
         let found = router.ports().directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()))?;
         if let Some(DirectoryValue::Transfer(id)) = found {
             // The same money in another file, divided otherwise, or read again after a crash: counted once, and
-            // what it says of orders may not have been told.
-            tell_orders(router, &tenant, id, orders).await?;
+            // what it says of orders and of other transfers may not have been told.
+            tell_others(router, &tenant, id, says).await?;
             return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
         }
     }
@@ -111,7 +115,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     if of_nobody {
         tell_named(router, &tenant, id, &named).await;
     }
-    tell_orders(router, &tenant, id, orders).await?;
+    tell_others(router, &tenant, id, says).await?;
     Ok((id, receipt))
 }
 
@@ -151,11 +155,24 @@ async fn named_late(
     }
 }
 
-/// Tells orders of ours what an entry says of them, once it is recorded; the same again changes nothing.
-async fn tell_orders(
-    router: &Arc<Router>, tenant: &TenantId, id: TransferId,
-    (returned, paid_out): (Option<OrderReturned>, Option<(&PaidOut, &[PayoutId])>),
+/// What an entry says of others than itself.
+struct Says<'a> {
+    /// An order that came back.
+    returned: Option<OrderReturned>,
+    /// Payouts that it is the money of.
+    paid_out: Option<(&'a PaidOut, &'a [PayoutId])>,
+    /// Money received that it takes back.
+    taken_back: Option<TakenBack>,
+}
+
+/// Tells others what an entry says of them, once it is recorded; the same again changes nothing.
+async fn tell_others(
+    router: &Arc<Router>, tenant: &TenantId, id: TransferId, says: Says<'_>,
 ) -> Result<(), IntakeError> {
+    let Says { returned, paid_out, taken_back } = says;
+    if let Some(taken_back) = taken_back {
+        tell_recalled(router, tenant, id, &taken_back).await?;
+    }
     if let Some(returned) = returned {
         let command = derived_from(&[&id.to_string(), "returned"]);
         admit_returned(router, tenant, &returned, command, Origin::System).await?;

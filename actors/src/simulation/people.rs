@@ -23,6 +23,12 @@ impl World {
         let Some((id, status)) = self.pick(&transfers) else { return Ok(()) };
         let (by, reason) = ("ana".into(), "story".into());
         let command = match status {
+            // The bank needs nobody, and tells a second time now and then.
+            _ if self.random.once_in(6) => {
+                let entry = TransferId::new(Timestamp::default(), self.random.below(2), id.partition());
+                let Some(amount) = self.auditor.amount_of(id) else { return Ok(()) };
+                transfer::Command::Recall { recall: transfer::Recall { entry, reason }, amount }
+            }
             Status::Matched | Status::SetAside => transfer::Command::TakeBack { by, reason },
             Status::NeedsDecision if self.random.once_in(5) => transfer::Command::SetAside { by, reason },
             _ => match self.resolution(id) {

@@ -86,6 +86,22 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.doubt = Some(Doubt::ReturnFailed);
             state.explanation = format!("{}: {reason}", Doubt::ReturnFailed.text());
         }
+        Event::RecallReceived(recall) => state.recall = Some(recall.clone()),
+        Event::RecallAsked => {
+            state.pending = Some(Pending::Recall);
+            state.refused = None;
+            state.decisions = state.decisions.saturating_add(1);
+        }
+        Event::Recalled { recall, .. } => {
+            state.pending = None;
+            state.refused = None;
+            state.status = Status::Recalled;
+            state.doubt = None;
+            state.candidates.clear();
+            state.allocations = LiteMap::new();
+            state.credited_minor = 0;
+            state.explanation = format!("taken back by the bank: {}", recall.reason);
+        }
         Event::SetAside { by, reason } => {
             state.status = Status::SetAside;
             state.refused = None;

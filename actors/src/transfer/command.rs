@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::decide::payer;
 use super::matching::Placement;
 use super::particulars::Particulars;
-use super::state::{Details, Resolution, Status};
+use super::state::{Details, Doubt, Recall, Resolution, Status};
 use super::weighing::Weighed;
 use crate::customer::OpenRequest;
 use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, Reading, Timestamp};
@@ -108,6 +108,15 @@ pub enum Command {
         /// The payout.
         payout: PayoutId,
     },
+    /// The bank takes its money back.
+    Recall {
+        /// By what, and why.
+        recall: Recall,
+        /// What it takes.
+        amount: Money,
+    },
+    /// An entry that was noted needs a person after all.
+    Question(Doubt),
     /// The customer has answered a decision.
     Conclude {
         /// Which decision.
@@ -202,6 +211,8 @@ impl Command {
             Command::TakeReturnAgain { .. } => "take_return_again",
             Command::GiveBack { .. } => "give_back",
             Command::TakeReturnBack { .. } => "take_return_back",
+            Command::Recall { .. } => "recall",
+            Command::Question(_) => "question_entry",
             Command::Conclude { .. } => "conclude",
         }
     }
@@ -219,6 +230,19 @@ pub enum Rejection {
     NothingToDecide(Status),
     #[error("it is {0:?}: there is no match to take back")]
     NothingToTakeBack(Status),
+    #[error("it is {0:?}: its money is not here to be taken back by the bank")]
+    NothingToRecall(Status),
+    #[error("it is {received}, and {taken} is taken back")]
+    OtherAmount {
+        /// What was received.
+        received: Money,
+        /// What the bank takes.
+        taken: Money,
+    },
+    #[error("it takes nothing back: it is money that came in")]
+    TakesNothingBack,
+    #[error("it brings no money to place")]
+    NothingToPlace,
     #[error("the bank does not say who paid it from which account")]
     NoPayerAccount,
     #[error("{0} looks at it until {1}")]

@@ -11,6 +11,7 @@ use super::decision;
 use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
+use super::recall;
 use super::reconsider::{Late, named_late, reconsider};
 use super::returning;
 use super::state::{Details, Doubt, Transfer};
@@ -70,6 +71,8 @@ fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decide
         }
         Command::TakeReturnBack { payout, reason } => returning::take_return_back(state, *payout, reason),
         Command::TakeReturnAgain { payout } => returning::take_return_again(state, *payout),
+        Command::Recall { recall, amount } => recall::recall(state, recall, *amount),
+        Command::Question(doubt) => Ok(recall::question(state, *doubt)),
         Command::Conclude { number, refused } => decision::conclude(state, *number, refused.as_deref()),
     }
 }

@@ -3,12 +3,15 @@
 //! ```text
 //! Decide ─► Decided ─► the customer places it ─► Conclude ─► Matched │ DecisionRefused
 //! TakeBack ─► TakeBackAsked ─► the customer gives it back ─► Conclude ─► TakenBack │ DecisionRefused
+//! Recall ─► RecallReceived, RecallAsked ─► the customer gives it back ─► Conclude ─► Recalled
 //! ```
 
 use smol_str::SmolStr;
 
 use super::command::Rejection;
 use super::event::Event;
+use super::particulars::Nature;
+use super::recall;
 use super::state::{Pending, Resolution, Status, Transfer};
 use crate::customer::{self, Placed};
 use crate::limits;
@@ -18,7 +21,7 @@ use crate::values::{Money, PaymentRequestId};
 type Decided = Result<Decision<Event>, Rejection>;
 
 /// A decision that its customer is to be asked about, however the process ends meanwhile.
-fn asked(event: Event) -> Decided {
+pub(super) fn asked(event: Event) -> Decided {
     let mut decision = Decision::of(event);
     decision.effect(Effect::AskCustomer);
     Ok(decision)
@@ -34,20 +37,24 @@ impl Transfer {
                 let placed = Placed { transfer, amount, allocations: allocations.clone(), credit: *credit };
                 Tell::Customer(*customer, customer::Command::PlaceDecided(placed))
             }
-            Pending::TakeBack { .. } => {
+            back @ (Pending::TakeBack { .. } | Pending::Recall) => {
                 let (allocations, credit) = (self.allocated(), self.credited(amount));
                 let placed = Placed { transfer, amount, allocations, credit };
-                Tell::Customer(self.customer?, customer::Command::TakeBackTransfer(placed))
+                let command = match back {
+                    Pending::Recall => customer::Command::LoseTransfer(placed),
+                    _ => customer::Command::TakeBackTransfer(placed),
+                };
+                Tell::Customer(self.customer?, command)
             }
         };
         Some((self.decisions, tell))
     }
 
-    fn allocated(&self) -> Vec<(PaymentRequestId, Money)> {
+    pub(super) fn allocated(&self) -> Vec<(PaymentRequestId, Money)> {
         self.allocations.iter().map(|(request, part)| (*request, *part)).collect()
     }
 
-    fn credited(&self, amount: Money) -> Money {
+    pub(super) fn credited(&self, amount: Money) -> Money {
         Money::from_minor(self.credited_minor, amount.currency())
     }
 }
@@ -61,6 +68,9 @@ pub(super) fn decide(state: &Transfer, resolution: &Resolution) -> Decided {
     }
     if state.status != Status::NeedsDecision {
         return Err(Rejection::NothingToDecide(state.status));
+    }
+    if state.nature() != Nature::Received {
+        return Err(Rejection::NothingToPlace);
     }
     let Resolution { allocations, credit, .. } = resolution;
     if allocations.len() > limits::OPEN_REQUESTS_COMPARED_MAX {
@@ -117,7 +127,11 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
         return Ok(Decision::default()); // Concluded before.
     };
     if let Some(reason) = refused {
-        return Ok(Decision::of(Event::DecisionRefused { reason: reason.to_owned() }));
+        let mut decision = Decision::of(Event::DecisionRefused { reason: reason.to_owned() });
+        if !matches!(pending, Pending::Recall) {
+            recall::follow(state, state.status, &mut decision);
+        }
+        return Ok(decision);
     }
     let mut decision = Decision::of(match pending {
         Pending::Place(Resolution { allocations, credit, by, .. }) => Event::Matched {
@@ -131,11 +145,17 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
             by: by.clone(),
             reason: reason.clone(),
         },
+        Pending::Recall => return Ok(recall::concluded(state, amount)),
     });
     // What was learned from a match is not to be believed once it was wrong.
     let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
     if let (Pending::TakeBack { .. }, Some(iban)) = (pending, iban) {
         decision.push(Event::PayerDoubted { iban });
     }
+    let status = match pending {
+        Pending::Place(_) => Status::Matched,
+        Pending::TakeBack { .. } | Pending::Recall => Status::NeedsDecision,
+    };
+    recall::follow(state, status, &mut decision);
     Ok(decision)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
-use super::state::{Claim, Details, Doubt, Resolution};
+use super::state::{Claim, Details, Doubt, Recall, Resolution};
 use super::weighing::Weighed;
 use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId, Timestamp};
 
@@ -121,5 +121,18 @@ pub enum Event {
     TaskOverdue {
         /// When.
         due: Timestamp,
+    },
+    /// The bank takes its money back.
+    RecallReceived(Recall),
+    /// Its customer is asked to give back what it had paid, since the bank took the money.
+    RecallAsked,
+    /// The bank took its money back, and it pays nothing any more.
+    Recalled {
+        /// What it had paid.
+        allocations: Vec<(PaymentRequestId, Money)>,
+        /// What had been kept as credit.
+        credit: Money,
+        /// By what, and why.
+        recall: Recall,
     },
 }

@@ -11,7 +11,8 @@
 //! noted as it is, so that every line of a statement is in the log.
 //!
 //! What a person decides is recorded first and carried out by the customer, in whichever lane it
-//! lives; its answer concludes the decision. Every match can be taken back.
+//! lives; its answer concludes the decision. Every match can be taken back, by a person or, when the money
+//! itself is gone, by the bank.
 //!
 //! Who owns an account number and what a reference means is looked up before admission and
 //! comes as a fact. Invariants: INV-02.
@@ -25,6 +26,7 @@ mod decision;
 mod event;
 mod matching;
 mod particulars;
+mod recall;
 mod reconsider;
 mod returning;
 mod state;
@@ -37,7 +39,7 @@ pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 pub(crate) use decide::payer;
 pub use event::Event;
 pub use matching::{Placement, place};
-pub use particulars::{Nature, Particulars, ReturnReason, parts_of};
+pub use particulars::{Nature, Particulars, ReturnReason, parts_of, references};
 pub(crate) use reconsider::{awaited_numbers, named_in};
-pub use state::{Claim, Details, Doubt, Pending, Resolution, Status, Transfer};
+pub use state::{Claim, Details, Doubt, Pending, Recall, Resolution, Status, Transfer};
 pub use weighing::{Identification, Proposal, Rung, Weighed};

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::state::Details;
 use crate::values::{Date, Money};
 
 /// What an entry of a statement is to the account.
@@ -93,6 +94,14 @@ pub struct Particulars {
     pub returned: Option<ReturnReason>,
     /// Another key under which its money is counted: that of the entry it is a part of.
     pub part_of: SmolStr,
+}
+
+/// What a return of a transfer names it by, the surest first: the ids that its parties and the clearing gave it, then
+/// the bank's own reference.
+pub fn references<'a>(details: &'a Details, said: Option<&'a Particulars>) -> impl Iterator<Item = &'a str> {
+    let of_parties = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
+    let of_banks = said.map_or(["", ""], |said| [said.transaction_id.as_str(), said.servicer_reference.as_str()]);
+    std::iter::once(of_parties).chain(of_banks).filter(|reference| !reference.is_empty())
 }
 
 /// The key under which the parts of an undivided entry say that its money is counted.

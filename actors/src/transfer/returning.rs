@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::command::Rejection;
 use super::event::Event;
+use super::particulars::Nature;
 use super::state::{Status, Transfer};
 use crate::machine::{Context, Decision, Tell};
 use crate::payout::{self, Source};
@@ -28,6 +29,9 @@ pub(super) fn give_back(
         Status::NeedsDecision | Status::SetAside => {}
         Status::GivenBack if state.given_back_by == Some(payout) => return Ok(Decision::default()),
         other => return Err(Rejection::NothingToDecide(other)),
+    }
+    if state.nature() != Nature::Received {
+        return Err(Rejection::NothingToPlace);
     }
     let iban = details.payer_iban.clone().ok_or(Rejection::NoPayerAccount)?;
     let creditor = details.payer_name.as_deref().map(str::trim).filter(|name| !name.is_empty());

@@ -65,6 +65,8 @@ pub enum Status {
     SetAside,
     /// It was sent back to who paid it, or is to be.
     GivenBack,
+    /// The bank took its money back.
+    Recalled,
 }
 
 /// Why a person must decide.
@@ -101,6 +103,8 @@ pub enum Doubt {
     AccountClosed,
     /// The account number was another's on the day it was booked.
     AccountOfAnother,
+    /// The bank takes money back that was not found here, or is here no longer.
+    NothingToRecall,
 }
 
 impl Doubt {
@@ -122,6 +126,7 @@ impl Doubt {
             Doubt::ReturnFailed => "it could not be given back",
             Doubt::AccountClosed => "the account number was released before it was booked",
             Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
+            Doubt::NothingToRecall => "taken back by the bank, and not found here",
         }
     }
 }
@@ -148,6 +153,15 @@ pub struct Claim {
     pub until: Timestamp,
 }
 
+/// That the bank takes the money of a transfer back: a return, a recall, or the correction of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recall {
+    /// The entry that took the money out of the account.
+    pub entry: TransferId,
+    /// Why, as the bank says.
+    pub reason: SmolStr,
+}
+
 /// A decision that the customer has not answered yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pending {
@@ -160,6 +174,8 @@ pub enum Pending {
         /// Why.
         reason: SmolStr,
     },
+    /// Give back what it had paid, since the bank took the money.
+    Recall,
 }
 
 /// The state of a transfer.
@@ -201,6 +217,8 @@ pub struct Transfer {
     pub overdue_since: Option<Timestamp>,
     /// The payout by which it is given back.
     pub given_back_by: Option<PayoutId>,
+    /// That the bank takes its money back.
+    pub recall: Option<Recall>,
     /// Decisions made about it, so that each is carried out once.
     pub decisions: u32,
 }
@@ -213,11 +231,11 @@ impl Transfer {
 
     /// What is neither allocated nor credited; `None` when nothing is to be placed.
     pub fn unallocated(&self) -> Option<Money> {
-        if self.status == Status::Noted {
+        if self.status == Status::Noted || self.nature() != Nature::Received {
             return None;
         }
         let amount = self.details.as_ref()?.amount;
-        if self.status == Status::GivenBack {
+        if matches!(self.status, Status::GivenBack | Status::Recalled) {
             return Some(Money::zero(amount.currency()));
         }
         let allocated: i64 = self.allocations.values().map(|part| part.minor()).sum();

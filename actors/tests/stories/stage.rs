@@ -141,6 +141,19 @@ impl Stage {
                     },
                 ))
             }
+            // `recall T1 AC04 D1 of 10.00`: the bank takes the money of a transfer back by an entry of that name.
+            "recall" => {
+                let (id, reason) = (self.transfers[line.word(0)?], line.word(1)?.into());
+                let entry = TransferId::new(Timestamp::default(), number(line.word(2)?), LANE);
+                let entity = self.entity(EntityId::Transfer(id))?;
+                let received = entity.as_transfer().and_then(|state| state.details.as_ref()?.amount.into());
+                let amount = match line.after("of") {
+                    Some(amount) => money(amount)?,
+                    None => received.ok_or("not received")?,
+                };
+                let recall = transfer::Recall { entry, reason };
+                self.ask(Tell::Transfer(id, transfer::Command::Recall { recall, amount }))
+            }
             "attempt" => self.attempt(line),
             "refund" => {
                 let (id, key) = (self.request(line.word(0)?)?, line.word(1)?.into());

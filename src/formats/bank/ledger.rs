@@ -225,6 +225,7 @@ impl<S: Statements> Ledger<S> {
         };
         let account = account.or_else(|| self.current.as_ref()?.statement.iban.clone());
         let particulars = self.particulars(entry, std::mem::take(&mut detail.particulars), booked.debit);
+        let takes_back = booked.debit && takes_back(&particulars);
         let name = detail.payer_name.trim();
         let payer_name = match name.len() == detail.payer_name.len() {
             true => std::mem::take(&mut detail.payer_name),
@@ -241,7 +242,8 @@ impl<S: Statements> Ledger<S> {
             end_to_end_id,
             remittance,
         };
-        Ok(BankEntry { details, particulars, counted_as: Vec::new(), collected: Vec::new(), paid_out: Vec::new() })
+        let (counted_as, collected, paid_out) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(BankEntry { details, particulars, counted_as, collected, paid_out, takes_back })
     }
 
     /// What a transaction says, completed by what is said of its entry.
@@ -441,4 +443,11 @@ pub(super) struct Booked {
     pub debit: bool,
     /// The day.
     pub on: Date,
+}
+
+/// Whether a debit takes money back that had come in: it says so, or is booked as a credit transfer received. Source:
+/// ISO 20022 external code list of bank transactions.
+fn takes_back(said: &Particulars) -> bool {
+    let received = ["PMNT/RCDT", "PMNT/RRCT"].iter().any(|family| said.code.starts_with(family));
+    matches!(said.nature, Nature::Returned | Nature::Reversed) || received
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quittance_actors::partition::Event;
 use quittance_actors::payout::{Details, Event as P, Source};
 use quittance_actors::values::{
-    Currency, CustomerId, Date, Iban, Money, PayoutId, Timestamp, TransferId, VirtualIban,
+    Currency, CustomerId, Date, Iban, Money, PaymentRequestId, PayoutId, Timestamp, TransferId, VirtualIban,
 };
 use quittance_actors::{customer, transfer};
 
@@ -37,12 +37,20 @@ pub fn payout_events() -> Vec<Event> {
         P::Failed { reason: "AC04".into(), was_executed: true },
         P::Contradicted { on, before: "AM04".into() },
     ];
+    let recall = transfer::Recall { entry: TransferId::new(AT, 9, 42), reason: "AC04".into() };
     let transfers = [
         transfer::Event::GivenBack { payout, by: "ana".into(), reason: "not ours".into() },
         transfer::Event::ReturnFailed { payout, reason: "AC04".into() },
         transfer::Event::Assigned { to: Some("carl".into()), by: "ana".into() },
         transfer::Event::Claimed { claim: transfer::Claim { by: "bob".into(), until: AT } },
         transfer::Event::TaskOverdue { due: AT },
+        transfer::Event::RecallReceived(recall.clone()),
+        transfer::Event::RecallAsked,
+        transfer::Event::Recalled {
+            allocations: vec![(PaymentRequestId::new(AT, 8, 42), amount)],
+            credit: Money::from_minor(7, Currency::EUR),
+            recall,
+        },
     ];
     let virtual_iban = VirtualIban::new(Iban::parse("FR1420041010050500013M02606").unwrap());
     let customers = [

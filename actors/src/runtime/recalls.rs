@@ -1,0 +1,154 @@
+//! What a bank takes back of money that had come in: the transfer it was is found, and told.
+//!
+//! It is found by its UETR, or as the only one of this amount with a reference that the entry carries. What is not
+//! found, or is not here any more, is a task of the entry itself: the money is gone either way.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+use tracing::warn;
+
+use super::intake::{BankEntry, IntakeError, derived_from};
+use super::orders::{CREDIT_TRANSFERS, DIRECT_DEBIT};
+use super::{Priority, Router, SubmitError, conclude_decision};
+use crate::machine::Tell;
+use crate::partition::{DirectoryKey, DirectoryValue, Origin, Rejection};
+use crate::transfer::{self, Command, Details, Doubt, Nature, Particulars, Recall, Status, references};
+use crate::values::{Date, EntityId, Money, TenantId, TransferId, stable_hash};
+
+/// Business transaction codes of direct debits and cheques that came back. Source: DK table of business
+/// transaction codes.
+const RETURNED_COLLECTIONS: [&str; 6] = ["108", "109", "181", "182", "183", "184"];
+
+/// Characters of a reason that are kept.
+const REASON_CHARACTERS_MAX: usize = 140;
+
+/// What an entry takes back.
+pub(super) struct TakenBack {
+    entry_key: SmolStr,
+    uetr: SmolStr,
+    references: Vec<SmolStr>,
+    amount: Money,
+    booked_on: Date,
+    reason: SmolStr,
+    /// Whether it may be of a credit transfer, as far as the bank says what it is of.
+    of_transfer: bool,
+}
+
+impl TakenBack {
+    /// What an entry takes back of money received, if it does.
+    pub(super) fn of(entry: &BankEntry) -> Option<Self> {
+        let BankEntry { details, particulars, takes_back: true, .. } = entry else { return None };
+        Some(Self {
+            entry_key: details.entry_key.as_str().into(),
+            uetr: particulars.uetr.clone(),
+            references: references(details, Some(particulars)).map(SmolStr::new).collect(),
+            amount: details.amount,
+            booked_on: details.booked_on,
+            reason: reason(details, particulars),
+            of_transfer: may_be_of_transfer(particulars),
+        })
+    }
+}
+
+/// Why the bank takes it back, in its words.
+fn reason(details: &Details, said: &Particulars) -> SmolStr {
+    let returned = said.returned.as_ref().map_or(["", ""], |returned| [&returned.code, &returned.text]);
+    let words = returned.into_iter().chain([said.additional.as_str(), details.remittance.unstructured()]);
+    let words = words.map(str::trim).find(|words| !words.is_empty());
+    words.unwrap_or_else(|| said.nature.text()).chars().take(REASON_CHARACTERS_MAX).collect()
+}
+
+/// Whether what a bank takes back may be a credit transfer: neither a direct debit nor charges, interest and the like.
+fn may_be_of_transfer(said: &Particulars) -> bool {
+    let of_creditor = !said.mandate_id.is_empty() || !said.creditor_id.is_empty();
+    let collection = said.code.rsplit('+').next().is_some_and(|code| RETURNED_COLLECTIONS.contains(&code));
+    let other = said.code.contains('/') && !CREDIT_TRANSFERS.iter().any(|family| said.code.contains(family));
+    !of_creditor && !collection && !other && !said.code.contains(DIRECT_DEBIT)
+}
+
+/// Tells the transfer that an entry takes back, or makes the entry a task; the same again changes nothing.
+pub(super) async fn tell_recalled(
+    router: &Arc<Router>, tenant: &TenantId, entry: TransferId, taken_back: &TakenBack,
+) -> Result<(), IntakeError> {
+    let found = found(router, tenant, taken_back).await?;
+    let recalled = match found {
+        Some(transfer) => {
+            let recall = Recall { entry, reason: taken_back.reason.clone() };
+            match recall_of(router, tenant, transfer, recall, taken_back.amount).await {
+                Ok(()) => true,
+                Err(SubmitError::Rejected(_)) => false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        None => !taken_back.of_transfer,
+    };
+    if !recalled {
+        let command = derived_from(&[&taken_back.entry_key, "nothing to recall"]);
+        let question = Tell::Transfer(entry, Command::Question(Doubt::NothingToRecall));
+        router.submit(tenant, question, command, 0, Origin::System, Priority::Patient).await?;
+    }
+    Ok(())
+}
+
+/// A person says which transfer it is that an entry takes back: told, and the entry needs nobody any more.
+///
+/// # Errors
+/// Either of them says why it is not so.
+pub async fn recall_by_hand(
+    router: &Arc<Router>, tenant: &TenantId, entry: TransferId, transfer: TransferId, by: &SmolStr,
+) -> Result<(), SubmitError> {
+    let (_, entity, _) = router.read(EntityId::Transfer(entry), 0).await?;
+    let rejected = |reason| SubmitError::Rejected(Rejection::Transfer(reason));
+    let state = entity.as_transfer().ok_or_else(|| rejected(transfer::Rejection::Unknown))?;
+    let details = state.details.as_ref().ok_or_else(|| rejected(transfer::Rejection::Unknown))?;
+    let said = state.particulars.as_deref().filter(|said| said.nature != Nature::Received);
+    let said = said.ok_or_else(|| rejected(transfer::Rejection::TakesNothingBack))?;
+    let recall = Recall { entry, reason: reason(details, said) };
+    recall_of(router, tenant, transfer, recall, details.amount).await?;
+    if state.status == Status::NeedsDecision {
+        let (by, reason) = (by.clone(), format!("it takes {transfer} back").into());
+        let command = derived_from(&[&transfer.to_string(), &entry.to_string(), "recalled by hand"]);
+        let aside = Tell::Transfer(entry, Command::SetAside { by, reason });
+        router.submit(tenant, aside, command, 0, Origin::Api, Priority::Interactive).await?;
+    }
+    Ok(())
+}
+
+/// Has a recall recorded by the transfer, and what it had paid given back.
+async fn recall_of(
+    router: &Arc<Router>, tenant: &TenantId, transfer: TransferId, recall: Recall, amount: Money,
+) -> Result<(), SubmitError> {
+    let entry = recall.entry.to_string();
+    let command = derived_from(&[&transfer.to_string(), &entry, "recall"]);
+    let told = Tell::Transfer(transfer, Command::Recall { recall, amount });
+    let fingerprint = stable_hash(&["recall", &entry]);
+    router.submit(tenant, told, command, fingerprint, Origin::System, Priority::Patient).await?;
+    if let Err(error) = conclude_decision(router, tenant, transfer).await {
+        warn!(%transfer, %error, "the recall is recorded and will be concluded later");
+    }
+    Ok(())
+}
+
+/// The transfer whose money an entry takes back.
+async fn found(
+    router: &Arc<Router>, tenant: &TenantId, taken_back: &TakenBack,
+) -> Result<Option<TransferId>, IntakeError> {
+    let TakenBack { uetr, references, amount, booked_on, .. } = taken_back;
+    let by_uetr =
+        (!uetr.is_empty()).then(|| DirectoryKey::TransferEntry(tenant.clone(), format!("uetr:{uetr}").into()));
+    let by_reference = references.iter().map(|reference| DirectoryKey::received(tenant, *amount, reference));
+    for key in by_uetr.into_iter().chain(by_reference) {
+        let Some(DirectoryValue::Transfer(id)) = router.ports().directory.find(&key)? else { continue };
+        let (_, entity, _) = router.read(EntityId::Transfer(id), 0).await?;
+        // Of an equal key nothing follows: the money is looked at.
+        let same = entity
+            .as_transfer()
+            .and_then(|state| state.details.as_ref())
+            .is_some_and(|details| details.amount == *amount && details.booked_on <= *booked_on);
+        if same {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
