@@ -44,6 +44,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
                 due_on: *due_on,
                 number: SmolStr::default(),
                 reference: None,
+                disputed: false,
             };
             state.open_requests.insert(*request, open);
         }
@@ -53,8 +54,14 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
                 due_on: *due_on,
                 number: number.clone(),
                 reference: Some(*reference),
+                disputed: false,
             };
             state.open_requests.insert(*request, open);
+        }
+        Event::DisputeMarked { request, disputed } => {
+            if let Some(open) = state.open_requests.get_mut(request) {
+                open.disputed = *disputed;
+            }
         }
         Event::OutstandingChanged { request, outstanding } => {
             if let Some(open) = state.open_requests.get_mut(request) {

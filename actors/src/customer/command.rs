@@ -128,6 +128,13 @@ pub enum Command {
     /// The bank took the money of a transfer back: what it had paid is open again, and its credit is gone, whatever
     /// has been paid with it.
     LoseTransfer(Placed),
+    /// A request is disputed, or is no more.
+    MarkDisputed {
+        /// Which.
+        request: PaymentRequestId,
+        /// Whether it is.
+        disputed: bool,
+    },
     /// Keep a direct debit mandate, or amend it.
     SignMandate {
         /// Its unique reference.
@@ -287,6 +294,7 @@ impl Command {
             Command::PlaceDecided(_) => "place_decided",
             Command::TakeBackTransfer(_) => "take_back_transfer",
             Command::LoseTransfer(_) => "lose_transfer",
+            Command::MarkDisputed { .. } => "mark_disputed",
             Command::SignMandate { .. } => "sign_mandate",
             Command::EndInstrument { .. } => "end_instrument",
             Command::Collect { .. } => "collect",

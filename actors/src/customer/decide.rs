@@ -63,7 +63,8 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             }
             let (request, outstanding, due_on) = (*request, *outstanding, *due_on);
             let (number, reference) = (number.clone(), *reference);
-            let new = OpenRequest { outstanding, due_on, number: number.clone(), reference: Some(reference) };
+            let (of, reference_of) = (number.clone(), Some(reference));
+            let new = OpenRequest { outstanding, due_on, number: of, reference: reference_of, disputed: false };
             let mut decision =
                 Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number, reference });
             // The payer may have been faster than the invoice.
@@ -77,6 +78,12 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             }
             Ok(decision)
         }
+        Command::MarkDisputed { request, disputed } => Ok(match state.open_requests.get(request) {
+            Some(open) if open.disputed != *disputed => {
+                Decision::of(Event::DisputeMarked { request: *request, disputed: *disputed })
+            }
+            _ => Decision::default(),
+        }),
         Command::PayOutCredit { payout, amount, iban, by, reason } => {
             let credit = state.credit.get(&amount.currency()).copied().unwrap_or(0);
             if !amount.is_positive() || amount.minor() > credit {
@@ -254,9 +261,8 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
     }
     let name = state.profile.as_ref().map(|profile| profile.name.as_str());
     let (mut placement, weighed) = place(received, name, &state.open_requests, &context.policies.matching);
-    // What names its invoices is for them, whatever has become of the account number.
+    // Nor is what names its invoices placed without a person when its account number is the customer's no more.
     if received.identified_by == transfer::Identification::VirtualIban
-        && received.hits.is_empty()
         && let Some(doubt) = accounts::doubt(state, &received.details)
     {
         let candidates = match placement {

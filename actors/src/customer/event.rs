@@ -271,4 +271,11 @@ pub enum Event {
         /// Until when it does not fire again.
         until: Timestamp,
     },
+    /// A request is disputed, or is no more.
+    DisputeMarked {
+        /// Which.
+        request: PaymentRequestId,
+        /// Whether it is.
+        disputed: bool,
+    },
 }

@@ -113,6 +113,8 @@ pub struct OpenRequest {
     pub number: SmolStr,
     /// Its short reference, for the same requests.
     pub reference: Option<ShortReference>,
+    /// Whether the payer disputes it: a person decides what pays it.
+    pub disputed: bool,
 }
 
 /// An account number that was the customer's.

@@ -133,6 +133,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::OptedIn { .. } => Some((EventType::CustomerOptedIn, None)),
         E::CardSchemeKnown { .. }
         | E::RuleFired { .. }
+        | E::DisputeMarked { .. }
         | E::TransferUnplaced { .. }
         | E::AttemptCounted { .. }
         | E::CollectionAwaited { .. }

@@ -76,7 +76,7 @@ impl Machine for PaymentRequest {
             }
             Command::Promise { on } => promise::make(self, *on, context),
             Command::PromiseDue { generation, due } => Ok(promise::due(self, terms, *generation, *due, context)),
-            Command::Dispute { reason } => promise::dispute(self, reason, context),
+            Command::Dispute { reason } => promise::dispute(self, terms, reason, context),
             Command::EndDispute { outcome } => promise::end_dispute(self, terms, outcome, context),
         }
     }
@@ -198,6 +198,9 @@ pub(super) fn reopen(
         is_new: false,
     };
     decision.tell(Tell::Customer(terms.customer, open));
+    if state.dispute.is_some() {
+        promise::mark(decision, terms, true);
+    }
 }
 
 /// A person takes a payment back: what is open again is collected again.

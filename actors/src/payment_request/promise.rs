@@ -6,8 +6,9 @@ use super::command::Rejection;
 use super::event::Event;
 use super::state::{PaymentRequest, Promise, Status, Terms};
 use super::{collecting, reminders};
+use crate::customer;
 use crate::limits;
-use crate::machine::{Context, Decision, Effect, Purpose};
+use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{Date, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -64,8 +65,14 @@ pub(super) fn kept(decision: &mut Decision<Event>, state: &PaymentRequest) {
     }
 }
 
+/// Tells the customer, which places transfers.
+pub(super) fn mark(decision: &mut Decision<Event>, terms: &Terms, disputed: bool) {
+    let command = customer::Command::MarkDisputed { request: terms.id, disputed };
+    decision.tell(Tell::Customer(terms.customer, command));
+}
+
 /// The payer disputes it: reminders stop, and what has not left is not collected.
-pub(super) fn dispute(state: &PaymentRequest, reason: &SmolStr, context: &Context<'_>) -> Decided {
+pub(super) fn dispute(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, context: &Context<'_>) -> Decided {
     if state.status != Status::Open {
         return Err(Rejection::WrongStatus(state.status));
     }
@@ -73,6 +80,7 @@ pub(super) fn dispute(state: &PaymentRequest, reason: &SmolStr, context: &Contex
         return Ok(Decision::default());
     }
     let mut decision = Decision::of(Event::Disputed { reason: reason.clone() });
+    mark(&mut decision, terms, true);
     reminders::stop(&mut decision, state, "disputed");
     collecting::pause(&mut decision, state, "disputed", context);
     Ok(decision)
@@ -86,6 +94,7 @@ pub(super) fn end_dispute(
         return Err(Rejection::NotDisputed);
     }
     let mut decision = Decision::of(Event::DisputeEnded { outcome: outcome.clone() });
+    mark(&mut decision, terms, false);
     if state.status == Status::Open {
         if state.promise.is_none() {
             reminders::plan(&mut decision, state, terms, state.reminders.reached, context);

@@ -19,10 +19,13 @@ use super::tasks;
 use super::weighing::{Identification, Weighed};
 use crate::customer::{self, PlaceTransfer};
 use crate::machine::{Context, Decision, Machine, Tell};
-use crate::policies::{Acceptances, Policies};
+use crate::policies::Acceptances;
 use crate::values::{CustomerId, Reading};
 
 type Decided = Result<Decision<Event>, Rejection>;
+
+/// How far ahead an entry may be booked. Banks book days ahead; files that are tried out beside a test clock, months.
+const BOOKED_AHEAD_DAYS_MAX: i32 = 366;
 
 impl Machine for Transfer {
     type Command = Command;
@@ -43,7 +46,7 @@ impl Machine for Transfer {
 fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decided {
     match command {
         Command::Receive { details, particulars, evidence } => {
-            receive(state, details, particulars.as_ref(), evidence, context.policies)
+            receive(state, details, particulars.as_ref(), evidence, context)
         }
         Command::Note { details, particulars } => note(state, details, particulars),
         Command::RecordPlacement(placement, weighed) => record_placement(state, placement, weighed),
@@ -102,7 +105,7 @@ fn note(state: &Transfer, details: &Arc<Details>, particulars: &Arc<Particulars>
 
 fn receive(
     state: &Transfer, details: &Arc<Details>, particulars: Option<&Arc<Particulars>>, evidence: &Evidence,
-    policies: &Policies,
+    context: &Context<'_>,
 ) -> Decided {
     if let Some(known) = recorded(state, details) {
         return known;
@@ -117,7 +120,12 @@ fn receive(
         decision.push(Event::Described(Arc::clone(particulars)));
     }
     let identified_by = payer.as_ref().ok().map(|(_, by)| *by);
-    let Acceptances { rules, blocked } = &policies.acceptance;
+    let Acceptances { rules, blocked } = &context.policies.acceptance;
+    if details.booked_on > context.now.date_in(&context.policies.zone).plus_days(BOOKED_AHEAD_DAYS_MAX) {
+        let candidates = evidence.hits.iter().map(|hit| hit.request).collect();
+        decision.push(Event::TaskOpened { doubt: Doubt::BookedAhead, candidates });
+        return Ok(decision);
+    }
     if let Some((rule, doubt)) = kept(rules, blocked, details, evidence, identified_by) {
         decision.push(Event::Kept { rule: rule.clone() });
         let candidates = evidence.hits.iter().map(|hit| hit.request).collect();

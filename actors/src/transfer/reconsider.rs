@@ -30,7 +30,8 @@ pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &Open
     let mut decision = Decision::default();
     let (Some(details), Some(customer)) = (&state.details, state.customer) else { return decision };
     let untouched = state.status == Status::NeedsDecision && state.pending.is_none() && state.decisions == 0;
-    if !untouched || state.kept_by.is_some() || matches!(state.doubt, Some(Doubt::TakenBack | Doubt::ReturnFailed)) {
+    let decided = matches!(state.doubt, Some(Doubt::TakenBack | Doubt::ReturnFailed | Doubt::BookedAhead));
+    if !untouched || state.kept_by.is_some() || decided {
         return decision;
     }
     let identified_by = state.weighed.as_ref().map_or(Identification::Nothing, |weighed| weighed.identified_by);

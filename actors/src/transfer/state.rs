@@ -105,6 +105,10 @@ pub enum Doubt {
     AccountOfAnother,
     /// The bank takes money back that was not found here, or is here no longer.
     NothingToRecall,
+    /// What it would pay is disputed.
+    Disputed,
+    /// The bank booked it on a day far ahead.
+    BookedAhead,
 }
 
 impl Doubt {
@@ -126,6 +130,8 @@ impl Doubt {
             Doubt::ReturnFailed => "it could not be given back",
             Doubt::AccountClosed => "the account number was released before it was booked",
             Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
+            Doubt::Disputed => "what it would pay is disputed",
+            Doubt::BookedAhead => "it is booked more than a year ahead",
             Doubt::NothingToRecall => "taken back by the bank, and not found here",
         }
     }

@@ -165,8 +165,16 @@ impl<'a> Ladder<'a> {
             !self.matching.accepts_parts && best.parts.iter().any(part)
                 || !self.matching.keeps_excess && best.credit.is_positive()
         });
-        let doubt = if for_a_person { Doubt::AmountDiffers } else { doubt };
-        match best.filter(|_| !above && !for_a_person) {
+        let disputed =
+            |(request, _): &(PaymentRequestId, Money)| self.open.get(request).is_some_and(|open| open.disputed);
+        let of_disputed = best.is_some_and(|best| best.parts.iter().any(disputed));
+        let doubt = match () {
+            () if above => Doubt::AboveLimit,
+            () if of_disputed => Doubt::Disputed,
+            () if for_a_person => Doubt::AmountDiffers,
+            () => doubt,
+        };
+        match best.filter(|_| !above && !for_a_person && !of_disputed) {
             Some(best) => {
                 let best = best.clone();
                 found.proposals.remove(0);
@@ -184,7 +192,7 @@ impl<'a> Ladder<'a> {
                         kept.push(id);
                     }
                 }
-                Placement::Doubt { doubt: if above { Doubt::AboveLimit } else { doubt }, candidates: kept }
+                Placement::Doubt { doubt, candidates: kept }
             }
         }
     }
@@ -225,7 +233,7 @@ mod tests {
             let id = PaymentRequestId::new(Timestamp::default(), number, 7);
             let reference = Some(ShortReference::of(number * 977, ReferenceKey::from_seed(7)));
             let number = format!("F-{:05}", 10_000 + number).into();
-            (id, OpenRequest { outstanding: euros(*minor), due_on, number, reference })
+            (id, OpenRequest { outstanding: euros(*minor), due_on, number, reference, disputed: false })
         };
         (0..).zip(amounts).map(request).collect()
     }
