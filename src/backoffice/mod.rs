@@ -14,6 +14,7 @@ mod overview;
 mod payouts;
 mod requests;
 mod transfers;
+mod undelivered;
 mod words;
 mod workbench;
 
@@ -100,6 +101,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/payouts", web::get().to(payouts::page))
             .route("/payouts/{id}/{what}", web::post().to(payouts::decide))
             .route("/messages", web::get().to(messages::list))
+            .route("/messages/undelivered", web::get().to(undelivered::page))
+            .route("/messages/undelivered/{id}", web::post().to(undelivered::retry))
             .route("/messages/{id}", web::get().to(messages::page))
             .route("/messages/{id}/html", web::get().to(messages::html))
             .route("/files", web::get().to(files::page))

@@ -65,10 +65,13 @@ impl SmsChannel {
             Ok(answer) if answer.status().is_success() => {
                 Verdict::Accepted { detail: answer.status().as_u16().to_string() }
             }
-            Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => {
-                never(format!("refused by the provider: {}", answer.status().as_u16()))
-            }
-            Ok(answer) => later(format!("provider: {}", answer.status().as_u16())),
+            Ok(answer) => match answer.status().as_u16() {
+                // It says that it did not take it.
+                status @ (429 | 503) => later(format!("provider: {status}")),
+                status @ 400..500 => never(format!("refused by the provider: {status}")),
+                // Something behind it failed, after it had taken it or before.
+                status => never(format!("unknown: the provider may have taken it ({status}); not sent again")),
+            },
             Err(error) if error.is_connect() => later("provider: no connection"),
             Err(_) => never("unknown: the provider may have taken it; not sent again"),
         }

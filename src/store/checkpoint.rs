@@ -236,8 +236,8 @@ impl Store {
                 outbox.push((keys::outbox(*id), value(row)?));
             }
             outbox.extend(checkpoint.ended.iter().map(|id| (keys::outbox(*id), None)));
-            for (id, row) in &checkpoint.dead {
-                dead.push((keys::dead(&row.way.0, *id), value(row)?));
+            for (tenant, id, row) in &checkpoint.dead {
+                dead.push((keys::dead(tenant, *id), row.as_ref().map_or(Ok(None), value)?));
             }
             let sequence = checkpoint.sequence.to_be_bytes().to_vec();
             meta.push((keys::sequence(checkpoint.partition), Some(sequence)));

@@ -6,7 +6,7 @@ use fjall::Keyspace;
 use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord, StatusReport};
 use quittance_actors::ports::PortError;
 use quittance_actors::values::{
-    CustomerId, EntityId, FeedId, PaymentRequestId, PayoutId, TenantId, Timestamp, TransferId,
+    CustomerId, DeliveryId, EntityId, FeedId, PaymentRequestId, PayoutId, TenantId, Timestamp, TransferId,
 };
 
 use super::{Store, failed, keys};
@@ -101,10 +101,25 @@ impl Store {
         newest(&self.orders, prefix.clone()..after_prefix(prefix), limit)
     }
 
-    /// Deliveries given up, newest first.
-    pub fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<Row>, PortError> {
-        let prefix = keys::tenant(tenant);
-        newest(&self.dead, prefix.clone()..after_prefix(prefix), limit)
+    /// Deliveries given up, older than `before`, newest first.
+    pub fn dead(
+        &self, tenant: &TenantId, before: Option<DeliveryId>, limit: usize,
+    ) -> Result<Vec<(DeliveryId, Row)>, PortError> {
+        let start = keys::tenant(tenant);
+        let end = before.map_or_else(|| after_prefix(start.clone()), |before| keys::dead(tenant, before));
+        let mut rows = Vec::new();
+        for guard in self.dead.range(start..end).rev().take(limit) {
+            let (key, value) = guard.into_inner().map_err(failed)?;
+            let Some((_, id)) = key.split_last_chunk::<16>() else { continue };
+            rows.push((DeliveryId::from_bytes(*id), codec::decode_value(&value).map_err(failed)?));
+        }
+        Ok(rows)
+    }
+
+    /// A delivery that was given up.
+    pub fn dead_one(&self, tenant: &TenantId, id: DeliveryId) -> Result<Option<Row>, PortError> {
+        let bytes = self.dead.get(keys::dead(tenant, id)).map_err(failed)?;
+        bytes.map(|bytes| codec::decode_value(&bytes).map_err(failed)).transpose()
     }
 }
 

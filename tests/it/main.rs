@@ -28,3 +28,4 @@ mod simulate;
 mod stored;
 mod support;
 mod tidy;
+mod undelivered;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use quittance::journal::codec::{decode_body, decode_record, encode_body, encode_record};
 use quittance_actors::customer::{self, Kind, PaymentMethod, Profile};
-use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient};
+use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
-    ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Standing, StatementRecord,
-    StatusLevel, StatusReport, StoredChange, SystemFact, TransferFigures, TriedDelivery,
+    ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Revived, Standing,
+    StatementRecord, StatusLevel, StatusReport, StoredChange, SystemFact, TransferFigures, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, Source, Terms};
 use quittance_actors::rules::{EventType, Field, Value};
@@ -516,12 +516,20 @@ fn facts_added_later_read_from_and_write_their_bytes() {
         mandate_id: "M-118".into(),
     };
     let reported = SystemFact::OrdersReported { feed: "bank".to_owned(), digest: [7; 32], reports: vec![report] };
-    for (name, fact) in [("fact.statements_read", fact), ("fact.orders_reported", reported)] {
+    let route = Route::Endpoint(TenantId::parse("shop").unwrap(), "erp".into());
+    let id = DeliveryId::new(AT, 3, 42);
+    let revived = SystemFact::DeliveryRevived(Revived { id, route, position: 77, place: 1 });
+    for (name, fact) in
+        [("fact.statements_read", fact), ("fact.orders_reported", reported), ("fact.delivery_revived", revived)]
+    {
         let now = encode_body(&fact).unwrap();
         let stored = fixture("v2", name, &now);
         assert_eq!(decode_body::<SystemFact>(&stored).unwrap(), fact);
         assert_eq!(hex(&now), hex(&stored));
     }
+    let now = encode_body(&Outcome::Claimed).unwrap();
+    let stored = fixture("v2", "outcome.claimed", &now);
+    assert_eq!((decode_body::<Outcome>(&stored).unwrap(), hex(&now)), (Outcome::Claimed, hex(&stored)));
 }
 
 #[test]

@@ -6,6 +6,9 @@
 //!    └────────────┘   guard no longer holds ─► suppressed
 //! ```
 //!
+//! A way on which a second try would arrive a second time, such as SMS, is claimed by a record before each try: what was
+//! claimed and of which nobody heard is given up, for a person. What was given up is tried again when a person asks.
+//!
 //! A delivery's id is derived from the record that made it, so every try and every replay
 //! carries the same id (INV-06, INV-09). It is not the transport: see the service's channels.
 
@@ -48,6 +51,11 @@ impl Channel {
     /// Whether people read it.
     pub fn reaches_people(self) -> bool {
         matches!(self, Channel::Email | Channel::Sms)
+    }
+
+    /// Whether a second try would arrive beside the first: nothing of it tells the recipient that it is the same.
+    pub fn arrives_twice(self) -> bool {
+        self == Channel::Sms
     }
 
     /// The word in configuration and on screens.
@@ -185,11 +193,13 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// It is about to leave, and whether it arrived nobody may ever hear.
+    Claimed,
 }
 
 impl Outcome {
     /// Whether nothing more will be tried.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Outcome::RetryAt { .. })
+        !matches!(self, Outcome::RetryAt { .. } | Outcome::Claimed)
     }
 }

@@ -268,6 +268,21 @@ pub enum SystemFact {
         /// The reports, a bounded number of them.
         reports: Vec<StatusReport>,
     },
+    /// A person has a delivery tried again that was given up.
+    DeliveryRevived(Revived),
+}
+
+/// A delivery that was given up and is tried again, with the same id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revived {
+    /// Which.
+    pub id: DeliveryId,
+    /// The way it goes.
+    pub route: Route,
+    /// The position of its record in the log.
+    pub position: u64,
+    /// Its place in the record.
+    pub place: u16,
 }
 
 /// One record of the log: what one command led to. Immutable once stored (N8).
@@ -327,13 +342,18 @@ impl Commit {
 
     /// The deliveries, as their lanes are told of them.
     pub fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.deliveries.iter().enumerate().map(|(place, outgoing)| Ticket {
-            id: self.delivery_id(place),
-            tenant: self.tenant.clone(),
-            route: Route::of(&self.tenant, outgoing.channel, &outgoing.recipient),
-            attempts: 0,
-            not_before: Timestamp::default(),
-        })
+        let ticket = |id, route| {
+            let (tenant, not_before) = (self.tenant.clone(), Timestamp::default());
+            Ticket { id, tenant, route, attempts: 0, not_before }
+        };
+        let new = self.deliveries.iter().enumerate().map(move |(place, outgoing)| {
+            ticket(self.delivery_id(place), Route::of(&self.tenant, outgoing.channel, &outgoing.recipient))
+        });
+        let revived = self.facts.iter().filter_map(move |fact| match fact {
+            SystemFact::DeliveryRevived(revived) => Some(ticket(revived.id, revived.route.clone())),
+            _ => None,
+        });
+        new.chain(revived)
     }
 }
 
@@ -391,8 +411,8 @@ pub struct Checkpoint {
     pub outbox: Vec<(DeliveryId, Row)>,
     /// Deliveries that have ended.
     pub ended: Vec<DeliveryId>,
-    /// Deliveries that were given up: kept for a person.
-    pub dead: Vec<(DeliveryId, Row)>,
+    /// Deliveries that were given up, kept for a person; without a row what is tried again.
+    pub dead: Vec<(TenantId, DeliveryId, Option<Row>)>,
     /// Directory entries.
     pub directory: Vec<DirectoryEntry>,
     /// Receipts by command.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Saved, SystemFact, Ticket, TriedDelivery,
+    ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Revived, Saved, SystemFact, Ticket, TriedDelivery,
 };
 use super::directory::entries_of;
 use super::entity::{Entity, Rejection};
@@ -333,6 +333,7 @@ impl Lane {
                 place: u16::try_from(place).unwrap_or(u16::MAX),
                 attempts: 0,
                 not_before: Timestamp::default(),
+                claimed: false,
                 last_error: None,
                 record: (self.outbox.len() < limits::OUTBOX_RECORDS_PER_PARTITION_MAX).then(|| Arc::clone(commit)),
                 stored: false,
@@ -342,6 +343,11 @@ impl Lane {
         }
         for tried in &commit.outcomes {
             self.absorb_outcome(tried);
+        }
+        for fact in &commit.facts {
+            if let SystemFact::DeliveryRevived(revived) = fact {
+                self.revive(&commit.tenant, revived);
+            }
         }
         let (partition, sequence) = (self.partition, commit.sequence);
         let receipt = Receipt { partition, sequence, fingerprint: commit.fingerprint };
@@ -359,9 +365,15 @@ impl Lane {
 
     fn absorb_outcome(&mut self, tried: &TriedDelivery) {
         let Some(row) = self.outbox.get_mut(&tried.id) else { return };
+        if tried.outcome == Outcome::Claimed {
+            row.claimed = true;
+            self.outbox_changed.insert(tried.id);
+            return;
+        }
         row.attempts = row.attempts.saturating_add(1);
         match &tried.outcome {
             Outcome::RetryAt { at, error } => {
+                row.claimed = false;
                 row.not_before = *at;
                 row.last_error = Some(error.into());
                 self.outbox_changed.insert(tried.id);
@@ -369,15 +381,37 @@ impl Lane {
             }
             Outcome::Dead { error } => {
                 row.last_error = Some(error.into());
-                self.gathering.dead.push((tried.id, row.clone()));
+                self.gathering.dead.push((row.way.0.clone(), tried.id, Some(row.clone())));
             }
-            Outcome::Delivered { .. } | Outcome::Suppressed { .. } => {}
+            Outcome::Delivered { .. } | Outcome::Suppressed { .. } | Outcome::Claimed => {}
         }
         self.outbox_changed.remove(&tried.id);
         // A row that no checkpoint has taken over leaves nothing behind.
         if self.outbox.remove(&tried.id).is_some_and(|row| row.stored) {
             self.gathering.ended.push(tried.id);
         }
+    }
+
+    /// What was given up stands in the outbox again; what is there stays as it is.
+    fn revive(&mut self, tenant: &TenantId, revived: &Revived) {
+        let Revived { id, route, position, place } = revived;
+        if self.outbox.contains_key(id) {
+            return;
+        }
+        let row = Row {
+            way: self.way(tenant, route.clone()),
+            position: *position,
+            place: *place,
+            attempts: 0,
+            not_before: Timestamp::default(),
+            claimed: false,
+            last_error: None,
+            record: None,
+            stored: false,
+        };
+        self.outbox.insert(*id, row);
+        self.outbox_changed.insert(*id);
+        self.gathering.dead.push((tenant.clone(), *id, None));
     }
 
     /// The same way is one allocation for all rows of the lane.

@@ -23,7 +23,7 @@ mod step;
 mod telling;
 
 pub use commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Outgoing, Receipt, Saved, StatementRecord,
+    ArmedTimer, Checkpoint, Commit, Envelope, FileRecord, Origin, Outgoing, Receipt, Revived, Saved, StatementRecord,
     StatusLevel, StatusReport, StoredChange, SystemFact, Ticket, TriedDelivery,
 };
 pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};

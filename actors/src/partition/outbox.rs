@@ -23,6 +23,8 @@ pub struct Row {
     pub attempts: u32,
     /// Not before this, in system time.
     pub not_before: Timestamp,
+    /// Whether a try has begun of which nothing was heard.
+    pub claimed: bool,
     /// The last error, if it is dead or waiting.
     pub last_error: Option<SmolStr>,
     /// The record, as long as it is young.

@@ -23,6 +23,8 @@ pub enum Preparation {
     Suppressed(String, Guard),
     /// It has ended already.
     Ended,
+    /// A try of it has begun of which nothing was heard; with why it is not wanted any more, if it is not.
+    Unheard(Option<String>),
 }
 
 /// The customer that a delivery concerns.
@@ -131,12 +133,17 @@ impl Lane {
     /// holds at its position, when [`Lane::missing_record`] asked for it.
     pub fn prepare(&mut self, id: DeliveryId, record: Option<&Arc<Commit>>) -> Result<Preparation, PortError> {
         let Some(row) = self.outbox.get(&id) else { return Ok(Preparation::Ended) };
+        let claimed = row.claimed;
         let place = usize::from(row.place);
         let commit = row.record.as_ref().or(record).map(Arc::clone);
         let bug = |detail: &str| PortError { port: "journal", detail: format!("{id}: {detail}") };
         let commit = commit.ok_or_else(|| bug("its record is not at hand"))?;
         let outgoing = commit.deliveries.get(place).ok_or_else(|| bug("its record has no such delivery"))?;
-        if let Some(reason) = self.unwanted(outgoing)? {
+        let unwanted = self.unwanted(outgoing)?;
+        if claimed {
+            return Ok(Preparation::Unheard(unwanted));
+        }
+        if let Some(reason) = unwanted {
             return Ok(Preparation::Suppressed(reason, outgoing.guard));
         }
         let event = self.publish(&commit, usize::from(outgoing.occurrence))?;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::delivery::{Tried, later};
 use super::intake::derived_from;
+use super::trying::{Tried, later};
 use super::{Priority, Router, SubmitError};
 use crate::delivery::{Delivery, Guard, Ladder, Outcome};
 use crate::machine::Tell;
@@ -80,7 +80,9 @@ pub(super) async fn collect(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
 async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<CollectionOrder, Tried>, SubmitError> {
     let (delivery, concerned) = match router.prepare(row.id).await? {
         Preparation::Ready(delivery, concerned) => (*delivery, concerned),
-        Preparation::Ended => return Ok(Err(Tried::Aside(Outcome::Delivered { detail: String::new() }))),
+        Preparation::Ended | Preparation::Unheard(_) => {
+            return Ok(Err(Tried::Aside(Outcome::Delivered { detail: String::new() })));
+        }
         Preparation::Suppressed(reason, guard) => {
             if let Guard::AttemptWanted(request, attempt) = guard {
                 give_up(router, &row.tenant, request, attempt, &reason).await?;

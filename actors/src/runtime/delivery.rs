@@ -12,14 +12,14 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tracing::{debug, info, warn};
 
+use super::Router;
 use super::collection::collect;
 use super::payouts::pay_out;
-use super::{Router, SubmitError, conclude_decision};
-use crate::delivery::{Breaker, Channel, Delivery, Ladder, Outcome, Route, Verdict};
+use super::trying::{Tried, attempt, export, record_all};
+use crate::delivery::{Breaker, Ladder, Outcome, Route};
 use crate::limits;
-use crate::partition::{Preparation, Ticket, TriedDelivery};
-use crate::ports::Prepared;
-use crate::values::{DeliveryId, EntityId, PARTITIONS, TenantId, Timestamp};
+use crate::partition::Ticket;
+use crate::values::{DeliveryId, PARTITIONS, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
 const REFILL: Duration = Duration::from_millis(250);
@@ -278,7 +278,7 @@ impl DeliveryLane {
             Tried::Ended(Outcome::RetryAt { .. } | Outcome::Dead { .. }) => self.breaker.failed(now),
             Tried::Ended(Outcome::Delivered { .. }) => self.breaker.succeeded(),
             // Withheld, or a failure of ours: it says nothing about the other side.
-            Tried::Ended(Outcome::Suppressed { .. }) | Tried::Aside(_) => {}
+            Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed) | Tried::Aside(_) => {}
         }
     }
 
@@ -304,6 +304,7 @@ impl DeliveryLane {
             Outcome::Suppressed { reason } => {
                 info!(delivery = %id, lane = %self.route, reason, "delivery suppressed");
             }
+            Outcome::Claimed => return, // A try is under way, and ends.
         }
         self.known.remove(&id);
     }
@@ -328,130 +329,4 @@ impl Handler<Enqueue> for DeliveryLane {
             self.pump(context);
         }
     }
-}
-
-/// How a try ended, before it is recorded.
-pub(super) enum Tried {
-    /// To be recorded.
-    Ended(Outcome),
-    /// Recorded before, or not tried at all: only the lane is concerned.
-    Aside(Outcome),
-}
-
-/// One try of what was prepared.
-async fn attempt(
-    router: Arc<Router>, ladder: Ladder, row: Ticket, preparation: Result<Preparation, SubmitError>,
-) -> (Ticket, Tried) {
-    let number = row.attempts.saturating_add(1);
-    let clock = Arc::clone(&router.ports().clock);
-    let tried = match preparation {
-        Ok(Preparation::Suppressed(reason, _)) => Tried::Ended(Outcome::Suppressed { reason }),
-        // Another try of it has been recorded meanwhile.
-        Ok(Preparation::Ended) => Tried::Aside(Outcome::Delivered { detail: String::new() }),
-        Ok(Preparation::Ready(delivery, _)) if delivery.channel == Channel::Partition => {
-            let verdict = ask_customer(&router, &delivery).await;
-            // Money waits for the answer: it is never given up.
-            Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now()))
-        }
-        Ok(Preparation::Ready(delivery, concerned)) => {
-            let (customer, virtual_iban) =
-                concerned.map(|concerned| (concerned.profile, concerned.virtual_iban)).unzip();
-            let virtual_iban = virtual_iban.flatten();
-            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
-            let verdict = router.ports().dispatch.send(prepared).await;
-            Tried::Ended(ladder.outcome(verdict, number, clock.random(), clock.system_now()))
-        }
-        Err(error) => Tried::Aside(later(&error, clock.system_now())),
-    };
-    (row, tried)
-}
-
-/// A decision about a transfer that its customer has not answered.
-async fn ask_customer(router: &Arc<Router>, delivery: &Delivery) -> Verdict {
-    let EntityId::Transfer(id) = delivery.event.entity else {
-        return Verdict::Accepted { detail: "nothing was decided".to_owned() };
-    };
-    match conclude_decision(router, &delivery.tenant, id).await {
-        Ok(()) => Verdict::Accepted { detail: "answered".to_owned() },
-        Err(error) => Verdict::Later { error: error.to_string(), retry_after_ms: None },
-    }
-}
-
-async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket>) -> Vec<(Ticket, Tried)> {
-    let clock = Arc::clone(&router.ports().clock);
-    let (mut deliveries, mut ready, mut tried) = (Vec::new(), Vec::new(), Vec::new());
-    let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
-    for (row, prepared) in rows.into_iter().zip(router.prepare_all(&ids).await) {
-        match prepared {
-            Ok(Preparation::Ready(delivery, _)) => {
-                deliveries.push(*delivery);
-                ready.push(row);
-            }
-            Ok(Preparation::Ended) => tried.push((row, Tried::Aside(Outcome::Delivered { detail: String::new() }))),
-            Ok(Preparation::Suppressed(reason, _)) => tried.push((row, Tried::Ended(Outcome::Suppressed { reason }))),
-            Err(error) => tried.push((row, Tried::Aside(later(&error, clock.system_now())))),
-        }
-    }
-    if deliveries.is_empty() {
-        return tried;
-    }
-    let verdict = match router.ports().dispatch.export_statuses(deliveries).await {
-        // A full or unwritable directory is repaired by a person: statuses are never given up.
-        Verdict::Never { error } | Verdict::Later { error, .. } => Verdict::Later { error, retry_after_ms: None },
-        accepted @ Verdict::Accepted { .. } => accepted,
-    };
-    for row in ready {
-        let number = row.attempts.saturating_add(1);
-        let outcome = ladder.outcome_without_end(verdict.clone(), number, clock.random(), clock.system_now());
-        tried.push((row, Tried::Ended(outcome)));
-    }
-    tried
-}
-
-/// Records how tries ended. What could not be recorded is tried again later, with the same id.
-async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(Ticket, Outcome, bool)> {
-    let mut by_tenant: BTreeMap<TenantId, Vec<TriedDelivery>> = BTreeMap::new();
-    for (row, tried) in &tried {
-        if let Tried::Ended(outcome) = tried {
-            count(router, row, outcome);
-            let tries = by_tenant.entry(row.tenant.clone()).or_default();
-            tries.push(TriedDelivery { id: row.id, outcome: outcome.clone() });
-        }
-    }
-    let mut failed: BTreeMap<TenantId, SubmitError> = BTreeMap::new();
-    for (tenant, tries) in by_tenant {
-        if let Err(error) = router.record_outcomes(&tenant, tries).await {
-            failed.insert(tenant, error);
-        }
-    }
-    let now = router.ports().clock.system_now();
-    let settled = tried.into_iter().map(|(row, tried)| match (tried, failed.get(&row.tenant)) {
-        (Tried::Ended(_), Some(error)) => (row, later(error, now), false),
-        (Tried::Ended(outcome), None) => (row, outcome, true),
-        (Tried::Aside(outcome), _) => (row, outcome, false),
-    });
-    settled.collect()
-}
-
-fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
-    let kind = match outcome {
-        Outcome::Delivered { .. } => "delivered",
-        Outcome::RetryAt { .. } => "retry",
-        Outcome::Dead { .. } => "dead",
-        Outcome::Suppressed { .. } => "suppressed",
-    };
-    let channel = match &row.route {
-        Route::StatusExport(_) => "status_file",
-        Route::Channel(channel) => channel.name(),
-        Route::Endpoint(..) => "hook",
-        Route::Feed(..) => "file",
-        Route::Connector(..) => "collection",
-        Route::Payouts(..) => "payout",
-    };
-    let labels = BTreeMap::from([("channel", channel.to_owned()), ("outcome", kind.to_owned())]);
-    router.ports().observer.count("quittance_deliveries_total", labels);
-}
-
-pub(super) fn later(error: &SubmitError, now: Timestamp) -> Outcome {
-    Outcome::RetryAt { at: now.plus_millis(1_000), error: error.to_string() }
 }

@@ -29,6 +29,7 @@ mod reconciliation;
 mod release;
 mod router;
 mod timekeeper;
+mod trying;
 
 pub use answers::Answer;
 pub use checkpointer::{Checkpointer, Offer};

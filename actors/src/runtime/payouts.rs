@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use tracing::warn;
 
-use super::delivery::{Tried, later};
 use super::intake::{BankEntry, derived_from};
+use super::trying::{Tried, later};
 use super::{Priority, Router, SubmitError};
 use crate::delivery::{Ladder, Outcome, Verdict};
 use crate::machine::Tell;
@@ -66,7 +66,9 @@ pub(super) async fn pay_out(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
 async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<PayoutOrder, Tried>, SubmitError> {
     let delivery = match router.prepare(row.id).await? {
         Preparation::Ready(delivery, _) => *delivery,
-        Preparation::Ended => return Ok(Err(Tried::Aside(Outcome::Delivered { detail: String::new() }))),
+        Preparation::Ended | Preparation::Unheard(_) => {
+            return Ok(Err(Tried::Aside(Outcome::Delivered { detail: String::new() })));
+        }
         Preparation::Suppressed(reason, _) => return Ok(Err(Tried::Ended(Outcome::Suppressed { reason }))),
     };
     let (_, entity, _) = router.read(delivery.event.entity, 0).await?;

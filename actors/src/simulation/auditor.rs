@@ -50,13 +50,16 @@ pub(super) struct Auditor {
     pub made: BTreeMap<PaymentRequestId, usize>,
     /// Payouts that a bank booked after it had said that they fail: what was done with the money meanwhile stays.
     contradicted: BTreeSet<PayoutId>,
+    /// Messages that may have arrived and would arrive a second time.
+    pub taken: BTreeSet<DeliveryId>,
 }
 
 impl Auditor {
     /// Forgets what it folded; what happened outside stays known.
     pub fn forget(&mut self) {
         let (acknowledged, made) = (std::mem::take(&mut self.acknowledged), std::mem::take(&mut self.made));
-        *self = Self { acknowledged, made, ..Self::default() };
+        let taken = std::mem::take(&mut self.taken);
+        *self = Self { acknowledged, made, taken, ..Self::default() };
     }
 
     /// Takes the record at a position.
@@ -212,6 +215,14 @@ impl Auditor {
             return broken("INV-02", found);
         }
         Ok(())
+    }
+
+    /// Something is about to leave that would arrive beside an earlier try.
+    pub fn leaves_once(&mut self, id: DeliveryId) -> Audited {
+        match self.taken.insert(id) {
+            true => Ok(()),
+            false => broken("INV-14", format!("{id} leaves a second time")),
+        }
     }
 
     /// Something is about to leave.

@@ -13,7 +13,7 @@ use crate::payment_request::{self, AttemptReport, AttemptResult, Terms};
 use crate::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use crate::values::{
     AttemptId, CreditorReference, Currency, CustomerId, EmailAddress, EntityId, Language, Money, PaymentRequestId,
-    Reading, ReferenceKey, RemittanceInformation, ShortReference, Timestamp, TransferId,
+    PhoneNumber, Reading, ReferenceKey, RemittanceInformation, ShortReference, Timestamp, TransferId,
 };
 
 impl World {
@@ -42,7 +42,9 @@ impl World {
             kind: if number.is_multiple_of(2) { Kind::Business } else { Kind::Consumer },
             name: format!("Customer {number}").into(),
             email: EmailAddress::parse(&format!("c{number}{ADDRESS_MARK}")).ok().filter(|_| !self.random.once_in(5)),
-            phone: None,
+            phone: PhoneNumber::parse(&format!("+336000000{number:02}"), None)
+                .ok()
+                .filter(|_| number.is_multiple_of(3)),
             language: Language::Fr,
         };
         let profile = Arc::new(profile);

@@ -118,6 +118,7 @@ impl World {
         }
         self.log.records = records;
         self.lanes = lanes;
+        self.claimed.clear();
         self.tickets = self.lanes.values().flat_map(|lane| lane.outbox().map(|row| row.id)).collect();
         self.auditor.kept()?;
         self.auditor.compare(&mut self.lanes)?;

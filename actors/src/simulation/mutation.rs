@@ -31,6 +31,8 @@ pub enum Mutation {
     RepeatRecord,
     /// An attempt is made from another card than the customer's.
     OtherInstrument,
+    /// What may have arrived is sent again after a crash.
+    SendAgain,
 }
 
 impl Mutation {
@@ -50,5 +52,6 @@ impl Mutation {
         (Mutation::LeakAddress, &["INV-12"]),
         (Mutation::RepeatRecord, &["INV-13"]),
         (Mutation::OtherInstrument, &["INV-05"]),
+        (Mutation::SendAgain, &["INV-14"]),
     ];
 }

@@ -10,14 +10,13 @@ use super::disk::{Log, Store, store};
 use super::mutation::Mutation;
 use super::policies::policies;
 use super::random::Random;
-use crate::delivery::{Channel, Guard, Outcome};
 use crate::machine::Tell;
 use crate::partition::{
-    ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Lane, Origin, Preparation, StepError,
-    Stepped, TriedDelivery, entries_of,
+    ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Lane, Origin, StepError, Stepped,
+    entries_of,
 };
 use crate::policies::Policies;
-use crate::values::{CommandId, Date, DeliveryId, EntityId, TenantId, Timestamp};
+use crate::values::{CommandId, Date, DeliveryId, TenantId, Timestamp};
 
 /// How records become bytes: the service's codec.
 #[derive(Clone, Copy)]
@@ -75,6 +74,8 @@ pub struct World {
     /// Fired, and their records not synced.
     pub(super) firing: Vec<(u64, ArmedTimer)>,
     pub(super) tickets: BTreeSet<DeliveryId>,
+    /// Tries that this process has claimed and not begun, and the records that say so.
+    pub(super) claimed: BTreeMap<DeliveryId, u64>,
     /// Commands whose callers have heard nothing yet.
     pub(super) unanswered: Vec<Envelope>,
     /// Commands that were answered, to be sent again by mistake.
@@ -113,6 +114,7 @@ impl World {
             timers: BTreeSet::new(),
             firing: Vec::new(),
             tickets: BTreeSet::new(),
+            claimed: BTreeMap::new(),
             unanswered: Vec::new(),
             answered: Vec::new(),
             writing: None,
@@ -290,91 +292,6 @@ impl World {
     }
 
     // What happens on its own.
-
-    fn deliver(&mut self) -> Audited {
-        let tickets: Vec<DeliveryId> = self.tickets.iter().copied().collect();
-        for _ in 0..3 {
-            let Some(id) = self.pick(&tickets) else { return Ok(()) };
-            self.attempt_delivery(id)?;
-        }
-        Ok(())
-    }
-
-    fn attempt_delivery(&mut self, id: DeliveryId) -> Audited {
-        let Some((position, commit, at)) = self.position_of(id) else { return Ok(()) };
-        let Some(lane) = self.lanes.get_mut(&id.partition()) else { return Ok(()) };
-        let prepared = lane.prepare(id, Some(&commit));
-        let prepared = prepared.map_err(|error| Violation { invariant: "INV-06", found: error.to_string() })?;
-        let guard = commit.deliveries.get(at).map_or(Guard::None, |outgoing| outgoing.guard);
-        let outcome = match prepared {
-            Preparation::Ended => {
-                self.tickets.remove(&id);
-                return Ok(());
-            }
-            Preparation::Suppressed(reason, guard @ Guard::AttemptWanted(..)) => {
-                match self.hand_over(id, &commit, guard, Some(reason))? {
-                    Some(outcome) => outcome,
-                    None => return Ok(()),
-                }
-            }
-            Preparation::Ready(delivery, _) if delivery.channel == Channel::Collection => {
-                self.auditor.leaves(id, position, self.log.durable, guard)?;
-                match self.hand_over(id, &commit, guard, None)? {
-                    Some(outcome) => outcome,
-                    None => return Ok(()),
-                }
-            }
-            Preparation::Suppressed(..) if self.mutation == Some(Mutation::IgnoreGuard) => {
-                self.auditor.leaves(id, position, self.log.durable, guard)?;
-                Outcome::Delivered { detail: String::new() }
-            }
-            Preparation::Suppressed(reason, _) => Outcome::Suppressed { reason },
-            Preparation::Ready(delivery, _) if delivery.channel == Channel::Partition => {
-                self.auditor.leaves(id, position, self.log.durable, guard)?;
-                if let EntityId::Transfer(transfer) = delivery.event.entity {
-                    self.conclude(transfer)?;
-                }
-                // The process may end before this is recorded: then it is asked again.
-                if self.random.once_in(4) {
-                    return Ok(());
-                }
-                Outcome::Delivered { detail: "answered".to_owned() }
-            }
-            Preparation::Ready(..) => {
-                self.auditor.leaves(id, position, self.log.durable, guard)?;
-                self.report.left += 1;
-                match self.random.below(10) {
-                    0 => Outcome::RetryAt { at: self.now.plus_millis(60_000), error: "503".to_owned() },
-                    1 => Outcome::Dead { error: "410".to_owned() },
-                    2 => return Ok(()), // It arrived, and nobody here has heard so: it is tried again.
-                    _ => Outcome::Delivered { detail: "250".to_owned() },
-                }
-            }
-        };
-        self.note(format!("{id} {outcome:?}"));
-        if outcome.is_final() {
-            self.tickets.remove(&id);
-        }
-        let (tenant, now) = (self.tenant.clone(), self.now);
-        let Some(lane) = self.lanes.get_mut(&id.partition()) else { return Ok(()) };
-        match lane.record_outcomes(&tenant, now, vec![TriedDelivery { id, outcome }]) {
-            Some(Stepped::Recorded(commit, _)) => self.append(commit, None),
-            _ => Ok(()),
-        }
-    }
-
-    /// The record of a delivery: where it stands, what it says, and the delivery's place in it.
-    fn position_of(&self, id: DeliveryId) -> Option<(u64, Arc<Commit>, usize)> {
-        // The newest first: most deliveries are young.
-        for (index, (_, commit)) in self.log.records.iter().enumerate().rev() {
-            if commit.partition == id.partition()
-                && let Some(at) = (0..commit.deliveries.len()).find(|place| commit.delivery_id(*place) == id)
-            {
-                return Some((u64::try_from(index).ok()? + 1, Arc::clone(commit), at));
-            }
-        }
-        None
-    }
 
     /// Time goes on, and what is due fires; some of it late, some of it twice.
     fn tick(&mut self) -> Audited {

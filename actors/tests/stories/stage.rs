@@ -283,7 +283,7 @@ impl Stage {
                     Outcome::Delivered { detail: String::new() }
                 }
                 Preparation::Suppressed(reason, _) => Outcome::Suppressed { reason },
-                Preparation::Ended => return Err(format!("{id} has ended before it left")),
+                Preparation::Ended | Preparation::Unheard(_) => return Err(format!("{id} has ended before it left")),
             };
             tries.push(TriedDelivery { id, outcome });
         }

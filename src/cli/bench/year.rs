@@ -313,7 +313,7 @@ impl<'a> Life<'a> {
                         Outcome::Delivered { detail: String::new() }
                     }
                     Preparation::Suppressed(reason, _) => Outcome::Suppressed { reason },
-                    Preparation::Ended => continue,
+                    Preparation::Ended | Preparation::Unheard(_) => continue,
                 };
             tries.push(TriedDelivery { id, outcome });
         }

@@ -47,6 +47,9 @@ impl HookReceiver {
                     while let Some(call) = read_call(&stream) {
                         sink.lock().unwrap().push(call);
                         let status = *answer.lock().unwrap();
+                        if status == 0 {
+                            continue; // The other side waits.
+                        }
                         let text = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
                         if (&stream).write_all(text.as_bytes()).is_err() {
                             return;
@@ -58,7 +61,7 @@ impl HookReceiver {
         Self { address, received, status }
     }
 
-    /// Chooses the answer from now on.
+    /// Chooses the answer from now on; 0 is none.
     pub fn answer(&self, status: u16) {
         *self.status.lock().unwrap() = status;
     }

@@ -1,0 +1,135 @@
+//! Deliveries that were given up: what they were, why, and another try.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::delivery::Recipient;
+use quittance_actors::partition::{Revived, Row, SystemFact};
+use quittance_actors::ports::{Journal as _, PortError};
+use quittance_actors::runtime::Offer;
+use quittance_actors::values::{DeliveryId, TenantId, Timestamp};
+use serde_json::{Value as Json, json};
+use tokio::sync::Mutex;
+use tracing::warn;
+
+use super::{Problem, Shared, tenant};
+use crate::assemble::Service;
+
+/// Rows of a page.
+const ROWS_MAX: usize = 100;
+
+/// A delivery that was given up.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenUp {
+    /// Which.
+    pub id: DeliveryId,
+    /// When what it tells of happened.
+    pub at: Timestamp,
+    /// The event it tells of.
+    pub event: &'static str,
+    /// The way it goes: `sms`, `hook:shop:erp`.
+    pub way: String,
+    /// To whom.
+    pub recipient: Recipient,
+    /// Which rule or scenario asked for it.
+    pub cause: Arc<str>,
+    /// Tries so far.
+    pub tries: u32,
+    /// Why it was given up.
+    pub error: String,
+}
+
+impl GivenUp {
+    /// The recipient in words.
+    pub(crate) fn to(&self) -> String {
+        match &self.recipient {
+            Recipient::Customer(id) => id.to_string(),
+            Recipient::List(name) => format!("list {name}"),
+            Recipient::Endpoint(name) => format!("hook {name}"),
+            Recipient::Feed(name) => format!("feed {name}"),
+            Recipient::Connector(name) => format!("connector {name}"),
+            Recipient::StatusExport => "status file".to_owned(),
+            Recipient::DecidedCustomer => "customer of a decision".to_owned(),
+        }
+    }
+}
+
+/// The newest deliveries that were given up, of those older than `before`, and whether there are more.
+pub(crate) async fn given_up(
+    service: &Service, tenant: &TenantId, before: Option<DeliveryId>,
+) -> Result<(Vec<GivenUp>, bool), Problem> {
+    let (store, writer, tenant) = (Arc::clone(&service.store), Arc::clone(&service.writer), tenant.clone());
+    let found = tokio::task::spawn_blocking(move || {
+        let mut rows = store.dead(&tenant, before, ROWS_MAX + 1)?;
+        let more = rows.len() > ROWS_MAX;
+        rows.truncate(ROWS_MAX);
+        let mut found = Vec::with_capacity(rows.len());
+        for (id, row) in rows {
+            let commit = writer.read(row.position)?;
+            let Some(outgoing) = commit.deliveries.get(usize::from(row.place)) else { continue };
+            let Some(occurrence) = commit.published.get(usize::from(outgoing.occurrence)) else { continue };
+            found.push(GivenUp {
+                id,
+                at: commit.at,
+                event: occurrence.event.name(),
+                way: row.way.1.to_string(),
+                recipient: outgoing.recipient.clone(),
+                cause: Arc::clone(&outgoing.cause),
+                tries: row.attempts,
+                error: row.last_error.as_deref().unwrap_or_default().to_owned(),
+            });
+        }
+        Ok((found, more))
+    });
+    let found: Result<_, PortError> = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    found.map_err(|error| Problem::overloaded(error.to_string()))
+}
+
+/// Another try of a delivery that was given up, with the same id. What has been asked for twice is tried once.
+pub(crate) async fn try_again(service: &Service, tenant: &TenantId, id: DeliveryId) -> Result<(), Problem> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    // One at a time: who asks second must find that it is not given up any more.
+    let _turn = TURN.lock().await;
+    let failed = |error: PortError| Problem::overloaded(error.to_string());
+    let row = service.store.dead_one(tenant, id).map_err(failed)?;
+    let Row { way, position, place, .. } =
+        row.ok_or_else(|| Problem::not_found(format!("delivery {id} is not among those given up")))?;
+    let fact = SystemFact::DeliveryRevived(Revived { id, route: way.1.clone(), position, place });
+    service.router.record_fact(id.partition(), tenant, fact).await?;
+    // The list is that of the store.
+    if let Err(error) = service.checkpointer.send(Offer).await {
+        warn!(%error, "no checkpoint follows a delivery that is tried again");
+    }
+    Ok(())
+}
+
+/// `GET /v1/deliveries`: those given up, the newest first.
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let before = query.get("after").map(|text| delivery_id(text)).transpose()?;
+    let (found, more) = given_up(&app.service, &tenant, before).await?;
+    let next = found.last().filter(|_| more).map(|last| last.id);
+    let shown = |of: &GivenUp| {
+        json!({
+            "id": of.id, "status": "given_up", "event": of.event, "at": of.at, "way": of.way, "to": of.to(),
+            "cause": of.cause, "tries": of.tries, "error": of.error,
+        })
+    };
+    let data: Vec<Json> = found.iter().map(shown).collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "next": next, "has_more": more })))
+}
+
+/// `POST /v1/deliveries/{id}/retry`: another try with the same id.
+pub(super) async fn retry(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = delivery_id(&id)?;
+    try_again(&app.service, &tenant, id).await?;
+    Ok(HttpResponse::Accepted().json(json!({ "id": id, "status": "pending" })))
+}
+
+/// The id of a delivery in a path.
+pub(crate) fn delivery_id(text: &str) -> Result<DeliveryId, Problem> {
+    DeliveryId::parse(text).map_err(|error| Problem::not_found(error.to_string()))
+}

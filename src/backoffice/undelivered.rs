@@ -1,0 +1,68 @@
+//! What could not be delivered and was given up: why, and another try.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::delivery::Recipient;
+use quittance_actors::values::EntityId;
+use serde_json::{Value as Json, json};
+
+use super::{SharedPages, enter, words, zone_of};
+use crate::api::{GivenUp, Problem, Shared, delivery_id, given_up, try_again};
+
+/// What the page says was done: an address says nothing of its own.
+const SAID: &str = "It is tried again";
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
+    let before = query.get("after").map(|text| delivery_id(text)).transpose()?;
+    let (found, more) = given_up(&app.service, &frame.tenant, before).await?;
+    let zone = zone_of(&app, &frame.tenant);
+    let mut rows: Vec<Json> = Vec::with_capacity(found.len());
+    for of in &found {
+        let channel = of.way.split(':').next().unwrap_or_default();
+        let icon = match channel {
+            "email" => "mail",
+            "sms" => "message-square",
+            _ => "send",
+        };
+        rows.push(json!({
+            "id": of.id.to_string(), "at": words::instant(of.at, &zone), "event": of.event, "icon": icon, "channel": channel,
+            "to": to(&app, of).await?, "cause": of.cause, "tries": of.tries, "error": of.error,
+        }));
+    }
+    let next = found.last().filter(|_| more).map(|last| format!("/bo/messages/undelivered?after={}", last.id));
+    let own = json!({
+        "rows": rows,
+        "next": next,
+        "said": query.contains_key("said").then_some(SAID),
+        "failed": query.get("failed"),
+    });
+    pages.page("undelivered", &frame.data(&app, "Messages", "/bo/messages", own))
+}
+
+/// The recipient: a customer by its name.
+async fn to(app: &Shared, of: &GivenUp) -> Result<String, Problem> {
+    let Recipient::Customer(id) = &of.recipient else { return Ok(of.to()) };
+    let (_, entity, _) = app.service.router.read(EntityId::Customer(*id), 0).await?;
+    let name = entity.as_customer().and_then(|state| Some(state.profile.as_ref()?.name.to_string()));
+    Ok(name.unwrap_or_else(|| of.to()))
+}
+
+/// `POST /bo/messages/undelivered/{id}`: another try.
+pub(super) async fn retry(
+    app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let to = match try_again(&app.service, &frame.tenant, delivery_id(&id)?).await {
+        Ok(()) => "/bo/messages/undelivered?said=1".to_owned(),
+        Err(problem) => format!("/bo/messages/undelivered?failed={}", words::encoded(&problem.to_string())),
+    };
+    Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
+}
