@@ -68,7 +68,12 @@ fn advance(place: &mut Place, run: usize, mark: u8, consumed: &[u8]) -> usize {
         Some(last) => count(consumed.len() - last),
         None => place.column + count(consumed.len()),
     };
-    match memchr::memrchr(mark, consumed) {
+    let last = match mark {
+        // Lines of old Macs end in a carriage return alone.
+        b'\n' => memchr::memrchr2(b'\n', b'\r', consumed),
+        _ => memchr::memrchr(mark, consumed),
+    };
+    match last {
         Some(last) => consumed.len() - last,
         None => run + consumed.len(),
     }

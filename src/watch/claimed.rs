@@ -248,6 +248,13 @@ impl ClaimedFile {
     fn refuse_row(&mut self, row: u64) {
         if self.refused_rows.len() < REFUSED_ROWS_MAX {
             self.refused_rows.push(row);
+            return;
+        }
+        let what =
+            format!("the reject file holds the first {REFUSED_ROWS_MAX} refused rows, the others are in this file");
+        if self.report.notes.last() != Some(&what) {
+            self.report.notes.retain(|note| *note != what);
+            self.report.notes.push(what);
         }
     }
 

@@ -220,6 +220,23 @@ fn a_mapping_says_kinds_constants_and_what_words_mean() {
         copied,
         "Export Sage\n\ntype;piece;avoir;compte;montant;echeance\nXX;F-3;;C-1;1,00;31/03/2026\nFA;F-4;;C-1;x;31/03/2026\n"
     );
+
+    // Whatever its lines end in, however long it is, and in UTF-16 beside a mapping of another encoding.
+    for ends in ["\r\n", "\r"] {
+        assert_eq!(describe(erp::csv::reader(file.replace('\n', ends).as_bytes(), &mapping)), text, "{ends:?}");
+    }
+    let long: String = (0..40_000).map(|number| format!("FA;F-{number};;C-1;1,00;31/03/2026\r")).collect();
+    let long = file.lines().take(3).collect::<Vec<_>>().join("\r") + "\r" + &long;
+    let read = describe(erp::csv::reader(long.as_bytes(), &mapping));
+    assert!(long.len() > 1 << 20 && read.contains("F-39999 of C-1"), "{}", &read[read.len() - 200..]);
+    let cp1252 = quittance::config::Mapping { encoding: encoding_rs::WINDOWS_1252, ..mapping };
+    let wide: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(file.replace("XX", "Ž→").encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let mut copied = Vec::new();
+    erp::csv::copy_rows(wide.as_slice(), &cp1252, &[3].into(), &mut copied).unwrap();
+    let again = describe(erp::csv::reader(copied.as_slice(), &cp1252));
+    assert!(again.contains("line 4, column 1, type: \"Ž→\": expected one of"), "{again}");
+    assert_eq!(describe(erp::csv::reader(wide.as_slice(), &cp1252)), text.replace("XX", "Ž→"));
 }
 
 #[test]

@@ -16,9 +16,12 @@ use crate::partition::{DirectoryKey, DirectoryValue, Origin, Rejection};
 use crate::transfer::{self, Command, Details, Doubt, Nature, Particulars, Recall, Status, references};
 use crate::values::{Date, EntityId, Money, TenantId, TransferId, stable_hash};
 
-/// Business transaction codes of direct debits and cheques that came back. Source: DK table of business
-/// transaction codes.
-const RETURNED_COLLECTIONS: [&str; 6] = ["108", "109", "181", "182", "183", "184"];
+/// Business transaction codes of direct debits and cheques that came back, and of direct debits in CFONB 120. Source: DK
+/// table of business transaction codes; CFONB interbank operation codes.
+const RETURNED_COLLECTIONS: [&str; 7] = ["108", "109", "181", "182", "183", "184", "08"];
+
+/// Reasons for which only direct debits come back. Source: EPC guidance on reason codes of SEPA R-transactions.
+const REASONS_OF_COLLECTIONS: [&str; 7] = ["AC13", "AM04", "MD01", "MD02", "MD06", "MD07", "SL01"];
 
 /// Characters of a reason that are kept.
 const REASON_CHARACTERS_MAX: usize = 140;
@@ -63,6 +66,8 @@ fn reason(details: &Details, said: &Particulars) -> SmolStr {
 fn may_be_of_transfer(said: &Particulars) -> bool {
     let of_creditor = !said.mandate_id.is_empty() || !said.creditor_id.is_empty();
     let collection = said.code.rsplit('+').next().is_some_and(|code| RETURNED_COLLECTIONS.contains(&code));
+    let returned = said.returned.as_ref().map(|returned| returned.code.as_str());
+    let collection = collection || returned.is_some_and(|code| REASONS_OF_COLLECTIONS.contains(&code));
     let other = said.code.contains('/') && !CREDIT_TRANSFERS.iter().any(|family| said.code.contains(family));
     !of_creditor && !collection && !other && !said.code.contains(DIRECT_DEBIT)
 }

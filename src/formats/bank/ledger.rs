@@ -25,6 +25,10 @@ use crate::formats::{FieldError, Item, Reader};
 
 /// Characters of an end-to-end id; what banks write beyond is cut.
 const END_TO_END_CHARACTERS: usize = 35;
+/// Statements of a file that are known again.
+const STATEMENTS_KNOWN_MAX: usize = 100_000;
+/// What sets repeated statements apart from numbered reports.
+const REPEATED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Keys remembered to tell twins apart; above it those of earlier days are forgotten.
 const KEYS_MAX: usize = 500_000;
 
@@ -35,6 +39,8 @@ pub struct Ledger<S> {
     number: u64,
     keys: HashMap<u64, u32, Hashed>,
     keys_of: (SmolStr, Option<Date>),
+    /// How often each statement has begun: account, id, day and balance.
+    begun: HashMap<u64, u64, Hashed>,
     ready: VecDeque<Item>,
     /// Nothing follows an error: what a file says after it is not to be believed.
     ended: bool,
@@ -44,6 +50,8 @@ pub struct Ledger<S> {
 struct Running {
     statement: Statement,
     account: SmolStr,
+    /// How often the same statement stood in the file before.
+    repeats: u64,
     entries: u64,
     credits: i64,
     debits: i64,
@@ -61,6 +69,7 @@ impl<S: Statements> Ledger<S> {
             number: 0,
             keys: HashMap::default(),
             keys_of: (SmolStr::default(), None),
+            begun: HashMap::default(),
             ready: VecDeque::new(),
             ended: false,
         }
@@ -84,8 +93,23 @@ impl<S: Statements> Ledger<S> {
         let account =
             statement.account.chars().filter(|c| !c.is_whitespace()).take(REFERENCE_CHARACTERS_MAX).collect();
         statement.id = cut(&statement.id, REFERENCE_CHARACTERS_MAX);
+        let repeats = self.repeats(&statement, &account);
         self.current =
-            Some(Running { statement, account, entries: 0, credits: 0, debits: 0, reversed: 0, pending: 0 });
+            Some(Running { statement, account, repeats, entries: 0, credits: 0, debits: 0, reversed: 0, pending: 0 });
+    }
+
+    /// How often a statement has begun before: files are put together from others, and some twice. One without a
+    /// number or a balance is not known again.
+    fn repeats(&mut self, statement: &Statement, account: &SmolStr) -> u64 {
+        let (Some(opening), false) = (statement.opening, statement.id.is_empty()) else { return 0 };
+        if self.begun.len() >= STATEMENTS_KNOWN_MAX {
+            return 0;
+        }
+        let opened_on = statement.opened_on.map(|day| day.to_string()).unwrap_or_default();
+        let said = [account.as_str(), &statement.id, &opened_on, &opening.to_string()].join("\u{1f}");
+        let begun = self.begun.entry(xxh3_64(said.as_bytes())).or_default();
+        *begun += 1;
+        *begun - 1
     }
 
     fn entry(&mut self, entry: Entry) {
@@ -353,7 +377,8 @@ impl<S: Statements> Ledger<S> {
         let seed = match self.current.as_ref().map(|running| running.statement.kind) {
             Some(Kind::Report) => self.number,
             Some(Kind::Notification) => u64::MAX,
-            _ => 0,
+            // The same statement again names the same entries.
+            _ => self.current.as_ref().map_or(0, |running| running.repeats.wrapping_mul(REPEATED)),
         };
         let count = self.keys.entry(xxh3_64_with_seed(key.as_bytes(), seed)).or_default();
         *count += 1;

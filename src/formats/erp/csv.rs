@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use csv::StringRecord;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::preamble::{Preamble, copy_lines};
 use super::rows::{Cell, FIELDS, Key, Row, Rows};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 use crate::diagnostics::nearest;
@@ -36,24 +37,24 @@ struct Header {
     currency: Option<usize>,
 }
 
-/// The records of `source` by `mapping`, decoded, the lines before its header passed over.
-fn records<S: BufRead + Send>(source: S, mapping: &Mapping) -> (csv::Reader<impl Read + Send + use<S>>, Pace) {
+/// The text of `source` by `mapping`: what a file says of its encoding itself counts more.
+fn decoded<S: BufRead + Send>(source: S, mapping: &Mapping) -> (impl BufRead + Send + use<S>, Pace) {
     let located = Located::new(source, b'\n');
     let pace = located.pace().clone();
     let decoded = DecodeReaderBytesBuilder::new().encoding(Some(mapping.encoding)).bom_override(true).build(located);
-    let records = csv::ReaderBuilder::new()
-        .delimiter(mapping.delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(BufReader::with_capacity(64 << 10, decoded));
-    (records, pace)
+    (BufReader::with_capacity(64 << 10, decoded), pace)
+}
+
+/// The records of decoded text by `mapping`.
+fn records<R: Read>(text: R, mapping: &Mapping) -> csv::Reader<R> {
+    csv::ReaderBuilder::new().delimiter(mapping.delimiter).has_headers(false).flexible(true).from_reader(text)
 }
 
 /// A reader of `source` by `mapping`.
 pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> Columns<impl Read + Send + use<S>> {
-    let (records, pace) = records(source, mapping);
+    let (text, pace) = decoded(source, mapping);
     Columns {
-        records,
+        records: records(Preamble::new(text, mapping.skip_lines), mapping),
         pace,
         rows: Rows::new(mapping),
         header: Header::default(),
@@ -64,18 +65,27 @@ pub fn reader<S: BufRead + Send>(source: S, mapping: &Mapping) -> Columns<impl R
     }
 }
 
-/// Writes the header and the rows of `wanted` numbers as the file has them: separator and
-/// encoding are kept, so that they can be fixed and dropped again.
+/// Writes what stands before the header, the header and the rows of `wanted` numbers as the file has them: separator
+/// and encoding are kept, so that they can be fixed and dropped again. A file that says its encoding itself, and one in
+/// UTF-16, is copied in UTF-8 that says so.
 pub fn copy_rows(
     mut source: impl BufRead + Send, mapping: &Mapping, wanted: &BTreeSet<u64>, to: &mut impl Write,
 ) -> io::Result<()> {
-    // The lines before the header are counted again when the file is read again.
-    for _ in 0..mapping.skip_lines {
-        let mut line = Vec::new();
-        source.read_until(b'\n', &mut line)?;
-        to.write_all(&line)?;
+    let marked = encoding_rs::Encoding::for_bom(source.fill_buf()?).is_some();
+    let in_utf_8 = marked || [encoding_rs::UTF_16LE, encoding_rs::UTF_16BE].contains(&mapping.encoding);
+    let encoding = if in_utf_8 { encoding_rs::UTF_8 } else { mapping.encoding };
+    if in_utf_8 {
+        to.write_all("\u{feff}".as_bytes())?;
     }
-    let (mut records, pace) = records(source, mapping);
+    let mut write = |text: Vec<u8>| {
+        let text = String::from_utf8(text).map_err(io::Error::other)?;
+        to.write_all(&encoding.encode(&text).0)
+    };
+    let (mut text, pace) = decoded(source, mapping);
+    let mut before = Vec::new();
+    copy_lines(&mut text, mapping.skip_lines, &mut before)?;
+    write(before)?;
+    let mut records = records(Preamble::new(text, 0), mapping);
     let mut record = StringRecord::new();
     let mut number = 0_u64;
     let mut header = false;
@@ -91,9 +101,7 @@ pub fn copy_rows(
             let mut line =
                 csv::WriterBuilder::new().delimiter(mapping.delimiter).flexible(true).from_writer(Vec::new());
             line.write_record(&record)?;
-            let line = line.into_inner().map_err(io::Error::other)?;
-            let line = String::from_utf8(line).map_err(io::Error::other)?;
-            to.write_all(&mapping.encoding.encode(&line).0)?;
+            write(line.into_inner().map_err(io::Error::other)?)?;
         }
         header = true;
     }
@@ -170,12 +178,7 @@ impl<R: Read> Columns<R> {
     }
 
     fn read_header(&mut self) {
-        let before = u64::try_from(self.rows.mapping().skip_lines).unwrap_or(u64::MAX);
         let mut read = self.read_record();
-        // Blank lines before a record count as its own: its last line is the one before the next.
-        while before > 0 && matches!(read, Some(Ok(()))) && self.records.position().line() <= before + 1 {
-            read = self.read_record();
-        }
         if matches!(read, Some(Ok(()))) && is_separator_line(&self.record) {
             read = self.read_record();
         }

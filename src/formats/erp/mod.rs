@@ -15,6 +15,7 @@ pub mod guess;
 mod invoice_xml;
 mod jsonl;
 mod pdf;
+mod preamble;
 mod rows;
 mod written;
 
