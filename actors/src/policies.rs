@@ -8,7 +8,7 @@ use crate::feed::Expectation;
 use crate::payment_request::Scenario;
 use crate::rules::RuleBook;
 use crate::transfer::AcceptanceRule;
-use crate::values::{Calendar, Date, Iban, Timestamp, Zone};
+use crate::values::{Calendar, Date, FrenchPool, Iban, Timestamp, Zone};
 use smol_str::SmolStr;
 
 /// The policies of one tenant.
@@ -42,6 +42,8 @@ pub struct Policies {
     pub payouts: Payouts,
     /// Within how many business days a task should be decided.
     pub task_business_days: Option<u16>,
+    /// The account numbers that customers are given.
+    pub account_numbers: Option<FrenchPool>,
 }
 
 /// How money is given back.
@@ -214,6 +216,7 @@ impl Policies {
             expectations: BTreeMap::new(),
             payouts: Payouts::default(),
             task_business_days: None,
+            account_numbers: None,
         }
     }
 }

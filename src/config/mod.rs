@@ -87,6 +87,7 @@ impl Config {
         policies.acceptance = self.acceptance.clone();
         policies.payouts = tenant.payouts.clone();
         policies.task_business_days = tenant.task_business_days;
+        policies.account_numbers.clone_from(&tenant.virtual_ibans);
         let of_tenant = |name: &SmolStr| {
             let connectors = &self.service.connectors;
             connectors.iter().any(|known| known.tenant == tenant.id && known.name == *name)

@@ -9,6 +9,7 @@ mod corpora;
 mod crash;
 mod decisions;
 mod directories;
+mod doubts;
 mod exports;
 mod feeds;
 mod formats;

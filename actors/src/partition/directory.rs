@@ -8,7 +8,7 @@ use super::entity::Event;
 use crate::customer;
 use crate::limits;
 use crate::payment_request;
-use crate::transfer::{self, Doubt, Identification, Particulars, awaited_numbers, references};
+use crate::transfer::{self, Details, Doubt, Identification, Particulars, awaited_numbers, references};
 use crate::values::{
     Currency, CustomerId, EntityId, Iban, Money, PaymentRequestId, ShortReference, TenantId, TransferId,
     canonical_number, name_key, stable_hash, tail,
@@ -43,7 +43,8 @@ pub enum DirectoryKey {
     NumberTail(TenantId, SmolStr),
     /// A transfer of nobody that names a number nobody had asked for yet.
     AwaitedNumber(TenantId, SmolStr),
-    /// Money received, by a hash of its amount and of a reference that its return would carry.
+    /// Money received, by a hash: of its amount and of a reference that its return would carry, or of everything but
+    /// its amount.
     Received(TenantId, u64),
 }
 
@@ -62,6 +63,24 @@ impl DirectoryKey {
     pub fn received(tenant: &TenantId, amount: Money, reference: &str) -> Self {
         let minor = amount.minor().to_string();
         DirectoryKey::Received(tenant.clone(), stable_hash(&[amount.currency().code(), &minor, reference]))
+    }
+
+    /// Money received, by everything that the bank says of it but its amount; `None` without a reference of the bank's,
+    /// and of a part of a batch.
+    pub fn restated(tenant: &TenantId, details: &Details, said: &Particulars) -> Option<Self> {
+        if said.servicer_reference.is_empty() || !said.part_of.is_empty() {
+            return None;
+        }
+        let account = details.account.as_ref().map_or("", Iban::electronic);
+        let payer = details.payer_iban.as_ref().map_or("", Iban::electronic);
+        let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
+        let (day, currency) = (details.booked_on.to_string(), details.amount.currency());
+        let name = details.payer_name.as_deref().unwrap_or_default();
+        let said = ["entry", account, &day, currency.code(), &said.servicer_reference, end_to_end, name, payer];
+        let text =
+            details.remittance.structured().iter().map(String::as_str).chain([details.remittance.unstructured()]);
+        let all: Vec<&str> = said.into_iter().chain(text).collect();
+        Some(DirectoryKey::Received(tenant.clone(), stable_hash(&all)))
     }
 
     /// Whether it means up to three requests, for a person to look at.
@@ -204,7 +223,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
             Event::Transfer(transfer::Event::Received { details, customer }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
-                if let Some(reference) = references(details, described(commit, details.id)).next() {
+                let said = described(commit, details.id);
+                let restated = said.and_then(|said| DirectoryKey::restated(tenant, details, said));
+                entries.extend(restated.map(|key| (key, DirectoryValue::Transfer(details.id))));
+                if let Some(reference) = references(details, said).next() {
                     let key = DirectoryKey::received(tenant, details.amount, reference);
                     entries.push((key, DirectoryValue::Transfer(details.id)));
                 }

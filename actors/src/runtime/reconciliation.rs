@@ -11,11 +11,11 @@ use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, 
 use super::orders::{OrderReturned, admit_returned, are_collected, came_back};
 use super::payouts::{PaidOut, admit_booked, concerned};
 use super::recalls::{TakenBack, tell_recalled};
-use super::{Priority, Router};
+use super::{Ports, Priority, Router};
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
-use crate::transfer::{self, Details, Evidence, Nature, ReferenceHit, ReferenceKind, awaited_numbers, payer};
+use crate::transfer::{self, Details, Doubt, Evidence, Nature, ReferenceHit, ReferenceKind, awaited_numbers, payer};
 use crate::values::{
     CommandId, CreditorReference, CustomerId, EntityId, NumberText, PaymentRequestId, PayoutId, Reading,
     ShortReference, TenantId, TransferId, canonical_number, is_telling_number, name_key,
@@ -90,7 +90,10 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let collected = are_collected(router, &tenant, &entry).await?;
     // Nor is what we had paid out ourselves, and came back.
     let received = entry.particulars.nature == Nature::Received && !collected && payouts.is_empty();
-    let evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
+    let mut evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
+    if received && evidence.doubt.is_none() {
+        evidence.doubt = restated(router, &tenant, &entry).await?;
+    }
     let lane = evidence.lane();
     let of_nobody = received && evidence.hits.is_empty() && payer(&evidence).is_err();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
@@ -195,7 +198,7 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
     };
     let account = details.account.clone();
     let virtual_iban_owner = customer(account.map(|account| DirectoryKey::VirtualIban(tenant.clone(), account)))?;
-    let hits = references(router, tenant, details)?;
+    let (hits, shared) = references(router, tenant, details)?;
     let sure = virtual_iban_owner.is_some()
         || hits.iter().any(|hit| hit.kind != ReferenceKind::WeakNumber && hit.reading == Reading::Exact);
     let (mut payer_iban_owner, mut name_owner) = (None, None);
@@ -207,7 +210,36 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
     }
     let nobody = !sure && hits.is_empty() && payer_iban_owner.is_none() && name_owner.is_none();
     let (guess, guesses) = if nobody { guessed(router, tenant, details)? } else { (None, Vec::new()) };
-    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, guess, guesses })
+    let of_account = match virtual_iban_owner {
+        Some(_) => None,
+        None => doubt_of_account(router, tenant, details)?,
+    };
+    let doubt = of_account.or((shared && !sure).then_some(Doubt::SharedReference));
+    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, guess, guesses, doubt })
+}
+
+/// What is wrong with an account number that is nobody's here.
+fn doubt_of_account(
+    router: &Arc<Router>, tenant: &TenantId, details: &Details,
+) -> Result<Option<Doubt>, IntakeError> {
+    let Some(account) = &details.account else { return Ok(None) };
+    let Ports { tenants, directory, .. } = router.ports();
+    for other in tenants.all().into_iter().filter(|other| other != tenant) {
+        if directory.find(&DirectoryKey::VirtualIban(other, account.clone()))?.is_some() {
+            return Ok(Some(Doubt::AccountOfAnotherMerchant));
+        }
+    }
+    let pool = tenants.policies(tenant).and_then(|policies| policies.account_numbers.clone());
+    Ok(pool.filter(|pool| pool.holds(account)).map(|_| Doubt::AccountOfNobody))
+}
+
+/// Whether the same entry came before with another amount.
+async fn restated(router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry) -> Result<Option<Doubt>, IntakeError> {
+    let Some(key) = DirectoryKey::restated(tenant, &entry.details, &entry.particulars) else { return Ok(None) };
+    let Some(DirectoryValue::Transfer(known)) = router.ports().directory.find(&key)? else { return Ok(None) };
+    let (_, entity, _) = router.read(EntityId::Transfer(known), 0).await?;
+    let before = entity.as_transfer().and_then(|state| state.details.as_ref()).map(|details| details.amount);
+    Ok(before.filter(|before| *before != entry.details.amount).map(|_| Doubt::Restated))
 }
 
 type Guessed = (Option<(PaymentRequestId, CustomerId)>, Vec<PaymentRequestId>);
@@ -246,15 +278,20 @@ fn guessed(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result
     Ok(if alone { (only, Vec::new()) } else { (None, guesses) })
 }
 
-/// The requests that what the payer wrote names.
-fn references(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result<Vec<ReferenceHit>, IntakeError> {
+/// The requests that what the payer wrote names, and whether it names what several have.
+fn references(
+    router: &Arc<Router>, tenant: &TenantId, details: &Details,
+) -> Result<(Vec<ReferenceHit>, bool), IntakeError> {
     let directory = &router.ports().directory;
     let mut hits: Vec<ReferenceHit> = Vec::new();
+    let mut shared = false;
     let mut add = |kind, reading, key| -> Result<(), IntakeError> {
-        if let Some(DirectoryValue::Request(request, customer)) = directory.find(&key)?
-            && !hits.iter().any(|hit| hit.request == request)
-        {
-            hits.push(ReferenceHit { kind, reading, request, customer });
+        match directory.find(&key)? {
+            Some(DirectoryValue::Request(request, customer)) if !hits.iter().any(|hit| hit.request == request) => {
+                hits.push(ReferenceHit { kind, reading, request, customer });
+            }
+            Some(DirectoryValue::Several) if kind != ReferenceKind::WeakNumber => shared = true,
+            _ => {}
         }
         Ok(())
     };
@@ -282,5 +319,5 @@ fn references(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Res
     if hits.iter().any(sure) {
         hits.retain(sure);
     }
-    Ok(hits)
+    Ok((hits, shared))
 }

@@ -108,6 +108,7 @@ impl World {
             payer_iban_owner: (known && by_account && otherwise == 1).then_some(customer),
             name_owner: (known && by_account && otherwise == 2).then_some(customer),
             guess: None,
+            doubt: None,
             guesses: Vec::new(),
             hits: if known && !by_account { vec![hit] } else { Vec::new() },
         };

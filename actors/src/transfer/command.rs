@@ -142,6 +142,8 @@ pub struct Evidence {
     pub guess: Option<(PaymentRequestId, CustomerId)>,
     /// The few that may be.
     pub guesses: Vec<PaymentRequestId>,
+    /// Why a person looks at it whatever else is known.
+    pub doubt: Option<Doubt>,
 }
 
 impl Evidence {

@@ -121,9 +121,12 @@ fn receive(
     }
     let identified_by = payer.as_ref().ok().map(|(_, by)| *by);
     let Acceptances { rules, blocked } = &context.policies.acceptance;
-    if details.booked_on > context.now.date_in(&context.policies.zone).plus_days(BOOKED_AHEAD_DAYS_MAX) {
-        let candidates = evidence.hits.iter().map(|hit| hit.request).collect();
-        decision.push(Event::TaskOpened { doubt: Doubt::BookedAhead, candidates });
+    let newest = context.now.date_in(&context.policies.zone).plus_days(BOOKED_AHEAD_DAYS_MAX);
+    let ahead = (details.booked_on > newest).then_some(Doubt::BookedAhead);
+    if let Some(doubt) = ahead.or(evidence.doubt) {
+        let candidates =
+            evidence.hits.iter().map(|hit| hit.request).chain(evidence.guesses.iter().copied()).collect();
+        decision.push(Event::TaskOpened { doubt, candidates });
         return Ok(decision);
     }
     if let Some((rule, doubt)) = kept(rules, blocked, details, evidence, identified_by) {

@@ -30,8 +30,19 @@ pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &Open
     let mut decision = Decision::default();
     let (Some(details), Some(customer)) = (&state.details, state.customer) else { return decision };
     let untouched = state.status == Status::NeedsDecision && state.pending.is_none() && state.decisions == 0;
-    let decided = matches!(state.doubt, Some(Doubt::TakenBack | Doubt::ReturnFailed | Doubt::BookedAhead));
-    if !untouched || state.kept_by.is_some() || decided {
+    let for_a_person = matches!(
+        state.doubt,
+        Some(
+            Doubt::TakenBack
+                | Doubt::ReturnFailed
+                | Doubt::BookedAhead
+                | Doubt::AccountOfAnotherMerchant
+                | Doubt::AccountOfNobody
+                | Doubt::SharedReference
+                | Doubt::Restated
+        )
+    );
+    if !untouched || state.kept_by.is_some() || for_a_person {
         return decision;
     }
     let identified_by = state.weighed.as_ref().map_or(Identification::Nothing, |weighed| weighed.identified_by);

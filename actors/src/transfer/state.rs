@@ -109,6 +109,14 @@ pub enum Doubt {
     Disputed,
     /// The bank booked it on a day far ahead.
     BookedAhead,
+    /// The account number is another merchant's.
+    AccountOfAnotherMerchant,
+    /// The account number is one to be given to customers, and nobody's yet.
+    AccountOfNobody,
+    /// Several requests have the reference.
+    SharedReference,
+    /// The same entry came before with another amount.
+    Restated,
 }
 
 impl Doubt {
@@ -130,6 +138,10 @@ impl Doubt {
             Doubt::ReturnFailed => "it could not be given back",
             Doubt::AccountClosed => "the account number was released before it was booked",
             Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
+            Doubt::AccountOfAnotherMerchant => "the account number is another merchant's",
+            Doubt::AccountOfNobody => "the account number was never given to anybody",
+            Doubt::SharedReference => "several payment requests have the reference",
+            Doubt::Restated => "the same entry came before with another amount",
             Doubt::Disputed => "what it would pay is disputed",
             Doubt::BookedAhead => "it is booked more than a year ahead",
             Doubt::NothingToRecall => "taken back by the bank, and not found here",

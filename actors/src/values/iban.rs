@@ -184,6 +184,14 @@ impl FrenchPool {
         10_u64.pow(self.width)
     }
 
+    /// Whether a number is one of the pool's, given or not.
+    pub fn holds(&self, iban: &Iban) -> bool {
+        let Self { bank, branch, prefix, .. } = self;
+        let rest = iban.electronic().strip_prefix("FR").and_then(|rest| rest.get(2..));
+        let rest = rest.and_then(|rest| rest.strip_prefix(bank.as_str())?.strip_prefix(branch.as_str()));
+        rest.is_some_and(|account| account.starts_with(prefix.as_str()))
+    }
+
     /// The number at `index`; refuses an index past the end.
     pub fn at(&self, index: u64) -> Result<VirtualIban, IbanError> {
         let size = self.size();

@@ -1,0 +1,117 @@
+//! Transfers that no match can be trusted with: each ends as a task or is refused at its place, and pays nothing.
+
+use quittance_actors::values::FrenchPool;
+use serde_json::{Value as Json, json};
+
+use crate::support::http::call;
+use crate::support::running::{Running, configure, drop_file};
+use crate::support::scratch::{Scratch, wait_for};
+use crate::support::statement::statement;
+
+/// A merchant beside another one, both with account numbers for their customers.
+fn merchants(name: &str) -> (Scratch, Running) {
+    let scratch = Scratch::new(name);
+    let hash = quittance::digest::hex(&quittance::digest::sha256(b"qk_other"));
+    let config = configure(scratch.path(), |text| {
+        text + &format!(
+            "\n[[tenant]]\nid = \"other-shop\"\nname = \"Other\"\nzone = \"Europe/Berlin\"\nemail_from = \"a@other.example\"\n\
+             [tenant.virtual_ibans]\nbank = \"20041\"\nbranch = \"01005\"\nprefix = \"04300\"\nwidth = 6\n\
+             [[tenant.api_key]]\nid = \"other\"\nsha256 = \"{hash}\"\n"
+        )
+    });
+    let running = Running::start(&config);
+    (scratch, running)
+}
+
+fn issue(running: &Running, customer: &str, number: &str, minor: i64, reference: Option<&str>) -> Json {
+    let mut body = json!({
+        "external_ref": number, "amount": { "amount": minor, "currency": "EUR" }, "issued_on": "2026-03-02",
+        "due_on": "2026-03-31",
+        "customer": { "external_ref": customer, "kind": "business", "name": format!("Customer {customer}"), "language": "fr" },
+    });
+    if let Some(reference) = reference {
+        body["payment_reference"] = reference.into();
+    }
+    let made = running.post("/v1/payment-requests", &body);
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()
+}
+
+#[test]
+fn what_no_match_can_be_trusted_with_is_a_task() {
+    let (scratch, running) = merchants("doubts");
+    let first = issue(&running, "C-1", "F-1", 10_000, None);
+    let reference = first["creditor_reference"].as_str().unwrap();
+    let printed = "+++090/9337/55493+++";
+    let shared = [("C-2", "F-2"), ("C-3", "F-3")]
+        .map(|(customer, number)| issue(&running, customer, number, 7_500, Some(printed)));
+    let body = json!({ "external_ref": "D-1", "kind": "business", "name": "Theirs", "language": "en" });
+    let headers =
+        [("Authorization", "Bearer qk_other"), ("Idempotency-Key", "k1"), ("Content-Type", "application/json")];
+    let theirs = call(running.address, "POST", "/v1/customers", &headers, body.to_string().as_bytes()).unwrap();
+    assert_eq!(theirs.status, 201, "{}", theirs.text());
+    let theirs = call(running.address, "GET", theirs.header("location").unwrap(), &headers, b"").unwrap().json();
+    let of_another = match theirs["virtual_iban"].as_str() {
+        Some(given) => given.to_owned(),
+        None => {
+            let path = format!("/v1/customers/{}/virtual-iban", theirs["id"].as_str().unwrap());
+            let headers = [headers[0], ("Idempotency-Key", "k2"), headers[2]];
+            let given = call(running.address, "POST", &path, &headers, b"{}").unwrap();
+            given.json()["virtual_iban"].as_str().unwrap_or_else(|| panic!("{}", given.text())).to_owned()
+        }
+    };
+    let never_given = FrenchPool::new("20041", "01005", "04200", 6).unwrap().at(777).unwrap();
+    let never_given = never_given.iban().electronic();
+    let bank = scratch.path().join("data/bank/in");
+    let entries = [
+        ("100.00", of_another.as_str(), reference, "for F-1"),
+        ("100.00", never_given, reference, "for F-1"),
+        ("75.00", "", "", printed),
+        ("41.00", "", "", "who am I"),
+    ];
+    let report = drop_file(&bank, "first.xml", statement("S1", &entries).as_bytes());
+    assert_eq!(report["accepted"], 4, "{report}");
+    // The bank's next file has the fourth with another amount, and a year that is a slip.
+    let again = statement("S1", &entries).replace("41.00", "14.00").replace("<Id>S1</Id>", "<Id>S2</Id>");
+    let again = again.replace("441.00", "414.00").replace("316.00", "289.00");
+    let report = drop_file(&bank, "again.xml", again.as_bytes());
+    assert_eq!((&report["accepted"], &report["known"]), (&1.into(), &3.into()), "{report}");
+    let ahead = statement("S3", &[("100.00", "", reference, "for F-1")]).replace("2026-03-05", "2062-03-05");
+    drop_file(&bank, "ahead.xml", ahead.as_bytes());
+    let tasks = wait_for("the tasks", || Some(running.list("/v1/tasks")).filter(|tasks| tasks.len() == 6));
+    let mut doubts: Vec<(i64, &str)> = tasks
+        .iter()
+        .map(|task| (task["amount"]["amount"].as_i64().unwrap(), task["doubt"].as_str().unwrap()))
+        .collect();
+    doubts.sort_unstable();
+    let expected = [
+        (1_400, "restated"),
+        (4_100, "unknown_payer"),
+        (7_500, "shared_reference"),
+        (10_000, "account_of_another_merchant"),
+        (10_000, "account_of_nobody"),
+        (10_000, "booked_ahead"),
+    ];
+    assert_eq!(doubts, expected);
+    for request in shared.iter().chain([&first]) {
+        let seen = running.get(&format!("/v1/payment-requests/{}", request["id"].as_str().unwrap())).json();
+        assert_eq!((&seen["status"], &seen["outstanding"]), (&"open".into(), &request["amount"]), "{seen}");
+    }
+    // Nor does a call with another amount, none, or one that is not above zero.
+    let told = |reference: &str, amount: Json| {
+        let body =
+            json!({ "entry_ref": reference, "amount": amount, "booked_on": "2026-03-05", "remittance": "F-1" });
+        running.post("/v1/transfers", &body)
+    };
+    assert_eq!(told("T-1", json!({ "amount": 300, "currency": "EUR" })).status, 201);
+    for (reference, amount, why) in [
+        ("T-1", json!({ "amount": 301, "currency": "EUR" }), "already received with another amount"),
+        ("T-2", json!({ "amount": 0, "currency": "EUR" }), "from 1 to"),
+        ("T-3", json!({ "amount": -5, "currency": "EUR" }), "from 1 to"),
+        ("T-4", json!({ "amount": 5 }), "currency"),
+        ("T-5", json!({ "amount": 5, "currency": "EURO" }), "currency"),
+    ] {
+        let answer = told(reference, amount);
+        assert!((400..500).contains(&answer.status) && answer.text().contains(why), "{reference}: {}", answer.text());
+    }
+}
