@@ -140,10 +140,11 @@ mod tests {
         store.directory.insert(keys::directory(&key), codec::encode_value(&customer(1)).unwrap()).unwrap();
         directory.learn(&[(key.clone(), customer(2))]);
         directory.checkpointed(&[(key.clone(), customer(1))]);
-        assert_eq!(directory.find(&key).unwrap(), Some(DirectoryValue::Several));
+        let both = [1, 2, 2].map(|number| CustomerId::new(Timestamp::default(), number, 1));
+        assert_eq!(directory.find(&key).unwrap(), Some(DirectoryValue::Customers(both, 2)));
         // The same customer again changes nothing.
         directory.learn(&[(key.clone(), customer(2))]);
-        assert_eq!(directory.find(&key).unwrap(), Some(DirectoryValue::Several));
+        assert_eq!(directory.find(&key).unwrap(), Some(DirectoryValue::Customers(both, 2)));
         drop((directory, store));
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -83,9 +83,10 @@ impl DirectoryKey {
         Some(DirectoryKey::Received(tenant.clone(), stable_hash(&all)))
     }
 
-    /// Whether it means up to three requests, for a person to look at.
+    /// Whether it means up to three requests or customers, for a person to look at.
     fn holds_some(&self) -> bool {
-        matches!(self, DirectoryKey::Amount(..) | DirectoryKey::NumberTail(..))
+        use DirectoryKey as K;
+        matches!(self, K::Amount(..) | K::NumberTail(..) | K::Name(..) | K::PayerIban(..))
     }
 
     /// What a key that may be shared means after `new` was learned over `known`. The same again
@@ -112,6 +113,22 @@ impl DirectoryKey {
                     _ => V::Several,
                 }
             }
+            (Some(V::Customer(known)), V::Customer(new)) if self.holds_some() => {
+                let (first, second) = (known.min(new), known.max(new));
+                V::Customers([first, second, second], 2)
+            }
+            (Some(V::Customers(known, count)), V::Customer(new)) => {
+                let of = usize::from(count);
+                match known {
+                    _ if known.iter().take(of).any(|id| *id == new) => V::Customers(known, count),
+                    [first, second, _] if of == 2 => {
+                        let mut all = [first, second, new];
+                        all.sort_unstable();
+                        V::Customers(all, 3)
+                    }
+                    _ => V::Several,
+                }
+            }
             _ => V::Several,
         }
     }
@@ -132,6 +149,8 @@ pub enum DirectoryValue {
     Several,
     /// Two or three requests have it, so many of these.
     Requests([PaymentRequestId; 3], u8),
+    /// Two or three customers have it, so many of these.
+    Customers([CustomerId; 3], u8),
 }
 
 /// An entry.

@@ -21,6 +21,8 @@ use crate::values::{
     ShortReference, TenantId, TransferId, canonical_number, is_telling_number, name_key,
 };
 
+/// Open requests shown of each customer who may have paid.
+const LIKELY_OF_ONE_MAX: usize = 3;
 /// Last digits of numbers that are looked up when nothing else says anything.
 const GUESSED_TAILS_MAX: usize = 8;
 
@@ -90,10 +92,16 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let collected = are_collected(router, &tenant, &entry).await?;
     // Nor is what we had paid out ourselves, and came back.
     let received = entry.particulars.nature == Nature::Received && !collected && payouts.is_empty();
-    let mut evidence = if received { evidence(router, &tenant, &entry.details)? } else { Evidence::default() };
-    if received && evidence.doubt.is_none() {
-        evidence.doubt = restated(router, &tenant, &entry).await?;
+    let mut found = Evidence::default();
+    if received {
+        let likely;
+        (found, likely) = evidence(router, &tenant, &entry.details)?;
+        if found.doubt.is_none() {
+            found.doubt = restated(router, &tenant, &entry).await?;
+        }
+        look_at_likely(router, &entry.details, &likely, &mut found).await?;
     }
+    let evidence = found;
     let lane = evidence.lane();
     let of_nobody = received && evidence.hits.is_empty() && payer(&evidence).is_err();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
@@ -186,9 +194,40 @@ async fn tell_others(
     Ok(())
 }
 
-/// Everything that says who paid what.
-fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result<Evidence, IntakeError> {
+/// What is open of customers who may have paid, though nothing says so surely: for a person to look at first.
+async fn look_at_likely(
+    router: &Arc<Router>, details: &Details, likely: &[CustomerId], evidence: &mut Evidence,
+) -> Result<(), IntakeError> {
+    if likely.is_empty() || payer(evidence).is_ok() {
+        return Ok(());
+    }
+    let mut fits: Vec<(PaymentRequestId, CustomerId)> = Vec::new();
+    for customer in likely {
+        let (_, entity, _) = router.read(EntityId::Customer(*customer), 0).await?;
+        let open = entity.as_customer().into_iter().flat_map(|state| state.open_requests.iter());
+        let fitting = open.filter(|(_, open)| open.outstanding == details.amount);
+        fits.extend(fitting.take(LIKELY_OF_ONE_MAX).map(|(request, _)| (*request, *customer)));
+    }
+    let nobody = payer(evidence) == Err(Doubt::UnknownPayer);
+    match fits.as_slice() {
+        [] => {}
+        [only] if nobody => (evidence.guess, evidence.guesses) = (Some(*only), Vec::new()),
+        _ => {
+            let known = evidence.guess.take().into_iter().map(|(request, _)| request);
+            let all = fits.iter().map(|(request, _)| *request).chain(known).chain(evidence.guesses.iter().copied());
+            let mut seen = BTreeSet::new();
+            evidence.guesses = all.filter(|request| seen.insert(*request)).collect();
+        }
+    }
+    Ok(())
+}
+
+/// Everything that says who paid what, and who may have paid beside.
+fn evidence(
+    router: &Arc<Router>, tenant: &TenantId, details: &Details,
+) -> Result<(Evidence, Vec<CustomerId>), IntakeError> {
     let directory = &router.ports().directory;
+    let mut likely: Vec<CustomerId> = Vec::new();
     let customer = |key: Option<DirectoryKey>| -> Result<Option<CustomerId>, IntakeError> {
         let found = key.map(|key| directory.find(&key)).transpose()?.flatten();
         Ok(match found {
@@ -203,10 +242,21 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
         || hits.iter().any(|hit| hit.kind != ReferenceKind::WeakNumber && hit.reading == Reading::Exact);
     let (mut payer_iban_owner, mut name_owner) = (None, None);
     if !sure {
-        let iban = details.payer_iban.clone();
-        payer_iban_owner = customer(iban.map(|iban| DirectoryKey::PayerIban(tenant.clone(), iban)))?;
+        let iban = details.payer_iban.clone().map(|iban| DirectoryKey::PayerIban(tenant.clone(), iban));
         let name = details.payer_name.as_deref().and_then(name_key);
-        name_owner = customer(name.map(|name| DirectoryKey::Name(tenant.clone(), name)))?;
+        let name = name.map(|name| DirectoryKey::Name(tenant.clone(), name));
+        for (key, owner) in [(iban, &mut payer_iban_owner), (name, &mut name_owner)] {
+            match key.map(|key| directory.find(&key)).transpose()?.flatten() {
+                Some(DirectoryValue::Customer(customer)) => {
+                    *owner = Some(customer);
+                    likely.push(customer);
+                }
+                Some(DirectoryValue::Customers(customers, count)) => {
+                    likely.extend(customers.iter().take(usize::from(count)));
+                }
+                _ => {}
+            }
+        }
     }
     let nobody = !sure && hits.is_empty() && payer_iban_owner.is_none() && name_owner.is_none();
     let (guess, guesses) = if nobody { guessed(router, tenant, details)? } else { (None, Vec::new()) };
@@ -215,7 +265,7 @@ fn evidence(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Resul
         None => doubt_of_account(router, tenant, details)?,
     };
     let doubt = of_account.or((shared && !sure).then_some(Doubt::SharedReference));
-    Ok(Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, guess, guesses, doubt })
+    Ok((Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, guess, guesses, doubt }, likely))
 }
 
 /// What is wrong with an account number that is nobody's here.
