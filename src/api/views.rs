@@ -3,7 +3,7 @@
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
 use quittance_actors::payment_request::{Collection, PaymentRequest, Source, Stage, end_to_end_id};
-use quittance_actors::transfer::{Nature, Transfer, Weighed};
+use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
@@ -179,7 +179,7 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
     });
     if let Some(fields) = view.as_object_mut() {
         if let Some(weighed) = &state.weighed {
-            fields.insert("decision".to_owned(), decision(weighed));
+            fields.insert("decision".to_owned(), decision(weighed, state.taken()));
         }
         if state.status == quittance_actors::transfer::Status::NeedsDecision {
             let claim = state.claim.as_ref().map(|claim| json!({ "by": claim.by, "until": claim.until }));
@@ -208,28 +208,28 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
 
 /// What was weighed: who is thought to have paid, and every way of placing it that was considered beside the
 /// one taken. Scores are of 1,000.
-fn decision(weighed: &Weighed) -> Json {
-    let proposals: Vec<Json> = weighed
-        .proposals
-        .iter()
-        .map(|proposal| {
-            let parts: Vec<Json> = proposal
-                .parts
-                .iter()
-                .map(|(request, amount)| json!({ "payment_request": request, "amount": amount }))
-                .collect();
-            json!({
-                "pays": parts,
-                "credit": proposal.credit,
-                "score": proposal.score,
-                "rung": proposal.rung,
-                "why": proposal.rung.text(),
-            })
+fn decision(weighed: &Weighed, taken: Option<&Proposal>) -> Json {
+    let shown = |proposal: &Proposal| {
+        let parts: Vec<Json> = proposal
+            .parts
+            .iter()
+            .map(|(request, amount)| json!({ "payment_request": request, "amount": amount }))
+            .collect();
+        json!({
+            "pays": parts,
+            "credit": proposal.credit,
+            "score": proposal.score,
+            "rung": proposal.rung,
+            "why": proposal.rung.text(),
         })
-        .collect();
+    };
+    let others: Vec<&Proposal> = weighed.proposals.iter().skip(usize::from(taken.is_some())).collect();
+    let next = others.first().map_or(0, |next| next.score);
     json!({
         "identified_by": weighed.identified_by,
         "accidental_ppm": weighed.accidental_ppm,
-        "others": proposals,
+        "taken": taken.map(shown),
+        "margin": taken.map(|taken| taken.score.saturating_sub(next)),
+        "others": others.into_iter().map(shown).collect::<Vec<Json>>(),
     })
 }

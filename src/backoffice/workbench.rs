@@ -3,7 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity};
-use quittance_actors::transfer::{Command, Nature, Proposal, Status, Transfer};
+use quittance_actors::transfer::{Command, Doubt, Nature, Proposal, Status, Transfer};
 use quittance_actors::values::{
     CommandId, CustomerId, DecimalMark, EntityId, Money, PaymentRequestId, TenantId, Timestamp, TransferId,
 };
@@ -94,7 +94,9 @@ async fn open(
     let mut proposals = Vec::new();
     if state.status == Status::NeedsDecision {
         for (at, proposal) in weighed.proposals.iter().enumerate() {
-            proposals.push(shown(app, proposal, at == 0).await?);
+            // What was just found to be wrong is not what one key accepts.
+            let first = at == 0 && state.doubt != Some(Doubt::TakenBack);
+            proposals.push(shown(app, proposal, first).await?);
         }
     }
     let mut paid = Vec::new();
@@ -149,6 +151,11 @@ async fn open(
         "can_take_back": matches!(state.status, Status::Matched | Status::SetAside) && state.pending.is_none(),
         "proposals": proposals,
         "paid": paid,
+        "taken": state.taken().map(|taken| {
+            let next = weighed.proposals.get(1).map_or(0, |next| next.score);
+            let score = |score: u16| format!("0.{:03}", score.min(999));
+            json!({ "score": score(taken.score), "margin": score(taken.score.saturating_sub(next)) })
+        }),
         "credited": (state.credited_minor > 0)
             .then(|| words::money(Money::from_minor(state.credited_minor, details.amount.currency()))),
         "by_hand": by_hand,

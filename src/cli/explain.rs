@@ -61,9 +61,13 @@ fn explain(transfer: &Json) {
     if chance > 0 {
         println!("  chance       {chance} of a million that such a sum fits by accident");
     }
+    let score = |way: &Json| way.get("score").and_then(Json::as_u64).unwrap_or(0);
+    if let Some(taken) = decision.get("taken").filter(|taken| taken.is_object()) {
+        let margin = decision.get("margin").and_then(Json::as_u64).unwrap_or(0);
+        println!("  taken        0.{:03}  {}, 0.{margin:03} before the next", score(taken), text(taken, "why"));
+    }
     for other in decision.get("others").and_then(Json::as_array).into_iter().flatten() {
-        let score = other.get("score").and_then(Json::as_u64).unwrap_or(0);
-        println!("  considered   0.{score:03}  {}: {}", text(other, "why"), parts(other.get("pays")));
+        println!("  considered   0.{:03}  {}: {}", score(other), text(other, "why"), parts(other.get("pays")));
     }
 }
 

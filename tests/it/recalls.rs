@@ -186,6 +186,12 @@ fn what_takes_back_something_that_is_not_found_is_a_task() {
         found["id"].as_str().unwrap().to_owned()
     };
     let (matched, other) = (of(12_000), of(9_000));
+    let decision = running.get(&format!("/v1/decisions/{matched}")).json()["decision"].clone();
+    assert_eq!(
+        (&decision["taken"]["why"], &decision["taken"]["pays"][0]["amount"]["amount"]),
+        (&"exact amount".into(), &12_000.into())
+    );
+    assert_eq!(decision["margin"], decision["taken"]["score"], "nothing else was considered: {decision}");
     let recalls = |entry: &str, transfer: &str| {
         running.post(&format!("/v1/transfers/{entry}/recalls"), &json!({ "transfer": transfer, "by": "ana" }))
     };

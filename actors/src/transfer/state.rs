@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
-use super::weighing::Weighed;
+use super::weighing::{Proposal, Weighed};
 use crate::values::{
     CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, PayoutId, RemittanceInformation, Timestamp,
     TransferId,
@@ -245,6 +245,15 @@ impl Transfer {
     /// What the entry is to the account.
     pub fn nature(&self) -> Nature {
         self.particulars.as_ref().map_or(Nature::Received, |particulars| particulars.nature)
+    }
+
+    /// The way of placing it that was taken without a person, if it is known with its score.
+    pub fn taken(&self) -> Option<&Proposal> {
+        let best = self.weighed.as_ref()?.proposals.first()?;
+        let same = best.parts.len() == self.allocations.len()
+            && best.parts.iter().all(|(request, part)| self.allocations.get(request) == Some(part))
+            && best.credit.minor() == self.credited_minor;
+        (self.status == Status::Matched && self.decisions == 0 && same).then_some(best)
     }
 
     /// What is neither allocated nor credited; `None` when nothing is to be placed.

@@ -115,7 +115,8 @@ pub struct Proposal {
 pub struct Weighed {
     /// What says who paid.
     pub identified_by: Identification,
-    /// Ways of placing it, the best first, a bounded number of them.
+    /// Ways of placing it, the best first, a bounded number of them. The first is the one that was
+    /// taken, when it was; older records leave that one out.
     pub proposals: Vec<Proposal>,
     /// How many sets of open requests would make the amount by chance, in millionths; zero when that
     /// was not asked.

@@ -62,7 +62,7 @@ pub fn place(received: &PlaceTransfer, name: Option<&str>, open: &Open, matching
         seen.push(proposal.parts.clone());
         new
     });
-    let placement = ladder.judge(&mut found, doubt, candidates);
+    let placement = ladder.judge(&found, doubt, candidates);
     found.proposals.truncate(PROPOSALS_MAX);
     (placement, found)
 }
@@ -148,7 +148,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// Takes the best way when it is sure enough and no other comes near.
-    fn judge(&self, found: &mut Weighed, doubt: Doubt, mut candidates: Vec<PaymentRequestId>) -> Placement {
+    fn judge(&self, found: &Weighed, doubt: Doubt, mut candidates: Vec<PaymentRequestId>) -> Placement {
         let second = found.proposals.get(1).map_or(0, |proposal| proposal.score);
         let somebody = self.received.identified_by != Identification::Nothing;
         let best = found.proposals.first().filter(|best| {
@@ -176,10 +176,8 @@ impl<'a> Ladder<'a> {
         };
         match best.filter(|_| !above && !for_a_person && !of_disputed) {
             Some(best) => {
-                let best = best.clone();
-                found.proposals.remove(0);
-                let explanation = self.explanation(&best);
-                Placement::Placed { allocations: best.parts, credit: best.credit, explanation }
+                let explanation = self.explanation(best);
+                Placement::Placed { allocations: best.parts.clone(), credit: best.credit, explanation }
             }
             None => {
                 // What was considered comes first.
