@@ -29,7 +29,7 @@ use crate::channels::email::Email;
 use crate::channels::hook::{Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
 use crate::clock::Clocks;
-use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, SmsProvider};
+use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider};
 use crate::dispatch::Channels;
 use crate::journal::Writer;
 use crate::observe::Live;
@@ -252,7 +252,7 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
     let hooks = Arc::new(hooks.map_err(|error| error.to_string())?);
     let mut endpoints = BTreeMap::new();
     for endpoint in &service.endpoints {
-        let key = SigningKey::parse(endpoint.secret.reveal())
+        let key = SigningKey::parse_all(endpoint.secrets.iter().map(Secret::reveal))
             .map_err(|error| format!("endpoint \"{}\": {error}", endpoint.name))?;
         endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), (endpoint.url.clone(), key));
     }
@@ -354,8 +354,8 @@ pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Fi
         findings.push(crate::diagnostics::Finding { code, severity, file, span, message, label, help });
     };
     for endpoint in &config.service.endpoints {
-        if let Err(error) = SigningKey::parse(endpoint.secret.reveal()) {
-            refused(format!("endpoint \"{}\": {error}", endpoint.name), "`quittance init` writes a fresh one");
+        if let Err(error) = SigningKey::parse_all(endpoint.secrets.iter().map(Secret::reveal)) {
+            refused(format!("endpoint \"{}\": {error}", endpoint.name), "`quittance secret` makes one");
         }
     }
     if let EmailTransport::Smtp(relay) = &config.service.email {

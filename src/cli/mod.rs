@@ -18,6 +18,7 @@ mod order;
 mod recon;
 mod replay;
 mod samples;
+mod secret;
 mod serve;
 mod simulate;
 
@@ -62,6 +63,9 @@ enum Command {
     /// Writes a configuration with fresh secrets, ready to be served.
     #[command(after_help = "Examples:\n  quittance init my-shop\n  quittance init my-shop --force")]
     Init(init::Options),
+    /// Makes a fresh signing secret for hooks, or with --asymmetric a private key and the public one to hand out.
+    #[command(after_help = "Examples:\n  quittance secret\n  quittance secret --asymmetric")]
+    Secret(secret::Options),
     /// Checks a configuration, its rules, scenarios and templates.
     #[command(after_help = "Examples:\n  quittance check\n  quittance check shop/quittance.toml")]
     Check {
@@ -131,6 +135,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Demo(options) => demo::run(&options),
         Command::Serve { config } => serve::run(&config),
         Command::Init(options) => init::run(&options),
+        Command::Secret(options) => secret::run(&options),
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
         Command::Order(options) => order::run(&options),

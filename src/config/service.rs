@@ -228,8 +228,8 @@ pub struct Endpoint {
     pub name: String,
     /// Its address.
     pub url: String,
-    /// The signing secret, `whsec_…`.
-    pub secret: Secret,
+    /// What signs side by side: the signing secret `whsec_…`, the one before it, a private key `whsk_…`.
+    pub secrets: Vec<Secret>,
 }
 
 /// A directory watched.

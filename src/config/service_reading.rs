@@ -61,8 +61,12 @@ impl Service {
         let endpoints = root.each("endpoint", |section| {
             let (tenant, name) = (known.tenant(section), section.required("name").map(str::to_owned));
             let url = section.parsed("url", url::Url::parse).map(|url| url.to_string());
-            let secret = read_secret(section, "secret");
-            Some(Endpoint { tenant: tenant?, name: name?, url: url?, secret: secret? })
+            let mut secrets = vec![read_secret(section, "secret")];
+            for more in ["previous_secret", "private_key"] {
+                secrets.extend(section.has(more).then(|| read_secret(section, more)));
+            }
+            let secrets = secrets.into_iter().collect::<Option<Vec<Secret>>>();
+            Some(Endpoint { tenant: tenant?, name: name?, url: url?, secrets: secrets? })
         });
         let feeds = root.each("feed", |section| read_feed(section, &known));
         let outgoing = root.each("outgoing", |section| {

@@ -13,6 +13,10 @@ const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emissi
     F-2;C-2;ACME Ltd;ap@acme.example;;en;80,50;02/03/2026;10/03/2026;Design\n\
     F-3;C-3;Sans Adresse;;06 12 34 56 79;fr;50,00;02/03/2026;10/03/2026;Divers\n";
 
+/// The secret of the endpoint before the present one, and a private key beside both.
+const BEFORE: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const PRIVATE: &str = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+
 #[test]
 fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_told() {
     let scratch = Scratch::new("story");
@@ -27,6 +31,10 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
                 &format!("provider = \"kannel\"\nurl = \"http://127.0.0.1:{}/cgi-bin/sendsms\"\nuser = \"tester\"\npassword = {{ value = \"foobar\" }}", kannel.port),
             )
             .replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
+            .replace(
+                "\nsecret = { value = \"whsec_",
+                &format!("\nprevious_secret = {{ value = \"{BEFORE}\" }}\nprivate_key = {{ value = \"{PRIVATE}\" }}\nsecret = {{ value = \"whsec_"),
+            )
     });
     let running = Running::start(&config);
     let data = scratch.path().join("data");
@@ -64,6 +72,14 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
     let verifier = standardwebhooks::Webhook::new("whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==").unwrap();
     let mut headers = http_headers(&hook.headers);
     verifier.verify(&hook.body, &headers).expect("an independent verifier accepts the signature");
+    let before = standardwebhooks::Webhook::new(BEFORE).unwrap();
+    before.verify(&hook.body, &headers).expect("who has not changed its secret yet verifies it as well");
+    let signature = hook.header("webhook-signature").rsplit_once("v1a,").unwrap().1;
+    let signed = [hook.header("webhook-id"), hook.header("webhook-timestamp"), ""].join(".");
+    let bytes = |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    let public =
+        ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, bytes(&PRIVATE[5..])[32..].to_vec());
+    public.verify(&[signed.as_bytes(), &hook.body].concat(), &bytes(signature)).expect("nor can who verifies sign");
     headers.insert("webhook-id", "dlv_other".parse().unwrap());
     assert!(verifier.verify(&hook.body, &headers).is_err(), "another id is refused");
     let event: serde_json::Value = serde_json::from_slice(&hook.body).unwrap();
