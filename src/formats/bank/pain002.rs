@@ -156,12 +156,23 @@ impl Building {
         if report.original_batch.is_empty() {
             report.original_batch = self.batch.original_batch.clone();
         }
+        if report.original_end_to_end.is_empty() {
+            report.original_end_to_end = report.original_instruction.clone();
+        }
         if report.status.is_empty() {
             let above = if self.batch.status.is_empty() { &self.group } else { &self.batch };
             report.status = above.status.clone();
         }
         if report.reasons.is_empty() && report.status == self.batch.status {
             report.reasons.clone_from(&self.batch.reasons);
+        }
+        let refused_above = self.batch.status == REFUSED || self.group.status == REFUSED;
+        if report.original_end_to_end.is_empty() && report.status == REFUSED && !refused_above {
+            // Nobody would hear of it otherwise.
+            self.row += 1;
+            let expected = "the end-to-end id of the order that is refused";
+            let error = FieldError::expected(report.line, 0, "TxInfAndSts/OrgnlEndToEndId", "", expected);
+            return self.ready.push_back(Ok(Piece::Refused(self.row, vec![error])));
         }
         self.give(report);
     }

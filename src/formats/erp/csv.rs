@@ -144,6 +144,9 @@ impl<R: Read + Send> Reader for Columns<R> {
             }
             Some(Ok(())) => {
                 self.row += 1;
+                if let Some(error) = self.beyond_header() {
+                    return Some(Ok(Item::Refused(self.row, vec![error])));
+                }
                 let row = Record { header: &self.header, record: &self.record };
                 Some(Ok(self.rows.item(self.row, &row)))
             }
@@ -175,6 +178,20 @@ impl<R: Read> Columns<R> {
                 }
             }
         }
+    }
+
+    /// A value beyond the last column of the header: a separator in a value has shifted the others.
+    fn beyond_header(&self) -> Option<FieldError> {
+        let columns = self.header.names.len();
+        if self.record.len() <= columns {
+            return None;
+        }
+        let (at, value) = self.record.iter().enumerate().skip(columns).find(|(_, value)| !value.trim().is_empty())?;
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let column = u64::try_from(at + 1).unwrap_or(0);
+        let expected =
+            format!("nothing after the {columns} columns of the header: quote a value that holds a separator");
+        Some(FieldError::expected(line, column, "", value, expected))
     }
 
     fn read_header(&mut self) {
