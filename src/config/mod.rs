@@ -9,6 +9,7 @@ mod reader;
 mod rule_test;
 mod service;
 mod service_reading;
+mod transports;
 
 pub use automation::{Automation, Reference, Target};
 pub use collections::Retries;

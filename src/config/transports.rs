@@ -1,0 +1,118 @@
+//! Reading how messages leave: mail, SMS, hooks, and the secrets of each.
+
+use super::reader::Section;
+use super::service::{Dkim, EmailTransport, Hooks, Secret, SmsProvider, Smtp, SmtpTls};
+
+pub(super) fn milliseconds(section: &Section<'_, '_>, key: &'static str, least: i64, most: i64, default: u64) -> u64 {
+    section.integer(key, least..=most).and_then(|value| u64::try_from(value).ok()).unwrap_or(default)
+}
+
+pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
+    if !section.choice("transport", &[("catch", false), ("smtp", true)])? {
+        return Some(EmailTransport::Catch);
+    }
+    let host = section.required("host")?.to_owned();
+    let tls = section.choice(
+        "tls",
+        &[("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::None)],
+    )?;
+    let default = match tls {
+        SmtpTls::Implicit => 465,
+        SmtpTls::StartTls => 587,
+        SmtpTls::None => 25,
+    };
+    let port = section.integer("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
+    let user = section.text("user").map(str::to_owned);
+    let password = section.has("password").then(|| read_secret(section, "password")).flatten();
+    let dkim = section.each("dkim", |key| {
+        let name = |text: &str| {
+            let fits = |part: &str| {
+                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            text.split('.').all(fits).then(|| text.to_owned()).ok_or("expected a name of the DNS, as in shop.example")
+        };
+        let (domain, selector) = (key.parsed("domain", name), key.parsed("selector", name));
+        let secret = read_secret(key, "key");
+        Some(Dkim { domain: domain?, selector: selector?, key: secret? })
+    });
+    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password, dkim }))
+}
+
+pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
+    match section.choice("provider", &[("catch", 0), ("kannel", 1), ("json", 2)])? {
+        0 => Some(SmsProvider::Catch),
+        1 => Some(SmsProvider::Kannel {
+            url: section.parsed("url", url::Url::parse)?.to_string(),
+            user: section.required("user")?.to_owned(),
+            password: read_secret(section, "password")?,
+        }),
+        _ => {
+            let field = |key, default: &str| section.text(key).unwrap_or(default).to_owned();
+            Some(SmsProvider::Json {
+                url: section.parsed("url", url::Url::parse)?.to_string(),
+                header: section.text("header").unwrap_or("authorization").to_owned(),
+                key: read_secret(section, "key")?,
+                fields: [
+                    field("recipient_field", "recipient"),
+                    field("text_field", "content"),
+                    field("sender_field", "sender"),
+                    field("id_field", "tag"),
+                ],
+            })
+        }
+    }
+}
+
+pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {
+    let mut hooks = Hooks { allow: Vec::new(), allow_http: false, timeout_ms: 15_000, retry_ms: None };
+    let Some(section) = root.section("hooks") else { return hooks };
+    for (text, span) in section.texts("allow") {
+        match text.parse() {
+            Ok(net) => hooks.allow.push(net),
+            Err(_) => section.refuse("allow", span, "expected a network such as 10.1.0.0/16", None),
+        }
+    }
+    hooks.allow_http = section.flag("allow_http", false);
+    hooks.timeout_ms = milliseconds(&section, "timeout_ms", 100, 60_000, 15_000);
+    if section.has("retry_ms") {
+        hooks.retry_ms = Some(section.integers("retry_ms").into_iter().map(|(wait, _)| wait.max(1)).collect());
+    }
+    section.close();
+    hooks
+}
+
+pub(super) fn read_secret(section: &Section<'_, '_>, key: &'static str) -> Option<Secret> {
+    let table = match section.section(key) {
+        Some(table) => table,
+        None if section.has(key) => return None,
+        None => {
+            let help = format!("{key} = {{ file = \"…\" }}, {{ env = \"…\" }} or {{ value = \"…\" }}");
+            section.refuse(key, section.span(), "is missing", Some(help));
+            return None;
+        }
+    };
+    let secret = match (table.text_at("file"), table.text_at("env"), table.text_at("value")) {
+        (Some((path, span)), None, None) => match std::fs::read_to_string(path) {
+            Ok(text) => Some(Secret::new(text.trim_end())),
+            Err(error) => {
+                table.refuse("file", span, error, None);
+                None
+            }
+        },
+        (None, Some((name, span)), None) => {
+            let value = std::env::var(name).ok();
+            if value.is_none() {
+                table.refuse("env", span, format!("the variable {name} is not set"), None);
+            }
+            value.map(Secret::new)
+        }
+        (None, None, Some((value, _))) => Some(Secret::new(value)),
+        _ => {
+            let why = "exactly one of file, env and value is expected";
+            table.refuse(key, table.span(), why, None);
+            None
+        }
+    };
+    table.close();
+    secret
+}
