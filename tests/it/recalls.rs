@@ -125,6 +125,15 @@ fn what_the_bank_takes_back_opens_its_invoices_again() {
 
     // In another file, and read again: once. Beside each other in one file: the money first.
     drop_file(&bank, "again.xml", taken.replace("<Id>N2</Id>", "<Id>N3</Id>").as_bytes());
+    // The ERP that heard that it was settled hears that it is not, and a person reads why.
+    let told = |kind: &str| {
+        let folder = std::fs::read_dir(scratch.path().join("data/erp/out")).into_iter().flatten().flatten();
+        let files = folder.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+        files.filter(|text| text.contains(&format!("\"{kind}\""))).count()
+    };
+    wait_for("the ERP to be told", || {
+        (told("payment_request.settled") == 2 && told("payment_request.reopened") == 2).then_some(())
+    });
     let both = notification(
         "N4",
         &[
