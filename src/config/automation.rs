@@ -43,8 +43,8 @@ pub struct Reference {
 /// What can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A template for a channel.
-    Template(String, Channel),
+    /// A template for a channel, that tells of one of these events.
+    Template(String, Channel, Vec<EventType>),
     /// A list of addresses.
     List(String),
     /// A hook endpoint.
@@ -159,7 +159,7 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
     }
     let when = condition(section);
     let mut then = Vec::new();
-    for action in section.each("then", |action| read_action(action, file, references)) {
+    for action in section.each("then", |action| read_action(action, file, &on, references)) {
         then.push(action);
     }
     if then.is_empty() {
@@ -228,7 +228,9 @@ pub(super) fn condition(section: &Section<'_, '_>) -> Option<Condition> {
     }
 }
 
-fn read_action(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Action> {
+fn read_action(
+    section: &Section<'_, '_>, file: &str, on: &[EventType], references: &mut Vec<Reference>,
+) -> Option<Action> {
     let mut refer = |span: Range<usize>, target| references.push(Reference { file: file.to_owned(), span, target });
     if let Some((name, span)) = section.text_at("hook") {
         refer(span, Target::Endpoint(name.to_owned()));
@@ -253,7 +255,7 @@ fn read_action(section: &Section<'_, '_>, file: &str, references: &mut Vec<Refer
         section.refuse("channel", span, "people are reached by email or sms", None);
         return None;
     }
-    refer(template_span, Target::Template(template.to_owned(), channel));
+    refer(template_span, Target::Template(template.to_owned(), channel, on.to_vec()));
     let template = template.into();
     match whom.split_once(':') {
         None if whom == "customer" => Some(Action::NotifyCustomer { channel, template }),
@@ -286,7 +288,7 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
             }
         }
         for channel in &channels {
-            let target = Target::Template(template.to_owned(), *channel);
+            let target = Target::Template(template.to_owned(), *channel, vec![EventType::ReminderSent]);
             references.push(Reference { file: file.to_owned(), span: span.clone(), target });
         }
         let offset = match step.has("offset") {

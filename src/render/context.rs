@@ -2,7 +2,7 @@
 
 use quittance_actors::customer::Profile;
 use quittance_actors::delivery::Channel;
-use quittance_actors::rules::{Field, Kind, Published, Value};
+use quittance_actors::rules::{EventType, Field, Kind, Published, Value};
 use quittance_actors::values::{Currency, Date, Language, Money, Timestamp, Zone};
 use serde_json::{Map, Value as Json};
 
@@ -44,9 +44,19 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
 
 /// An example of every fact, to try templates with.
 pub(super) fn example(language: Language, channel: Channel) -> Json {
+    example_with(language, channel, |_| true)
+}
+
+/// An example of everything that an event may tell.
+pub(super) fn example_of(event: EventType, language: Language, channel: Channel) -> Json {
+    let told = event.fields();
+    example_with(language, channel, |field| told.contains(&field))
+}
+
+fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) -> bool) -> Json {
     let day = Date::new(2026, 3, 14).unwrap_or_else(|| Timestamp::default().date_in(&Zone::utc()));
     let mut data = Map::new();
-    for field in Field::ALL {
+    for field in Field::ALL.iter().copied().filter(|field| is_told(*field)) {
         let value = match field.kind() {
             Kind::Text => Value::Text("example".to_owned()),
             Kind::Number => Value::Number(30),
@@ -57,7 +67,10 @@ pub(super) fn example(language: Language, channel: Channel) -> Json {
         };
         insert(&mut data, field.path(), in_words(&value, language, channel, &Zone::utc()));
     }
-    for name in ["event.type", "event.id", "event.date", "merchant.name", "customer.name", "payment.iban"] {
+    let always = ["event.type", "event.id", "event.date", "merchant.name"];
+    // Whom it concerns, with the account number to pay to.
+    let of_customer = ["customer.name", "payment.iban"].into_iter().filter(|_| is_told(Field::CustomerId));
+    for name in always.into_iter().chain(of_customer) {
         insert(&mut data, name, Json::String("example".to_owned()));
     }
     Json::Object(data)

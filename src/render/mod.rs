@@ -22,6 +22,7 @@ use std::path::Path;
 
 use handlebars::Handlebars;
 use quittance_actors::delivery::Channel;
+use quittance_actors::rules::EventType;
 use quittance_actors::values::Language;
 use serde_json::Value as Json;
 use thiserror::Error;
@@ -241,12 +242,32 @@ impl Templates {
         }
     }
 
-    /// Reports templates that rules or scenarios name and that are not there in every language.
+    /// Reports templates that rules or scenarios name and that are not there in every language, or need what their
+    /// events never tell.
     pub fn check_references(&self, automation: &Automation, findings: &mut Findings) {
         for reference in &automation.references {
-            let crate::config::Target::Template(name, channel) = &reference.target else { continue };
+            let crate::config::Target::Template(name, channel, events) = &reference.target else { continue };
             for language in Language::ALL {
-                if self.known.contains_key(&key(name, language, *channel)) {
+                if let Some(template) = self.known.get(&key(name, language, *channel)) {
+                    let never =
+                        events.iter().find_map(|event| Some((*event, self.never_told(name, template, *event)?)));
+                    if let Some((event, unknown)) = never {
+                        let file = Path::new(&template.file).file_name().unwrap_or_default().to_string_lossy();
+                        let message = format!("{file} tells `{unknown}`, which is never known of {}", event.name());
+                        let help =
+                            format!("`quittance events {}` lists what is; {{{{#if}}}} asks first", event.name());
+                        let (span, label) = (reference.span.clone(), "it would never leave".to_owned());
+                        let (file, severity) = (reference.file.clone(), Severity::Error);
+                        findings.push(Finding {
+                            code: "Q0206",
+                            severity,
+                            file,
+                            span,
+                            message,
+                            label,
+                            help: Some(help),
+                        });
+                    }
                     continue;
                 }
                 let names = self.known.keys().map(|(name, ..)| name.as_str());
@@ -262,6 +283,18 @@ impl Templates {
                 });
             }
         }
+    }
+
+    /// What a template needs and an event never tells, if the template says so with everything else known. One that
+    /// cannot be rendered at all was reported when it was tried out.
+    fn never_told(&self, name: &str, template: &Template, event: EventType) -> Option<String> {
+        let Template { language, channel, .. } = template;
+        let id = format!("{name}.{}.{}", language.code(), channel.name());
+        let told = context::example_of(event, *language, *channel);
+        [id.clone(), format!("{id}#subject")].iter().find_map(|id| {
+            let error = self.run(*language, id, &told).err()?;
+            unknown_name(&error).filter(|unknown| !context::names(&told).contains(unknown))
+        })
     }
 
     /// Renders a message, in the reader's language or the nearest that is there.

@@ -142,6 +142,18 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "there is no event type \"transfer.recieved\"",
         ),
         (
+            "templates/transfer_received.fr.email.hbs",
+            "{{transfer.amount}}",
+            "{{transfer.amount}} {{promise.on}}",
+            "Q0206 rules.toml:12:12 transfer_received.fr.email.hbs tells `promise.on`, which is never known of transfer.received | it would never leave",
+        ),
+        (
+            "rules.toml",
+            "on = [\"refund.initiated\"]",
+            "on = [\"refund.initiated\", \"feed.stalled\"]",
+            "which is never known of feed.stalled",
+        ),
+        (
             "rules.toml",
             "name = \"file missing\"",
             "name = \"file missing\"\nonce_within_hours = 24",
