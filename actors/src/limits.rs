@@ -60,6 +60,8 @@ pub const WAITING_COLLECTIONS_MAX: usize = 1_000;
 pub const CONTACTS_REMEMBERED_MAX: usize = 64;
 /// Steps of one reminder scenario.
 pub const SCENARIO_STEPS_MAX: usize = 50;
+/// Steps of a scenario within a day.
+pub const SCENARIO_STEPS_A_DAY_MAX: usize = 3;
 /// Nodes of one rule condition.
 pub const CONDITION_NODES_MAX: usize = 200;
 /// Depth of one rule condition.

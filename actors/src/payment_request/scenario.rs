@@ -25,6 +25,17 @@ pub enum ScenarioError {
     NoChannel(SmolStr),
     #[error("step '{0}': a customer is reached by email or sms only")]
     MachineChannel(SmolStr),
+    #[error("step '{0}' is due before the request is there: nothing counts backwards from its creation or issue")]
+    BeforeCreation(SmolStr),
+    #[error("step '{step}' is not due after '{after}', which stands before it: it would never leave")]
+    Unreachable {
+        /// The step.
+        step: SmolStr,
+        /// The one before it.
+        after: SmolStr,
+    },
+    #[error("step '{0}' would be one of more than {1} messages within a day")]
+    TooOften(SmolStr, usize),
 }
 
 /// What an offset counts from.
@@ -74,6 +85,12 @@ impl Offset {
             "m" => Ok(Offset::Months(within(120)?)),
             _ => Err(EXPECTED),
         }
+    }
+
+    /// Whether it counts backwards.
+    fn is_before(self) -> bool {
+        let (Offset::Hours(far) | Offset::Days(far) | Offset::BusinessDays(far) | Offset::Months(far)) = self;
+        far < 0
     }
 
     /// So many times as far, from `first` on.
@@ -134,6 +151,22 @@ impl Scenario {
                 return Err(ScenarioError::MachineChannel(step.name.clone()));
             }
         }
+        for (at, step) in steps.iter().enumerate() {
+            if step.anchor != Anchor::Due && step.offset.is_before() {
+                return Err(ScenarioError::BeforeCreation(step.name.clone()));
+            }
+            let before = || steps.iter().take(at);
+            let after = |earlier: &&Step| step.minutes_after(earlier).is_some_and(|minutes| minutes <= 0);
+            if let Some(earlier) = before().find(after) {
+                let (step, after) = (step.name.clone(), earlier.name.clone());
+                return Err(ScenarioError::Unreachable { step, after });
+            }
+            let of_day =
+                |earlier: &&Step| step.minutes_after(earlier).is_some_and(|minutes| minutes < MINUTES_OF_DAY);
+            if before().filter(of_day).count() >= limits::SCENARIO_STEPS_A_DAY_MAX {
+                return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
+            }
+        }
         Ok(Self { name: name.to_owned(), steps, late_within_ms })
     }
 
@@ -153,7 +186,28 @@ impl Scenario {
     }
 }
 
+/// Minutes of a day.
+const MINUTES_OF_DAY: i64 = 24 * 60;
+
 impl Step {
+    /// How many minutes after another step this one is due, when both count alike from the same day.
+    fn minutes_after(&self, other: &Self) -> Option<i64> {
+        let distance = match (self.offset, other.offset) {
+            (Offset::Hours(own), Offset::Hours(other)) => i64::from(own - other) * 60,
+            (Offset::Days(own), Offset::Days(other)) | (Offset::BusinessDays(own), Offset::BusinessDays(other)) => {
+                i64::from(own - other) * MINUTES_OF_DAY
+            }
+            // A month has at least four weeks.
+            (Offset::Months(own), Offset::Months(other)) => i64::from(own - other) * 28 * MINUTES_OF_DAY,
+            _ => return None,
+        };
+        let clock = |(hour, minute): (i8, i8)| i64::from(hour) * 60 + i64::from(minute);
+        // From its creation hours count from the moment, whatever the clock says.
+        let by_clock = !(self.anchor == Anchor::Created && matches!(self.offset, Offset::Hours(_)));
+        let clocks = if by_clock { clock(self.at) - clock(other.at) } else { 0 };
+        (self.anchor == other.anchor).then_some(distance + clocks)
+    }
+
     /// When the step is due for a request.
     pub fn due(&self, terms: &Terms, policies: &Policies) -> Timestamp {
         let Policies { zone, calendar, .. } = policies;
@@ -186,6 +240,46 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn scenario(steps: &[(Anchor, &str, (i8, i8))]) -> Result<Scenario, ScenarioError> {
+        let step = |(number, (anchor, offset, at)): (usize, &(Anchor, &str, (i8, i8)))| Step {
+            name: smol_str::format_smolstr!("s{number}"),
+            anchor: *anchor,
+            offset: Offset::parse(offset).unwrap(),
+            at: *at,
+            channels: vec![Channel::Email],
+            template: "t".into(),
+        };
+        Scenario::new("s", steps.iter().enumerate().map(step).collect(), 0)
+    }
+
+    #[test]
+    fn scenarios_of_which_a_step_would_never_or_too_often_leave_are_refused() {
+        use Anchor::{Created, Due, Issued};
+        let nine = (9, 0);
+        for fine in [
+            &[(Created, "0d", nine), (Due, "-3d", nine), (Due, "3d", nine), (Due, "3d", (17, 0)), (Due, "1m", nine)]
+                [..],
+            &[(Due, "2bd", nine), (Due, "3d", nine), (Issued, "0d", nine), (Due, "3bd", (8, 0))],
+            &[(Created, "0h", nine), (Created, "1h", (8, 0)), (Created, "48h", nine)],
+        ] {
+            assert!(scenario(fine).is_ok(), "{fine:?}: {:?}", scenario(fine));
+        }
+        for (wrong, part) in [
+            (&[(Created, "-1d", nine)][..], "'s0' is due before the request is there"),
+            (&[(Issued, "-2h", nine)], "'s0' is due before the request is there"),
+            (&[(Due, "10d", nine), (Issued, "1d", nine), (Due, "3d", nine)], "'s2' is not due after 's0'"),
+            (&[(Due, "3d", nine), (Due, "3d", nine)], "'s1' is not due after 's0'"),
+            (&[(Due, "3d", nine), (Due, "3d", (8, 59))], "'s1' is not due after 's0'"),
+            (
+                &[(Due, "1h", nine), (Due, "2h", nine), (Due, "3h", nine), (Due, "4h", nine)],
+                "'s3' would be one of more than 3 messages within a day",
+            ),
+        ] {
+            let said = scenario(wrong).unwrap_err().to_string();
+            assert!(said.contains(part), "{wrong:?}: {said}");
+        }
+    }
 
     #[test]
     fn offsets_are_read_and_repeated() {
