@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Problem, Shared, tenant};
-use crate::config::{self, FeedFormat};
+use crate::config::{self, FeedFormat, Ready};
 use crate::{assemble, clock, digest, watch};
 
 /// Bytes of one uploaded file.
@@ -171,7 +171,19 @@ pub(super) async fn upload(
     let name = name.to_owned();
     let placed = tokio::task::spawn_blocking(move || {
         let sha256 = digest::sha256_of(std::fs::File::open(&aside.0)?)?;
-        place(&aside.0, &watched.folder, &name)?;
+        let name = place(&aside.0, &watched.folder, &name)?;
+        // It is whole, whatever others have to say beside theirs.
+        let beside = match &watched.feed.ready {
+            Ready::Marker(ending) => Some((ending.as_str(), String::new())),
+            Ready::Manifest => Some((watch::MANIFEST, format!("{}  {name}\n", digest::hex(&sha256)))),
+            Ready::Stable(_) | Ready::Rename => None,
+        };
+        if let Some((ending, text)) = beside {
+            let path = watched.folder.join(format!("{name}{ending}"));
+            let part = watched.folder.join(format!(".{name}{ending}.part"));
+            std::fs::write(&part, text)?;
+            std::fs::rename(part, path)?;
+        }
         Ok(sha256)
     });
     let sha256 = placed.await.map_err(|_| Problem::overloaded("the service is stopping"))?.map_err(disk)?;
@@ -188,14 +200,15 @@ impl Drop for Aside {
 }
 
 /// Gives a complete file its name, durably; never that of another one that still waits.
-fn place(aside: &Path, folder: &Path, name: &str) -> io::Result<()> {
-    let numbered = (2_u32..).map(|number| format!("{number}-{name}"));
-    for name in std::iter::once(name.to_owned()).chain(numbered) {
-        match std::fs::hard_link(aside, folder.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+fn place(aside: &Path, folder: &Path, name: &str) -> io::Result<String> {
+    let mut placed = name.to_owned();
+    for number in 2_u32.. {
+        match std::fs::hard_link(aside, folder.join(&placed)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => placed = format!("{number}-{name}"),
             Err(error) => return Err(error),
             Ok(()) => break,
         }
     }
-    std::fs::File::open(folder)?.sync_all()
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(placed)
 }

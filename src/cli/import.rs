@@ -89,6 +89,16 @@ fn guess(path: &Path) -> anyhow::Result<u8> {
     let mut head = Vec::new();
     let length = u64::try_from(erp::guess::GUESS_BYTES)?;
     std::fs::File::open(path).with_context(shown)?.take(length).read_to_end(&mut head).with_context(shown)?;
+    let container: &[(&[u8], &str)] = &[
+        (b"", "is empty"),
+        (b"\x1f\x8b", "is packed with gzip: a feed reads the file in it, and a proposal needs it unpacked"),
+        (b"PK\x03\x04", "is an archive or a workbook: unpack it, or save its sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0", "is an Excel workbook: save its sheet as CSV"),
+    ];
+    let is = |(magic, _): &&(&[u8], &str)| if magic.is_empty() { head.is_empty() } else { head.starts_with(magic) };
+    if let Some((_, what)) = container.iter().find(is) {
+        anyhow::bail!("{} {what}", path.display());
+    }
     let name = erp::name_of(&head);
     let file = || std::fs::File::open(path).map(BufReader::new).with_context(shown);
     if name != "columns" {
@@ -114,7 +124,7 @@ fn guess(path: &Path) -> anyhow::Result<u8> {
 
 /// Shows what a reader makes of the first rows.
 fn preview(mut reader: impl Reader) -> anyhow::Result<u8> {
-    let mut shown = 0;
+    let (mut shown, mut code) = (0, 0);
     while shown < PREVIEW_ROWS {
         match reader.next() {
             None => break,
@@ -130,7 +140,7 @@ fn preview(mut reader: impl Reader) -> anyhow::Result<u8> {
                 for error in errors {
                     println!("#  {row}: refused: {error}");
                 }
-                shown += 1;
+                (shown, code) = (shown + 1, exit::FINDINGS);
             }
             Some(Ok(Item::Passed(row, why))) => println!("#  {row}: passed over: {why}"),
             Some(Ok(Item::Note(note))) => println!("#  note: {note}"),
@@ -141,7 +151,7 @@ fn preview(mut reader: impl Reader) -> anyhow::Result<u8> {
             Some(Ok(Item::Statement(_))) => {}
         }
     }
-    Ok(0)
+    Ok(code)
 }
 
 fn in_words(intake: &Intake) -> String {

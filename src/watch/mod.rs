@@ -20,7 +20,7 @@ mod scan;
 pub use activity::{Activity, FileState, FileStatus};
 pub use claimed::ClaimedFile;
 pub use report::{Report, ReportedError};
-pub use scan::is_unfinished;
+pub use scan::{MANIFEST, is_unfinished};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

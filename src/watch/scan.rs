@@ -15,7 +15,8 @@ use crate::digest;
 /// Bytes of an archived file's name.
 const NAME_BYTES_MAX: usize = 200;
 /// The ending of a manifest.
-const MANIFEST: &str = ".sha256";
+/// How the name of a manifest ends.
+pub const MANIFEST: &str = ".sha256";
 /// How long a file that differs from its manifest may still change.
 const MANIFEST_REST: Duration = Duration::from_secs(5);
 
@@ -123,7 +124,10 @@ impl Scanner {
         let mut manifest = path.as_os_str().to_owned();
         manifest.push(MANIFEST);
         let text = fs::read_to_string(&manifest).ok()?;
-        let wanted = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        // `sha256sum` writes the digest first, other tools after the name.
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let wanted = words.find(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let wanted = wanted.unwrap_or_default().to_ascii_lowercase();
         let rests = self.rests(name, metadata, MANIFEST_REST);
         let found = fs::File::open(path).and_then(digest::sha256_of).map(|found| digest::hex(&found)).ok()?;
         let claimed = match found == wanted {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use crate::support::golden::project;
-use crate::support::running::{Running, configure, drop_file, report, sample};
+use crate::support::http::call;
+use crate::support::running::{KEY, Running, configure, drop_file, report, sample};
 use crate::support::scratch::{Scratch, wait_for};
 
 fn counts(report: &serde_json::Value) -> (String, u64, u64, u64) {
@@ -182,6 +183,21 @@ fn markers_manifests_and_rows_to_be_fixed() {
     std::fs::write(summed.join("torn.csv.sha256"), format!("{digest}  torn.csv\n")).unwrap();
     let torn = report(&summed, "torn.csv");
     assert!(torn["summary"].as_str().unwrap().contains("its manifest says"), "{torn}");
+    // As other tools write it; and a call brings the whole file, and needs nothing beside it.
+    let file = format!("{HEADER}{}", row(10, "10,00"));
+    std::fs::write(summed.join("ten.csv"), &file).unwrap();
+    let digest = quittance::digest::hex(&quittance::digest::sha256(file.as_bytes()));
+    std::fs::write(summed.join("ten.csv.sha256"), format!("SHA256 (ten.csv) = {digest}\n")).unwrap();
+    assert_eq!(counts(&report(&summed, "ten.csv")), was("accepted", 1, 0, 0));
+    for (feed, folder, number) in [("marked", &marked, 11), ("summed", &summed, 12)] {
+        let file = format!("{HEADER}{}", row(number, "11,00"));
+        let path = format!("/v1/files?feed={feed}&name=sent.csv");
+        let headers = [("Authorization", format!("Bearer {KEY}")), ("Idempotency-Key", "sent".to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        assert_eq!(call(service.address, "POST", &path, &headers, file.as_bytes()).unwrap().status, 202);
+        assert_eq!(counts(&report(folder, "sent.csv")), was("accepted", 1, 0, 0));
+        assert!(!folder.join("sent.csv.ok").exists() && !folder.join("sent.csv.sha256").exists());
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use quittance_actors::values::{Currency, DecimalMark};
 
 use self::proposal::Proposal;
 use super::csv::COLUMNS_MAX;
+use super::preamble::Preamble;
 use super::rows::FIELDS;
 use super::written::written;
 use crate::config::{Column, ConstantOrColumn, Mapping};
@@ -51,8 +52,9 @@ fn encoding(bytes: &[u8]) -> (&'static encoding_rs::Encoding, &'static str) {
 
 /// The records of a text, with the line each ends at.
 fn records(text: &str, delimiter: u8) -> Vec<(u64, Vec<String>)> {
+    let text = Preamble::new(text.as_bytes(), 0);
     let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
+        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text);
     let mut found = Vec::new();
     let mut record = csv::StringRecord::new();
     while found.len() < RECORDS_MAX && matches!(reader.read_record(&mut record), Ok(true)) {
@@ -128,9 +130,14 @@ pub fn guess(bytes: &[u8]) -> Result<Guess, String> {
                 .push(format!("no column looks like `{field}`, which an invoice needs: name it in [columns]"));
         }
     }
+    let Proposal { header, columns, mut doubts, .. } = proposal;
+    let again =
+        |(at, name): &(usize, &String)| !name.is_empty() && header.iter().take(*at).any(|other| other == *name);
+    if let Some((_, name)) = header.iter().enumerate().find(again) {
+        doubts.push(format!("two columns are called {}, and only the first is read: rename one", quoted(name)));
+    }
     let skip_lines = usize::try_from(header_line.saturating_sub(1)).unwrap_or(0);
     let skip_lines = if text.starts_with("sep=") { skip_lines.saturating_sub(1) } else { skip_lines };
-    let Proposal { header, columns, doubts, .. } = proposal;
     let mapping = mapping_of(
         &columns,
         &header,
@@ -160,18 +167,23 @@ pub fn guess(bytes: &[u8]) -> Result<Guess, String> {
     if columns.contains_key("phone") {
         let _ = writeln!(toml, "phone_country = \"FR\"  # of numbers without a country");
     }
-    let ignored: Vec<String> = mapping.ignored.iter().map(|name| format!("\"{name}\"")).collect();
+    let ignored: Vec<String> = mapping.ignored.iter().map(|name| quoted(name)).collect();
     if !ignored.is_empty() {
         let _ = writeln!(toml, "ignored = [{}]", ignored.join(", "));
     }
     toml.push_str("\n[columns]\n");
     for (field, column) in &columns {
-        let _ = writeln!(toml, "{field} = \"{column}\"");
+        let _ = writeln!(toml, "{field} = {}", quoted(column));
     }
     if let Some(Ok(column)) = &currency {
-        let _ = writeln!(toml, "currency = \"{column}\"");
+        let _ = writeln!(toml, "currency = {}", quoted(column));
     }
     Ok(Guess { mapping, toml, doubts })
+}
+
+/// A string of TOML, whatever it holds.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 /// How values are written.
@@ -251,6 +263,12 @@ mod tests {
             let found = guess(file.as_bytes()).unwrap();
             assert!(found.doubts.iter().any(|text| text.contains(doubt)), "{file}: {:?}", found.doubts);
         }
+        let twice = guess(b"invoice;customer;amount;due;due\nF-1;C-1;1,20;31/03/2026;\n").unwrap();
+        assert!(
+            twice.doubts.iter().any(|text| text.contains("two columns are called \"due\"")),
+            "{:?}",
+            twice.doubts
+        );
         assert!(guess(b"one column\nonly\n").is_err());
     }
 
@@ -262,5 +280,13 @@ mod tests {
         assert!(found.toml.contains("encoding = \"windows-1252\""), "{}", found.toml);
         assert!(found.toml.contains("delimiter = \"tab\""), "{}", found.toml);
         assert_eq!(found.mapping.skip_lines, 2);
+        // By whatever ends the lines, and with names that need quotes.
+        let text = "Export\n\ninvoice;customer;amount;due;\"note \"\"\\\"\"\"\nF-1;C-1;5,00;2026-03-31;x\n";
+        for ends in ["\n", "\r\n", "\r"] {
+            let found = guess(text.replace('\n', ends).as_bytes()).unwrap();
+            assert_eq!(found.mapping.skip_lines, 2, "{ends:?}");
+            let read: toml::Table = found.toml.parse().unwrap_or_else(|error| panic!("{error}: {}", found.toml));
+            assert_eq!(read["ignored"][0].as_str(), Some("note \"\\\""), "{}", found.toml);
+        }
     }
 }
