@@ -84,6 +84,16 @@ fn a_transfer_that_carries_a_reference_of_the_erp_pays_its_invoice() {
         let paid = running.find("/v1/payment-requests", number);
         assert_eq!(paid["status"], "settled", "{paid}");
     }
+    // The money may come before its invoice.
+    let late = [("A-6", "+++312/4013/98067+++", "merci 312/4013/98067"), ("A-7", "RF18539007547034", "RF18 5390 0754 7034")];
+    let entries: Vec<_> = late.iter().map(|(.., text)| ("50.00", "", "", *text)).collect();
+    let statement = crate::support::statement::statement("L", &entries);
+    drop_file(&scratch.path().join("data/bank/in"), "late.xml", statement.as_bytes());
+    for (number, reference, _) in late {
+        let made = running.post("/v1/payment-requests", &invoice(number, reference));
+        assert_eq!(made.status, 201, "{}", made.text());
+        wait_for(number, || (running.find("/v1/payment-requests", number)["status"] == "settled").then_some(()));
+    }
 }
 
 /// The vectors of the corpora, where they are.

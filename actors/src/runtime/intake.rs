@@ -317,6 +317,8 @@ pub async fn admit_invoice(
         let fingerprint = stable_hash(&["reference", reference.as_str()]);
         let give = Tell::PaymentRequest(id, payment_request::Command::GiveReference(reference.clone()));
         router.submit(tenant, give, command, fingerprint, collected.clone(), priority).await?;
+        // Its money may have come before it.
+        tell_awaited(router, tenant, (id, customer), reference.as_str()).await;
     }
     if let Some(instrument) = &row.collect_from {
         // The same again when the row comes again: what is agreed already is not agreed twice.
