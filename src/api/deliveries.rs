@@ -17,6 +17,8 @@ use crate::assemble::Service;
 
 /// Rows of a page.
 const ROWS_MAX: usize = 100;
+/// Deliveries that are tried again in one call.
+const RETRIED_MAX: usize = 1_000;
 
 /// A delivery that was given up.
 #[derive(Debug, Clone)]
@@ -82,25 +84,52 @@ pub(crate) async fn given_up(
         Ok((found, more))
     });
     let found: Result<_, PortError> = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
-    found.map_err(|error| Problem::overloaded(error.to_string()))
+    found.map_err(|error| failed(&error))
 }
+
+/// One at a time: who asks second must find that it is not given up any more.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Another try of a delivery that was given up, with the same id. What has been asked for twice is tried once.
 pub(crate) async fn try_again(service: &Service, tenant: &TenantId, id: DeliveryId) -> Result<(), Problem> {
-    static TURN: Mutex<()> = Mutex::const_new(());
-    // One at a time: who asks second must find that it is not given up any more.
     let _turn = TURN.lock().await;
-    let failed = |error: PortError| Problem::overloaded(error.to_string());
-    let row = service.store.dead_one(tenant, id).map_err(failed)?;
-    let Row { way, position, place, .. } =
-        row.ok_or_else(|| Problem::not_found(format!("delivery {id} is not among those given up")))?;
+    let row = service.store.dead_one(tenant, id).map_err(|error| failed(&error))?;
+    let row = row.ok_or_else(|| Problem::not_found(format!("delivery {id} is not among those given up")))?;
+    revive(service, tenant, id, row).await?;
+    offer(service).await;
+    Ok(())
+}
+
+/// Another try of the newest deliveries that were given up, all or those that go one way; gives how many.
+pub(crate) async fn try_all_again(service: &Service, tenant: &TenantId, way: Option<&str>) -> Result<usize, Problem> {
+    let _turn = TURN.lock().await;
+    let rows = service.store.dead(tenant, None, RETRIED_MAX).map_err(|error| failed(&error))?;
+    let mut tried = 0;
+    for (id, row) in rows {
+        if way.is_none_or(|way| row.way.1.to_string() == way) {
+            revive(service, tenant, id, row).await?;
+            tried += 1;
+        }
+    }
+    offer(service).await;
+    Ok(tried)
+}
+
+async fn revive(service: &Service, tenant: &TenantId, id: DeliveryId, row: Row) -> Result<(), Problem> {
+    let Row { way, position, place, .. } = row;
     let fact = SystemFact::DeliveryRevived(Revived { id, route: way.1.clone(), position, place });
-    service.router.record_fact(id.partition(), tenant, fact).await?;
-    // The list is that of the store.
+    Ok(service.router.record_fact(id.partition(), tenant, fact).await?)
+}
+
+/// The list is that of the store.
+async fn offer(service: &Service) {
     if let Err(error) = service.checkpointer.send(Offer).await {
         warn!(%error, "no checkpoint follows a delivery that is tried again");
     }
-    Ok(())
+}
+
+fn failed(error: &PortError) -> Problem {
+    Problem::overloaded(error.to_string())
 }
 
 /// `GET /v1/deliveries`: those given up, the newest first.
@@ -127,6 +156,15 @@ pub(super) async fn retry(app: Shared, request: HttpRequest, id: web::Path<Strin
     let id = delivery_id(&id)?;
     try_again(&app.service, &tenant, id).await?;
     Ok(HttpResponse::Accepted().json(json!({ "id": id, "status": "pending" })))
+}
+
+/// `POST /v1/deliveries/retry`: another try of the newest thousand, with `?way=hook:shop:erp` of those that go this way.
+pub(super) async fn retry_all(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let tried = try_all_again(&app.service, &tenant, query.get("way").map(String::as_str)).await?;
+    Ok(HttpResponse::Accepted().json(json!({ "retried": tried })))
 }
 
 /// The id of a delivery in a path.

@@ -21,7 +21,7 @@ mod views;
 pub(crate) use clock::{advance_tenant, duration_ms};
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
-pub(crate) use deliveries::{GivenUp, delivery_id, given_up, try_again};
+pub(crate) use deliveries::{GivenUp, delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 use idempotency::fingerprint;
@@ -121,6 +121,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/tasks/{id}/claim", web::post().to(decisions::claim))
                 .route("/tasks/{id}/assign", web::post().to(decisions::assign))
                 .route("/deliveries", web::get().to(deliveries::list))
+                .route("/deliveries/retry", web::post().to(deliveries::retry_all))
                 .route("/deliveries/{id}/retry", web::post().to(deliveries::retry))
                 .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/exports/{name}", web::get().to(exports::read))

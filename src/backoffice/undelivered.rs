@@ -6,7 +6,7 @@ use quittance_actors::values::EntityId;
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
-use crate::api::{GivenUp, Problem, Shared, delivery_id, given_up, try_again};
+use crate::api::{GivenUp, Problem, Shared, delivery_id, given_up, try_again, try_all_again};
 
 /// What the page says was done: an address says nothing of its own.
 const SAID: &str = "It is tried again";
@@ -52,7 +52,7 @@ async fn to(app: &Shared, of: &GivenUp) -> Result<String, Problem> {
     Ok(name.unwrap_or_else(|| of.to()))
 }
 
-/// `POST /bo/messages/undelivered/{id}`: another try.
+/// `POST /bo/messages/undelivered/{id|all}`: another try.
 pub(super) async fn retry(
     app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -60,7 +60,11 @@ pub(super) async fn retry(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let to = match try_again(&app.service, &frame.tenant, delivery_id(&id)?).await {
+    let tried = match id.as_str() {
+        "all" => try_all_again(&app.service, &frame.tenant, None).await.map(|_| ()),
+        id => try_again(&app.service, &frame.tenant, delivery_id(id)?).await,
+    };
+    let to = match tried {
         Ok(()) => "/bo/messages/undelivered?said=1".to_owned(),
         Err(problem) => format!("/bo/messages/undelivered?failed={}", words::encoded(&problem.to_string())),
     };

@@ -85,7 +85,8 @@ fn a_transfer_that_carries_a_reference_of_the_erp_pays_its_invoice() {
         assert_eq!(paid["status"], "settled", "{paid}");
     }
     // The money may come before its invoice.
-    let late = [("A-6", "+++312/4013/98067+++", "merci 312/4013/98067"), ("A-7", "RF18539007547034", "RF18 5390 0754 7034")];
+    let late =
+        [("A-6", "+++312/4013/98067+++", "merci 312/4013/98067"), ("A-7", "RF18539007547034", "RF18 5390 0754 7034")];
     let entries: Vec<_> = late.iter().map(|(.., text)| ("50.00", "", "", *text)).collect();
     let statement = crate::support::statement::statement("L", &entries);
     drop_file(&scratch.path().join("data/bank/in"), "late.xml", statement.as_bytes());

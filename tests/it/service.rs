@@ -310,6 +310,25 @@ fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
     assert!(hooks.received().len() <= before + 1);
     let metrics = running.get("/metrics").text();
     assert!(metrics.contains("quittance_deliveries_total{channel=\"hook\",outcome=\"dead\"} 1"), "{metrics}");
+    // Once it is there again, a person has everything tried again that it missed.
+    let missed = wait_for("what was given up", || {
+        let listed = running.get("/v1/deliveries").json()["data"].as_array().unwrap().clone();
+        listed.first().cloned()
+    });
+    assert_eq!(
+        (&missed["way"], &missed["event"]),
+        (&json!("hook:maison-dupre:erp"), &json!("payment_request.settled"))
+    );
+    hooks.answer(204);
+    let retried = |way: &str| running.post(&format!("/v1/deliveries/retry?way={way}"), &json!({})).json();
+    assert_eq!(retried("hook:maison-dupre:other")["retried"], 0);
+    assert_eq!(retried("hook:maison-dupre:erp")["retried"], 1);
+    let id = missed["id"].as_str().unwrap();
+    wait_for("it to arrive", || {
+        let calls = hooks.received();
+        (calls.iter().filter(|call| call.header("webhook-id") == id).count() == 2).then_some(())
+    });
+    assert_eq!(running.get("/v1/deliveries").json()["data"], json!([]));
 }
 
 #[test]
