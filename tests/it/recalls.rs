@@ -9,7 +9,8 @@ use crate::support::scratch::{Scratch, wait_for};
 #[derive(Default)]
 struct Entry<'a> {
     amount: &'a str,
-    /// Whether it leaves, and how it says that it takes money back: a reason, `reversal`, or only its code.
+    /// Whether it leaves, and how it says that it takes money back: a reason, `reversal`, or only its code; as another
+    /// credit in `kept direction`.
     takes_back: &'a str,
     end_to_end: &'a str,
     uetr: &'a str,
@@ -27,11 +28,11 @@ fn notification(id: &str, entries: &[Entry<'_>]) -> String {
                 text => format!("<{name}>{text}</{name}>"),
             };
             let returned = match *takes_back {
-                "" | "reversal" | "code" => String::new(),
+                "" | "reversal" | "kept direction" | "code" => String::new(),
                 reason => format!("<RtrInf><Rsn><Cd>{reason}</Cd></Rsn></RtrInf>"),
             };
-            let reversal = if *takes_back == "reversal" { "<RvslInd>true</RvslInd>" } else { "" };
-            let direction = if takes_back.is_empty() { "CRDT" } else { "DBIT" };
+            let reversal = if matches!(*takes_back, "reversal" | "kept direction") { "<RvslInd>true</RvslInd>" } else { "" };
+            let direction = if matches!(*takes_back, "" | "kept direction") { "CRDT" } else { "DBIT" };
             let reference = match *structured {
                 "" => String::new(),
                 text => format!("<RmtInf><Strd><CdtrRefInf><Ref>{text}</Ref></CdtrRefInf></Strd></RmtInf>"),
@@ -173,6 +174,27 @@ fn what_takes_back_something_that_is_not_found_is_a_task() {
         ],
     );
     drop_file(&bank, "taken.xml", taken.as_bytes());
+    // The correction of a credit as another credit, and of something else.
+    let kept = notification(
+        "N3",
+        &[
+            Entry { amount: "90.00", takes_back: "kept direction", end_to_end: "PAY-2", ..Entry::default() },
+            Entry { amount: "5.00", takes_back: "kept direction", end_to_end: "FEE", ..Entry::default() },
+        ],
+    );
+    drop_file(&bank, "kept.xml", kept.as_bytes());
+    let kept = wait_for("a task of it", || {
+        let mut tasks = running.list("/v1/tasks");
+        tasks.retain(|task| task["amount"]["amount"] == 9_000);
+        tasks.pop()
+    });
+    assert_eq!((&kept["doubt"], &kept["nature"]), (&"unclear_correction".into(), &"reversed".into()));
+    request_is(&running, "F-2", "settled");
+    let aside = format!("/v1/transfers/{}/set-aside", kept["id"].as_str().unwrap());
+    assert_eq!(running.post(&aside, &json!({ "reason": "a mistake of the bank" })).status, 201);
+    wait_for("it to be put aside", || {
+        running.list("/v1/tasks").iter().all(|task| task["id"] != kept["id"]).then_some(())
+    });
     let tasks = wait_for("two tasks", || Some(running.list("/v1/tasks")).filter(|tasks| tasks.len() == 2));
     assert!(
         tasks.iter().all(|task| task["doubt"] == "nothing_to_recall" && task["unallocated"].is_null()),

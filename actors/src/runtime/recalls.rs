@@ -36,12 +36,17 @@ pub(super) struct TakenBack {
     reason: SmolStr,
     /// Whether it may be of a credit transfer, as far as the bank says what it is of.
     of_transfer: bool,
+    /// Whether it is booked as money that leaves. Some banks book the correction of a credit as another credit.
+    surely: bool,
 }
 
 impl TakenBack {
     /// What an entry takes back of money received, if it does.
     pub(super) fn of(entry: &BankEntry) -> Option<Self> {
-        let BankEntry { details, particulars, takes_back: true, .. } = entry else { return None };
+        let BankEntry { details, particulars, takes_back, .. } = entry;
+        if !takes_back && particulars.nature != Nature::Reversed {
+            return None;
+        }
         Some(Self {
             entry_key: details.entry_key.as_str().into(),
             uetr: particulars.uetr.clone(),
@@ -50,6 +55,7 @@ impl TakenBack {
             booked_on: details.booked_on,
             reason: reason(details, particulars),
             of_transfer: may_be_of_transfer(particulars),
+            surely: *takes_back,
         })
     }
 }
@@ -77,7 +83,9 @@ pub(super) async fn tell_recalled(
     router: &Arc<Router>, tenant: &TenantId, entry: TransferId, taken_back: &TakenBack,
 ) -> Result<(), IntakeError> {
     let found = found(router, tenant, taken_back).await?;
+    let doubt = if taken_back.surely { Doubt::NothingToRecall } else { Doubt::UnclearCorrection };
     let recalled = match found {
+        found if !taken_back.surely => found.is_none(),
         Some(transfer) => {
             let recall = Recall { entry, reason: taken_back.reason.clone() };
             match recall_of(router, tenant, transfer, recall, taken_back.amount).await {
@@ -90,7 +98,7 @@ pub(super) async fn tell_recalled(
     };
     if !recalled {
         let command = derived_from(&[&taken_back.entry_key, "nothing to recall"]);
-        let question = Tell::Transfer(entry, Command::Question(Doubt::NothingToRecall));
+        let question = Tell::Transfer(entry, Command::Question(doubt));
         router.submit(tenant, question, command, 0, Origin::System, Priority::Patient).await?;
     }
     Ok(())

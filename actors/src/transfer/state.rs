@@ -117,6 +117,8 @@ pub enum Doubt {
     SharedReference,
     /// The same entry came before with another amount.
     Restated,
+    /// The bank corrects an entry by another credit, which may mean that it takes money back.
+    UnclearCorrection,
 }
 
 impl Doubt {
@@ -141,6 +143,7 @@ impl Doubt {
             Doubt::AccountOfAnotherMerchant => "the account number is another merchant's",
             Doubt::AccountOfNobody => "the account number was never given to anybody",
             Doubt::SharedReference => "several payment requests have the reference",
+            Doubt::UnclearCorrection => "the bank corrects money received, and books it as money that comes in",
             Doubt::Restated => "the same entry came before with another amount",
             Doubt::Disputed => "what it would pay is disputed",
             Doubt::BookedAhead => "it is booked more than a year ahead",
