@@ -31,6 +31,7 @@ pub mod digest;
 pub mod dispatch;
 pub mod export;
 pub mod formats;
+pub mod gsm;
 pub mod journal;
 pub mod observe;
 pub mod overview;

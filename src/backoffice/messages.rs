@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
 use crate::channels::catch::Caught;
+use crate::gsm;
 
 const SHOWN: usize = 100;
 
@@ -65,6 +66,12 @@ async fn show(
             "cause": message.cause,
             "subject": if message.channel == Channel::Sms { "SMS".to_owned() } else { subject(message) },
             "html": message.message.html.is_some(),
+            "sms": (message.channel == Channel::Sms).then(|| {
+                let count = gsm::segments(&message.message.text);
+                let alphabet = if gsm::is_gsm(&message.message.text) { "GSM" } else { "UCS-2" };
+                let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+                format!("{messages} · {} characters · {alphabet}", message.message.text.chars().count())
+            }),
             "text": message.message.text,
         })
     });

@@ -8,6 +8,10 @@ use quittance_actors::values::PhoneNumber;
 
 use super::{later, never};
 use crate::config::SmsProvider;
+use crate::gsm::{is_gsm, segments};
+
+/// Messages that one text may become on the way; more is no SMS.
+const SEGMENTS_MAX: usize = 10;
 
 /// An SMS about to leave.
 pub struct Sms<'a> {
@@ -40,6 +44,10 @@ impl SmsChannel {
 
     /// Sends once.
     pub async fn send(&self, sms: &Sms<'_>) -> Verdict {
+        let count = segments(sms.text);
+        if count > SEGMENTS_MAX {
+            return never(format!("it would be {count} messages, the most is {SEGMENTS_MAX}"));
+        }
         let request = match &self.provider {
             SmsProvider::Catch => return never("SMS are caught, not sent"),
             SmsProvider::Kannel { url, user, password } => self.client.get(url).query(&[
@@ -74,27 +82,6 @@ impl SmsChannel {
             },
             Err(error) if error.is_connect() => later("provider: no connection"),
             Err(_) => never("unknown: the provider may have taken it; not sent again"),
-        }
-    }
-}
-
-/// Whether a text fits the GSM alphabet, in which an SMS holds 160 characters instead of 70.
-/// Source: 3GPP TS 23.038 §6.2.1.
-pub fn is_gsm(text: &str) -> bool {
-    const OTHERS: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€";
-    text.chars().all(|c| c.is_ascii_alphanumeric() || OTHERS.contains(c))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn french_letters_outside_the_gsm_alphabet_are_known() {
-        assert!(is_gsm("Votre facture F-2026-001 de 120,00 EUR est due à réception"));
-        assert!(is_gsm("10 €"));
-        for text in ["reçu", "prêt", "n’a", "120\u{a0}€", "œuvre"] {
-            assert!(!is_gsm(text), "{text}");
         }
     }
 }

@@ -30,6 +30,7 @@ use thiserror::Error;
 use self::bounds::{Fault, Shape};
 use crate::config::{Automation, File};
 use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
+use crate::gsm::is_gsm;
 
 /// Bytes of one rendered text.
 const RENDERED_BYTES_MAX: usize = 200 << 10;
@@ -208,6 +209,22 @@ impl Templates {
         }
         let template = Template { file: file.to_owned(), language, channel, payment_box, body_offset };
         self.known.insert(key(name, language, channel), template);
+        if channel == Channel::Sms
+            && let Some((at, letter)) = body.char_indices().find(|(_, c)| !is_gsm(c.encode_utf8(&mut [0; 4])))
+        {
+            let span = at + body_offset..at + body_offset + letter.len_utf8();
+            findings.push(Finding {
+                code: "Q0207",
+                severity: Severity::Warning,
+                file: file.to_owned(),
+                span,
+                message: format!(
+                    "'{letter}' is not in the GSM alphabet: a message holds 70 characters instead of 160"
+                ),
+                label: "every such SMS costs more".to_owned(),
+                help: None,
+            });
+        }
         self.try_out(name, language, channel, body, findings);
     }
 

@@ -148,6 +148,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "Q0206 rules.toml:12:12 transfer_received.fr.email.hbs tells `promise.on`, which is never known of transfer.received | it would never leave",
         ),
         (
+            "templates/reminder_late.fr.sms.hbs",
+            "Merci.",
+            "Merci, à bientôt.",
+            "Q0207 reminder_late.fr.sms.hbs:1:172 'ô' is not in the GSM alphabet",
+        ),
+        (
             "rules.toml",
             "on = [\"refund.initiated\"]",
             "on = [\"refund.initiated\", \"feed.stalled\"]",
