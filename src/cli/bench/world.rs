@@ -79,7 +79,7 @@ on = ["payment_request.settled"]
 [[rule.then]]
 notify = "list:sales"
 channel = "email"
-template = "transfer_received"
+template = "payment_request"
 "#;
 
 /// A folder of its own, gone at the end.
