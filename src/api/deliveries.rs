@@ -1,5 +1,6 @@
 //! Deliveries that were given up: what they were, why, and another try.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -87,45 +88,59 @@ pub(crate) async fn given_up(
     found.map_err(|error| failed(&error))
 }
 
-/// One at a time: who asks second must find that it is not given up any more.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// One at a time: who asks second must find that it is not given up any more. Those that are tried again and that the
+/// list may still name, until it has been written anew.
+static TRIED: Mutex<BTreeSet<DeliveryId>> = Mutex::const_new(BTreeSet::new());
 
 /// Another try of a delivery that was given up, with the same id. What has been asked for twice is tried once.
-pub(crate) async fn try_again(service: &Service, tenant: &TenantId, id: DeliveryId) -> Result<(), Problem> {
-    let _turn = TURN.lock().await;
-    let row = service.store.dead_one(tenant, id).map_err(|error| failed(&error))?;
+pub(crate) async fn try_again(app: &Shared, tenant: &TenantId, id: DeliveryId) -> Result<(), Problem> {
+    let row = app.service.store.dead_one(tenant, id).map_err(|error| failed(&error))?;
     let row = row.ok_or_else(|| Problem::not_found(format!("delivery {id} is not among those given up")))?;
-    revive(service, tenant, id, row).await?;
-    offer(service).await;
-    Ok(())
+    match revive(app, tenant, vec![(id, row)]).await? {
+        0 => Err(Problem::not_found(format!("delivery {id} is tried again already"))),
+        _ => Ok(()),
+    }
 }
 
 /// Another try of the newest deliveries that were given up, all or those that go one way; gives how many.
-pub(crate) async fn try_all_again(service: &Service, tenant: &TenantId, way: Option<&str>) -> Result<usize, Problem> {
-    let _turn = TURN.lock().await;
-    let rows = service.store.dead(tenant, None, RETRIED_MAX).map_err(|error| failed(&error))?;
-    let mut tried = 0;
-    for (id, row) in rows {
-        if way.is_none_or(|way| row.way.1.to_string() == way) {
-            revive(service, tenant, id, row).await?;
-            tried += 1;
+pub(crate) async fn try_all_again(app: &Shared, tenant: &TenantId, way: Option<&str>) -> Result<usize, Problem> {
+    let (mut rows, mut before) = (Vec::new(), None);
+    while rows.len() < RETRIED_MAX {
+        let page = app.service.store.dead(tenant, before, RETRIED_MAX).map_err(|error| failed(&error))?;
+        let Some((last, _)) = page.last() else { break };
+        before = Some(*last);
+        rows.extend(page.into_iter().filter(|(_, row)| way.is_none_or(|way| row.way.1.to_string() == way)));
+    }
+    rows.truncate(RETRIED_MAX);
+    revive(app, tenant, rows).await
+}
+
+/// Has rows tried again, to the end even when the caller goes away; gives how many were not already.
+async fn revive(app: &Shared, tenant: &TenantId, rows: Vec<(DeliveryId, Row)>) -> Result<usize, Problem> {
+    let (app, tenant) = (app.clone(), tenant.clone());
+    let work = actix_web::rt::spawn(async move {
+        let mut tried = TRIED.lock().await;
+        let (mut count, mut broke) = (0, None);
+        for (id, Row { way, position, place, .. }) in rows {
+            if tried.contains(&id) {
+                continue;
+            }
+            let fact = SystemFact::DeliveryRevived(Revived { id, route: way.1.clone(), position, place });
+            if let Err(error) = app.service.router.record_fact(id.partition(), &tenant, fact).await {
+                broke = Some(error);
+                break;
+            }
+            tried.insert(id);
+            count += 1;
         }
-    }
-    offer(service).await;
-    Ok(tried)
-}
-
-async fn revive(service: &Service, tenant: &TenantId, id: DeliveryId, row: Row) -> Result<(), Problem> {
-    let Row { way, position, place, .. } = row;
-    let fact = SystemFact::DeliveryRevived(Revived { id, route: way.1.clone(), position, place });
-    Ok(service.router.record_fact(id.partition(), tenant, fact).await?)
-}
-
-/// The list is that of the store.
-async fn offer(service: &Service) {
-    if let Err(error) = service.checkpointer.send(Offer).await {
-        warn!(%error, "no checkpoint follows a delivery that is tried again");
-    }
+        // The list is that of the store.
+        match app.service.checkpointer.send(Offer).await {
+            Ok(Ok(_)) => tried.clear(),
+            _ => warn!("no checkpoint follows deliveries that are tried again"),
+        }
+        broke.map_or(Ok(count), |error| Err(error.into()))
+    });
+    work.await.map_err(|_| Problem::overloaded("the service is stopping"))?
 }
 
 fn failed(error: &PortError) -> Problem {
@@ -154,7 +169,7 @@ pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpRespon
 pub(super) async fn retry(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let id = delivery_id(&id)?;
-    try_again(&app.service, &tenant, id).await?;
+    try_again(&app, &tenant, id).await?;
     Ok(HttpResponse::Accepted().json(json!({ "id": id, "status": "pending" })))
 }
 
@@ -163,7 +178,7 @@ pub(super) async fn retry_all(app: Shared, request: HttpRequest) -> Result<HttpR
     let tenant = tenant(&app, &request)?;
     let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map_err(|error| Problem::bad_request(error.to_string()))?;
-    let tried = try_all_again(&app.service, &tenant, query.get("way").map(String::as_str)).await?;
+    let tried = try_all_again(&app, &tenant, query.get("way").map(String::as_str)).await?;
     Ok(HttpResponse::Accepted().json(json!({ "retried": tried })))
 }
 

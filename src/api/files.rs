@@ -1,6 +1,6 @@
 //! Files: upload into a watched directory, and what became of them.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -152,6 +152,16 @@ pub(super) async fn upload(
         .into_iter()
         .find(|watched| watched.feed.tenant == tenant && watched.feed.name == *feed)
         .ok_or_else(|| Problem::not_found(format!("there is no feed \"{feed}\"")))?;
+    let beside = match &watched.feed.ready {
+        Ready::Marker(ending) => Some(ending.clone()),
+        Ready::Manifest => Some(watch::MANIFEST.to_owned()),
+        Ready::Stable(_) | Ready::Rename => None,
+    };
+    if let Some(ending) = beside.as_ref().filter(|ending| name.ends_with(ending.as_str())) {
+        return Err(Problem::bad_request(format!(
+            "in this feed a name that ends in {ending} says something of another file"
+        )));
+    }
     let random: [u8; 8] = clock::random_bytes();
     let aside = watched.folder.join(format!(".upload-{}.part", digest::hex(&random)));
     let aside = Aside(aside);
@@ -171,18 +181,16 @@ pub(super) async fn upload(
     let name = name.to_owned();
     let placed = tokio::task::spawn_blocking(move || {
         let sha256 = digest::sha256_of(std::fs::File::open(&aside.0)?)?;
-        let name = place(&aside.0, &watched.folder, &name)?;
+        let name = place(&aside.0, &watched.folder, &name, beside.as_deref())?;
         // It is whole, whatever others have to say beside theirs.
-        let beside = match &watched.feed.ready {
-            Ready::Marker(ending) => Some((ending.as_str(), String::new())),
-            Ready::Manifest => Some((watch::MANIFEST, format!("{}  {name}\n", digest::hex(&sha256)))),
-            Ready::Stable(_) | Ready::Rename => None,
-        };
-        if let Some((ending, text)) = beside {
-            let path = watched.folder.join(format!("{name}{ending}"));
+        if let Some(ending) = beside {
             let part = watched.folder.join(format!(".{name}{ending}.part"));
-            std::fs::write(&part, text)?;
-            std::fs::rename(part, path)?;
+            let mut file = std::fs::File::create(&part)?;
+            // A marker is only there; a manifest is read.
+            file.write_all(format!("{}  {name}\n", digest::hex(&sha256)).as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(part, watched.folder.join(format!("{name}{ending}")))?;
+            std::fs::File::open(&watched.folder)?.sync_all()?;
         }
         Ok(sha256)
     });
@@ -199,10 +207,16 @@ impl Drop for Aside {
     }
 }
 
-/// Gives a complete file its name, durably; never that of another one that still waits.
-fn place(aside: &Path, folder: &Path, name: &str) -> io::Result<String> {
+/// Gives a complete file its name, durably; never that of another one that still waits, or of which something stands
+/// beside already.
+fn place(aside: &Path, folder: &Path, name: &str, beside: Option<&str>) -> io::Result<String> {
     let mut placed = name.to_owned();
     for number in 2_u32.. {
+        let left = beside.map(|ending| folder.join(format!("{placed}{ending}")));
+        if left.is_some_and(|left| left.symlink_metadata().is_ok()) {
+            placed = format!("{number}-{name}");
+            continue;
+        }
         match std::fs::hard_link(aside, folder.join(&placed)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => placed = format!("{number}-{name}"),
             Err(error) => return Err(error),

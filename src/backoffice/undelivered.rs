@@ -61,8 +61,8 @@ pub(super) async fn retry(
         Err(answer) => return Ok(answer),
     };
     let tried = match id.as_str() {
-        "all" => try_all_again(&app.service, &frame.tenant, None).await.map(|_| ()),
-        id => try_again(&app.service, &frame.tenant, delivery_id(id)?).await,
+        "all" => try_all_again(&app, &frame.tenant, None).await.map(|_| ()),
+        id => try_again(&app, &frame.tenant, delivery_id(id)?).await,
     };
     let to = match tried {
         Ok(()) => "/bo/messages/undelivered?said=1".to_owned(),

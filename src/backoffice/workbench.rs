@@ -331,7 +331,11 @@ pub(super) async fn decide(
             ("Assigned", carry(&app, &frame, id, Command::Assign { to, by: BY.into() }).await)
         }
         "recalls" => match field("transfer").map(|text| TransferId::parse(&text)) {
-            Some(Ok(transfer)) => ("Taken back by the bank", recall(&app, &frame.tenant, id, transfer, BY).await),
+            Some(Ok(transfer)) => {
+                let done = recall(&app, &frame.tenant, id, transfer, BY).await;
+                let _ = app.service.checkpointer.send(quittance_actors::runtime::Offer).await;
+                ("Taken back by the bank", done)
+            }
             _ => ("", Err(Problem::bad_request("name the transfer that it takes back, such as trf_…"))),
         },
         "give-back" => {

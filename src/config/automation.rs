@@ -159,7 +159,13 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
     }
     let when = condition(section);
     let mut then = Vec::new();
-    for action in section.each("then", |action| read_action(action, file, &on, references)) {
+    // What the condition asks for is never known of the others: the rule does not fire on them.
+    let fires = |event: &EventType| {
+        let told = event.fields();
+        when.as_ref().is_none_or(|when| when.fields().iter().all(|field| told.contains(field)))
+    };
+    let fires_on: Vec<EventType> = on.iter().copied().filter(fires).collect();
+    for action in section.each("then", |action| read_action(action, file, &fires_on, references)) {
         then.push(action);
     }
     if then.is_empty() {

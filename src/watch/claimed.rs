@@ -250,6 +250,9 @@ impl ClaimedFile {
             self.refused_rows.push(row);
             return;
         }
+        if self.watched.mapping.is_none() {
+            return; // There is no reject file.
+        }
         let what =
             format!("the reject file holds the first {REFUSED_ROWS_MAX} refused rows, the others are in this file");
         if self.report.notes.last() != Some(&what) {

@@ -76,9 +76,12 @@ fn what_no_match_can_be_trusted_with_is_a_task() {
     let again = again.replace("441.00", "414.00").replace("316.00", "289.00");
     let report = drop_file(&bank, "again.xml", again.as_bytes());
     assert_eq!((&report["accepted"], &report["known"]), (&1.into(), &3.into()), "{report}");
+    let third = statement("S1", &entries).replace("41.00", "15.00").replace("<Id>S1</Id>", "<Id>S4</Id>");
+    let third = third.replace("316.00", "290.00");
+    drop_file(&bank, "third.xml", third.as_bytes());
     let ahead = statement("S3", &[("100.00", "", reference, "for F-1")]).replace("2026-03-05", "2062-03-05");
     drop_file(&bank, "ahead.xml", ahead.as_bytes());
-    let tasks = wait_for("the tasks", || Some(running.list("/v1/tasks")).filter(|tasks| tasks.len() == 6));
+    let tasks = wait_for("the tasks", || Some(running.list("/v1/tasks")).filter(|tasks| tasks.len() == 7));
     let mut doubts: Vec<(i64, &str)> = tasks
         .iter()
         .map(|task| (task["amount"]["amount"].as_i64().unwrap(), task["doubt"].as_str().unwrap()))
@@ -86,6 +89,7 @@ fn what_no_match_can_be_trusted_with_is_a_task() {
     doubts.sort_unstable();
     let expected = [
         (1_400, "restated"),
+        (1_500, "restated"),
         (4_100, "unknown_payer"),
         (7_500, "shared_reference"),
         (10_000, "account_of_another_merchant"),
@@ -93,6 +97,16 @@ fn what_no_match_can_be_trusted_with_is_a_task() {
         (10_000, "booked_ahead"),
     ];
     assert_eq!(doubts, expected);
+    // A reference that all invoices of one customer have says who pays.
+    let own = "+++312/4013/98067+++";
+    for number in ["F-8", "F-9"] {
+        issue(&running, "C-8", number, if number == "F-8" { 800 } else { 900 }, Some(own));
+    }
+    let named = statement("S5", &[("9.00", "", "", own)]).replace("<Nm>Payer</Nm>", "<Nm>Customer C-8</Nm>");
+    drop_file(&bank, "own.xml", named.as_bytes());
+    wait_for("it to be placed", || {
+        (running.find("/v1/payment-requests", "F-9")["status"] == "settled").then_some(())
+    });
     for request in shared.iter().chain([&first]) {
         let seen = running.get(&format!("/v1/payment-requests/{}", request["id"].as_str().unwrap())).json();
         assert_eq!((&seen["status"], &seen["outstanding"]), (&"open".into(), &request["amount"]), "{seen}");

@@ -218,6 +218,8 @@ fn a_mapping_says_kinds_constants_and_what_words_mean() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    let missing = describe(erp::csv::reader(file.replace("montant", "montan").as_bytes(), &mapping));
+    assert!(missing.contains("note: line 3, montant: column \"montant\" of mapping \"erp\" is missing"), "{missing}");
     let mut copied = Vec::new();
     erp::csv::copy_rows(file.as_bytes(), &mapping, &[3, 5].into(), &mut copied).unwrap();
     let copied = String::from_utf8(copied).unwrap();

@@ -170,6 +170,8 @@ fn what_takes_back_something_that_is_not_found_is_a_task() {
             Entry { amount: "119.00", takes_back: "AC04", end_to_end: "PAY-1", ..Entry::default() },
             Entry { amount: "120.00", takes_back: "code", end_to_end: "OTHER", family: "RCDT", ..Entry::default() },
             Entry { amount: "75.00", takes_back: "MD06", end_to_end: "SDD-1", family: "RDDT", ..Entry::default() },
+            // Of a collection with the same reference as a transfer that is here.
+            Entry { amount: "90.00", takes_back: "MD06", end_to_end: "PAY-2", family: "RDDT", ..Entry::default() },
             Entry { amount: "31.00", takes_back: "code", end_to_end: "RENT", family: "ICDT", ..Entry::default() },
         ],
     );
@@ -234,6 +236,14 @@ fn what_takes_back_something_that_is_not_found_is_a_task() {
     let seen = running.get(&format!("/v1/transfers/{taken}")).json();
     assert_eq!(seen["explanation"], format!("put aside by ana: it takes {matched} back"));
     assert!(recalls(&wrong, &matched).text().contains("its money is not here"));
+    // One entry takes one transfer back.
+    let again = json!({
+        "entry_ref": "T-1", "amount": { "amount": 12_000, "currency": "EUR" }, "booked_on": "2026-03-02",
+    });
+    let twin = running.post("/v1/transfers", &again).json()["id"].as_str().unwrap().to_owned();
+    assert!(recalls(&taken, &twin).text().contains("does not wait for a decision"));
+    let aside = running.post(&format!("/v1/transfers/{twin}/set-aside"), &json!({ "reason": "story" }));
+    assert_eq!(aside.status, 201, "{}", aside.text());
 
     let aside = running.post(&format!("/v1/transfers/{wrong}/set-aside"), &json!({ "reason": "charges" }));
     assert_eq!(aside.status, 201, "{}", aside.text());
@@ -247,5 +257,5 @@ fn what_takes_back_something_that_is_not_found_is_a_task() {
         lines.filter(|line| line.get(4) == Some(&account)).map(|line| minor(line[11]) - minor(line[12])).sum()
     };
     assert!(journal.contains("Virement repris par la banque"), "{journal}");
-    assert_eq!((sum("512000"), sum("411000")), (9_000, -9_000), "{journal}");
+    assert_eq!((sum("512000"), sum("411000"), sum("471000")), (21_000, -9_000, -12_000), "{journal}");
 }

@@ -370,18 +370,23 @@ fn the_command_line_imports_a_file_and_moves_the_clock() {
 
 #[test]
 fn a_missing_variable_is_found_at_check_and_named_when_it_comes_at_night() {
-    // The template uses a fact that this event does not have: only sending can find it.
+    // The event tells the fact, but not of nobody's transfer: only sending can find it.
     let scratch = Scratch::new("missing");
     let config = configure(scratch.path(), |text| text);
     let path = scratch.path().join("config/templates/transfer_received.fr.email.hbs");
     let text =
-        std::fs::read_to_string(&path).unwrap().replace("Virement {{transfer.id}}", "{{request.external_ref}}");
+        std::fs::read_to_string(&path).unwrap().replace("Virement {{transfer.id}}", "{{customer.external_ref}}");
     std::fs::write(path, text).unwrap();
     let running = Running::start(&config);
     let transfer =
         json!({ "entry_ref": "t1", "amount": { "amount": 100, "currency": "EUR" }, "booked_on": "2026-03-02" });
     assert_eq!(running.post("/v1/transfers", &transfer).status, 201);
     wait_for("the log to name it", || {
-        running.log.lock().unwrap().contains("variable `request.external_ref` is missing in this event").then_some(())
+        running
+            .log
+            .lock()
+            .unwrap()
+            .contains("variable `customer.external_ref` is missing in this event")
+            .then_some(())
     });
 }

@@ -69,6 +69,8 @@ pub enum Command {
         number: SmolStr,
         /// Its short reference.
         reference: ShortReference,
+        /// Whether the payer disputes it.
+        disputed: bool,
         /// Whether it was issued just now; otherwise it was paid, and is open again.
         is_new: bool,
     },

@@ -54,7 +54,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::CardExpiryDue { slot, generation, due } => {
             Ok(card_expiry_due(state, *slot, *generation, *due, context))
         }
-        Command::OpenRequest { request, outstanding, due_on, number, reference, is_new } => {
+        Command::OpenRequest { request, outstanding, due_on, number, reference, disputed, is_new } => {
             if state.open_requests.contains_key(request) {
                 return Ok(Decision::default());
             }
@@ -64,9 +64,12 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             let (request, outstanding, due_on) = (*request, *outstanding, *due_on);
             let (number, reference) = (number.clone(), *reference);
             let (of, reference_of) = (number.clone(), Some(reference));
-            let new = OpenRequest { outstanding, due_on, number: of, reference: reference_of, disputed: false };
+            let new = OpenRequest { outstanding, due_on, number: of, reference: reference_of, disputed: *disputed };
             let mut decision =
                 Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number, reference });
+            if *disputed {
+                decision.push(Event::DisputeMarked { request, disputed: true });
+            }
             // The payer may have been faster than the invoice.
             for waits in &state.unplaced {
                 let new = new.clone();

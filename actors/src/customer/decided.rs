@@ -45,7 +45,7 @@ pub(super) fn take_back(state: &Customer, placed: &Placed) -> Decided {
         let left = Money::from_minor(left, credit.currency());
         return Err(Rejection::CreditUsed { credit: *credit, left });
     }
-    Ok(reversed(placed, *credit))
+    Ok(reversed(placed, *credit, |source| payment_request::Command::ReverseAllocation { source }))
 }
 
 /// Gives back what a transfer had paid although its credit may have been used since: the money is gone.
@@ -53,7 +53,8 @@ pub(super) fn lose(state: &Customer, placed: &Placed) -> Decided {
     if !state.placed_transfers.contains_key(&placed.transfer) {
         return Err(Rejection::NotPlaced);
     }
-    let mut decision = reversed(placed, Money::zero(placed.credit.currency()));
+    let lost = |source| payment_request::Command::LoseCredit { source };
+    let mut decision = reversed(placed, Money::zero(placed.credit.currency()), lost);
     if placed.credit.is_positive() {
         let Decision { events, tells, effects } = withdraw(state, placed.credit);
         decision.events.extend(events);
@@ -63,13 +64,12 @@ pub(super) fn lose(state: &Customer, placed: &Placed) -> Decided {
     Ok(decision)
 }
 
-/// Its requests are open again, and so much of its credit is gone.
-fn reversed(placed: &Placed, credit: Money) -> Decision<Event> {
+/// Its requests are told by `command`, and so much of its credit is gone.
+fn reversed(placed: &Placed, credit: Money, command: fn(Source) -> payment_request::Command) -> Decision<Event> {
     let transfer = placed.transfer;
     let mut decision = Decision::of(Event::TransferTakenBack { transfer, credit });
     for (request, _) in &placed.allocations {
-        let command = payment_request::Command::ReverseAllocation { source: Source::Transfer(transfer) };
-        decision.tell(Tell::PaymentRequest(*request, command));
+        decision.tell(Tell::PaymentRequest(*request, command(Source::Transfer(transfer))));
     }
     decision
 }

@@ -43,9 +43,10 @@ pub enum DirectoryKey {
     NumberTail(TenantId, SmolStr),
     /// A transfer of nobody that names a number nobody had asked for yet.
     AwaitedNumber(TenantId, SmolStr),
-    /// Money received, by a hash: of its amount and of a reference that its return would carry, or of everything but
-    /// its amount.
+    /// Money received, by a hash of its amount and of a reference that its return would carry.
     Received(TenantId, u64),
+    /// The newest money received of which the bank says all this but the amount, by a hash.
+    Said(TenantId, u64),
 }
 
 impl DirectoryKey {
@@ -80,7 +81,7 @@ impl DirectoryKey {
         let text =
             details.remittance.structured().iter().map(String::as_str).chain([details.remittance.unstructured()]);
         let all: Vec<&str> = said.into_iter().chain(text).collect();
-        Some(DirectoryKey::Received(tenant.clone(), stable_hash(&all)))
+        Some(DirectoryKey::Said(tenant.clone(), stable_hash(&all)))
     }
 
     /// Whether it means up to three requests or customers, for a person to look at.
@@ -101,6 +102,9 @@ impl DirectoryKey {
                 let (first, second) = (known.min(new), known.max(new));
                 V::Requests([first, second, second], 2)
             }
+            // Of one customer whatever it pays: an ERP may print a number of the customer on every invoice.
+            (Some(V::Request(_, known)), V::Request(_, new)) if known == new => V::Customer(new),
+            (Some(V::Customer(known)), V::Request(_, new)) if known == new => V::Customer(new),
             (Some(V::Requests(known, count)), V::Request(new, _)) => {
                 let of = usize::from(count);
                 match known {

@@ -64,9 +64,9 @@ pub enum Command {
         /// What is credited.
         amount: Money,
     },
-    /// Credit that had paid it was taken back by a bank.
+    /// Credit or a transfer that had paid it was taken back by a bank.
     LoseCredit {
-        /// Which use of credit.
+        /// Which.
         source: Source,
     },
     /// The ERP prints a reference of its own on the invoice.

@@ -117,6 +117,7 @@ fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'
         due_on,
         number: terms.external_ref.clone(),
         reference: terms.short_reference,
+        disputed: false,
         is_new: true,
     };
     decision.tell(Tell::Customer(terms.customer, open));
@@ -195,12 +196,10 @@ pub(super) fn reopen(
         due_on: terms.due_on,
         number: terms.external_ref.clone(),
         reference: terms.short_reference,
+        disputed: state.dispute.is_some(),
         is_new: false,
     };
     decision.tell(Tell::Customer(terms.customer, open));
-    if state.dispute.is_some() {
-        promise::mark(decision, terms, true);
-    }
 }
 
 /// A person takes a payment back: what is open again is collected again.

@@ -66,7 +66,7 @@ pub(super) fn kept(decision: &mut Decision<Event>, state: &PaymentRequest) {
 }
 
 /// Tells the customer, which places transfers.
-pub(super) fn mark(decision: &mut Decision<Event>, terms: &Terms, disputed: bool) {
+fn mark(decision: &mut Decision<Event>, terms: &Terms, disputed: bool) {
     let command = customer::Command::MarkDisputed { request: terms.id, disputed };
     decision.tell(Tell::Customer(terms.customer, command));
 }
@@ -77,7 +77,9 @@ pub(super) fn dispute(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, c
         return Err(Rejection::WrongStatus(state.status));
     }
     if state.dispute.as_ref() == Some(reason) {
-        return Ok(Decision::default());
+        let mut decision = Decision::default();
+        mark(&mut decision, terms, true); // It may have been disputed before customers were told.
+        return Ok(decision);
     }
     let mut decision = Decision::of(Event::Disputed { reason: reason.clone() });
     mark(&mut decision, terms, true);

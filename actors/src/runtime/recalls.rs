@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use smol_str::SmolStr;
+use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::intake::{BankEntry, IntakeError, derived_from};
@@ -34,8 +35,10 @@ pub(super) struct TakenBack {
     amount: Money,
     booked_on: Date,
     reason: SmolStr,
-    /// Whether it may be of a credit transfer, as far as the bank says what it is of.
-    of_transfer: bool,
+    /// Whether it is of a direct debit, as far as the bank says what it is of.
+    of_collection: bool,
+    /// Whether it is of charges, interest and the like.
+    of_charges: bool,
     /// Whether it is booked as money that leaves. Some banks book the correction of a credit as another credit.
     surely: bool,
 }
@@ -54,7 +57,8 @@ impl TakenBack {
             amount: details.amount,
             booked_on: details.booked_on,
             reason: reason(details, particulars),
-            of_transfer: may_be_of_transfer(particulars),
+            of_collection: is_of_collection(particulars),
+            of_charges: is_of_charges(particulars),
             surely: *takes_back,
         })
     }
@@ -68,20 +72,30 @@ fn reason(details: &Details, said: &Particulars) -> SmolStr {
     words.unwrap_or_else(|| said.nature.text()).chars().take(REASON_CHARACTERS_MAX).collect()
 }
 
-/// Whether what a bank takes back may be a credit transfer: neither a direct debit nor charges, interest and the like.
-fn may_be_of_transfer(said: &Particulars) -> bool {
+/// Whether what a bank takes back is a direct debit or a cheque.
+fn is_of_collection(said: &Particulars) -> bool {
     let of_creditor = !said.mandate_id.is_empty() || !said.creditor_id.is_empty();
-    let collection = said.code.rsplit('+').next().is_some_and(|code| RETURNED_COLLECTIONS.contains(&code));
+    let code = said.code.rsplit('+').next().is_some_and(|code| RETURNED_COLLECTIONS.contains(&code));
     let returned = said.returned.as_ref().map(|returned| returned.code.as_str());
-    let collection = collection || returned.is_some_and(|code| REASONS_OF_COLLECTIONS.contains(&code));
-    let other = said.code.contains('/') && !CREDIT_TRANSFERS.iter().any(|family| said.code.contains(family));
-    !of_creditor && !collection && !other && !said.code.contains(DIRECT_DEBIT)
+    let reason = returned.is_some_and(|code| REASONS_OF_COLLECTIONS.contains(&code));
+    of_creditor || code || reason || said.code.contains(DIRECT_DEBIT)
+}
+
+/// Whether a bank says that it is something else than a payment, or of another family than transfers.
+fn is_of_charges(said: &Particulars) -> bool {
+    let Some((domain, rest)) = said.code.split_once('/') else { return false };
+    let family = rest.split('/').next().unwrap_or_default();
+    domain != "PMNT"
+        || !(["NTAV", "OTHR", ""].contains(&family) || CREDIT_TRANSFERS.contains(&&*format!("/{family}")))
 }
 
 /// Tells the transfer that an entry takes back, or makes the entry a task; the same again changes nothing.
 pub(super) async fn tell_recalled(
     router: &Arc<Router>, tenant: &TenantId, entry: TransferId, taken_back: &TakenBack,
 ) -> Result<(), IntakeError> {
+    if taken_back.of_collection {
+        return Ok(()); // Whoever collected it hears of it; a transfer with the same reference is another payment.
+    }
     let found = found(router, tenant, taken_back).await?;
     let doubt = if taken_back.surely { Doubt::NothingToRecall } else { Doubt::UnclearCorrection };
     let recalled = match found {
@@ -89,12 +103,12 @@ pub(super) async fn tell_recalled(
         Some(transfer) => {
             let recall = Recall { entry, reason: taken_back.reason.clone() };
             match recall_of(router, tenant, transfer, recall, taken_back.amount).await {
-                Ok(()) => true,
+                Ok(goes) => goes,
                 Err(SubmitError::Rejected(_)) => false,
                 Err(error) => return Err(error.into()),
             }
         }
-        None => !taken_back.of_transfer,
+        None => taken_back.of_charges,
     };
     if !recalled {
         let command = derived_from(&[&taken_back.entry_key, "nothing to recall"]);
@@ -103,6 +117,9 @@ pub(super) async fn tell_recalled(
     }
     Ok(())
 }
+
+/// One at a time: an entry takes back one transfer.
+static BY_HAND: Mutex<()> = Mutex::const_new(());
 
 /// A person says which transfer it is that an entry takes back: told, and the entry needs nobody any more.
 ///
@@ -113,12 +130,26 @@ pub async fn recall_by_hand(
 ) -> Result<(), SubmitError> {
     let (_, entity, _) = router.read(EntityId::Transfer(entry), 0).await?;
     let rejected = |reason| SubmitError::Rejected(Rejection::Transfer(reason));
+    let _turn = BY_HAND.lock().await;
     let state = entity.as_transfer().ok_or_else(|| rejected(transfer::Rejection::Unknown))?;
     let details = state.details.as_ref().ok_or_else(|| rejected(transfer::Rejection::Unknown))?;
     let said = state.particulars.as_deref().filter(|said| said.nature != Nature::Received);
     let said = said.ok_or_else(|| rejected(transfer::Rejection::TakesNothingBack))?;
+    let (_, named, _) = router.read(EntityId::Transfer(transfer), 0).await?;
+    let known = named.as_transfer().and_then(|state| state.recall.as_ref());
+    if known.is_none_or(|known| known.entry != entry) && state.status != Status::NeedsDecision {
+        return Err(rejected(transfer::Rejection::NothingToDecide(state.status)));
+    }
+    let now = router.ports().clock.now(tenant);
+    if let Some(claim) = state.claim.as_ref().filter(|claim| claim.until > now && claim.by != *by) {
+        return Err(rejected(transfer::Rejection::Claimed(claim.by.clone(), claim.until)));
+    }
     let recall = Recall { entry, reason: reason(details, said) };
-    recall_of(router, tenant, transfer, recall, details.amount).await?;
+    if !recall_of(router, tenant, transfer, recall, details.amount).await? {
+        let (_, named, _) = router.read(EntityId::Transfer(transfer), 0).await?;
+        let status = named.as_transfer().map(|state| state.status).unwrap_or_default();
+        return Err(rejected(transfer::Rejection::NothingToRecall(status)));
+    }
     if state.status == Status::NeedsDecision {
         let (by, reason) = (by.clone(), format!("it takes {transfer} back").into());
         let command = derived_from(&[&transfer.to_string(), &entry.to_string(), "recalled by hand"]);
@@ -128,10 +159,11 @@ pub async fn recall_by_hand(
     Ok(())
 }
 
-/// Has a recall recorded by the transfer, and what it had paid given back.
+/// Has a recall recorded by the transfer, and what it had paid given back; whether its money is gone, or will be when
+/// what is under way is answered.
 async fn recall_of(
     router: &Arc<Router>, tenant: &TenantId, transfer: TransferId, recall: Recall, amount: Money,
-) -> Result<(), SubmitError> {
+) -> Result<bool, SubmitError> {
     let entry = recall.entry.to_string();
     let command = derived_from(&[&transfer.to_string(), &entry, "recall"]);
     let told = Tell::Transfer(transfer, Command::Recall { recall, amount });
@@ -140,7 +172,8 @@ async fn recall_of(
     if let Err(error) = conclude_decision(router, tenant, transfer).await {
         warn!(%transfer, %error, "the recall is recorded and will be concluded later");
     }
-    Ok(())
+    let (_, entity, _) = router.read(EntityId::Transfer(transfer), 0).await?;
+    Ok(entity.as_transfer().is_some_and(|state| state.status == Status::Recalled || state.pending.is_some()))
 }
 
 /// The transfer whose money an entry takes back.

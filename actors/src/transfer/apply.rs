@@ -61,6 +61,9 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.decisions = state.decisions.saturating_add(1);
         }
         Event::DecisionRefused { reason } => {
+            if state.pending == Some(Pending::Recall) {
+                state.recall = None; // The entry is a person's task, and may ask again.
+            }
             state.pending = None;
             state.refused = Some(reason.clone());
         }

@@ -25,7 +25,9 @@ pub(super) fn recall(state: &Transfer, recall: &Recall, taken: Money) -> Decided
     }
     let mut decision = Decision::of(Event::RecallReceived(recall.clone()));
     match state.status {
-        Status::Noted | Status::GivenBack | Status::Recalled => Err(Rejection::NothingToRecall(state.status)),
+        Status::Noted | Status::Recalled => Err(Rejection::NothingToRecall(state.status)),
+        // A person looks at it; when it does not go back after all, it is gone all the same.
+        Status::GivenBack => Ok(decision),
         // What is being decided is answered first.
         _ if state.pending.is_some() => Ok(decision),
         Status::Matched => {

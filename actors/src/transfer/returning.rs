@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use super::command::Rejection;
 use super::event::Event;
 use super::particulars::Nature;
+use super::recall;
 use super::state::{Status, Transfer};
 use crate::machine::{Context, Decision, Tell};
 use crate::payout::{self, Source};
@@ -69,5 +70,7 @@ pub(super) fn take_return_back(state: &Transfer, payout: PayoutId, reason: &Smol
     if state.status != Status::GivenBack || state.given_back_by != Some(payout) {
         return Ok(Decision::default());
     }
-    Ok(Decision::of(Event::ReturnFailed { payout, reason: reason.clone() }))
+    let mut decision = Decision::of(Event::ReturnFailed { payout, reason: reason.clone() });
+    recall::follow(state, Status::NeedsDecision, &mut decision);
+    Ok(decision)
 }

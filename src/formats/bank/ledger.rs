@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use quittance_actors::partition::StatementRecord;
 use quittance_actors::runtime::{BankEntry, Intake};
-use quittance_actors::transfer::{Details, Nature, Particulars, parts_of};
+use quittance_actors::transfer::{Details, Particulars, parts_of};
 use quittance_actors::values::{
     Currency, Date, EndToEndId, Iban, Money, RemittanceInformation, Timestamp, TransferId,
 };
@@ -18,6 +18,7 @@ use smol_str::SmolStr;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::keys::{Hashed, push_date, push_number};
+use super::nature::{nature, takes_back};
 use super::parts::{divide, merged, netted};
 use super::text::{REFERENCE_CHARACTERS_MAX, cut};
 use super::{Booking, Detail, Entry, Kind, Piece, Statement, Statements};
@@ -106,7 +107,9 @@ impl<S: Statements> Ledger<S> {
             return 0;
         }
         let opened_on = statement.opened_on.map(|day| day.to_string()).unwrap_or_default();
-        let said = [account.as_str(), &statement.id, &opened_on, &opening.to_string()].join("\u{1f}");
+        let (opening, page) = (opening.to_string(), statement.page.to_string());
+        let closing = statement.closing.map(|closing| closing.to_string()).unwrap_or_default();
+        let said = [account.as_str(), &statement.id, &opened_on, &opening, &closing, &page].join("\u{1f}");
         let begun = self.begun.entry(xxh3_64(said.as_bytes())).or_default();
         *begun += 1;
         *begun - 1
@@ -294,12 +297,7 @@ impl<S: Statements> Ledger<S> {
         if let Some(running) = &self.current {
             own.statement = running.statement.id.as_str().into();
         }
-        own.nature = match (own.returned.is_some(), entry.reversal, debit) {
-            (true, ..) => Nature::Returned,
-            (_, true, _) => Nature::Reversed,
-            (_, _, true) => Nature::PaidOut,
-            (_, _, false) => Nature::Received,
-        };
+        own.nature = nature(own.returned.is_some(), entry.reversal, debit);
         own
     }
 
@@ -468,11 +466,4 @@ pub(super) struct Booked {
     pub debit: bool,
     /// The day.
     pub on: Date,
-}
-
-/// Whether a debit takes money back that had come in: it says so, or is booked as a credit transfer received. Source:
-/// ISO 20022 external code list of bank transactions.
-fn takes_back(said: &Particulars) -> bool {
-    let received = ["PMNT/RCDT", "PMNT/RRCT"].iter().any(|family| said.code.starts_with(family));
-    matches!(said.nature, Nature::Returned | Nature::Reversed) || received
 }

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod mt940;
 mod mt940_details;
 mod mt940_line;
+mod nature;
 pub mod norma43;
 pub mod ofx;
 pub mod pacs004;
@@ -165,6 +166,8 @@ pub struct Statement {
     pub opened_on: Option<Date>,
     /// The day of the closing balance.
     pub closed_on: Option<Date>,
+    /// Which page of its message it is, from 0.
+    pub page: u32,
 }
 
 impl Statement {

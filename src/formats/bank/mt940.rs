@@ -263,6 +263,8 @@ impl Building {
                 account: known.account,
                 iban: known.iban,
                 line: field.line,
+                // A first balance begins the statement anew; an intermediate one goes on with it.
+                page: if field.tag.ends_with('M') { known.page + 1 } else { 0 },
                 ..Statement::default()
             });
             self.statement = again.map(Box::new);

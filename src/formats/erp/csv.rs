@@ -212,7 +212,9 @@ impl<R: Read> Columns<R> {
             }
         }
         let names: Vec<String> = self.record.iter().map(|name| name.trim().to_owned()).collect();
-        let line = self.record.position().map_or(1, csv::Position::line);
+        // The parser says where the blank lines before it begin.
+        let skipped = u64::try_from(self.rows.mapping().skip_lines).unwrap_or(0);
+        let line = self.record.position().map_or(1, csv::Position::line).max(skipped + 1);
         if names.len() > COLUMNS_MAX {
             self.ended = true;
             let what = format!("the header has {} columns, the most there can be are {COLUMNS_MAX}", names.len());
