@@ -88,6 +88,14 @@ impl<E> Decision<E> {
         self.tells.push(tell);
     }
 
+    /// Adds what another decision says, after this one.
+    pub fn join(&mut self, other: Self) {
+        let Self { events, tells, effects } = other;
+        self.events.extend(events);
+        self.tells.extend(tells);
+        self.effects.extend(effects);
+    }
+
     /// Adds an effect.
     pub fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);

@@ -104,15 +104,21 @@ pub(crate) async fn try_again(app: &Shared, tenant: &TenantId, id: DeliveryId) -
 
 /// Another try of the newest deliveries that were given up, all or those that go one way; gives how many.
 pub(crate) async fn try_all_again(app: &Shared, tenant: &TenantId, way: Option<&str>) -> Result<usize, Problem> {
-    let (mut rows, mut before) = (Vec::new(), None);
-    while rows.len() < RETRIED_MAX {
-        let page = app.service.store.dead(tenant, before, RETRIED_MAX).map_err(|error| failed(&error))?;
-        let Some((last, _)) = page.last() else { break };
-        before = Some(*last);
-        rows.extend(page.into_iter().filter(|(_, row)| way.is_none_or(|way| row.way.1.to_string() == way)));
-    }
-    rows.truncate(RETRIED_MAX);
-    revive(app, tenant, rows).await
+    let (store, of, way) = (Arc::clone(&app.service.store), tenant.clone(), way.map(str::to_owned));
+    let found = tokio::task::spawn_blocking(move || {
+        let goes = |row: &Row| way.as_ref().is_none_or(|way| row.way.1.to_string() == *way);
+        let (mut rows, mut before) = (Vec::new(), None);
+        while rows.len() < RETRIED_MAX {
+            let page = store.dead(&of, before, RETRIED_MAX)?;
+            let Some((last, _)) = page.last() else { break };
+            before = Some(*last);
+            rows.extend(page.into_iter().filter(|(_, row)| goes(row)));
+        }
+        rows.truncate(RETRIED_MAX);
+        Ok(rows)
+    });
+    let rows: Result<_, PortError> = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    revive(app, tenant, rows.map_err(|error| failed(&error))?).await
 }
 
 /// Has rows tried again, to the end even when the caller goes away; gives how many were not already.

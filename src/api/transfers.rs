@@ -54,7 +54,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
             counted_as: Vec::new(),
             collected: Vec::new(),
             paid_out: Vec::new(),
-            takes_back: false,
+            debit: false,
         },
         command: held.command,
         origin: Origin::Api,

@@ -208,7 +208,7 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
 
 /// What was weighed: who is thought to have paid, and every way of placing it that was considered beside the
 /// one taken. Scores are of 1,000.
-fn decision(weighed: &Weighed, taken: Option<&Proposal>) -> Json {
+fn decision(weighed: &Weighed, taken: Option<(&Proposal, u16)>) -> Json {
     let shown = |proposal: &Proposal| {
         let parts: Vec<Json> = proposal
             .parts
@@ -223,13 +223,12 @@ fn decision(weighed: &Weighed, taken: Option<&Proposal>) -> Json {
             "why": proposal.rung.text(),
         })
     };
-    let others: Vec<&Proposal> = weighed.proposals.iter().skip(usize::from(taken.is_some())).collect();
-    let next = others.first().map_or(0, |next| next.score);
+    let others = weighed.proposals.iter().skip(usize::from(taken.is_some()));
     json!({
         "identified_by": weighed.identified_by,
         "accidental_ppm": weighed.accidental_ppm,
-        "taken": taken.map(shown),
-        "margin": taken.map(|taken| taken.score.saturating_sub(next)),
-        "others": others.into_iter().map(shown).collect::<Vec<Json>>(),
+        "taken": taken.map(|(taken, _)| shown(taken)),
+        "margin": taken.map(|(_, margin)| margin),
+        "others": others.map(shown).collect::<Vec<Json>>(),
     })
 }

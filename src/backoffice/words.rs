@@ -202,13 +202,9 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::TaskOverdue => ("clock", "bad-i", "Decision overdue", text(Field::TransferAmount)),
         EventType::TransferGivenBack => ("undo-2", "info-i", "Given back", text(Field::TransferAmount)),
         EventType::TransferRecallReceived | EventType::TransferRecalled => {
-            let what = if event.event == EventType::TransferRecalled { "Gone" } else { "Going" };
-            (
-                "undo-2",
-                "warn-i",
-                if what == "Gone" { "Taken back by the bank" } else { "The bank takes money back" },
-                format!("{}: {}", text(Field::TransferAmount), text(Field::Reason)),
-            )
+            let gone = event.event == EventType::TransferRecalled;
+            let what = if gone { "Taken back by the bank" } else { "The bank takes money back" };
+            ("undo-2", "warn-i", what, format!("{}: {}", text(Field::TransferAmount), text(Field::Reason)))
         }
         EventType::FileAccepted => ("folder-sync", "ok-i", "File read", file_detail(event)),
         EventType::FilePartlyAccepted => ("triangle-alert", "warn-i", "Rows refused", file_detail(event)),

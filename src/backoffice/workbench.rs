@@ -151,11 +151,7 @@ async fn open(
         "can_take_back": matches!(state.status, Status::Matched | Status::SetAside) && state.pending.is_none(),
         "proposals": proposals,
         "paid": paid,
-        "taken": state.taken().map(|taken| {
-            let next = weighed.proposals.get(1).map_or(0, |next| next.score);
-            let score = |score: u16| format!("0.{:03}", score.min(999));
-            json!({ "score": score(taken.score), "margin": score(taken.score.saturating_sub(next)) })
-        }),
+        "taken": state.taken().map(|(taken, margin)| json!({ "score": score(taken.score), "margin": score(margin) })),
         "credited": (state.credited_minor > 0)
             .then(|| words::money(Money::from_minor(state.credited_minor, details.amount.currency()))),
         "by_hand": by_hand,
@@ -228,6 +224,11 @@ async fn part_of(app: &Shared, request: PaymentRequestId, part: Money) -> Result
     }))
 }
 
+/// A score of 1,000 as it is read.
+fn score(score: u16) -> String {
+    format!("0.{:03}", score.min(999))
+}
+
 async fn shown(app: &Shared, proposal: &Proposal, first: bool) -> Result<Json, Problem> {
     let mut parts = Vec::with_capacity(proposal.parts.len());
     for (request, part) in &proposal.parts {
@@ -236,7 +237,7 @@ async fn shown(app: &Shared, proposal: &Proposal, first: bool) -> Result<Json, P
     Ok(json!({
         "parts": parts,
         "why": proposal.rung.text(),
-        "score": format!("0.{:03}", proposal.score.min(999)),
+        "score": score(proposal.score),
         "credit": proposal.credit.is_positive().then(|| words::money(proposal.credit)),
         "first": first,
     }))

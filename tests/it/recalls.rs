@@ -259,3 +259,40 @@ fn what_takes_back_something_that_is_not_found_is_a_task() {
     assert!(journal.contains("Virement repris par la banque"), "{journal}");
     assert_eq!((sum("512000"), sum("411000"), sum("471000")), (21_000, -9_000, -12_000), "{journal}");
 }
+
+#[test]
+fn an_entry_takes_back_one_transfer_however_many_people_decide_at_once() {
+    let (scratch, running, _) = story("recalls-rivals");
+    let amounts = ["11.00", "12.00", "13.00", "14.00", "15.00"];
+    let transfer = |name: String, minor: i64| {
+        let amount = json!({ "amount": minor, "currency": "EUR" });
+        let body = json!({ "entry_ref": name, "amount": amount, "booked_on": "2026-03-02" });
+        running.post("/v1/transfers", &body).json()["id"].as_str().unwrap().to_owned()
+    };
+    let taken: Vec<Entry<'_>> =
+        amounts.iter().map(|amount| Entry { amount, takes_back: "FOCR", ..Entry::default() }).collect();
+    drop_file(&scratch.path().join("data/bank/in"), "taken.xml", notification("N1", &taken).as_bytes());
+    let tasks = wait_for("the tasks", || {
+        let mut tasks = running.list("/v1/tasks");
+        tasks.retain(|task| task["doubt"] == "nothing_to_recall");
+        Some(tasks).filter(|tasks| tasks.len() == amounts.len())
+    });
+    for task in tasks {
+        let minor = task["amount"]["amount"].as_i64().unwrap();
+        let path = format!("/v1/transfers/{}/recalls", task["id"].as_str().unwrap());
+        let rivals = ["A", "B"].map(|name| transfer(format!("{name}-{minor}"), minor));
+        let mut heard = std::thread::scope(|scope| {
+            let (path, running) = (&path, &running);
+            let ask = |id: &String| {
+                let body = json!({ "transfer": id, "by": "ana" });
+                scope.spawn(move || running.post(path, &body).status)
+            };
+            rivals.each_ref().map(ask).map(|asked| asked.join().unwrap())
+        });
+        heard.sort_unstable();
+        assert_eq!(heard, [201, 409], "{minor}");
+        let gone =
+            rivals.iter().filter(|id| running.get(&format!("/v1/transfers/{id}")).json()["status"] == "recalled");
+        assert_eq!(gone.count(), 1, "{minor}");
+    }
+}

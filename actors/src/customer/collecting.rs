@@ -95,7 +95,7 @@ pub(super) fn withdraw(state: &Customer, amount: Money) -> Decision<Event> {
         if used.currency() == amount.currency() {
             decision.push(Event::CreditUseReversed { number: *number, request: *request, amount: *used });
             let source = payment_request::Source::Credit(*number);
-            decision.tell(Tell::PaymentRequest(*request, payment_request::Command::LoseCredit { source }));
+            decision.tell(Tell::PaymentRequest(*request, payment_request::Command::LosePayment { source }));
             left = left.saturating_add(used.minor());
         }
     }

@@ -63,8 +63,13 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             }
             let (request, outstanding, due_on) = (*request, *outstanding, *due_on);
             let (number, reference) = (number.clone(), *reference);
-            let (of, reference_of) = (number.clone(), Some(reference));
-            let new = OpenRequest { outstanding, due_on, number: of, reference: reference_of, disputed: *disputed };
+            let new = OpenRequest {
+                outstanding,
+                due_on,
+                number: number.clone(),
+                reference: Some(reference),
+                disputed: *disputed,
+            };
             let mut decision =
                 Decision::of(Event::NumberedRequestOpened { request, outstanding, due_on, number, reference });
             if *disputed {
@@ -264,7 +269,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
     }
     let name = state.profile.as_ref().map(|profile| profile.name.as_str());
     let (mut placement, weighed) = place(received, name, &state.open_requests, &context.policies.matching);
-    // Nor is what names its invoices placed without a person when its account number is the customer's no more.
+    // A person sees what came on a number that was not the customer's on its day, whatever invoices it names.
     if received.identified_by == transfer::Identification::VirtualIban
         && let Some(doubt) = accounts::doubt(state, &received.details)
     {

@@ -53,13 +53,10 @@ pub(super) fn lose(state: &Customer, placed: &Placed) -> Decided {
     if !state.placed_transfers.contains_key(&placed.transfer) {
         return Err(Rejection::NotPlaced);
     }
-    let lost = |source| payment_request::Command::LoseCredit { source };
+    let lost = |source| payment_request::Command::LosePayment { source };
     let mut decision = reversed(placed, Money::zero(placed.credit.currency()), lost);
     if placed.credit.is_positive() {
-        let Decision { events, tells, effects } = withdraw(state, placed.credit);
-        decision.events.extend(events);
-        decision.tells.extend(tells);
-        decision.effects.extend(effects);
+        decision.join(withdraw(state, placed.credit));
     }
     Ok(decision)
 }

@@ -106,35 +106,31 @@ impl DirectoryKey {
             (Some(V::Request(_, known)), V::Request(_, new)) if known == new => V::Customer(new),
             (Some(V::Customer(known)), V::Request(_, new)) if known == new => V::Customer(new),
             (Some(V::Requests(known, count)), V::Request(new, _)) => {
-                let of = usize::from(count);
-                match known {
-                    _ if known.iter().take(of).any(|id| *id == new) => V::Requests(known, count),
-                    [first, second, _] if of == 2 => {
-                        let mut all = [first, second, new];
-                        all.sort_unstable();
-                        V::Requests(all, 3)
-                    }
-                    _ => V::Several,
-                }
+                with_a_third(known, count, new).map_or(V::Several, |(all, count)| V::Requests(all, count))
             }
             (Some(V::Customer(known)), V::Customer(new)) if self.holds_some() => {
                 let (first, second) = (known.min(new), known.max(new));
                 V::Customers([first, second, second], 2)
             }
             (Some(V::Customers(known, count)), V::Customer(new)) => {
-                let of = usize::from(count);
-                match known {
-                    _ if known.iter().take(of).any(|id| *id == new) => V::Customers(known, count),
-                    [first, second, _] if of == 2 => {
-                        let mut all = [first, second, new];
-                        all.sort_unstable();
-                        V::Customers(all, 3)
-                    }
-                    _ => V::Several,
-                }
+                with_a_third(known, count, new).map_or(V::Several, |(all, count)| V::Customers(all, count))
             }
             _ => V::Several,
         }
+    }
+}
+
+/// Two or three with another one, in one order whichever was learned first; `None` when they are more than three.
+fn with_a_third<T: Ord + Copy>(known: [T; 3], count: u8, new: T) -> Option<([T; 3], u8)> {
+    let [first, second, _] = known;
+    match count {
+        _ if known.contains(&new) => Some((known, count)),
+        2 => {
+            let mut all = [first, second, new];
+            all.sort_unstable();
+            Some((all, 3))
+        }
+        _ => None,
     }
 }
 

@@ -285,10 +285,7 @@ fn reversed(
     let mut decision = Decision::of(Event::AttemptReversed { attempt, amount, reason_code: reason_code.clone() });
     let counted = state.allocations.get(&source).map_or(0, |part| part.minor());
     if counted > 0 {
-        let Decision { events, tells, effects } = reverse_allocation(state, terms, source, true, context)?;
-        decision.events.extend(events);
-        decision.tells.extend(tells);
-        decision.effects.extend(effects);
+        decision.join(reverse_allocation(state, terms, source, true, context)?);
     }
     let credit = Money::from_minor(amount.minor().saturating_sub(counted), amount.currency());
     if credit.is_positive() {

@@ -65,7 +65,7 @@ pub enum Command {
         amount: Money,
     },
     /// Credit or a transfer that had paid it was taken back by a bank.
-    LoseCredit {
+    LosePayment {
         /// Which.
         source: Source,
     },
@@ -218,7 +218,7 @@ impl Command {
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",
             Command::TakeCreditNote { .. } => "take_credit_note",
-            Command::LoseCredit { .. } => "lose_credit",
+            Command::LosePayment { .. } => "lose_payment",
             Command::GiveReference(_) => "give_reference",
             Command::WriteOff { .. } => "write_off",
             Command::UndoWriteOff { .. } => "undo_write_off",

@@ -40,7 +40,7 @@ impl Machine for PaymentRequest {
             Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
             Command::Cancel { reason } => cancel(self, terms, reason, context),
             Command::TakeCreditNote { note, amount } => Ok(writing_off::credit_note(self, terms, *note, *amount)),
-            Command::LoseCredit { source } => {
+            Command::LosePayment { source } => {
                 let mut decision = reverse_allocation(self, terms, *source, true, context)?;
                 if self.status == Status::Settled && !decision.events.is_empty() {
                     collecting::reopened(&mut decision, self, terms, context);

@@ -101,10 +101,7 @@ pub(super) fn end_dispute(
         if state.promise.is_none() {
             reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
         }
-        let Decision { events, tells, effects } = collecting::resume(state, terms, None, context);
-        decision.events.extend(events);
-        decision.tells.extend(tells);
-        decision.effects.extend(effects);
+        decision.join(collecting::resume(state, terms, None, context));
     }
     Ok(decision)
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::numbers::next_number;
 use super::orders::OrderReturned;
 use super::payouts::PayoutReturned;
+use super::recalls::takes_back;
 use super::reconciliation::tell_awaited;
 use super::{Priority, Router, SubmitError};
 use crate::collection::{Instrument, Mandate};
@@ -52,7 +53,7 @@ impl Intake {
             Intake::Invoice(row) if row.customer.is_some() && row.collect_from.is_none() => 0,
             Intake::Mandate(_) => 1,
             // What the bank takes back may have come in beside it.
-            Intake::Entry(entry) if entry.takes_back => 3,
+            Intake::Entry(entry) if takes_back(entry) => 3,
             Intake::Invoice(_) | Intake::Entry(_) => 2,
             Intake::CreditNote(_)
             | Intake::Cancellation(_)
@@ -142,8 +143,8 @@ pub struct BankEntry {
     pub collected: Vec<(PaymentRequestId, AttemptId)>,
     /// The payouts of ours that it books as one.
     pub paid_out: Vec<PayoutId>,
-    /// Whether it takes money out of the account that had come in: a return, or the correction of an entry.
-    pub takes_back: bool,
+    /// Whether its money leaves the account.
+    pub debit: bool,
 }
 
 /// Why an intake was refused.

@@ -111,7 +111,7 @@ pub(super) async fn are_collected(
 
 /// The families of credit transfers in a bank transaction code, and what those of direct debits have in
 /// common. Source: ISO 20022 external code list.
-pub(super) const CREDIT_TRANSFERS: [&str; 2] = ["/RCDT", "/RRCT"];
+const CREDIT_TRANSFERS: [&str; 2] = ["/RCDT", "/RRCT"];
 pub(super) const DIRECT_DEBIT: &str = "DDT";
 
 /// What an attempt of a tenant was to bring in, and where it stands, unless it never left.

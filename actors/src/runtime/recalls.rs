@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::intake::{BankEntry, IntakeError, derived_from};
-use super::orders::{CREDIT_TRANSFERS, DIRECT_DEBIT};
+use super::orders::DIRECT_DEBIT;
 use super::{Priority, Router, SubmitError, conclude_decision};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Rejection};
@@ -20,6 +20,11 @@ use crate::values::{Date, EntityId, Money, TenantId, TransferId, stable_hash};
 /// Business transaction codes of direct debits and cheques that came back, and of direct debits in CFONB 120. Source: DK
 /// table of business transaction codes; CFONB interbank operation codes.
 const RETURNED_COLLECTIONS: [&str; 7] = ["108", "109", "181", "182", "183", "184", "08"];
+
+/// Families of credit transfers received, and sub-families of charges and interest that stand in every family. Source:
+/// ISO 20022 external code list of bank transactions.
+const RECEIVED: [&str; 2] = ["RCDT", "RRCT"];
+const CHARGES: [&str; 9] = ["CHRG", "COMM", "COME", "COMI", "COMT", "FEES", "INTR", "RIMB", "TAXE"];
 
 /// Reasons for which only direct debits come back. Source: EPC guidance on reason codes of SEPA R-transactions.
 const REASONS_OF_COLLECTIONS: [&str; 7] = ["AC13", "AM04", "MD01", "MD02", "MD06", "MD07", "SL01"];
@@ -37,8 +42,8 @@ pub(super) struct TakenBack {
     reason: SmolStr,
     /// Whether it is of a direct debit, as far as the bank says what it is of.
     of_collection: bool,
-    /// Whether it is of charges, interest and the like.
-    of_charges: bool,
+    /// Whether it is of something else than payments, or of another family than transfers.
+    of_others: bool,
     /// Whether it is booked as money that leaves. Some banks book the correction of a credit as another credit.
     surely: bool,
 }
@@ -46,8 +51,9 @@ pub(super) struct TakenBack {
 impl TakenBack {
     /// What an entry takes back of money received, if it does.
     pub(super) fn of(entry: &BankEntry) -> Option<Self> {
-        let BankEntry { details, particulars, takes_back, .. } = entry;
-        if !takes_back && particulars.nature != Nature::Reversed {
+        let BankEntry { details, particulars, .. } = entry;
+        let surely = takes_back(entry);
+        if !surely && particulars.nature != Nature::Reversed {
             return None;
         }
         Some(Self {
@@ -58,8 +64,8 @@ impl TakenBack {
             booked_on: details.booked_on,
             reason: reason(details, particulars),
             of_collection: is_of_collection(particulars),
-            of_charges: is_of_charges(particulars),
-            surely: *takes_back,
+            of_others: is_of_others(particulars),
+            surely,
         })
     }
 }
@@ -81,12 +87,29 @@ fn is_of_collection(said: &Particulars) -> bool {
     of_creditor || code || reason || said.code.contains(DIRECT_DEBIT)
 }
 
+/// Domain, family and sub-family of a bank transaction code of ISO 20022.
+fn parts_of(said: &Particulars) -> Option<(&str, &str, &str)> {
+    let (domain, rest) = said.code.split_once('/')?;
+    let (family, sub_family) = rest.split_once('/').unwrap_or((rest, ""));
+    Some((domain, family, sub_family))
+}
+
+/// Whether a debit takes money back that had come in: it says so, or is booked as a credit transfer received.
+pub(super) fn takes_back(entry: &BankEntry) -> bool {
+    let said = &entry.particulars;
+    let (mut received, mut charged) = (false, false);
+    if let Some((domain, family, sub_family)) = parts_of(said) {
+        received = domain == "PMNT" && RECEIVED.contains(&family);
+        charged = CHARGES.contains(&sub_family);
+    }
+    entry.debit && !charged && (received || matches!(said.nature, Nature::Returned | Nature::Reversed))
+}
+
 /// Whether a bank says that it is something else than a payment, or of another family than transfers.
-fn is_of_charges(said: &Particulars) -> bool {
-    let Some((domain, rest)) = said.code.split_once('/') else { return false };
-    let family = rest.split('/').next().unwrap_or_default();
-    domain != "PMNT"
-        || !(["NTAV", "OTHR", ""].contains(&family) || CREDIT_TRANSFERS.contains(&&*format!("/{family}")))
+fn is_of_others(said: &Particulars) -> bool {
+    parts_of(said).is_some_and(|(domain, family, _)| {
+        domain != "PMNT" || !(["NTAV", "OTHR", ""].contains(&family) || RECEIVED.contains(&family))
+    })
 }
 
 /// Tells the transfer that an entry takes back, or makes the entry a task; the same again changes nothing.
@@ -108,7 +131,7 @@ pub(super) async fn tell_recalled(
                 Err(error) => return Err(error.into()),
             }
         }
-        None => taken_back.of_charges,
+        None => taken_back.of_others,
     };
     if !recalled {
         let command = derived_from(&[&taken_back.entry_key, "nothing to recall"]);
@@ -128,9 +151,10 @@ static BY_HAND: Mutex<()> = Mutex::const_new(());
 pub async fn recall_by_hand(
     router: &Arc<Router>, tenant: &TenantId, entry: TransferId, transfer: TransferId, by: &SmolStr,
 ) -> Result<(), SubmitError> {
-    let (_, entity, _) = router.read(EntityId::Transfer(entry), 0).await?;
     let rejected = |reason| SubmitError::Rejected(Rejection::Transfer(reason));
+    // What was read before somebody else's turn is not what stands.
     let _turn = BY_HAND.lock().await;
+    let (_, entity, _) = router.read(EntityId::Transfer(entry), 0).await?;
     let state = entity.as_transfer().ok_or_else(|| rejected(transfer::Rejection::Unknown))?;
     let details = state.details.as_ref().ok_or_else(|| rejected(transfer::Rejection::Unknown))?;
     let said = state.particulars.as_deref().filter(|said| said.nature != Nature::Received);

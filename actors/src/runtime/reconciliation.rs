@@ -92,16 +92,7 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let collected = are_collected(router, &tenant, &entry).await?;
     // Nor is what we had paid out ourselves, and came back.
     let received = entry.particulars.nature == Nature::Received && !collected && payouts.is_empty();
-    let mut found = Evidence::default();
-    if received {
-        let likely;
-        (found, likely) = evidence(router, &tenant, &entry.details)?;
-        if found.doubt.is_none() {
-            found.doubt = restated(router, &tenant, &entry).await?;
-        }
-        look_at_likely(router, &entry.details, &likely, &mut found).await?;
-    }
-    let evidence = found;
+    let evidence = if received { evidence(router, &tenant, &entry).await? } else { Evidence::default() };
     let lane = evidence.lane();
     let of_nobody = received && evidence.hits.is_empty() && payer(&evidence).is_err();
     let mut held = transfer_id(router, &tenant, &entry.details.entry_key, lane)?;
@@ -222,8 +213,18 @@ async fn look_at_likely(
     Ok(())
 }
 
-/// Everything that says who paid what, and who may have paid beside.
-fn evidence(
+/// Everything that says who paid what.
+async fn evidence(router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry) -> Result<Evidence, IntakeError> {
+    let (mut evidence, likely) = looked_up(router, tenant, &entry.details)?;
+    if evidence.doubt.is_none() {
+        evidence.doubt = restated(router, tenant, entry).await?;
+    }
+    look_at_likely(router, &entry.details, &likely, &mut evidence).await?;
+    Ok(evidence)
+}
+
+/// What the directory says, and who may have paid beside.
+fn looked_up(
     router: &Arc<Router>, tenant: &TenantId, details: &Details,
 ) -> Result<(Evidence, Vec<CustomerId>), IntakeError> {
     let directory = &router.ports().directory;

@@ -152,7 +152,7 @@ impl World {
                 });
                 event.map(|amount| *amount = Money::from_minor(amount.minor() * 2, amount.currency())).is_some()
             },
-            Some(Mutation::LoseCredit) => |commit| {
+            Some(Mutation::LosePayment) => |commit| {
                 let credit = commit.changes.iter_mut().find_map(|change| match &mut change.event {
                     Event::Transfer(transfer::Event::Matched { credit, .. }) if credit.is_positive() => Some(credit),
                     _ => None,

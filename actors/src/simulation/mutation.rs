@@ -6,7 +6,7 @@ pub enum Mutation {
     /// A recorded allocation is larger than what was decided.
     GrowAllocation,
     /// A placed transfer loses its credit.
-    LoseCredit,
+    LosePayment,
     /// A delivery whose guard no longer holds leaves all the same.
     IgnoreGuard,
     /// The same attempt is counted under another id.
@@ -39,7 +39,7 @@ impl Mutation {
     /// Every mistake, with the invariants of which one must be found broken.
     pub const ALL: &'static [(Mutation, &'static [&'static str])] = &[
         (Mutation::GrowAllocation, &["INV-01", "INV-02", "INV-08"]),
-        (Mutation::LoseCredit, &["INV-02"]),
+        (Mutation::LosePayment, &["INV-02"]),
         (Mutation::IgnoreGuard, &["INV-03"]),
         (Mutation::RepeatAttempt, &["INV-04"]),
         (Mutation::LoseOutboxRow, &["INV-06", "INV-13"]),

@@ -31,9 +31,7 @@ pub(super) fn recall(state: &Transfer, recall: &Recall, taken: Money) -> Decided
         // What is being decided is answered first.
         _ if state.pending.is_some() => Ok(decision),
         Status::Matched => {
-            let Decision { events, effects, .. } = asked(Event::RecallAsked)?;
-            decision.events.extend(events);
-            decision.effects.extend(effects);
+            decision.join(asked(Event::RecallAsked)?);
             Ok(decision)
         }
         Status::Received | Status::NeedsDecision | Status::SetAside => {

@@ -113,7 +113,7 @@ pub enum Doubt {
     AccountOfAnotherMerchant,
     /// The account number is one to be given to customers, and nobody's yet.
     AccountOfNobody,
-    /// Several requests have the reference.
+    /// Requests of several customers have the reference.
     SharedReference,
     /// The same entry came before with another amount.
     Restated,
@@ -142,7 +142,7 @@ impl Doubt {
             Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
             Doubt::AccountOfAnotherMerchant => "the account number is another merchant's",
             Doubt::AccountOfNobody => "the account number was never given to anybody",
-            Doubt::SharedReference => "several payment requests have the reference",
+            Doubt::SharedReference => "several customers have the reference",
             Doubt::UnclearCorrection => "the bank corrects money received, and books it as money that comes in",
             Doubt::Restated => "the same entry came before with another amount",
             Doubt::Disputed => "what it would pay is disputed",
@@ -250,13 +250,16 @@ impl Transfer {
         self.particulars.as_ref().map_or(Nature::Received, |particulars| particulars.nature)
     }
 
-    /// The way of placing it that was taken without a person, if it is known with its score.
-    pub fn taken(&self) -> Option<&Proposal> {
-        let best = self.weighed.as_ref()?.proposals.first()?;
+    /// The way of placing it that was taken without a person, if it is known with its score, and by how much it was
+    /// before the next.
+    pub fn taken(&self) -> Option<(&Proposal, u16)> {
+        let proposals = &self.weighed.as_ref()?.proposals;
+        let best = proposals.first()?;
+        let margin = best.score.saturating_sub(proposals.get(1).map_or(0, |next| next.score));
         let same = best.parts.len() == self.allocations.len()
             && best.parts.iter().all(|(request, part)| self.allocations.get(request) == Some(part))
             && best.credit.minor() == self.credited_minor;
-        (self.status == Status::Matched && self.decisions == 0 && same).then_some(best)
+        (self.status == Status::Matched && self.decisions == 0 && same).then_some((best, margin))
     }
 
     /// What is neither allocated nor credited; `None` when nothing is to be placed.

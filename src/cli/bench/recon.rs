@@ -226,7 +226,7 @@ fn entry(transfer: &Transfer, currency: Currency) -> anyhow::Result<BankEntry> {
         counted_as: Vec::new(),
         collected: Vec::new(),
         paid_out: Vec::new(),
-        takes_back: false,
+        debit: false,
     })
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use quittance_actors::partition::StatementRecord;
 use quittance_actors::runtime::{BankEntry, Intake};
-use quittance_actors::transfer::{Details, Particulars, parts_of};
+use quittance_actors::transfer::{Details, Nature, Particulars, parts_of};
 use quittance_actors::values::{
     Currency, Date, EndToEndId, Iban, Money, RemittanceInformation, Timestamp, TransferId,
 };
@@ -18,7 +18,6 @@ use smol_str::SmolStr;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::keys::{Hashed, push_date, push_number};
-use super::nature::{nature, takes_back};
 use super::parts::{divide, merged, netted};
 use super::text::{REFERENCE_CHARACTERS_MAX, cut};
 use super::{Booking, Detail, Entry, Kind, Piece, Statement, Statements};
@@ -252,7 +251,6 @@ impl<S: Statements> Ledger<S> {
         };
         let account = account.or_else(|| self.current.as_ref()?.statement.iban.clone());
         let particulars = self.particulars(entry, std::mem::take(&mut detail.particulars), booked.debit);
-        let takes_back = booked.debit && takes_back(&particulars);
         let name = detail.payer_name.trim();
         let payer_name = match name.len() == detail.payer_name.len() {
             true => std::mem::take(&mut detail.payer_name),
@@ -270,7 +268,7 @@ impl<S: Statements> Ledger<S> {
             remittance,
         };
         let (counted_as, collected, paid_out) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(BankEntry { details, particulars, counted_as, collected, paid_out, takes_back })
+        Ok(BankEntry { details, particulars, counted_as, collected, paid_out, debit: booked.debit })
     }
 
     /// What a transaction says, completed by what is said of its entry.
@@ -297,7 +295,12 @@ impl<S: Statements> Ledger<S> {
         if let Some(running) = &self.current {
             own.statement = running.statement.id.as_str().into();
         }
-        own.nature = nature(own.returned.is_some(), entry.reversal, debit);
+        own.nature = match (own.returned.is_some(), entry.reversal, debit) {
+            (true, ..) => Nature::Returned,
+            (_, true, _) => Nature::Reversed,
+            (_, _, true) => Nature::PaidOut,
+            (_, _, false) => Nature::Received,
+        };
         own
     }
 

@@ -21,7 +21,6 @@ pub mod ledger;
 pub mod mt940;
 mod mt940_details;
 mod mt940_line;
-mod nature;
 pub mod norma43;
 pub mod ofx;
 pub mod pacs004;

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use csv::StringRecord;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::preamble::{Preamble, copy_lines};
+use super::preamble::{Preamble, pass_lines};
 use super::rows::{Cell, FIELDS, Key, Row, Rows};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 use crate::diagnostics::nearest;
@@ -83,7 +83,10 @@ pub fn copy_rows(
     };
     let (mut text, pace) = decoded(source, mapping);
     let mut before = Vec::new();
-    copy_lines(&mut text, mapping.skip_lines, &mut before)?;
+    pass_lines(&mut text, mapping.skip_lines, |line| {
+        before.extend(line);
+        before.push(b'\n');
+    })?;
     write(before)?;
     let mut records = records(Preamble::new(text, 0), mapping);
     let mut record = StringRecord::new();

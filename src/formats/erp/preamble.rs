@@ -1,7 +1,7 @@
 //! Decoded text as the CSV parser is to see it: what stands before the header is blank lines, and every line ends in a
 //! line feed, so that its line numbers are those of the file.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 
 /// A reader of text in which a number of lines are blank.
 pub(super) struct Preamble<R> {
@@ -20,29 +20,6 @@ impl<R: BufRead> Preamble<R> {
         Self { inner, left: lines, owed: 0, mac: None }
     }
 
-    fn blank_lines(&mut self) -> io::Result<()> {
-        let mut first = true;
-        while self.left > 0 {
-            let mut head: Vec<u8> = Vec::new();
-            if !pass_line(&mut self.inner, |bytes| {
-                let room = SEPARATOR_LINE.len().saturating_sub(head.len());
-                head.extend(bytes.iter().take(room));
-                Ok(())
-            })? {
-                self.left = 0;
-                return Ok(());
-            }
-            if !(first && head == SEPARATOR_LINE) {
-                self.left -= 1;
-            }
-            first = false;
-            self.owed += 1;
-        }
-        Ok(())
-    }
-}
-
-impl<R: BufRead> Preamble<R> {
     /// Makes line feeds of line ends; gives how many bytes are left.
     fn line_ends(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let (mut kept, mut from) = (0, 0);
@@ -78,59 +55,48 @@ impl<R: BufRead> Preamble<R> {
 /// How spreadsheets begin the line in which they say their separator.
 const SEPARATOR_LINE: &[u8] = b"sep=";
 
-/// Passes over a line and its end, handing out what it holds; whether there was one.
-fn pass_line(reader: &mut impl BufRead, mut with: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
-    let mut any = false;
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(any);
-        }
-        any = true;
-        let Some(end) = memchr::memchr2(b'\n', b'\r', buffer) else {
-            with(buffer)?;
-            let length = buffer.len();
-            reader.consume(length);
-            continue;
-        };
-        let (line, rest) = buffer.split_at(end);
-        with(line)?;
-        let carriage = rest.first() == Some(&b'\r');
-        reader.consume(end + 1);
-        if carriage && reader.fill_buf()?.first() == Some(&b'\n') {
-            reader.consume(1);
-        }
-        return Ok(true);
-    }
-}
-
-/// Copies the lines that stand before a header as they are, but for their ends.
-pub(super) fn copy_lines(reader: &mut impl BufRead, lines: usize, to: &mut impl Write) -> io::Result<()> {
-    let mut first = true;
-    let mut left = lines;
+/// Passes over so many lines, and a line `sep=;` before them, and hands each out without its end.
+pub(super) fn pass_lines(reader: &mut impl BufRead, lines: usize, mut with: impl FnMut(Vec<u8>)) -> io::Result<()> {
+    let (mut left, mut first) = (lines, true);
     while left > 0 {
-        let mut line = Vec::new();
-        if !pass_line(reader, |bytes| {
-            line.extend_from_slice(bytes);
-            Ok(())
-        })? {
-            return Ok(());
-        }
-        if !(first && line.starts_with(SEPARATOR_LINE)) {
-            left -= 1;
-        }
+        let Some(line) = next_line(reader)? else { return Ok(()) };
+        left -= usize::from(!(first && line.starts_with(SEPARATOR_LINE)));
         first = false;
-        line.push(b'\n');
-        to.write_all(&line)?;
+        with(line);
     }
     Ok(())
 }
 
+/// A line without its end, which is of whatever kind; `None` after the last.
+fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut any = false;
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(any.then_some(line));
+        }
+        any = true;
+        let end = memchr::memchr2(b'\n', b'\r', buffer);
+        let length = end.unwrap_or(buffer.len());
+        line.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        let Some(end) = end else {
+            reader.consume(length);
+            continue;
+        };
+        let carriage = buffer.get(end) == Some(&b'\r');
+        reader.consume(end + 1);
+        if carriage && reader.fill_buf()?.first() == Some(&b'\n') {
+            reader.consume(1);
+        }
+        return Ok(Some(line));
+    }
+}
+
 impl<R: BufRead> Read for Preamble<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        if self.left > 0 {
-            self.blank_lines()?;
-        }
+        let (passed, owed) = (std::mem::take(&mut self.left), &mut self.owed);
+        pass_lines(&mut self.inner, passed, |_| *owed += 1)?;
         if self.owed > 0 {
             let length = self.owed.min(to.len());
             to.iter_mut().take(length).for_each(|byte| *byte = b'\n');
