@@ -30,6 +30,11 @@ pub enum Command {
         /// Why.
         reason: SmolStr,
     },
+    /// The bank has taken the money that it would give back: it is not paid out if it has not left.
+    Withdraw {
+        /// Why the bank took it.
+        reason: SmolStr,
+    },
     /// The bank has booked it.
     Execute {
         /// The day.
@@ -56,6 +61,7 @@ impl Command {
             Command::Request { .. } => "request_payout",
             Command::Approve { .. } => "approve_payout",
             Command::Reject { .. } => "reject_payout",
+            Command::Withdraw { .. } => "withdraw_payout",
             Command::Execute { .. } => "execute_payout",
             Command::Fail { .. } => "fail_payout",
             Command::Conclude { .. } => "conclude_payout",

@@ -28,6 +28,7 @@ impl Machine for Payout {
             Command::Request { .. } => Ok(Decision::default()), // Handled above.
             Command::Approve { by } => approve(self, details, by, context),
             Command::Reject { by, reason } => reject(self, details, by, reason),
+            Command::Withdraw { reason } => Ok(withdraw(self, details, reason)),
             Command::Execute { on } => execute(self, details, *on),
             Command::Conclude { by, executed_on } => {
                 other_than(details, by)?;
@@ -92,6 +93,17 @@ fn reject(state: &Payout, details: &Details, by: &SmolStr, reason: &SmolStr) -> 
     let mut decision = Decision::of(Event::Rejected { by: by.clone(), reason: reason.clone() });
     give_back(&mut decision, details, reason);
     Ok(decision)
+}
+
+/// What nobody has approved is not ordered any more; what is ordered may have left.
+fn withdraw(state: &Payout, details: &Details, reason: &SmolStr) -> Decision<Event> {
+    if state.status != Status::AwaitsApproval {
+        return Decision::default();
+    }
+    let reason = format_smolstr!("the bank has taken the money back: {reason}");
+    let mut decision = Decision::of(Event::Rejected { by: "the bank".into(), reason: reason.clone() });
+    give_back(&mut decision, details, &reason);
+    decision
 }
 
 /// Whether it is another person than who asked for it, however the name is written.

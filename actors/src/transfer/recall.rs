@@ -8,7 +8,8 @@ use super::decision::asked;
 use super::event::Event;
 use super::particulars::Nature;
 use super::state::{Doubt, Recall, Status, Transfer};
-use crate::machine::{Decision, Effect};
+use crate::machine::{Decision, Effect, Tell};
+use crate::payout;
 use crate::values::Money;
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -26,8 +27,14 @@ pub(super) fn recall(state: &Transfer, recall: &Recall, taken: Money) -> Decided
     let mut decision = Decision::of(Event::RecallReceived(recall.clone()));
     match state.status {
         Status::Noted | Status::Recalled => Err(Rejection::NothingToRecall(state.status)),
-        // A person looks at it; when it does not go back after all, it is gone all the same.
-        Status::GivenBack => Ok(decision),
+        // What waits for approval does not leave. What has left, a person looks at; when it does not go back after all,
+        // it is gone all the same.
+        Status::GivenBack => {
+            let withdrawn =
+                |payout| Tell::Payout(payout, payout::Command::Withdraw { reason: recall.reason.clone() });
+            decision.tells.extend(state.given_back_by.map(withdrawn));
+            Ok(decision)
+        }
         // What is being decided is answered first.
         _ if state.pending.is_some() => Ok(decision),
         Status::Matched => {
