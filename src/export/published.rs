@@ -9,7 +9,8 @@ pub const API_VERSION: &str = "2026-11-01";
 /// The event as JSON: `type`, `timestamp`, `data` as Standard Webhooks asks, and our own keys.
 ///
 /// Money is `{"amount": minor units, "currency": code}`, dates are `YYYY-MM-DD`. `ordering_key`
-/// names the customer: events of one key are to be read in the order of their `id`.
+/// names the customer, or what happened to when that is elsewhere: events of one key happened in the order of
+/// `key_seq`, which counts all of them from 1 without a gap.
 pub fn event_json(event: &Published) -> Json {
     let mut data = Map::new();
     for (field, value) in &event.facts {
@@ -21,7 +22,8 @@ pub fn event_json(event: &Published) -> Json {
         "data": data,
         "id": event.id.to_string(),
         "tenant": event.tenant.as_str(),
-        "ordering_key": event.customer.map(|customer| customer.to_string()),
+        "ordering_key": event.key.to_string(),
+        "key_seq": event.key_seq,
         "subject": event.entity.to_string(),
         "api_version": API_VERSION,
     })

@@ -5,8 +5,8 @@ use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
     self, Occurrence, Origin, Outgoing, Standing, StoredChange, SystemFact, TriedDelivery,
 };
-use quittance_actors::rules::Published;
-use quittance_actors::values::{CommandId, DeliveryId, EntityId, TenantId, Timestamp};
+use quittance_actors::rules::{EventId, EventType, Field, Value};
+use quittance_actors::values::{CommandId, CustomerId, DeliveryId, EntityId, PaymentRequestId, TenantId, Timestamp};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -26,6 +26,18 @@ pub(super) struct Commit {
     timers: Vec<ArmedTimer>,
     fired: Option<ArmedTimer>,
     facts: Vec<SystemFact>,
+}
+
+#[derive(Deserialize)]
+struct Published {
+    id: EventId,
+    _tenant: TenantId,
+    event: EventType,
+    _at: Timestamp,
+    entity: EntityId,
+    customer: Option<CustomerId>,
+    request: Option<PaymentRequestId>,
+    facts: Vec<(Field, Value)>,
 }
 
 #[derive(Deserialize)]

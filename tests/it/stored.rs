@@ -9,7 +9,7 @@ use quittance_actors::customer::{self, Kind, PaymentMethod, Profile};
 use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
-    ArmedTimer, Commit, Event, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Revived, Standing,
+    ArmedTimer, Commit, Event, Figures, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Revived, Standing,
     StatementRecord, StatusLevel, StatusReport, StoredChange, SystemFact, TransferFigures, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, Source, Terms};
@@ -398,17 +398,12 @@ fn listed() -> Standing {
     ])
 }
 
-fn figures() -> Standing {
+fn figures() -> Figures {
     let status = payment_request::Status::Settled;
     let request = RequestFigures { amount: euros(12_000), paid_minor: 12_000, status, days_overdue: -2 };
     let status = transfer::Status::NeedsDecision;
     let transfer = TransferFigures { unallocated_minor: 5, status, identified: true };
-    Standing::Figures {
-        open_count: Some(3),
-        request: Some(request),
-        transfer: Some(transfer),
-        method: Some(method()),
-    }
+    Figures { open_count: Some(3), request: Some(request), transfer: Some(transfer), method: Some(method()) }
 }
 
 /// A record with one of everything.
@@ -530,13 +525,17 @@ fn facts_added_later_read_from_and_write_their_bytes() {
     let now = encode_body(&Outcome::Claimed).unwrap();
     let stored = fixture("v2", "outcome.claimed", &now);
     assert_eq!((decode_body::<Outcome>(&stored).unwrap(), hex(&now)), (Outcome::Claimed, hex(&stored)));
+    let numbered = Standing::Numbered { key_seq: 300, figures: figures() };
+    let now = encode_body(&numbered).unwrap();
+    let stored = fixture("v2", "standing.numbered", &now);
+    assert_eq!((decode_body::<Standing>(&stored).unwrap(), hex(&now)), (numbered, hex(&stored)));
 }
 
 #[test]
 fn a_whole_record_reads_from_the_bytes_of_every_version_and_writes_those_of_the_newest() {
     let stored = fixture("v1", "record.commit", &[]);
     assert_eq!(decode_record(&stored).unwrap(), (commit(listed()), stored.len()));
-    let newest = commit(figures());
+    let newest = commit(Standing::Figures(figures()));
     let mut now = Vec::new();
     encode_record(&newest, &mut now).unwrap();
     let stored = fixture("v2", "record.commit", &now);

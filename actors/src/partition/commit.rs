@@ -394,6 +394,8 @@ pub struct Saved {
     pub entity: Arc<Entity>,
     /// Where the log tells of it.
     pub history: History,
+    /// How many public events of it, as the key of their order, were numbered.
+    pub told: u64,
 }
 
 /// What a lane hands over to the store: everything since the last checkpoint.

@@ -133,6 +133,7 @@ impl Lane {
             return Ok(Stepped::Unchanged(Receipt { partition: self.partition, sequence: 0, fingerprint }));
         }
         self.keep(&envelope.tenant, states);
+        self.number(&commit)?;
         Ok(self.take_over(commit))
     }
 
@@ -210,8 +211,20 @@ impl Lane {
                 self.residents.put(change.entity, &commit.tenant, change.version, entity);
             }
         }
+        self.number(commit)?;
         self.absorb(commit);
         self.placed(commit, position)
+    }
+
+    /// Notes which event of each key is the last with this record.
+    fn number(&mut self, commit: &Commit) -> Result<(), PortError> {
+        for occurrence in &commit.published {
+            let subject = commit.changes.get(usize::from(occurrence.change)).map(|change| change.entity);
+            if let (Some(subject), Some(key_seq)) = (subject, occurrence.key_seq()) {
+                self.residents.tell(occurrence.key(subject, self.partition), key_seq)?;
+            }
+        }
+        Ok(())
     }
 
     /// Version and state of an entity, from memory or its snapshot; empty if there is none.

@@ -35,17 +35,48 @@ pub struct Occurrence {
 pub enum Standing {
     /// Every fact, as records of version 1 list them.
     Listed(Vec<(Field, Value)>),
-    /// The figures of that moment.
-    Figures {
-        /// How many requests the customer had open.
-        open_count: Option<u32>,
-        /// The request's figures.
-        request: Option<RequestFigures>,
-        /// The transfer's figures.
-        transfer: Option<TransferFigures>,
-        /// The card concerned, when the change names its slot only.
-        method: Option<PaymentMethod>,
+    /// The figures of that moment, as records had them before events were numbered.
+    Figures(Figures),
+    /// The figures of that moment, and which event of its key it is.
+    Numbered {
+        /// How many events of the key there are with this one: 1 for the first that was numbered.
+        key_seq: u64,
+        /// The figures.
+        figures: Figures,
     },
+}
+
+/// The figures of a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// How many requests the customer had open.
+    pub open_count: Option<u32>,
+    /// The request's figures.
+    pub request: Option<RequestFigures>,
+    /// The transfer's figures.
+    pub transfer: Option<TransferFigures>,
+    /// The card concerned, when the change names its slot only.
+    pub method: Option<PaymentMethod>,
+}
+
+impl Occurrence {
+    /// What the order of events is kept by: the customer, or what it happened to when none lives in this lane.
+    pub fn key(&self, subject: EntityId, partition: u8) -> EntityId {
+        key_of(self.customer, subject, partition)
+    }
+
+    /// Which event of its key it is, if it was numbered.
+    pub fn key_seq(&self) -> Option<u64> {
+        match self.standing {
+            Standing::Numbered { key_seq, .. } => Some(key_seq),
+            Standing::Listed(_) | Standing::Figures(_) => None,
+        }
+    }
+}
+
+/// What the order of events is kept by.
+pub(super) fn key_of(customer: Option<CustomerId>, subject: EntityId, partition: u8) -> EntityId {
+    customer.filter(|id| id.partition() == partition).map_or(subject, EntityId::Customer)
 }
 
 /// The figures of a request.
@@ -256,7 +287,7 @@ pub(super) struct About<'a> {
 
 impl About<'_> {
     /// The figures of this moment.
-    pub fn figures(&self, event: &Event, context: &Context<'_>) -> Standing {
+    pub fn figures(&self, event: &Event, context: &Context<'_>) -> Figures {
         let open = |customer: &Customer| u32::try_from(customer.open_requests.len()).unwrap_or(u32::MAX);
         let request = self.request.and_then(|state| {
             let terms = state.terms.as_ref()?;
@@ -279,7 +310,7 @@ impl About<'_> {
             }
             _ => None,
         };
-        Standing::Figures { open_count: self.customer.map(|(_, state)| open(state)), request, transfer, method }
+        Figures { open_count: self.customer.map(|(_, state)| open(state)), request, transfer, method }
     }
 }
 
@@ -296,12 +327,12 @@ impl Facts for View<'_> {
             Standing::Listed(facts) => {
                 facts.iter().find(|(known, _)| *known == field).map(|(_, value)| Fact::from(value))
             }
-            Standing::Figures { open_count, request, transfer, method } => self
-                .of_customer(field, *open_count)
-                .or_else(|| self.of_request(field, request.as_ref()))
-                .or_else(|| self.of_transfer(field, transfer.as_ref()))
+            Standing::Figures(figures) | Standing::Numbered { figures, .. } => self
+                .of_customer(field, figures.open_count)
+                .or_else(|| self.of_request(field, figures.request.as_ref()))
+                .or_else(|| self.of_transfer(field, figures.transfer.as_ref()))
                 .or_else(|| self.of_payout(field))
-                .or_else(|| of_method(field, method.as_ref()))
+                .or_else(|| of_method(field, figures.method.as_ref()))
                 .or_else(|| of_event(field, self.event)),
         }
     }

@@ -17,12 +17,22 @@ pub(super) struct Resident {
     pub version: u64,
     pub entity: Arc<Entity>,
     pub history: History,
+    /// How many public events of it, as the key of their order, were numbered.
+    pub told: u64,
     /// The round of checkpoints that will store it; 0 when the store has it.
     changed_in: u32,
     /// Whether the store does not know it yet.
     new: bool,
     /// The use it last had, counted over the lane.
     used: u64,
+}
+
+impl Resident {
+    fn saved(&self) -> Saved {
+        let Self { tenant, version, entity, history, told, .. } = self;
+        let (tenant, entity, history) = (tenant.clone(), Arc::clone(entity), history.clone());
+        Saved { tenant, version: *version, entity, history, told: *told }
+    }
 }
 
 /// The resident set of a lane: bounded, least recently used first.
@@ -63,8 +73,9 @@ impl Residents {
         }
         let Some(saved) = self.snapshots.load(id)? else { return Ok((0, Arc::new(Entity::new(id)))) };
         let found = (saved.version, Arc::clone(&saved.entity));
-        let Saved { tenant, version, entity, history } = saved;
-        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: 0, new: false, used });
+        let Saved { tenant, version, entity, history, told } = saved;
+        let resident = Resident { tenant, version, entity, history, told, changed_in: 0, new: false, used };
+        self.entities.insert(id, resident);
         Ok(found)
     }
 
@@ -72,11 +83,7 @@ impl Residents {
     pub fn saved(&self) -> Vec<(EntityId, Saved)> {
         let mut all: Vec<_> = self.entities.iter().collect();
         all.sort_unstable_by_key(|(id, _)| **id);
-        let saved = all.into_iter().map(|(id, resident)| {
-            let Resident { tenant, version, entity, history, .. } = resident;
-            let (tenant, entity, history) = (tenant.clone(), Arc::clone(entity), history.clone());
-            (*id, Saved { tenant, version: *version, entity, history })
-        });
+        let saved = all.into_iter().map(|(id, resident)| (*id, resident.saved()));
         saved.collect()
     }
 
@@ -102,17 +109,28 @@ impl Residents {
         }
         self.changed.push(id);
         let (tenant, history) = (tenant.clone(), History::default());
-        self.entities.insert(id, Resident { tenant, version, entity, history, changed_in: round, new: true, used });
+        let resident = Resident { tenant, version, entity, history, told: 0, changed_in: round, new: true, used };
+        self.entities.insert(id, resident);
+    }
+
+    /// Notes which event of a key was the last.
+    pub fn tell(&mut self, key: EntityId, told: u64) -> Result<(), PortError> {
+        self.change(key, |resident| resident.told = resident.told.max(told))
     }
 
     /// Notes where the log tells of an entity.
     pub fn note(&mut self, id: EntityId, position: u64) -> Result<(), PortError> {
+        self.change(id, |resident| resident.history.push(position))
+    }
+
+    /// Changes what is noted beside the state of an entity.
+    fn change(&mut self, id: EntityId, change: impl FnOnce(&mut Resident)) -> Result<(), PortError> {
         if !self.entities.contains_key(&id) {
             self.get(id)?;
         }
         let round = self.round;
         if let Some(resident) = self.entities.get_mut(&id) {
-            resident.history.push(position);
+            change(resident);
             if resident.changed_in != round {
                 resident.changed_in = round;
                 self.changed.push(id);
@@ -136,9 +154,7 @@ impl Residents {
         let saved = changed.into_iter().filter_map(|id| {
             let resident = self.entities.get_mut(&id)?;
             let new = std::mem::take(&mut resident.new);
-            let Resident { tenant, version, entity, history, .. } = resident;
-            let (tenant, entity, history) = (tenant.clone(), Arc::clone(entity), history.clone());
-            Some((id, Saved { tenant, version: *version, entity, history }, new))
+            Some((id, resident.saved(), new))
         });
         saved.collect()
     }

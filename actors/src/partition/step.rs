@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::commit::{ArmedTimer, Commit, Envelope, Outgoing, StoredChange};
 use super::entity::{Entity, Event, Rejection};
 use super::lane::Lane;
-use super::occurrence::{About, Occurrence, View, published_of};
+use super::occurrence::{About, Occurrence, Standing, View, key_of, published_of};
 use crate::customer;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
@@ -173,7 +173,8 @@ impl<'a> Step<'a> {
         let Some(change) = self.commit.changes.last() else {
             return Err(StepError::Bug(format!("{entity} publishes what it did not record")));
         };
-        let standing = about.figures(&change.event, &context);
+        let (key_seq, figures) = (self.number(entity, customer), about.figures(&change.event, &context));
+        let standing = Standing::Numbered { key_seq, figures };
         let place = u16::try_from(self.commit.published.len()).unwrap_or(u16::MAX);
         let view = View { event: &change.event, standing: &standing, about };
         let fires = |rule: &&'a Rule| rule.when.evaluate(&view, None) == Truth::True;
@@ -226,6 +227,19 @@ impl<'a> Step<'a> {
             self.record(EntityId::Customer(id), event, None)?;
         }
         Ok(place)
+    }
+
+    /// Which event of its key the next one is.
+    fn number(&self, subject: EntityId, customer: Option<CustomerId>) -> u64 {
+        let here = self.commit.partition;
+        let key = key_of(customer, subject, here);
+        let known = self.lane.residents.peek(key).map_or(0, |resident| resident.told);
+        let same = |occurrence: &&Occurrence| {
+            let change = self.commit.changes.get(usize::from(occurrence.change));
+            change.is_some_and(|change| occurrence.key(change.entity, here) == key)
+        };
+        let before = self.commit.published.iter().filter(same).count();
+        known + u64::try_from(before).unwrap_or(0) + 1
     }
 
     fn deliver(&mut self, outgoing: Outgoing) -> Result<(), StepError> {

@@ -83,6 +83,8 @@ impl Lane {
             event: occurrence.event,
             at: commit.at,
             entity: change.entity,
+            key: occurrence.key(change.entity, here),
+            key_seq: occurrence.key_seq(),
             customer: occurrence.customer,
             request: occurrence.request,
             facts: view.facts(),

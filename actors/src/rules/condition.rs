@@ -278,6 +278,8 @@ mod tests {
             event: EventType::TransferReceived,
             at: Timestamp::default(),
             entity: EntityId::Customer(customer),
+            key: EntityId::Customer(customer),
+            key_seq: Some(1),
             customer: Some(customer),
             request: None,
             facts: vec![

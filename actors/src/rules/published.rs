@@ -237,7 +237,7 @@ impl fmt::Display for EventId {
 
 /// A public event as it is told to the outside. A record holds it in a shorter form, the
 /// `Occurrence` of the partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     /// Its id.
     pub id: EventId,
@@ -249,7 +249,11 @@ pub struct Published {
     pub at: Timestamp,
     /// What it happened to.
     pub entity: EntityId,
-    /// The customer concerned: events of one customer are delivered in order.
+    /// What the order of events is kept by: the customer, or what it happened to.
+    pub key: EntityId,
+    /// Which event of its key it is, from 1 and without a gap; records of before events were numbered do not say.
+    pub key_seq: Option<u64>,
+    /// The customer concerned.
     pub customer: Option<CustomerId>,
     /// The request concerned.
     pub request: Option<PaymentRequestId>,

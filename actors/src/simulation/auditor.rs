@@ -42,6 +42,8 @@ pub(super) struct Auditor {
     sequences: BTreeMap<u8, u64>,
     commands: BTreeMap<CommandId, u64>,
     issued: BTreeMap<SmolStr, PaymentRequestId>,
+    /// The last event of each key.
+    numbers: BTreeMap<EntityId, u64>,
     /// Deliveries that have not ended.
     pub pending: BTreeSet<DeliveryId>,
     /// Commands whose callers have heard that they are recorded.
@@ -91,6 +93,7 @@ impl Auditor {
             *version = change.version;
             entity.apply(&change.event);
         }
+        self.numbered(commit)?;
         for place in 0..commit.deliveries.len() {
             self.pending.insert(commit.delivery_id(place));
         }
@@ -104,6 +107,20 @@ impl Auditor {
             _ => None,
         }));
         self.sums(commit)
+    }
+
+    /// The events of a key are told one after the other.
+    fn numbered(&mut self, commit: &Commit) -> Audited {
+        for occurrence in &commit.published {
+            let subject = commit.changes.get(usize::from(occurrence.change)).map(|change| change.entity);
+            let Some(key) = subject.map(|subject| occurrence.key(subject, commit.partition)) else { continue };
+            let last = self.numbers.entry(key).or_default();
+            if occurrence.key_seq() != Some(*last + 1) {
+                return broken("INV-15", format!("{key} goes from event {last} to {:?}", occurrence.key_seq()));
+            }
+            *last += 1;
+        }
+        Ok(())
     }
 
     /// The sums of everything that a record touched.

@@ -44,7 +44,11 @@ impl Store {
     pub fn write_states(&self, checkpoints: &[Checkpoint]) {
         let mut held = self.held();
         for checkpoint in checkpoints {
-            held.snapshots.extend(checkpoint.entities.iter().map(|(id, saved, _)| (*id, saved.clone())));
+            let forgets = self.mutation == Some(Mutation::ForgetNumbers);
+            held.snapshots.extend(checkpoint.entities.iter().map(|(id, saved, _)| {
+                let told = if forgets { 0 } else { saved.told };
+                (*id, Saved { told, ..saved.clone() })
+            }));
             if self.mutation != Some(Mutation::ForgetReceipts) {
                 held.receipts.extend(checkpoint.receipts.iter().copied());
             }

@@ -33,6 +33,8 @@ pub enum Mutation {
     OtherInstrument,
     /// What may have arrived is sent again after a crash.
     SendAgain,
+    /// A checkpoint forgets how many events of a customer were told.
+    ForgetNumbers,
 }
 
 impl Mutation {
@@ -53,5 +55,6 @@ impl Mutation {
         (Mutation::RepeatRecord, &["INV-13"]),
         (Mutation::OtherInstrument, &["INV-05"]),
         (Mutation::SendAgain, &["INV-14"]),
+        (Mutation::ForgetNumbers, &["INV-15"]),
     ];
 }

@@ -111,6 +111,8 @@ mod tests {
             event: EventType::AttemptOrdered,
             at: Date::parse(day).unwrap().at(6, 0, &zone),
             entity: EntityId::PaymentRequest(request),
+            key: EntityId::Customer(customer),
+            key_seq: Some(number),
             customer: Some(customer),
             request: Some(request),
             facts: vec![
