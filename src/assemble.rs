@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter};
-use quittance_actors::delivery::Ladder;
+use quittance_actors::delivery::{Ladder, Order, Route, Tactic, Tactics};
 use quittance_actors::feed;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Lane, Origin, SystemFact};
@@ -24,9 +24,10 @@ use tracing::info;
 use crate::channels::Policy;
 use crate::channels::catch::Catcher;
 use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector, ordered};
+use crate::channels::credentials::Credentials;
 use crate::channels::dkim::Signer;
 use crate::channels::email::Email;
-use crate::channels::hook::{Hooks, SigningKey};
+use crate::channels::hook::{self, Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
 use crate::clock::Clocks;
 use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider};
@@ -152,10 +153,10 @@ pub async fn assemble_with(
     let release = Arc::new(Release::new(ports.clone(), Arc::clone(&timers)));
     let outbox: Vec<_> = lanes.iter().flat_map(Lane::outbox).collect();
     let router = Router::new(ports.clone(), host(lanes, &ports, &release));
-    let ladder = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
+    let tactics = tactics(&config);
     let supervised = Arc::clone(&router);
     let deliveries = DeliverySupervisor::start_in_arbiter(&delivering().handle(), move |_| {
-        DeliverySupervisor::new(supervised, ladder)
+        DeliverySupervisor::new(supervised, tactics)
     });
     release.open(deliveries.clone());
     let pending = outbox.len();
@@ -237,6 +238,18 @@ fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Hos
     hosted.into_iter().map(start).collect()
 }
 
+/// How deliveries leave, by their way.
+fn tactics(config: &Config) -> Tactics {
+    let default = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
+    let of_endpoint = |endpoint: &config::Endpoint| {
+        let ladder = endpoint.ladder.clone().unwrap_or_else(|| default.clone());
+        let route = Route::Endpoint(endpoint.tenant.clone(), endpoint.name.as_str().into());
+        (route, Tactic { ladder, order: endpoint.order })
+    };
+    let of = config.service.endpoints.iter().map(of_endpoint).collect();
+    Tactics { default: Tactic { ladder: default, order: Order::None }, of }
+}
+
 fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<Channels, String> {
     let service = &config.service;
     let email = match &service.email {
@@ -252,9 +265,18 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
     let hooks = Arc::new(hooks.map_err(|error| error.to_string())?);
     let mut endpoints = BTreeMap::new();
     for endpoint in &service.endpoints {
-        let key = SigningKey::parse_all(endpoint.secrets.iter().map(Secret::reveal))
-            .map_err(|error| format!("endpoint \"{}\": {error}", endpoint.name))?;
-        endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), (endpoint.url.clone(), key));
+        let faulty = |why: String| format!("endpoint \"{}\": {why}", endpoint.name);
+        let key = SigningKey::parse_all(endpoint.secrets.iter().map(Secret::reveal));
+        let certificate = endpoint.client_certificate.as_ref();
+        let client = certificate.map(|pem| hooks.with_certificate(pem.reveal())).transpose();
+        let called = hook::Endpoint {
+            url: endpoint.url.clone(),
+            key: key.map_err(|error| faulty(error.to_string()))?,
+            credentials: Credentials::new(endpoint.credentials.clone()),
+            client: client.map_err(|error| faulty(error.to_string()))?,
+            thin: endpoint.thin,
+        };
+        endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), called);
     }
     let outgoing = service.outgoing.iter();
     let statuses = service.tenants.iter().filter_map(|tenant| {
@@ -356,6 +378,10 @@ pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Fi
     for endpoint in &config.service.endpoints {
         if let Err(error) = SigningKey::parse_all(endpoint.secrets.iter().map(Secret::reveal)) {
             refused(format!("endpoint \"{}\": {error}", endpoint.name), "`quittance secret` makes one");
+        }
+        if endpoint.client_certificate.as_ref().is_some_and(|pem| !hook::is_certificate(pem.reveal())) {
+            let why = format!("endpoint \"{}\": a client certificate is PEM with its key", endpoint.name);
+            refused(why, "one file: -----BEGIN CERTIFICATE----- … and -----BEGIN PRIVATE KEY----- …");
         }
     }
     if let EmailTransport::Smtp(relay) = &config.service.email {

@@ -12,7 +12,7 @@ use crate::channels::catch::{Catcher, Caught};
 use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
 use crate::channels::file;
-use crate::channels::hook::{Hooks, SigningKey};
+use crate::channels::hook::{Endpoint, Hooks};
 use crate::channels::sms::{Sms, SmsChannel};
 use crate::clock;
 use crate::config::Tenant;
@@ -33,8 +33,8 @@ pub struct Channels {
     pub hooks: Arc<Hooks>,
     /// Who collects.
     pub connectors: BTreeMap<(TenantId, String), Connector>,
-    /// Endpoints: address and key.
-    pub endpoints: BTreeMap<(TenantId, String), (String, SigningKey)>,
+    /// Endpoints.
+    pub endpoints: BTreeMap<(TenantId, String), Endpoint>,
     /// Folders of outgoing feeds.
     pub outgoing: BTreeMap<(TenantId, String), PathBuf>,
     /// Folders of status files, and how they are written.
@@ -197,14 +197,18 @@ impl Channels {
 
     async fn hook(&self, delivery: &Delivery) -> Verdict {
         let Recipient::Endpoint(name) = &delivery.recipient else { return never("a hook goes to an endpoint") };
-        let Some((url, key)) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
+        let Some(endpoint) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
             return never(format!("there is no endpoint \"{name}\" any more"));
         };
-        let body = match serde_json::to_vec(&export::event_json(&delivery.event)) {
+        let said = match endpoint.thin {
+            true => export::thin_event_json(&delivery.event),
+            false => export::event_json(&delivery.event),
+        };
+        let body = match serde_json::to_vec(&said) {
             Ok(body) => body,
             Err(error) => return never(error.to_string()),
         };
-        self.hooks.send(url, key, &delivery.id.to_string(), body, clock::system_now()).await
+        self.hooks.send(endpoint, &delivery.id.to_string(), body, clock::system_now()).await
     }
 
     async fn file(&self, delivery: Delivery) -> Verdict {

@@ -98,6 +98,11 @@ impl Live {
         self.events.subscribe()
     }
 
+    /// The position up to which everything is durable and has been seen.
+    pub fn position(&self) -> u64 {
+        self.seen.lock().position
+    }
+
     /// The overview of a tenant.
     pub fn overview(&self, tenant: &TenantId) -> Overview {
         self.seen.lock().overviews.get(tenant).cloned().unwrap_or_default()

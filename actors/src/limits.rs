@@ -28,6 +28,8 @@ pub const LANE_UNRECORDED_MAX: usize = 256;
 pub const LANE_IN_FLIGHT_MAX: usize = 16;
 /// Consecutive failures that open the breaker of a lane.
 pub const BREAKER_FAILURES: u32 = 20;
+/// How long an endpoint is left alone that says that it wants nothing more.
+pub const BREAKER_DECLINED_MS: i64 = 3_600_000;
 /// How long an open breaker waits first; it doubles up to [`BREAKER_OPEN_MS_MAX`].
 pub const BREAKER_OPEN_MS: i64 = 30_000;
 /// The longest an open breaker waits.

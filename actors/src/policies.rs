@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::feed::Expectation;
 use crate::payment_request::Scenario;
-use crate::rules::RuleBook;
+use crate::rules::{RuleBook, Subscriptions};
 use crate::transfer::AcceptanceRule;
 use crate::values::{Calendar, Date, FrenchPool, Iban, Timestamp, Zone};
 use smol_str::SmolStr;
@@ -24,6 +24,8 @@ pub struct Policies {
     pub default_scenario: Option<String>,
     /// Notification rules.
     pub rules: RuleBook,
+    /// Endpoints that hear of events without a rule.
+    pub subscriptions: Subscriptions,
     /// Days before a card's last day at which its expiry is announced, largest first.
     pub card_notices_days: Vec<i32>,
     /// Whether status changes are written to the ERP's status file.
@@ -207,6 +209,7 @@ impl Policies {
             scenarios: BTreeMap::new(),
             default_scenario: None,
             rules: RuleBook::default(),
+            subscriptions: Subscriptions::default(),
             card_notices_days: Vec::new(),
             status_export: false,
             matching: Matching::default(),

@@ -96,7 +96,7 @@ static TRIED: Mutex<BTreeSet<DeliveryId>> = Mutex::const_new(BTreeSet::new());
 pub(crate) async fn try_again(app: &Shared, tenant: &TenantId, id: DeliveryId) -> Result<(), Problem> {
     let row = app.service.store.dead_one(tenant, id).map_err(|error| failed(&error))?;
     let row = row.ok_or_else(|| Problem::not_found(format!("delivery {id} is not among those given up")))?;
-    match revive(app, tenant, vec![(id, row)]).await? {
+    match revive(app, tenant, vec![revived((id, row))]).await? {
         0 => Err(Problem::not_found(format!("delivery {id} is tried again already"))),
         _ => Ok(()),
     }
@@ -118,20 +118,27 @@ pub(crate) async fn try_all_again(app: &Shared, tenant: &TenantId, way: Option<&
         Ok(rows)
     });
     let rows: Result<_, PortError> = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
-    revive(app, tenant, rows.map_err(|error| failed(&error))?).await
+    let rows = rows.map_err(|error| failed(&error))?;
+    revive(app, tenant, rows.into_iter().map(revived).collect()).await
+}
+
+/// A row as it is tried again.
+fn revived((id, row): (DeliveryId, Row)) -> Revived {
+    Revived { id, route: row.way.1.clone(), position: row.position, place: row.place }
 }
 
 /// Has rows tried again, to the end even when the caller goes away; gives how many were not already.
-async fn revive(app: &Shared, tenant: &TenantId, rows: Vec<(DeliveryId, Row)>) -> Result<usize, Problem> {
+pub(super) async fn revive(app: &Shared, tenant: &TenantId, rows: Vec<Revived>) -> Result<usize, Problem> {
     let (app, tenant) = (app.clone(), tenant.clone());
     let work = actix_web::rt::spawn(async move {
         let mut tried = TRIED.lock().await;
         let (mut count, mut broke) = (0, None);
-        for (id, Row { way, position, place, .. }) in rows {
+        for row in rows {
+            let id = row.id;
             if tried.contains(&id) {
                 continue;
             }
-            let fact = SystemFact::DeliveryRevived(Revived { id, route: way.1.clone(), position, place });
+            let fact = SystemFact::DeliveryRevived(row);
             if let Err(error) = app.service.router.record_fact(id.partition(), &tenant, fact).await {
                 broke = Some(error);
                 break;

@@ -7,6 +7,7 @@ mod collections;
 mod customers;
 mod decisions;
 mod deliveries;
+mod endpoints;
 mod exports;
 mod files;
 mod health;
@@ -15,6 +16,7 @@ mod payment_requests;
 mod payouts;
 mod plans;
 mod problem;
+mod stream;
 mod transfers;
 mod views;
 
@@ -130,6 +132,9 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))
                 .route("/files/{sha256}", web::get().to(files::read))
+                .route("/endpoints", web::get().to(endpoints::list))
+                .route("/endpoints/{name}/replay", web::post().to(endpoints::replay))
+                .route("/stream", web::get().to(stream::read))
                 .route("/event-types", web::get().to(event_types))
                 .route("/clock", web::get().to(clock::read))
                 .route("/clock/advance", web::post().to(clock::advance))

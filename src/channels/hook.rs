@@ -1,6 +1,7 @@
 //! Signed hooks. Source: Standard Webhooks 1.0.0, signatures v1 (symmetric) and v1a (Ed25519).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::Sha256;
 use thiserror::Error;
 
+use super::credentials::Credentials;
 use super::{Policy, Vetted, by_status, later, never};
 
 /// Bytes of a body.
@@ -92,6 +94,11 @@ impl Key {
     }
 }
 
+/// Whether a text is a certificate and its key, as PEM.
+pub fn is_certificate(pem: &str) -> bool {
+    reqwest::Identity::from_pem(pem.as_bytes()).is_ok()
+}
+
 /// A fresh private key, `whsk_…`, and the public key to verify by, `whpk_…`, of a random seed.
 pub fn key_pair(seed: &[u8; 32]) -> Result<(String, String), SecretError> {
     let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| SecretError::Pair)?;
@@ -100,33 +107,69 @@ pub fn key_pair(seed: &[u8; 32]) -> Result<(String, String), SecretError> {
     Ok((format!("whsk_{private}"), format!("whpk_{}", STANDARD.encode(public))))
 }
 
+/// Whom hooks call, and how.
+pub struct Endpoint {
+    /// The address.
+    pub url: String,
+    /// What signs.
+    pub key: SigningKey,
+    /// What calls show beside their signature.
+    pub credentials: Credentials,
+    /// What calls go through, if they show a certificate.
+    pub client: Option<reqwest::Client>,
+    /// Whether it hears which things an event concerns and nothing else.
+    pub thin: bool,
+}
+
 /// Calls endpoints.
 pub struct Hooks {
     client: reqwest::Client,
     vetted: Vetted,
     allow_http: bool,
+    timeout: Duration,
 }
 
 impl Hooks {
     /// Calls by `policy`, with one deadline for each. No redirects, no proxy of the environment.
     pub fn new(policy: Policy, allow_http: bool, timeout_ms: u64) -> Result<Self, reqwest::Error> {
         let vetted = Vetted::new(policy);
-        let timeout = std::time::Duration::from_millis(timeout_ms);
-        let client = reqwest::Client::builder()
-            .dns_resolver(vetted.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(timeout)
-            .connect_timeout(timeout.min(std::time::Duration::from_secs(5)))
-            .user_agent("quittance/1")
-            .build()?;
-        Ok(Self { client, vetted, allow_http })
+        let timeout = Duration::from_millis(timeout_ms);
+        let client = builder(&vetted, timeout).build()?;
+        Ok(Self { client, vetted, allow_http, timeout })
     }
 
-    /// Calls `url` once with the signed body. `id` is the same on every try.
-    pub async fn send(&self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp) -> Verdict {
+    /// What calls go through that show a certificate: its PEM with the key.
+    pub fn with_certificate(&self, pem: &str) -> Result<reqwest::Client, reqwest::Error> {
+        let identity = reqwest::Identity::from_pem(pem.as_bytes())?;
+        builder(&self.vetted, self.timeout).identity(identity).build()
+    }
+
+    /// Calls an endpoint once with the signed body. `id` is the same on every try.
+    pub async fn send(&self, endpoint: &Endpoint, id: &str, body: Vec<u8>, now: Timestamp) -> Verdict {
+        if let Some(url) = endpoint.credentials.token_url()
+            && let Err(verdict) = self.permitted(url)
+        {
+            return verdict;
+        }
+        let client = endpoint.client.as_ref().unwrap_or(&self.client);
+        let request = match self.request(client, &endpoint.url, (&endpoint.key, id), body, now) {
+            Ok(request) => endpoint.credentials.show(request, &self.client).await,
+            Err(verdict) => Err(verdict),
+        };
+        let answered = match request {
+            Ok(request) => answered(request, now).await,
+            Err(verdict) => Err(verdict),
+        };
         // The answer's body is not read: it says nothing that counts, and could be endless.
-        self.call(url, key, id, body, now).await.map_or_else(|verdict| verdict, |(verdict, _)| verdict)
+        match answered {
+            Ok((verdict, answer)) => {
+                if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
+                    endpoint.credentials.refused().await;
+                }
+                steered(verdict, &answer)
+            }
+            Err(verdict) => verdict,
+        }
     }
 
     /// As [`Hooks::send`], with the id as idempotency key; gives the answer's body as well, of which it
@@ -134,7 +177,11 @@ impl Hooks {
     pub async fn ask(
         &self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp,
     ) -> (Verdict, Vec<u8>) {
-        let (verdict, mut answer) = match self.call(url, key, id, body, now).await {
+        let answered = match self.request(&self.client, url, (key, id), body, now) {
+            Ok(request) => answered(request, now).await,
+            Err(verdict) => Err(verdict),
+        };
+        let (verdict, mut answer) = match answered {
             Ok(answered) => answered,
             Err(verdict) => return (verdict, Vec::new()),
         };
@@ -149,36 +196,62 @@ impl Hooks {
         }
     }
 
-    async fn call(
-        &self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp,
-    ) -> Result<(Verdict, reqwest::Response), Verdict> {
+    /// The address, if it may be called.
+    fn permitted(&self, url: &str) -> Result<url::Url, Verdict> {
         let url = url::Url::parse(url).map_err(|_| never("the address is not a URL"))?;
         if url.scheme() != "https" && !(self.allow_http && url.scheme() == "http") {
             return Err(never("only https addresses are called"));
         }
-        if let Err(why) = self.vetted.check_literal(&url) {
-            return Err(never(why));
-        }
+        self.vetted.check_literal(&url).map_err(never)?;
+        Ok(url)
+    }
+
+    fn request(
+        &self, client: &reqwest::Client, url: &str, (key, id): (&SigningKey, &str), body: Vec<u8>, now: Timestamp,
+    ) -> Result<reqwest::RequestBuilder, Verdict> {
+        let url = self.permitted(url)?;
         if body.len() > BODY_BYTES_MAX {
             return Err(never(format!("the body is larger than {} KiB", BODY_BYTES_MAX >> 10)));
         }
         let timestamp_s = now.unix_millis().div_euclid(1_000);
-        let request = self
-            .client
+        let signature = key.sign(id, timestamp_s, &body);
+        Ok(client
             .post(url)
             .header("content-type", "application/json")
             .header("idempotency-key", id)
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s.to_string())
-            .header("webhook-signature", key.sign(id, timestamp_s, &body))
-            .body(body);
-        match request.send().await {
-            Ok(answer) => {
-                let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-                Ok((by_status(answer.status(), retry_after, timestamp_s), answer))
-            }
-            Err(error) => Err(later(closed_set(&error))),
-        }
+            .header("webhook-signature", signature)
+            .body(body))
+    }
+}
+
+fn builder(vetted: &Vetted, timeout: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .dns_resolver(vetted.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(timeout)
+        .connect_timeout(timeout.min(Duration::from_secs(5)))
+        .user_agent("quittance/1")
+}
+
+async fn answered(request: reqwest::RequestBuilder, now: Timestamp) -> Result<(Verdict, reqwest::Response), Verdict> {
+    let answer = request.send().await.map_err(|error| later(closed_set(&error)))?;
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let verdict = by_status(answer.status(), retry_after, now.unix_millis().div_euclid(1_000));
+    Ok((verdict, answer))
+}
+
+/// What the receiver says beside its status: `webhook-delivery: abort-message` gives this message up, `disable` has
+/// nothing more sent for a while.
+fn steered(verdict: Verdict, answer: &reqwest::Response) -> Verdict {
+    let said = answer.headers().get("webhook-delivery").and_then(|value| value.to_str().ok());
+    match (said.map(str::trim), verdict) {
+        (_, accepted @ Verdict::Accepted { .. }) => accepted,
+        (Some("abort-message"), _) => never("the receiver does not want this message"),
+        (Some("disable"), _) => Verdict::Declined { error: "the receiver wants nothing more".to_owned() },
+        (_, verdict) => verdict,
     }
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `email` | e-mail by SMTP, signed by `dkim` |
 //! | `sms` | SMS by an HTTP provider |
-//! | `hook` | events by signed HTTP call |
+//! | `hook` | events by signed HTTP call, with `credentials` where the other side asks for them |
 //! | `file` | events as JSON files, statuses as CSV files |
 //! | `catch` | e-mail and SMS that are shown instead of sent |
 //! | `collect` | orders to connectors: payment providers, files for banks, a simulator |
@@ -14,6 +14,7 @@
 
 pub mod catch;
 pub mod collect;
+pub mod credentials;
 pub mod dkim;
 pub mod email;
 pub mod file;
@@ -45,7 +46,7 @@ fn by_status(status: reqwest::StatusCode, retry_after: Option<&str>, now_unix_s:
     let code = status.as_u16();
     match code {
         200..=299 => Verdict::Accepted { detail: code.to_string() },
-        410 => never("410: the receiver is gone for good"),
+        410 => Verdict::Declined { error: "410: the receiver says that it is gone".to_owned() },
         300..=399 => later(format!("{code}: redirects are not followed")),
         _ => Verdict::Later {
             error: code.to_string(),
@@ -88,7 +89,7 @@ mod tests {
         assert!(matches!(verdict(204), Verdict::Accepted { .. }));
         assert!(matches!(verdict(302), Verdict::Later { .. }));
         assert!(matches!(verdict(400), Verdict::Later { .. }));
-        assert!(matches!(verdict(410), Verdict::Never { .. }));
+        assert!(matches!(verdict(410), Verdict::Declined { .. }));
         assert!(matches!(verdict(503), Verdict::Later { .. }));
     }
 }

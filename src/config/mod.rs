@@ -3,6 +3,7 @@
 
 mod automation;
 mod collections;
+mod endpoints;
 mod expression;
 mod mapping;
 mod reader;
@@ -13,13 +14,14 @@ mod transports;
 
 pub use automation::{Automation, Reference, Target};
 pub use collections::Retries;
+pub use endpoints::{Credentials, Endpoint};
 pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub(crate) use rule_test::said as said_of;
 pub use service::{
-    Connector, ConnectorKind, Data, Dkim, EmailTransport, Endpoint, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
-    Server, Service, SmsProvider, Smtp, SmtpTls, Tenant,
+    Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
+    Service, SmsProvider, Smtp, SmtpTls, Tenant,
 };
 
 use std::collections::BTreeMap;
@@ -81,6 +83,9 @@ impl Config {
         policies.scenarios.clone_from(&self.automation.scenarios);
         policies.default_scenario.clone_from(&tenant.default_scenario);
         policies.rules = self.automation.rules.clone();
+        for endpoint in self.service.endpoints.iter().filter(|endpoint| endpoint.tenant == tenant.id) {
+            policies.subscriptions.add(&endpoint.name, &endpoint.events);
+        }
         policies.card_notices_days.clone_from(&tenant.card_notices_days);
         policies.matching = tenant.matching.clone();
         policies.status_export = tenant.status_export.is_some();

@@ -8,6 +8,7 @@ use quittance_actors::feed::Expectation;
 use quittance_actors::policies::{Contact, Matching, Payouts};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
+use super::endpoints::Endpoint;
 use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::Initiator;
 
@@ -217,19 +218,6 @@ pub struct Tenant {
     pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.
     pub api_keys: Vec<(String, String)>,
-}
-
-/// A hook endpoint.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Its name.
-    pub name: String,
-    /// Its address.
-    pub url: String,
-    /// What signs side by side: the signing secret `whsec_…`, the one before it, a private key `whsk_…`.
-    pub secrets: Vec<Secret>,
 }
 
 /// A directory watched.

@@ -9,10 +9,11 @@ use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantI
 
 use super::automation::local_time;
 use super::collections::{read_contact, read_payouts};
+use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::service::{
-    Connector, ConnectorKind, Data, EmailTransport, Endpoint, Feed, FeedFormat, Outgoing, Ready, Secret, Server,
-    Service, SmsProvider, Tenant,
+    Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Ready, Server, Service, SmsProvider,
+    Tenant,
 };
 use super::transports::{milliseconds, read_email, read_hooks, read_secret, read_sms};
 use crate::export::{Accounts, StatusFormat};
@@ -59,15 +60,15 @@ impl Service {
             let help = "a tenant is a merchant: id, name, zone, email_from".to_owned();
             root.file().report("Q0105", 0..0, "there is no [[tenant]]", "add one", Some(help));
         }
+        let mut named = Vec::new();
         let endpoints = root.each("endpoint", |section| {
-            let (tenant, name) = (known.tenant(section), section.required("name").map(str::to_owned));
-            let url = section.parsed("url", url::Url::parse).map(|url| url.to_string());
-            let mut secrets = vec![read_secret(section, "secret")];
-            for more in ["previous_secret", "private_key"] {
-                secrets.extend(section.has(more).then(|| read_secret(section, more)));
+            let endpoint = read_endpoint(section, &known)?;
+            let name = (endpoint.tenant.clone(), endpoint.name.clone());
+            if named.contains(&name) {
+                section.refuse("name", section.span(), format!("endpoint \"{}\" stands twice", name.1), None);
             }
-            let secrets = secrets.into_iter().collect::<Option<Vec<Secret>>>();
-            Some(Endpoint { tenant: tenant?, name: name?, url: url?, secrets: secrets? })
+            named.push(name);
+            Some(endpoint)
         });
         let feeds = root.each("feed", |section| read_feed(section, &known));
         let outgoing = root.each("outgoing", |section| {
@@ -271,14 +272,14 @@ fn read_lists(section: &Section<'_, '_>) -> BTreeMap<String, Vec<EmailAddress>> 
 }
 
 /// The tenants read so far.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     tenants: &'a [Tenant],
     complete: bool,
 }
 
 impl Known<'_> {
     /// The tenant that a section names.
-    fn tenant(&self, section: &Section<'_, '_>) -> Option<TenantId> {
+    pub(super) fn tenant(&self, section: &Section<'_, '_>) -> Option<TenantId> {
         if !self.complete {
             let named = TenantId::parse(section.text("tenant")?).ok();
             return named.filter(|id| self.tenants.iter().any(|tenant| tenant.id == *id));

@@ -20,7 +20,7 @@ use quittance_actors::values::{Date, TenantId, Zone};
 
 pub use accounting::Accounts;
 pub use catalogue::event_type_json;
-pub use published::{API_VERSION, event_json};
+pub use published::{API_VERSION, event_json, thin_event_json};
 pub(crate) use statuses::write as write_statuses;
 pub use statuses::{Control, Row as StatusRow, StatusFormat};
 pub use told::Failure;

@@ -1,6 +1,6 @@
 //! A public event as JSON: the body of a hook, of a file, and of the API.
 
-use quittance_actors::rules::{Published, Value};
+use quittance_actors::rules::{Field, Published, Value};
 use serde_json::{Map, Value as Json, json};
 
 /// The version of the published schemas.
@@ -12,8 +12,17 @@ pub const API_VERSION: &str = "2026-11-01";
 /// names the customer, or what happened to when that is elsewhere: events of one key happened in the order of
 /// `key_seq`, which counts all of them from 1 without a gap.
 pub fn event_json(event: &Published) -> Json {
+    written(event, |_| true)
+}
+
+/// As [`event_json`], but of the facts only the ids of what it concerns: who hears it asks for the rest.
+pub fn thin_event_json(event: &Published) -> Json {
+    written(event, |field| field.path().ends_with(".id"))
+}
+
+fn written(event: &Published, tells: fn(Field) -> bool) -> Json {
     let mut data = Map::new();
-    for (field, value) in &event.facts {
+    for (field, value) in event.facts.iter().filter(|(field, _)| tells(*field)) {
         crate::render::insert(&mut data, field.path(), fact(value));
     }
     json!({

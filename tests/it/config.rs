@@ -130,6 +130,37 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "there is no tenant \"maison-dupe\", did you mean \"maison-dupre\"?",
         ),
         (
+            "quittance.toml",
+            "# order = \"key\" ",
+            "events = [\"payment_request.setled\"] #",
+            "there is no event type payment_request.setled | not usable did you mean payment_request.settled?",
+        ),
+        ("quittance.toml", "# order = \"key\" ", "order = \"customer\" #", "`order` must be one of none, key"),
+        (
+            "quittance.toml",
+            "# order = \"key\" ",
+            "retry = \"never\" #",
+            "`retry` must be one of default, standard-webhooks",
+        ),
+        (
+            "quittance.toml",
+            "# order = \"key\" ",
+            "auth = { kind = \"header\", name = \"Webhook-Id\", value = { value = \"x\" } } #",
+            "expected a header that a hook does not have of itself",
+        ),
+        (
+            "quittance.toml",
+            "# order = \"key\" ",
+            "auth = { user = \"x\" } #",
+            "`kind`: is missing: basic, bearer, header or client_credentials",
+        ),
+        (
+            "quittance.toml",
+            "# order = \"key\" ",
+            "client_certificate = { value = \"x\" } #",
+            "endpoint \"erp\": a client certificate is PEM with its key",
+        ),
+        (
             "rules.toml",
             "notify = \"list:sales\"",
             "notfy = \"list:sales\"",

@@ -1,7 +1,7 @@
 //! The breaker of a lane: after many failures in a row it waits instead of trying, and then
 //! lets one delivery probe. Waiting uses up no tries.
 
-use crate::limits::{BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_OPEN_MS_MAX};
+use crate::limits::{BREAKER_DECLINED_MS, BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_OPEN_MS_MAX};
 use crate::values::Timestamp;
 
 /// The breaker of one lane.
@@ -30,6 +30,12 @@ impl Breaker {
     /// A try succeeded.
     pub fn succeeded(&mut self) {
         *self = Self::default();
+    }
+
+    /// The other side wants nothing more for now.
+    pub fn declined(&mut self, now: Timestamp) {
+        self.failures = BREAKER_FAILURES;
+        self.open_until = Some(now.plus_millis(BREAKER_DECLINED_MS));
     }
 
     /// A try failed.
@@ -61,5 +67,8 @@ mod tests {
         assert_eq!(breaker.opens_at(), Some(at(90_000)));
         breaker.succeeded();
         assert_eq!(breaker.allowance(16, at(30_001)), 16);
+        // Who says that it wants nothing more is asked again in an hour, once.
+        breaker.declined(at(0));
+        assert_eq!((breaker.allowance(16, at(3_599_999)), breaker.allowance(16, at(3_600_000))), (0, 1));
     }
 }

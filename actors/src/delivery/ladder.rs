@@ -1,6 +1,7 @@
 //! The retry ladder: when a failed delivery is tried again, and when it is given up.
 
 use super::Outcome;
+use crate::limits;
 use crate::values::Timestamp;
 
 /// What a try came to, as the transport saw it.
@@ -17,6 +18,11 @@ pub enum Verdict {
         error: String,
         /// How long the other side asked to wait, in milliseconds.
         retry_after_ms: Option<i64>,
+    },
+    /// The other side wants nothing more, this or another: it is left alone for a while, and nothing is lost.
+    Declined {
+        /// What it said.
+        error: String,
     },
     /// It will never work.
     Never {
@@ -55,6 +61,10 @@ impl Ladder {
         match verdict {
             Verdict::Accepted { detail } => Outcome::Delivered { detail },
             Verdict::Never { error } => Outcome::Dead { error },
+            Verdict::Declined { error } => {
+                let verdict = Verdict::Later { error, retry_after_ms: Some(limits::BREAKER_DECLINED_MS) };
+                self.outcome(verdict, attempt, spread, now)
+            }
             Verdict::Later { error, retry_after_ms } => {
                 let rung = usize::try_from(attempt).unwrap_or(usize::MAX).saturating_sub(1);
                 match self.waits_ms.get(rung) {

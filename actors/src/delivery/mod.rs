@@ -14,9 +14,11 @@
 
 mod breaker;
 mod ladder;
+mod tactic;
 
 pub use breaker::Breaker;
 pub use ladder::{Ladder, Verdict};
+pub use tactic::{Order, Tactic, Tactics};
 
 use std::fmt;
 use std::sync::Arc;

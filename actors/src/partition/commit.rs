@@ -327,6 +327,16 @@ impl Commit {
         DeliveryId::new(self.at, (self.sequence << 10) | place, self.partition)
     }
 
+    /// What the order of a delivery is kept by, as a number: that of the event it tells of.
+    pub(super) fn key_of(&self, outgoing: &Outgoing) -> u64 {
+        let occurrence = self.published.get(usize::from(outgoing.occurrence));
+        let subject = occurrence.and_then(|told| self.changes.get(usize::from(told.change)));
+        let key = occurrence.zip(subject).map(|(told, change)| told.key(change.entity, self.partition).to_key());
+        // The last bytes of an id are the random ones, and its partition.
+        let [.., a, b, c, d, e, f, g, h] = key.unwrap_or_default();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The id of the public event at a place.
     pub fn event_id(&self, place: usize) -> EventId {
         let index = u16::try_from(place).unwrap_or(u16::MAX);

@@ -344,6 +344,7 @@ impl Lane {
                 way: self.way(&commit.tenant, Route::of(&commit.tenant, outgoing.channel, &outgoing.recipient)),
                 position: 0,
                 place: u16::try_from(place).unwrap_or(u16::MAX),
+                key: commit.key_of(outgoing),
                 attempts: 0,
                 not_before: Timestamp::default(),
                 claimed: false,
@@ -412,6 +413,7 @@ impl Lane {
             return;
         }
         let row = Row {
+            key: 0,
             way: self.way(tenant, route.clone()),
             position: *position,
             place: *place,

@@ -19,6 +19,8 @@ pub struct Row {
     pub position: u64,
     /// Its place in the record.
     pub place: u16,
+    /// What its order is kept by, as a number: equal for equal keys, 0 for what is in no order.
+    pub key: u64,
     /// Tries so far.
     pub attempts: u32,
     /// Not before this, in system time.

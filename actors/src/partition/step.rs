@@ -208,6 +208,15 @@ impl<'a> Step<'a> {
                 fired.push((id, key, context.now.plus_millis(once.within_ms)));
             }
         }
+        for (endpoint, cause) in context.policies.subscriptions.on(event) {
+            let recipient = Recipient::Endpoint(endpoint.clone());
+            // A rule may have told it already.
+            if !outgoing.iter().any(|known| known.recipient == recipient) {
+                let (channel, cause) = (Channel::Hook, Arc::clone(cause));
+                let (template, guard, occurrence) = (None, Guard::None, place);
+                outgoing.push(Outgoing { channel, template, recipient, guard, occurrence, cause });
+            }
+        }
         if context.policies.status_export && event.is_status() {
             outgoing.push(Outgoing {
                 channel: Channel::File,

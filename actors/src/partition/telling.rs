@@ -6,6 +6,7 @@ use super::commit::{Commit, Outgoing};
 use super::entity::{Entity, Event};
 use super::lane::Lane;
 use super::occurrence::{About, View};
+use super::outbox::Row;
 use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::Profile;
 use crate::delivery::{Delivery, Guard, Recipient};
@@ -129,6 +130,13 @@ impl Lane {
             _ => None,
         };
         Ok(kept_back.map(str::to_owned))
+    }
+
+    /// The oldest delivery of the same way and key that has not ended and stands before this one.
+    pub fn before(&self, id: DeliveryId) -> Option<DeliveryId> {
+        let row = self.outbox.get(&id).filter(|row| row.key != 0)?;
+        let same = |(_, other): &(&DeliveryId, &Row)| other.key == row.key && other.way == row.way;
+        self.outbox.range(..id).find(same).map(|(id, _)| *id)
     }
 
     /// Whether a delivery may leave now, and what it needs (INV-03). `record` is what the log

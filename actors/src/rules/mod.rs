@@ -10,8 +10,10 @@ mod condition;
 mod contradiction;
 mod fields;
 mod published;
+mod subscription;
 
 pub use book::{Action, Once, Per, Rule, RuleBook, RuleError};
 pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
 pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use published::{EventId, EventType, Published};
+pub use subscription::{Hearer, NoSuchEvent, Subscriptions, event_types};

@@ -12,33 +12,35 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tracing::{debug, info, warn};
 
-use super::Router;
 use super::collection::collect;
 use super::payouts::pay_out;
 use super::trying::{Tried, attempt, export, record_all};
-use crate::delivery::{Breaker, Ladder, Outcome, Route};
+use super::{Router, SubmitError};
+use crate::delivery::{Breaker, Order, Outcome, Route, Tactic, Tactics};
 use crate::limits;
-use crate::partition::Ticket;
+use crate::partition::{Preparation, Ticket};
 use crate::values::{DeliveryId, PARTITIONS, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
 const REFILL: Duration = Duration::from_millis(250);
 const STATUS_PUMP: Duration = Duration::from_secs(1);
 const STATUS_ROWS_MAX: usize = 1_000;
+/// When a row is looked at again that goes after one which is not known here.
+const BEHIND_MS: i64 = 250;
 /// Orders of one file for a bank.
 const ORDERS_MAX: usize = 10_000;
 
 /// Starts a lane for each endpoint or channel, and hands it its rows.
 pub struct DeliverySupervisor {
     router: Arc<Router>,
-    ladder: Ladder,
+    tactics: Tactics,
     lanes: BTreeMap<Route, Addr<DeliveryLane>>,
 }
 
 impl DeliverySupervisor {
-    /// A supervisor whose lanes retry by `ladder`.
-    pub fn new(router: Arc<Router>, ladder: Ladder) -> Self {
-        Self { router, ladder, lanes: BTreeMap::new() }
+    /// A supervisor whose lanes try as `tactics` says.
+    pub fn new(router: Arc<Router>, tactics: Tactics) -> Self {
+        Self { router, tactics, lanes: BTreeMap::new() }
     }
 }
 
@@ -60,9 +62,10 @@ impl Handler<Enqueue> for DeliverySupervisor {
             by_route.entry(row.route.clone()).or_default().push(row);
         }
         for (route, rows) in by_route {
-            let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
-            let lane = self.lanes.entry(route);
-            let lane = lane.or_insert_with_key(|route| DeliveryLane::new(route.clone(), router, ladder).start());
+            let (router, tactics) = (&self.router, &self.tactics);
+            let start =
+                |route: &Route| DeliveryLane::new(route.clone(), Arc::clone(router), tactics.on(route)).start();
+            let lane = self.lanes.entry(route).or_insert_with_key(start);
             #[expect(clippy::disallowed_methods, reason = "rows of the outbox: the queue is on disk")]
             lane.do_send(Enqueue(rows));
         }
@@ -73,9 +76,11 @@ impl Handler<Enqueue> for DeliverySupervisor {
 struct DeliveryLane {
     route: Route,
     router: Arc<Router>,
-    ladder: Ladder,
+    tactic: Tactic,
     breaker: Breaker,
     waiting: BTreeMap<(Timestamp, DeliveryId), Ticket>,
+    /// What goes after another of its key, by that one.
+    behind: BTreeMap<DeliveryId, Vec<Ticket>>,
     known: BTreeSet<DeliveryId>,
     in_flight: usize,
     /// Tries that have ended and are not recorded.
@@ -91,14 +96,23 @@ struct DeliveryLane {
     more: bool,
 }
 
+/// Whose turn it is.
+enum Turn {
+    /// That of this one, and whether it may leave.
+    Now(Result<Preparation, SubmitError>),
+    /// That of another, which has not ended.
+    Behind(DeliveryId),
+}
+
 impl DeliveryLane {
-    fn new(route: Route, router: Arc<Router>, ladder: Ladder) -> Self {
+    fn new(route: Route, router: Arc<Router>, tactic: Tactic) -> Self {
         Self {
             route,
             router,
-            ladder,
+            tactic,
             breaker: Breaker::default(),
             waiting: BTreeMap::new(),
+            behind: BTreeMap::new(),
             known: BTreeSet::new(),
             in_flight: 0,
             tried: Vec::new(),
@@ -182,10 +196,31 @@ impl DeliveryLane {
         self.in_flight += rows.len();
         let router = Arc::clone(&self.router);
         let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
-        let prepared = async move { router.prepare_all(&ids).await };
+        let in_order = self.tactic.order == Order::Key;
+        let prepared = async move {
+            let before = if in_order { router.before_all(&ids).await } else { vec![None; ids.len()] };
+            let free: Vec<_> =
+                ids.iter().zip(&before).filter(|(_, first)| first.is_none()).map(|(id, _)| *id).collect();
+            let mut prepared = router.prepare_all(&free).await.into_iter();
+            let turn = |first: Option<DeliveryId>| match first {
+                Some(first) => Turn::Behind(first),
+                None => Turn::Now(prepared.next().unwrap_or(Err(SubmitError::Stopping))),
+            };
+            before.into_iter().map(turn).collect::<Vec<_>>()
+        };
         let leave = prepared.into_actor(self).map(|prepared, lane, context: &mut Context<Self>| {
-            for (row, preparation) in rows.into_iter().zip(prepared) {
-                let task = attempt(Arc::clone(&lane.router), lane.ladder.clone(), row, preparation);
+            let mut passed_over = false;
+            for (row, turn) in rows.into_iter().zip(prepared) {
+                let preparation = match turn {
+                    Turn::Now(preparation) => preparation,
+                    Turn::Behind(first) => {
+                        lane.in_flight = lane.in_flight.saturating_sub(1);
+                        lane.wait_behind(first, row);
+                        passed_over = true;
+                        continue;
+                    }
+                };
+                let task = attempt(Arc::clone(&lane.router), lane.tactic.ladder.clone(), row, preparation);
                 context.spawn(task.into_actor(lane).map(|tried, lane, context| {
                     lane.in_flight = lane.in_flight.saturating_sub(1);
                     lane.judge(&tried.1);
@@ -193,8 +228,33 @@ impl DeliveryLane {
                     lane.go_on(context);
                 }));
             }
+            if passed_over {
+                lane.pump(context);
+            }
         });
         context.spawn(leave);
+    }
+
+    /// Keeps a row until the one before it has ended.
+    fn wait_behind(&mut self, first: DeliveryId, mut row: Ticket) {
+        if self.known.contains(&first) {
+            self.behind.entry(first).or_default().push(row);
+            return;
+        }
+        // It has just ended, or waits in the outbox for its next try.
+        row.not_before = self.router.ports().clock.system_now().plus_millis(BEHIND_MS);
+        self.waiting.insert((row.not_before, row.id), row);
+    }
+
+    /// A row has ended: of those behind it the first may leave, the others go after that one.
+    fn let_next(&mut self, ended: DeliveryId) {
+        let Some(mut rows) = self.behind.remove(&ended) else { return };
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
+        let Some(next) = rows.pop() else { return };
+        if !rows.is_empty() {
+            self.behind.entry(next.id).or_default().extend(rows);
+        }
+        self.waiting.insert((next.not_before, next.id), next);
     }
 
     /// Records what ended and lets the next ones leave, once for all tries that end together.
@@ -247,7 +307,7 @@ impl DeliveryLane {
             return;
         }
         self.in_flight += 1;
-        let (router, ladder) = (Arc::clone(&self.router), self.ladder.clone());
+        let (router, ladder) = (Arc::clone(&self.router), self.tactic.ladder.clone());
         let route = self.route.clone();
         let task = async move {
             match route {
@@ -276,6 +336,7 @@ impl DeliveryLane {
         let now = self.router.ports().clock.system_now();
         match tried {
             Tried::Ended(Outcome::RetryAt { .. } | Outcome::Dead { .. }) => self.breaker.failed(now),
+            Tried::Declined(_) => self.breaker.declined(now),
             Tried::Ended(Outcome::Delivered { .. }) => self.breaker.succeeded(),
             // Withheld, or a failure of ours: it says nothing about the other side.
             Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed) | Tried::Aside(_) => {}
@@ -288,7 +349,8 @@ impl DeliveryLane {
         match outcome {
             Outcome::RetryAt { at, error } => {
                 warn!(delivery = %id, lane = %self.route, error, retry_at = %at, "delivery failed");
-                if counted && self.known.len() > limits::LANE_TICKETS_MAX / 8 {
+                let leaves = self.tactic.order == Order::None;
+                if counted && leaves && self.known.len() > limits::LANE_TICKETS_MAX / 8 {
                     // Many wait for a later try: the outbox keeps them, there is room for what is new.
                     self.known.remove(&id);
                     (self.left, self.more) = (true, true);
@@ -307,6 +369,7 @@ impl DeliveryLane {
             Outcome::Claimed => return, // A try is under way, and ends.
         }
         self.known.remove(&id);
+        self.let_next(id);
     }
 }
 

@@ -264,16 +264,18 @@ impl Handler<Tell> for Host {
     }
 }
 
-/// Tell one public event of a durable record.
+/// Tell public events of durable records.
 #[derive(Message)]
-#[rtype(result = "Result<Option<Published>, SubmitError>")]
-pub(super) struct TellOne(pub Arc<Commit>, pub usize);
+#[rtype(result = "Vec<Result<Option<Published>, SubmitError>>")]
+pub(super) struct TellEach(pub Vec<(Arc<Commit>, usize)>);
 
-impl Handler<TellOne> for Host {
-    type Result = Result<Option<Published>, SubmitError>;
+impl Handler<TellEach> for Host {
+    type Result = Vec<Result<Option<Published>, SubmitError>>;
 
-    fn handle(&mut self, TellOne(record, place): TellOne, _: &mut Self::Context) -> Self::Result {
-        Ok(self.lane(record.partition)?.publish(&record, place)?)
+    fn handle(&mut self, TellEach(places): TellEach, _: &mut Self::Context) -> Self::Result {
+        let tell =
+            |(record, place): (Arc<Commit>, usize)| Ok(self.lane(record.partition)?.publish(&record, place)?);
+        places.into_iter().map(tell).collect()
     }
 }
 
@@ -312,6 +314,19 @@ impl Handler<Prepare> for Host {
             Ok(lane.prepare(id, record.as_ref())?)
         };
         ids.into_iter().map(prepare).collect()
+    }
+}
+
+/// Name of each delivery the one of its way and key that goes before it, if there is one that has not ended.
+#[derive(Message)]
+#[rtype(result = "Vec<Option<DeliveryId>>")]
+pub(super) struct Before(pub Vec<DeliveryId>);
+
+impl Handler<Before> for Host {
+    type Result = Vec<Option<DeliveryId>>;
+
+    fn handle(&mut self, Before(ids): Before, _: &mut Self::Context) -> Self::Result {
+        ids.into_iter().map(|id| self.lane(id.partition()).ok()?.before(id)).collect()
     }
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::Addr;
 use actix::prelude::SendError;
+use actix::{Addr, Handler, Message};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use super::Ports;
 use super::answers::{Answer, Answers};
 use super::host::{
-    Asked, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents, TellOne,
+    Asked, Before, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents, TellEach,
 };
 use crate::delivery::Route;
 use crate::limits;
@@ -264,8 +264,7 @@ impl Router {
 
     /// One public event of a durable record.
     pub async fn tell(&self, record: Arc<Commit>, place: usize) -> Result<Option<Published>, SubmitError> {
-        let address = self.place(record.partition)?;
-        address.send(TellOne(record, place)).await.map_err(|_| SubmitError::Stopping)?
+        Ok(self.tell_all(vec![(record, place)]).await?.pop().flatten())
     }
 
     /// Asks whether a delivery may leave.
@@ -273,16 +272,41 @@ impl Router {
         self.prepare_all(&[delivery]).await.pop().unwrap_or(Err(SubmitError::Stopping))
     }
 
+    /// Public events of durable records: a record with the place of each.
+    pub async fn tell_all(&self, places: Vec<(Arc<Commit>, usize)>) -> Result<Vec<Option<Published>>, SubmitError> {
+        let told = self.ask_each(&places, |(record, _)| record.partition, TellEach).await;
+        told.into_iter().map(|answer| answer.unwrap_or(Err(SubmitError::Stopping))).collect()
+    }
+
     /// Asks of each delivery whether it may leave; one question to each core.
     pub(super) async fn prepare_all(&self, deliveries: &[DeliveryId]) -> Vec<Result<Preparation, SubmitError>> {
-        let host_of = |id: &DeliveryId| Self::host_of(id.partition(), self.hosts.len());
+        let prepared = self.ask_each(deliveries, |id| id.partition(), Prepare).await;
+        prepared.into_iter().map(|answer| answer.unwrap_or(Err(SubmitError::Stopping))).collect()
+    }
+
+    /// Asks of each delivery which one of its way and key goes before it; one question to each core.
+    pub(super) async fn before_all(&self, deliveries: &[DeliveryId]) -> Vec<Option<DeliveryId>> {
+        self.ask_each(deliveries, |id| id.partition(), Before).await.into_iter().map(Option::flatten).collect()
+    }
+
+    /// Asks the host of each thing, once each, and gives the answers in the order of the things.
+    async fn ask_each<T, M, A>(
+        &self, things: &[T], partition_of: fn(&T) -> u8, question: fn(Vec<T>) -> M,
+    ) -> Vec<Option<A>>
+    where
+        T: Clone,
+        M: Message<Result = Vec<A>> + Send + 'static,
+        A: Send + 'static,
+        Host: Handler<M>,
+    {
+        let host_of = |thing: &T| Self::host_of(partition_of(thing), self.hosts.len());
         let asked: Vec<_> = self
             .hosts
             .iter()
             .enumerate()
             .map(|(host, address)| {
-                let ids: Vec<DeliveryId> = deliveries.iter().filter(|id| host_of(id) == host).copied().collect();
-                (!ids.is_empty()).then(|| address.send(Prepare(ids)))
+                let of_host: Vec<T> = things.iter().filter(|thing| host_of(thing) == host).cloned().collect();
+                (!of_host.is_empty()).then(|| address.send(question(of_host)))
             })
             .collect();
         let mut answers = Vec::with_capacity(asked.len());
@@ -292,8 +316,8 @@ impl Router {
                 None => Vec::new().into_iter(),
             });
         }
-        let mut answer_of = |id| answers.get_mut(host_of(id)).and_then(Iterator::next);
-        deliveries.iter().map(|id| answer_of(id).unwrap_or(Err(SubmitError::Stopping))).collect()
+        let answer_of = |thing| answers.get_mut(host_of(thing)).and_then(Iterator::next);
+        things.iter().map(answer_of).collect()
     }
 
     /// Records how tries of a tenant's deliveries ended: one record per partition.

@@ -16,6 +16,8 @@ const UNHEARD: &str = "unknown: it may have left when the service stopped, and i
 pub(super) enum Tried {
     /// To be recorded.
     Ended(Outcome),
+    /// To be recorded; the other side wants nothing more for now.
+    Declined(Outcome),
     /// Recorded before, or not tried at all: only the lane is concerned.
     Aside(Outcome),
 }
@@ -49,7 +51,9 @@ pub(super) async fn attempt(
             }
             let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
             let verdict = router.ports().dispatch.send(prepared).await;
-            Tried::Ended(ladder.outcome(verdict, number, clock.random(), clock.system_now()))
+            let declined = matches!(verdict, Verdict::Declined { .. });
+            let outcome = ladder.outcome(verdict, number, clock.random(), clock.system_now());
+            if declined { Tried::Declined(outcome) } else { Tried::Ended(outcome) }
         }
         Err(error) => Tried::Aside(later(&error, clock.system_now())),
     };
@@ -98,7 +102,9 @@ pub(super) async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket
     }
     let verdict = match router.ports().dispatch.export_statuses(deliveries).await {
         // A full or unwritable directory is repaired by a person: statuses are never given up.
-        Verdict::Never { error } | Verdict::Later { error, .. } => Verdict::Later { error, retry_after_ms: None },
+        Verdict::Never { error } | Verdict::Later { error, .. } | Verdict::Declined { error } => {
+            Verdict::Later { error, retry_after_ms: None }
+        }
         accepted @ Verdict::Accepted { .. } => accepted,
     };
     for row in ready {
@@ -113,7 +119,7 @@ pub(super) async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket
 pub(super) async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(Ticket, Outcome, bool)> {
     let mut by_tenant: BTreeMap<TenantId, Vec<TriedDelivery>> = BTreeMap::new();
     for (row, tried) in &tried {
-        if let Tried::Ended(outcome) = tried {
+        if let Tried::Ended(outcome) | Tried::Declined(outcome) = tried {
             count(router, row, outcome);
             let tries = by_tenant.entry(row.tenant.clone()).or_default();
             tries.push(TriedDelivery { id: row.id, outcome: outcome.clone() });
@@ -127,8 +133,8 @@ pub(super) async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>
     }
     let now = router.ports().clock.system_now();
     let settled = tried.into_iter().map(|(row, tried)| match (tried, failed.get(&row.tenant)) {
-        (Tried::Ended(_), Some(error)) => (row, later(error, now), false),
-        (Tried::Ended(outcome), None) => (row, outcome, true),
+        (Tried::Ended(_) | Tried::Declined(_), Some(error)) => (row, later(error, now), false),
+        (Tried::Ended(outcome) | Tried::Declined(outcome), None) => (row, outcome, true),
         (Tried::Aside(outcome), _) => (row, outcome, false),
     });
     settled.collect()

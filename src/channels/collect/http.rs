@@ -66,6 +66,7 @@ impl HttpConnector {
                 Ok(result) => CollectionAnswer { verdict: Verdict::Accepted { detail }, result },
                 Err(why) => only(later(why)),
             },
+            Verdict::Declined { error } => only(never(error)),
             other => only(other),
         }
     }

@@ -25,12 +25,32 @@ impl Received {
     }
 }
 
+/// What a receiver answers.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// The status; 0 is no answer.
+    pub status: u16,
+    /// A header of its own, as `name: value`.
+    pub header: Option<String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Reply {
+    /// Only a status.
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+}
+
+type Answering = Box<dyn FnMut(&Received) -> Reply + Send>;
+
 /// A hook receiver whose answer the test chooses.
 pub struct HookReceiver {
     /// Where it listens.
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
-    status: Arc<Mutex<u16>>,
+    answering: Arc<Mutex<Answering>>,
 }
 
 impl HookReceiver {
@@ -38,19 +58,23 @@ impl HookReceiver {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (received, status) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(204)));
-        let (sink, answer) = (Arc::clone(&received), Arc::clone(&status));
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let answering: Arc<Mutex<Answering>> = Arc::new(Mutex::new(Box::new(|_| Reply::status(204))));
+        let (sink, answers) = (Arc::clone(&received), Arc::clone(&answering));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (sink, answer) = (Arc::clone(&sink), Arc::clone(&answer));
+                let (sink, answers) = (Arc::clone(&sink), Arc::clone(&answers));
                 std::thread::spawn(move || {
                     while let Some(call) = read_call(&stream) {
+                        let reply = (answers.lock().unwrap())(&call);
                         sink.lock().unwrap().push(call);
-                        let status = *answer.lock().unwrap();
-                        if status == 0 {
+                        if reply.status == 0 {
                             continue; // The other side waits.
                         }
-                        let text = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+                        let Reply { status, header, body } = reply;
+                        let header = header.map(|header| format!("{header}\r\n")).unwrap_or_default();
+                        let length = body.len();
+                        let text = format!("HTTP/1.1 {status} x\r\n{header}Content-Length: {length}\r\n\r\n{body}");
                         if (&stream).write_all(text.as_bytes()).is_err() {
                             return;
                         }
@@ -58,12 +82,17 @@ impl HookReceiver {
                 });
             }
         });
-        Self { address, received, status }
+        Self { address, received, answering }
     }
 
     /// Chooses the answer from now on; 0 is none.
     pub fn answer(&self, status: u16) {
-        *self.status.lock().unwrap() = status;
+        self.answer_with(move |_| Reply::status(status));
+    }
+
+    /// Has each call answered by what it says.
+    pub fn answer_with(&self, answer: impl FnMut(&Received) -> Reply + Send + 'static) {
+        *self.answering.lock().unwrap() = Box::new(answer);
     }
 
     /// What has come so far.
@@ -141,6 +170,27 @@ fn wait_listening(what: &str, port: u16, peer: &mut Peer, log: &Path) {
 
 fn listening(port: u16) -> Option<()> {
     TcpStream::connect(("127.0.0.1", port)).ok().map(|_| ())
+}
+
+/// A hook receiver that judges each delivery with libraries of others, and says a line of it.
+pub struct Judge {
+    _peer: Peer,
+    log: std::path::PathBuf,
+}
+
+impl Judge {
+    /// Starts one, whose words are kept in `folder`.
+    pub fn start(command: &mut Command, name: &str, port: u16, folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let mut peer = spawn(command, name, &log);
+        wait_listening(&format!("the receiver in {name}"), port, &mut peer, &log);
+        Self { _peer: peer, log }
+    }
+
+    /// What it has said so far.
+    pub fn verdicts(&self) -> Vec<String> {
+        std::fs::read_to_string(&self.log).unwrap().lines().map(str::to_owned).collect()
+    }
 }
 
 /// An SMTP server that keeps mail in a maildir: aiosmtpd.

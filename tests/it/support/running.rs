@@ -55,13 +55,23 @@ pub struct Running {
 impl Running {
     /// Starts the service of a configuration and waits until it is ready.
     pub fn start(config: &Path) -> Self {
-        Self::try_start(config).unwrap_or_else(|log| panic!("the service did not start:\n{log}"))
+        Self::start_with(config, &[])
+    }
+
+    /// As [`Running::start`], with more of an environment.
+    pub fn start_with(config: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::begin(config, environment).unwrap_or_else(|log| panic!("the service did not start:\n{log}"))
     }
 
     /// Starts the service; gives what it said if it ended instead.
     pub fn try_start(config: &Path) -> Result<Self, String> {
+        Self::begin(config, &[])
+    }
+
+    fn begin(config: &Path, environment: &[(&str, &str)]) -> Result<Self, String> {
         let mut child = Command::new(BINARY)
             .args(["serve", "-c", config.to_str().unwrap()])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,0 +1,40 @@
+//! How the deliveries of each way leave: in which order, and how they are tried again.
+
+use std::collections::BTreeMap;
+
+use super::{Ladder, Route};
+
+/// In which order the deliveries of a way leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// As they come: one that waits for its next try holds up no other.
+    #[default]
+    None,
+    /// One after the other for each ordering key, and keys side by side. What is given up is passed over.
+    Key,
+}
+
+/// How the deliveries of one way leave.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tactic {
+    /// When they are tried again.
+    pub ladder: Ladder,
+    /// In which order they leave.
+    pub order: Order,
+}
+
+/// How deliveries leave, by their way.
+#[derive(Debug, Clone, Default)]
+pub struct Tactics {
+    /// Of ways that have none of their own.
+    pub default: Tactic,
+    /// Of the others.
+    pub of: BTreeMap<Route, Tactic>,
+}
+
+impl Tactics {
+    /// How deliveries of this way leave.
+    pub fn on(&self, route: &Route) -> Tactic {
+        self.of.get(route).unwrap_or(&self.default).clone()
+    }
+}

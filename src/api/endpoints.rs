@@ -1,0 +1,105 @@
+//! Hook endpoints: what they hear of and how, and what they are sent once more.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::delivery::{Order, Recipient, Route};
+use quittance_actors::partition::{Commit, Revived};
+use quittance_actors::values::CustomerId;
+use serde_json::{Value as Json, json};
+
+use super::body::{Body, Received, received};
+use super::deliveries::revive;
+use super::stream::{Wanted, cursor_of, part_after, types_of};
+use super::{Problem, Shared, tenant};
+use crate::config::{Credentials, Endpoint};
+
+/// Deliveries that one call sends once more.
+const REPLAYED_MAX: usize = 1_000;
+
+fn shown(endpoint: &Endpoint) -> Json {
+    let auth = match endpoint.credentials {
+        Credentials::None => "none",
+        Credentials::Basic { .. } => "basic",
+        Credentials::Bearer { .. } => "bearer",
+        Credentials::Header { .. } => "header",
+        Credentials::ClientCredentials { .. } => "client_credentials",
+    };
+    json!({
+        "name": endpoint.name,
+        "url": endpoint.url,
+        "events": endpoint.events.iter().map(|event| event.name()).collect::<Vec<_>>(),
+        "order": if endpoint.order == Order::Key { "key" } else { "none" },
+        "payload": if endpoint.thin { "thin" } else { "full" },
+        "auth": auth,
+        "client_certificate": endpoint.client_certificate.is_some(),
+        "signatures": endpoint.secrets.len(),
+    })
+}
+
+/// `GET /v1/endpoints`.
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let of_tenant = app.service.config.service.endpoints.iter().filter(|endpoint| endpoint.tenant == tenant);
+    let data: Vec<Json> = of_tenant.map(shown).collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+/// `POST /v1/endpoints/{name}/replay`: sends an endpoint once more what it was sent of a part of the stream, with the
+/// same ids. One call sends a bounded number; its cursor goes on.
+pub(super) async fn replay(
+    app: Shared, request: HttpRequest, name: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
+    let mut body = Body::parse(&bytes)?;
+    let after = body.optional_text("after", 20);
+    let until = body.optional_text("until", 20);
+    let types = body.optional_text("types", 2_000);
+    let customer = body.optional("customer", CustomerId::parse);
+    body.finish()?;
+    let known = app.service.config.service.endpoints.iter();
+    let mut known = known.filter(|endpoint| endpoint.tenant == tenant);
+    let endpoint = known.find(|endpoint| endpoint.name == *name);
+    let endpoint = endpoint.ok_or_else(|| Problem::not_found(format!("there is no endpoint \"{name}\"")))?;
+    let after =
+        after.ok_or_else(|| Problem::bad_request("after: the cursor after which it begins; \"0\" for all"))?;
+    let mut cursor = cursor_of(Some(&after), &app.service)?;
+    let until = cursor_of(Some(until.as_deref().unwrap_or("now")), &app.service)?;
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let route = Route::Endpoint(tenant.clone(), endpoint.name.as_str().into());
+    let recipient = Recipient::Endpoint(endpoint.name.as_str().into());
+    let wanted = Arc::new(Wanted { tenant: tenant.clone(), types: types_of(types.as_deref())? });
+    let mut again = Vec::new();
+    while cursor < until && again.len() < REPLAYED_MAX {
+        let part = part_after(&app.service, &wanted, cursor, REPLAYED_MAX - again.len()).await?;
+        for (position, record) in part.records.iter().filter(|(position, _)| *position <= until) {
+            again.extend(sent(record, *position, &wanted, &route, &recipient, customer));
+        }
+        cursor = part.cursor.min(until);
+    }
+    let replayed = revive(&app, &tenant, again).await?;
+    held.done();
+    let more = cursor < until;
+    let body = json!({ "replayed": replayed, "cursor": cursor.to_string(), "has_more": more });
+    Ok(HttpResponse::Accepted().json(body))
+}
+
+/// What an endpoint was sent of a record.
+fn sent(
+    record: &Arc<Commit>, position: u64, wanted: &Wanted, route: &Route, recipient: &Recipient,
+    customer: Option<CustomerId>,
+) -> Vec<Revived> {
+    let mut found = Vec::new();
+    for (place, outgoing) in record.deliveries.iter().enumerate() {
+        let Some(told) = record.published.get(usize::from(outgoing.occurrence)) else { continue };
+        let fits = outgoing.recipient == *recipient
+            && wanted.types.contains(&told.event)
+            && customer.is_none_or(|customer| told.customer == Some(customer));
+        if fits {
+            let (id, route, place) =
+                (record.delivery_id(place), route.clone(), u16::try_from(place).unwrap_or(u16::MAX));
+            found.push(Revived { id, route, position, place });
+        }
+    }
+    found
+}

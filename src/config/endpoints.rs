@@ -1,0 +1,197 @@
+//! Reading `[[endpoint]]`: whom hooks call, of what, and how.
+
+use std::collections::BTreeSet;
+
+use quittance_actors::delivery::{Ladder, Order};
+use quittance_actors::rules::{EventType, event_types};
+use quittance_actors::values::TenantId;
+
+use super::reader::Section;
+use super::service::Secret;
+use super::service_reading::Known;
+use super::transports::read_secret;
+use crate::diagnostics::nearest;
+
+/// A hook endpoint.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub url: String,
+    /// What signs side by side: the signing secret `whsec_…`, the one before it, a private key `whsk_…`.
+    pub secrets: Vec<Secret>,
+    /// What it hears of without a rule.
+    pub events: BTreeSet<EventType>,
+    /// In which order it hears of them.
+    pub order: Order,
+    /// Whether it hears which things an event concerns and nothing else.
+    pub thin: bool,
+    /// When it is tried again, if not as every other.
+    pub ladder: Option<Ladder>,
+    /// What calls show beside their signature.
+    pub credentials: Credentials,
+    /// A certificate with its key, as PEM, that calls show.
+    pub client_certificate: Option<Secret>,
+}
+
+/// What calls show beside their signature.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// Nothing.
+    None,
+    /// A name and a password.
+    Basic {
+        /// The name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A token.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+    /// A header of its own.
+    Header {
+        /// The header.
+        name: String,
+        /// What it says.
+        value: Secret,
+    },
+    /// A token that another server gives. Source: RFC 6749 §4.4.
+    ClientCredentials {
+        /// The server's address.
+        token_url: String,
+        /// Who asks.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// For what, if it is to be said.
+        scope: Option<String>,
+    },
+}
+
+/// Waits of a ladder by the name of whose it is, in seconds. Source: Standard Webhooks 1.0.0; Svix's documentation.
+const PRESETS: [(&str, &[i64]); 3] = [
+    ("standard-webhooks", &[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]),
+    ("svix", &[5, 300, 1_800, 7_200, 18_000, 36_000, 36_000]),
+    ("fast", &[1, 5, 30, 120, 600, 1_800]),
+];
+
+/// Headers that a call has of itself.
+const OWN_HEADERS: [&str; 9] = [
+    "host",
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "idempotency-key",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+];
+
+pub(super) fn read_endpoint(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Endpoint> {
+    let (tenant, name) = (known.tenant(section), section.required("name").map(str::to_owned));
+    let url = section.parsed("url", url::Url::parse).map(|url| url.to_string());
+    let mut secrets = vec![read_secret(section, "secret")];
+    for more in ["previous_secret", "private_key"] {
+        secrets.extend(section.has(more).then(|| read_secret(section, more)));
+    }
+    let secrets = secrets.into_iter().collect::<Option<Vec<Secret>>>();
+    let events = read_events(section);
+    let order = section.choice("order", &[("none", Order::None), ("key", Order::Key)]);
+    let thin = section.choice("payload", &[("full", false), ("thin", true)]);
+    let ladder = read_ladder(section);
+    let credentials = match section.section("auth") {
+        Some(auth) => {
+            let credentials = read_credentials(&auth);
+            auth.close();
+            credentials
+        }
+        None => Some(Credentials::None),
+    };
+    let has_certificate = section.has("client_certificate");
+    let client_certificate = has_certificate.then(|| read_secret(section, "client_certificate"));
+    let client_certificate = match client_certificate {
+        Some(None) => return None,
+        other => other.flatten(),
+    };
+    Some(Endpoint {
+        tenant: tenant?,
+        name: name?,
+        url: url?,
+        secrets: secrets?,
+        events,
+        order: order?,
+        thin: thin?,
+        ladder,
+        credentials: credentials?,
+        client_certificate,
+    })
+}
+
+fn read_events(section: &Section<'_, '_>) -> BTreeSet<EventType> {
+    let patterns = section.texts("events");
+    // Each by itself first: what is wrong has a place.
+    for (pattern, span) in &patterns {
+        if let Err(error) = event_types([*pattern]) {
+            let near = nearest(&error.0, EventType::ALL.iter().map(|event| event.name()));
+            let help = near.map(|near| {
+                format!("did you mean {near}? `quittance events` lists them; payment_request.* is a group")
+            });
+            section.refuse("events", span.clone(), error, help);
+        }
+    }
+    event_types(patterns.iter().map(|(pattern, _)| *pattern)).unwrap_or_default()
+}
+
+fn read_ladder(section: &Section<'_, '_>) -> Option<Ladder> {
+    if section.has("retry_ms") {
+        return Some(Ladder::new(section.integers("retry_ms").into_iter().map(|(wait, _)| wait.max(1)).collect()));
+    }
+    let words = PRESETS.map(|(name, waits)| (name, Some(waits)));
+    let words: Vec<_> = std::iter::once(("default", None)).chain(words).collect();
+    let waits = section.choice("retry", &words)??;
+    Some(Ladder::new(waits.iter().map(|wait| wait * 1_000).collect()))
+}
+
+fn read_credentials(auth: &Section<'_, '_>) -> Option<Credentials> {
+    if !auth.has("kind") {
+        auth.refuse("kind", auth.span(), "is missing: basic, bearer, header or client_credentials", None);
+        return None;
+    }
+    match auth.choice("kind", &[("basic", 0), ("bearer", 1), ("header", 2), ("client_credentials", 3)])? {
+        0 => {
+            let (user, password) = (auth.required("user").map(str::to_owned), read_secret(auth, "password"));
+            Some(Credentials::Basic { user: user?, password: password? })
+        }
+        1 => Some(Credentials::Bearer { token: read_secret(auth, "token")? }),
+        2 => {
+            let name = auth.parsed("name", |name| {
+                let lower = name.to_ascii_lowercase();
+                let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+                match !name.is_empty() && name.bytes().all(token) && !OWN_HEADERS.contains(&lower.as_str()) {
+                    true => Ok(name.to_owned()),
+                    false => Err("expected a header that a hook does not have of itself, as in x-api-key"),
+                }
+            });
+            let value = read_secret(auth, "value");
+            Some(Credentials::Header { name: name?, value: value? })
+        }
+        _ => {
+            let token_url = auth.parsed("token_url", url::Url::parse).map(|url| url.to_string());
+            let (client_id, scope) = (auth.required("client_id").map(str::to_owned), auth.text("scope"));
+            let client_secret = read_secret(auth, "client_secret");
+            Some(Credentials::ClientCredentials {
+                token_url: token_url?,
+                client_id: client_id?,
+                client_secret: client_secret?,
+                scope: scope.map(str::to_owned),
+            })
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Hooks and the stream of events: what an endpoint hears, in which order, how it shows who calls, and what can be read
+//! again.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+
+use crate::support::peers::{HookReceiver, Received, Reply};
+use crate::support::running::{KEY, Running, configure, drop_file};
+use crate::support::scratch::{Scratch, wait_for};
+
+/// Invoices `from` to `to` of ten customers.
+fn invoices(from: u32, to: u32) -> String {
+    let head = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n".to_owned();
+    let row = |at: u32| {
+        let of = at % 10;
+        format!("F-{at};C-{of};Client {of};c{of}@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n")
+    };
+    head + &(from..to).map(row).collect::<String>()
+}
+
+/// A service whose ERP endpoint is at `hooks`, with `more` lines of configuration.
+fn story(name: &str, hooks: &HookReceiver, more: &str) -> (Scratch, Running) {
+    let scratch = Scratch::new(name);
+    let config = configure(scratch.path(), |text| {
+        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
+            .replace("name = \"erp\"\nurl", &format!("name = \"erp\"\n{more}\nurl"))
+    });
+    let running = Running::start(&config);
+    (scratch, running)
+}
+
+/// Every event of the stream after a cursor, by pages, and the cursor after them.
+fn stream(running: &Running, mut after: String, query: &str) -> (Vec<Json>, String) {
+    let mut events = Vec::new();
+    loop {
+        let page = running.get(&format!("/v1/stream?limit=7&after={after}{query}")).json();
+        events.extend(page["data"].as_array().unwrap_or_else(|| panic!("{page}")).iter().cloned());
+        after = page["cursor"].as_str().unwrap().to_owned();
+        if page["has_more"] == false {
+            return (events, after);
+        }
+    }
+}
+
+fn number(event: &Json) -> (String, u64) {
+    (event["ordering_key"].as_str().unwrap().to_owned(), event["key_seq"].as_u64().unwrap())
+}
+
+/// The events of each key as they were first taken.
+type Heard = BTreeMap<String, Vec<u64>>;
+
+#[test]
+fn an_endpoint_hears_each_customers_events_one_after_the_other_whatever_fails_and_whenever_the_process_dies() {
+    let hooks = HookReceiver::start();
+    let heard: Arc<Mutex<Heard>> = Arc::default();
+    let (sink, mut calls) = (Arc::clone(&heard), 0_u32);
+    hooks.answer_with(move |call: &Received| {
+        calls += 1;
+        if calls % 3 == 1 {
+            return Reply::status(503);
+        }
+        let (key, number) = number(&serde_json::from_slice(&call.body).unwrap());
+        let mut heard = sink.lock().unwrap();
+        let of_key = heard.entry(key).or_default();
+        // What was under way when the process died may come a second time.
+        if !of_key.contains(&number) {
+            of_key.push(number);
+        }
+        Reply::status(204)
+    });
+    let more = "events = [\"*\"]\norder = \"key\"\nretry_ms = [20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]";
+    let (scratch, mut running) = story("in-order", &hooks, more);
+    drop_file(&scratch.path().join("data/erp/in"), "a.csv", invoices(0, 60).as_bytes());
+    wait_for("some hooks", || (heard.lock().unwrap().len() > 3).then_some(()));
+    running.kill();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    drop_file(&scratch.path().join("data/erp/in"), "b.csv", invoices(60, 90).as_bytes());
+    let mut expected = Heard::new();
+    let (events, _) = stream(&running, "0".to_owned(), "");
+    for event in &events {
+        let (key, number) = number(event);
+        expected.entry(key).or_default().push(number);
+    }
+    assert!(events.len() > 200 && expected.len() >= 10, "{} events of {} keys", events.len(), expected.len());
+    for (key, numbers) in &expected {
+        let counted: Vec<u64> = (1..).take(numbers.len()).collect();
+        assert_eq!(*numbers, counted, "the events of {key} are numbered without a gap, in the order of the log");
+    }
+    wait_for("every hook, in order", || (*heard.lock().unwrap() == expected).then_some(()));
+}
+
+#[test]
+fn the_stream_gives_pages_waits_for_what_comes_and_says_what_is_wrong() {
+    let hooks = HookReceiver::start();
+    let (scratch, running) = story("stream", &hooks, "");
+    let incoming = scratch.path().join("data/erp/in");
+    drop_file(&incoming, "a.csv", invoices(0, 30).as_bytes());
+    let (all, end) = stream(&running, "0".to_owned(), "");
+    let ids: std::collections::BTreeSet<&str> = all.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), all.len(), "each event once");
+    let (issued, _) = stream(&running, "0".to_owned(), "&types=payment_request.issued");
+    assert_eq!(issued.len(), 30);
+    let (others, _) = stream(&running, "0".to_owned(), "&types=*,!payment_request.*");
+    assert!(!others.is_empty() && others.iter().all(|event| event["type"] != "payment_request.issued"));
+    // Who comes back with the cursor hears nothing twice.
+    assert_eq!(running.get(&format!("/v1/stream?after={end}")).json()["data"], json!([]));
+    // Who waits hears what comes, when it comes.
+    let begun = Instant::now();
+    let nothing = running.get(&format!("/v1/stream?after={end}&wait=1")).json();
+    assert_eq!((&nothing["data"], nothing["has_more"].as_bool()), (&json!([]), Some(false)));
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+    let begun = Instant::now();
+    let woken = std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| running.get(&format!("/v1/stream?after={end}&wait=20&types=payment_request.issued")));
+        std::thread::sleep(Duration::from_millis(300));
+        drop_file(&incoming, "b.csv", invoices(30, 31).as_bytes());
+        waiting.join().unwrap().json()
+    });
+    assert!(begun.elapsed() < Duration::from_secs(15), "it does not wait on");
+    assert_eq!(woken["data"][0]["data"]["request"]["external_ref"], "F-30", "{woken}");
+    for (wrong, why) in [
+        ("after=99999999999", "not a cursor of this stream"),
+        ("after=evt_1", "not a cursor of this stream"),
+        ("limit=0", "expected 1 to 1000"),
+        ("wait=31", "at most 30 seconds"),
+        ("types=payment_request.payd", "there is no event type payment_request.payd"),
+        ("afer=1", "unknown field"),
+    ] {
+        let answer = running.get(&format!("/v1/stream?{wrong}"));
+        assert_eq!(answer.status, 400, "{wrong}");
+        assert!(answer.text().contains(why), "{wrong}: {}", answer.text());
+    }
+}
+
+/// Server-sent events from one who listens: id, type and data of each, until there are so many.
+fn listen(running: &Running, last_event_id: Option<&str>, count: usize) -> Vec<(Option<String>, String, Json)> {
+    let mut socket = TcpStream::connect(running.address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let last = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+    let head = format!(
+        "GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nAccept: text/event-stream\r\n{last}\r\n"
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    let (mut events, mut id, mut name) = (Vec::new(), None, String::new());
+    for line in BufReader::new(socket).lines().map(Result::unwrap) {
+        if let Some(text) = line.strip_prefix("id: ") {
+            id = Some(text.to_owned());
+        } else if let Some(text) = line.strip_prefix("event: ") {
+            text.clone_into(&mut name);
+        } else if let Some(text) = line.strip_prefix("data: ") {
+            events.push((id.take(), name.clone(), serde_json::from_str(text).unwrap()));
+        }
+        if events.len() == count {
+            break;
+        }
+    }
+    events
+}
+
+#[test]
+fn who_listens_hears_events_as_they_come_and_goes_on_where_the_connection_broke() {
+    let hooks = HookReceiver::start();
+    let (scratch, running) = story("listen", &hooks, "");
+    let incoming = scratch.path().join("data/erp/in");
+    drop_file(&incoming, "a.csv", invoices(0, 12).as_bytes());
+    let (all, _) = stream(&running, "0".to_owned(), "");
+    let first = listen(&running, None, 9);
+    assert!(first.iter().zip(&all).all(|((_, name, event), known)| event == known && known["type"] == *name));
+    // The last id that was heard names the last record of which everything was heard.
+    let last = first.iter().rev().find_map(|(id, ..)| id.clone()).unwrap();
+    let place = first.iter().rposition(|(id, ..)| id.is_some()).unwrap();
+    let rest = std::thread::scope(|scope| {
+        let listening = scope.spawn(|| listen(&running, Some(&last), all.len() - place));
+        std::thread::sleep(Duration::from_millis(300));
+        drop_file(&incoming, "b.csv", invoices(12, 14).as_bytes());
+        listening.join().unwrap()
+    });
+    assert!(rest.iter().zip(all.iter().skip(place + 1)).all(|((_, _, event), known)| event == known));
+    assert!(!all.contains(&rest.last().unwrap().2), "and what came since");
+}
+
+#[test]
+fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
+    let hooks = HookReceiver::start();
+    let (scratch, running) =
+        story("replay", &hooks, "events = [\"payment_request.*\", \"!payment_request.overdue\"]");
+    let incoming = scratch.path().join("data/erp/in");
+    drop_file(&incoming, "a.csv", invoices(0, 5).as_bytes());
+    let first = wait_for("the hooks", || Some(hooks.received()).filter(|came| came.len() >= 5));
+    let (_, middle) = stream(&running, "0".to_owned(), "");
+    drop_file(&incoming, "b.csv", invoices(5, 8).as_bytes());
+    wait_for("the other hooks", || (hooks.received().len() >= 8).then_some(()));
+    assert_eq!(hooks.received().len(), 8, "one hook an invoice, and nothing that it does not hear of");
+    let answer = running.post("/v1/endpoints/erp/replay", &json!({ "after": "0", "until": middle }));
+    assert_eq!((answer.status, &answer.json()["replayed"]), (202, &json!(5)), "{}", answer.text());
+    let came = wait_for("them again", || Some(hooks.received()).filter(|came| came.len() >= 13));
+    let ids = |calls: &[Received]| {
+        let mut ids: Vec<String> = calls.iter().map(|call| call.header("webhook-id").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&came[8..]), ids(&first), "the same messages");
+    let of_customer = |customer: &str| {
+        let body = json!({ "after": "0", "customer": customer, "types": "payment_request.issued" });
+        running.post("/v1/endpoints/erp/replay", &body).json()
+    };
+    let customer = running.find("/v1/customers", "C-6")["id"].as_str().unwrap().to_owned();
+    let one = of_customer(&customer);
+    assert_eq!((&one["replayed"], &one["has_more"]), (&json!(1), &json!(false)), "{one}");
+    let endpoints = running.get("/v1/endpoints").json();
+    assert_eq!(endpoints["data"][0]["name"], "erp");
+    assert!(endpoints["data"][0]["events"].as_array().unwrap().contains(&json!("payment_request.settled")));
+    let unknown = running.post("/v1/endpoints/none/replay", &json!({ "after": "0" }));
+    assert_eq!(unknown.status, 404, "{}", unknown.text());
+    assert_eq!(running.post("/v1/endpoints/erp/replay", &json!({})).status, 400);
+}
+
+#[test]
+fn a_receiver_that_is_gone_is_left_alone_and_nothing_is_lost_and_it_may_refuse_a_single_message() {
+    let hooks = HookReceiver::start();
+    let (scratch, running) = story("gone", &hooks, "events = [\"payment_request.issued\"]");
+    hooks.answer_with(|_| Reply {
+        status: 422,
+        header: Some("webhook-delivery: abort-message".to_owned()),
+        body: String::new(),
+    });
+    let incoming = scratch.path().join("data/erp/in");
+    drop_file(&incoming, "a.csv", invoices(0, 1).as_bytes());
+    let refused = wait_for("what it refused", || {
+        let listed = running.get("/v1/deliveries").json();
+        listed["data"].as_array().filter(|data| !data.is_empty()).cloned()
+    });
+    assert_eq!(refused[0]["error"], "the receiver does not want this message");
+    hooks.answer(410);
+    drop_file(&incoming, "b.csv", invoices(1, 60).as_bytes());
+    wait_for("the answer", || (hooks.received().len() > 1).then_some(()));
+    std::thread::sleep(Duration::from_millis(800));
+    let called = hooks.received().len();
+    assert!(called <= 17, "{called} calls: only what was under way when it said so");
+    drop_file(&incoming, "c.csv", invoices(60, 70).as_bytes());
+    std::thread::sleep(Duration::from_millis(800));
+    assert_eq!(hooks.received().len(), called, "nothing more is sent");
+    assert_eq!(running.get("/v1/deliveries").json()["data"].as_array().unwrap().len(), 1, "and nothing is given up");
+}
+
+#[test]
+fn an_endpoint_is_shown_who_calls_and_may_hear_ids_only() {
+    let hooks = HookReceiver::start();
+    let tokens = HookReceiver::start();
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    tokens.answer_with(move |_| {
+        let mut asked = count.lock().unwrap();
+        *asked += 1;
+        let body = json!({ "access_token": format!("t{asked}"), "token_type": "Bearer", "expires_in": 3600 });
+        Reply { status: 200, header: None, body: body.to_string() }
+    });
+    let url = format!("http://{}/token", tokens.address);
+    let client = format!(
+        "{{ kind = \"client_credentials\", token_url = \"{url}\", client_id = \"q\", client_secret = {{ value = \"s\" }}, scope = \"hooks\" }}"
+    );
+    for (name, auth, shown) in [
+        (
+            "basic",
+            "{ kind = \"basic\", user = \"erp\", password = { value = \"pass word\" } }",
+            ("authorization", "Basic ZXJwOnBhc3Mgd29yZA=="),
+        ),
+        ("bearer", "{ kind = \"bearer\", token = { value = \"abc\" } }", ("authorization", "Bearer abc")),
+        ("header", "{ kind = \"header\", name = \"X-Api-Key\", value = { value = \"abc\" } }", ("x-api-key", "abc")),
+        ("client", client.as_str(), ("authorization", "Bearer t1")),
+    ] {
+        let before = hooks.received().len();
+        let more =
+            format!("payload = \"thin\"\nretry_ms = [50, 50]\nevents = [\"payment_request.issued\"]\nauth = {auth}");
+        let (scratch, running) = story(&format!("auth-{name}"), &hooks, &more);
+        let incoming = scratch.path().join("data/erp/in");
+        drop_file(&incoming, "a.csv", invoices(0, 2).as_bytes());
+        let came = wait_for("the hooks", || Some(hooks.received()).filter(|came| came.len() == before + 2));
+        for call in came.iter().skip(before) {
+            assert_eq!(call.header(shown.0), shown.1, "{name}");
+            let event: Json = serde_json::from_slice(&call.body).unwrap();
+            let request = event["data"]["request"].as_object().unwrap();
+            assert_eq!(request.keys().collect::<Vec<_>>(), ["id"], "{event}");
+        }
+        if name != "client" {
+            continue;
+        }
+        assert_eq!(*asked.lock().unwrap(), 1, "one token for both");
+        let asked_for = &tokens.received()[0];
+        assert_eq!(asked_for.header("authorization"), "Basic cTpz");
+        assert_eq!(asked_for.body, b"grant_type=client_credentials&scope=hooks");
+        // A token that is not taken any more is asked for anew.
+        hooks.answer_with(|call| Reply::status(if call.header("authorization") == "Bearer t2" { 204 } else { 401 }));
+        drop_file(&incoming, "b.csv", invoices(2, 3).as_bytes());
+        let last = wait_for("the hook", || Some(hooks.received()).filter(|came| came.len() == before + 4));
+        assert_eq!(last[before + 3].header("authorization"), "Bearer t2");
+        assert!(!running.log.lock().unwrap().contains("t2"), "no token in what the service says");
+    }
+}
