@@ -1,6 +1,7 @@
 //! What a tenant configured, as the machines read it. Built and checked by the service's
 //! configuration; versions are part of the names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
@@ -14,7 +15,7 @@ use smol_str::SmolStr;
 /// The policies of one tenant.
 #[derive(Debug, Clone)]
 pub struct Policies {
-    /// The tenant's zone: local dates and times are of here.
+    /// The tenant's zone: local dates and times are of here, unless the customer lives in another.
     pub zone: Zone,
     /// Business days.
     pub calendar: Calendar,
@@ -201,6 +202,12 @@ impl Default for Matching {
 }
 
 impl Policies {
+    /// The time zone of a name, the tenant's without one, or when it is none any more.
+    pub fn zone_of(&self, name: Option<&str>) -> Cow<'_, Zone> {
+        let named = name.and_then(|name| Zone::parse(name).ok());
+        named.map_or(Cow::Borrowed(&self.zone), Cow::Owned)
+    }
+
     /// Policies that do nothing on their own: no scenario, no rule.
     pub fn quiet(zone: Zone, calendar: Calendar) -> Self {
         Self {

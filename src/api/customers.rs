@@ -7,8 +7,9 @@ use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::runtime::{CustomerRow, Priority, admit_customer, next_number};
-use quittance_actors::values::{CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId};
+use quittance_actors::values::{CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId, Zone};
 use serde_json::{Value as Json, json};
+use smol_str::SmolStr;
 
 use super::body::{Body, Received, received};
 use super::{App, Problem, Shared, created, entity_id, page_query, payouts, tenant, views};
@@ -22,8 +23,8 @@ pub(super) fn kind(text: &str) -> Result<Kind, &'static str> {
     }
 }
 
-/// Reads who a customer is.
-pub(super) fn profile(body: &mut Body) -> Option<Profile> {
+/// Reads who a customer is, and in which time zone it lives if that is said.
+pub(super) fn profile(body: &mut Body) -> Option<(Profile, Option<SmolStr>)> {
     let external_ref = body.text("external_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let name = body.text("name", limits::NAME_CHARACTERS_MAX);
     let kind = body.optional("kind", kind).unwrap_or_default();
@@ -31,7 +32,9 @@ pub(super) fn profile(body: &mut Body) -> Option<Profile> {
     let country = body.optional_text("country", 2);
     let phone = body.optional("phone", |text| PhoneNumber::parse(text, country.as_deref()));
     let language = body.optional("language", Language::parse).unwrap_or_default();
-    Some(Profile { external_ref: external_ref?.into(), kind, name: name?.into(), email, phone, language })
+    let zone = body.optional("zone", Zone::parse).map(|zone| zone.name().into());
+    let profile = Profile { external_ref: external_ref?.into(), kind, name: name?.into(), email, phone, language };
+    Some((profile, zone))
 }
 
 pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
@@ -40,11 +43,11 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let mut body = Body::parse(&bytes)?;
     let profile = profile(&mut body);
     body.finish()?;
-    let profile = profile.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let (profile, zone) = profile.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
     let pool = service.config.service.pool(&tenant);
-    let row = CustomerRow { profile, gives: Gives::ALL };
+    let row = CustomerRow { profile, gives: Gives::ALL, zone };
     let (id, _) = admit_customer(
         &service.router,
         &tenant,

@@ -47,14 +47,14 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         profile
     });
     body.finish()?;
-    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|profile| profile.external_ref.to_string()));
+    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|profile| profile.0.external_ref.to_string()));
     let (Some(external_ref), Some(amount), Some(due_on), Some(customer_ref)) =
         (external_ref, amount, due_on, customer_ref)
     else {
         return Err(Problem::bad_request("the body cannot be used"));
     };
     let row = InvoiceRow {
-        customer: customer.map(|profile| CustomerRow { profile, gives: Gives::ALL }),
+        customer: customer.map(|(profile, zone)| CustomerRow { profile, gives: Gives::ALL, zone }),
         customer_ref,
         external_ref,
         amount,

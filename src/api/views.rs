@@ -48,6 +48,7 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "external_ref": profile.external_ref,
         "kind": profile.kind,
         "name": profile.name,
+        "zone": state.zone,
         "email": profile.email,
         "phone": profile.phone,
         "language": profile.language,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::golden::project;
-use crate::support::peers::{HookReceiver, Kannel, mails, smtp_server};
+use crate::support::peers::{HookReceiver, Kannel, Reply, mails, smtp_server};
 use crate::support::running::{BINARY, KEY, Running, configure, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
 use crate::support::statement::statement;
@@ -283,7 +283,7 @@ fn money_that_leaves_a_doubt_is_a_task_and_overlapping_files_count_once() {
 }
 
 #[test]
-fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
+fn a_dead_hook_is_tried_again_with_the_same_id_and_what_a_receiver_does_not_want_is_given_up() {
     let hooks = HookReceiver::start();
     let (scratch, running) = sample("hooks", |text| {
         text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
@@ -301,8 +301,9 @@ fn a_dead_hook_is_tried_again_with_the_same_id_and_a_gone_one_is_given_up() {
     let ids: std::collections::BTreeSet<String> =
         hooks.received().iter().map(|call| call.header("webhook-id").to_owned()).collect();
     assert_eq!(ids.len(), 1, "every try carries the same id: {ids:?}");
-    // 410 ends it at once.
-    hooks.answer(410);
+    // Who does not want a message ends it at once.
+    let header = Some("webhook-delivery: abort-message".to_owned());
+    hooks.answer_with(move |_| Reply { status: 422, header: header.clone(), body: String::new() });
     let id = running.find("/v1/payment-requests", "F-2")["id"].as_str().unwrap().to_owned();
     running.post(&format!("/v1/payment-requests/{id}/attempts"), &paid("a2", 8_050));
     let before = hooks.received().len();

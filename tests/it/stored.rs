@@ -285,6 +285,7 @@ fn name(event: &Event) -> &'static str {
             C::VirtualIbanGiven { .. } => "customer.virtual_iban_given",
             C::VirtualIbanReleased { .. } => "customer.virtual_iban_released",
             C::DisputeMarked { .. } => "customer.dispute_marked",
+            C::ZoneKnown { .. } => "customer.zone_known",
             C::RuleFired { .. } => "customer.rule_fired",
         },
         Event::PaymentRequest(event) => match event {
@@ -321,6 +322,7 @@ fn name(event: &Event) -> &'static str {
             P::WrittenOff { .. } => "payment_request.written_off",
             P::WriteOffReversed { .. } => "payment_request.write_off_reversed",
             P::ReferenceGiven { .. } => "payment_request.reference_given",
+            P::ZoneKnown { .. } => "payment_request.zone_known",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -383,7 +385,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 106);
+    assert_eq!(seen.len(), 108);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -123,6 +123,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             }
             state.contacts.push(*at);
         }
+        Event::ZoneKnown { zone } => state.zone = Some(zone.clone()),
         Event::OptedOut { channel } => {
             state.opted_out.insert(*channel, ());
         }

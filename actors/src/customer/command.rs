@@ -25,6 +25,8 @@ pub enum Command {
         profile: Arc<Profile>,
         /// What of the profile is known.
         gives: Gives,
+        /// The time zone where the customer lives, if it is known.
+        zone: Option<SmolStr>,
         /// The account number reserved for it, if the tenant has a pool.
         virtual_iban: Option<Given>,
     },
@@ -260,6 +262,8 @@ pub struct Reminder {
     pub channels: Vec<Channel>,
     /// The template.
     pub template: Arc<str>,
+    /// The time zone that the step's time was counted in, if not the tenant's.
+    pub zone: Option<SmolStr>,
 }
 
 /// A credit note of the ERP.

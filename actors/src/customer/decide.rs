@@ -29,9 +29,13 @@ impl Machine for Customer {
 
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
         match command {
-            Command::Register { id, profile, gives, virtual_iban } => {
+            Command::Register { id, profile, gives, zone, virtual_iban } => {
                 let profile = gives.over(profile, self.profile.as_deref());
-                Ok(register(self, *id, Arc::new(profile), virtual_iban.as_ref()))
+                let mut decision = register(self, *id, Arc::new(profile), virtual_iban.as_ref());
+                if let Some(zone) = zone.as_ref().filter(|zone| self.zone.as_ref() != Some(zone)) {
+                    decision.push(Event::ZoneKnown { zone: zone.clone() });
+                }
+                Ok(decision)
             }
             command => decide(self, self.id.ok_or(Rejection::Unknown)?, command, context),
         }
@@ -304,13 +308,22 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
 }
 
 fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
-    let Reminder { request, place, step, channels, template } = reminder;
+    let Reminder { request, place, step, channels, template, zone } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
     };
     if !state.open_requests.contains_key(request) {
         return suppressed("nothing is open any more");
+    }
+    if *zone != state.zone
+        && let Some(zone) = &state.zone
+    {
+        // Its time is counted anew where the customer lives.
+        let zone = payment_request::Command::LearnZone { zone: zone.clone(), step: Some(*place) };
+        let mut decision = Decision::default();
+        decision.tell(Tell::PaymentRequest(*request, zone));
+        return decision;
     }
     if let Some(hold) = state.held(context.now.date_in(&context.policies.zone)) {
         return suppressed(&smol_str::format_smolstr!("on hold: {}", hold.name()));
@@ -323,8 +336,9 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
             false => "the customer wants no message by any of the step's channels",
         });
     };
-    let Policies { contact, calendar, zone, .. } = context.policies;
-    if let Some((until, reason)) = contact.allows(&state.contacts, context.now, calendar, zone) {
+    let Policies { contact, calendar, .. } = context.policies;
+    let zone = context.policies.zone_of(state.zone.as_deref());
+    if let Some((until, reason)) = contact.allows(&state.contacts, context.now, calendar, &zone) {
         let mut decision = Decision::default();
         let defer = payment_request::Command::DeferReminder { step: *place, until, reason: reason.into() };
         decision.tell(Tell::PaymentRequest(*request, defer));

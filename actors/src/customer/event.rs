@@ -278,4 +278,9 @@ pub enum Event {
         /// Whether it is.
         disputed: bool,
     },
+    /// Where the customer lives it is another time than the tenant's.
+    ZoneKnown {
+        /// The time zone.
+        zone: SmolStr,
+    },
 }

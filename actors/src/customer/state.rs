@@ -135,6 +135,8 @@ pub struct Customer {
     pub id: Option<CustomerId>,
     /// Who it is; set when registered.
     pub profile: Option<Arc<Profile>>,
+    /// The time zone where it lives, if not the tenant's.
+    pub zone: Option<SmolStr>,
     /// The account number of its own to pay to.
     pub virtual_iban: Option<VirtualIban>,
     /// Since when that is this customer's, if it was another's before.

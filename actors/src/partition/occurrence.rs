@@ -165,6 +165,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::CardSchemeKnown { .. }
         | E::RuleFired { .. }
         | E::DisputeMarked { .. }
+        | E::ZoneKnown { .. }
         | E::TransferUnplaced { .. }
         | E::AttemptCounted { .. }
         | E::CollectionAwaited { .. }
@@ -217,7 +218,7 @@ fn of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<Ev
         E::DisputeEnded { .. } => Some(EventType::DisputeEnded),
         E::WrittenOff { .. } => Some(EventType::PaymentRequestWrittenOff),
         E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
-        E::ReferenceGiven { .. } => None,
+        E::ReferenceGiven { .. } | E::ZoneKnown { .. } => None,
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::DisputeEnded { .. } => state.dispute = None,
         Event::WrittenOff { amount, .. } => state.written_off_minor = amount.minor(),
         Event::WriteOffReversed { .. } => state.written_off_minor = 0,
+        Event::ZoneKnown { zone } => state.zone = Some(zone.clone()),
         Event::ReferenceGiven { reference, .. } => state.payment_reference = Some(reference.clone()),
         Event::CollectionAgreed { .. }
         | Event::AttemptPlanned { .. }

@@ -128,6 +128,13 @@ pub enum Command {
         /// From what it is collected now; `None` for the same.
         usage: Option<Usage>,
     },
+    /// Where the customer lives it is another time.
+    LearnZone {
+        /// The time zone.
+        zone: SmolStr,
+        /// The step that was to leave, and waits for its time there.
+        step: Option<u16>,
+    },
     /// The customer is not to be written to before then.
     DeferReminder {
         /// The step's place in the scenario.
@@ -230,6 +237,7 @@ impl Command {
             Command::GiveUpAttempt { .. } => "give_up_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::ResumeCollection { .. } => "resume_collection",
+            Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",
             Command::Promise { .. } => "promise",
             Command::PromiseDue { .. } => "promise_due",

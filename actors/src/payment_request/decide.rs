@@ -74,6 +74,7 @@ impl Machine for PaymentRequest {
             Command::DeferReminder { step, until, reason } => {
                 Ok(reminders::defer(self, terms, *step, *until, reason, context))
             }
+            Command::LearnZone { zone, step } => Ok(reminders::learn_zone(self, terms, zone, *step, context)),
             Command::Promise { on } => promise::make(self, *on, context),
             Command::PromiseDue { generation, due } => Ok(promise::due(self, terms, *generation, *due, context)),
             Command::Dispute { reason } => promise::dispute(self, terms, reason, context),

@@ -269,4 +269,9 @@ pub enum Event {
         /// Whose request it is.
         customer: CustomerId,
     },
+    /// Reminders leave by the clock where the customer lives.
+    ZoneKnown {
+        /// The time zone.
+        zone: SmolStr,
+    },
 }

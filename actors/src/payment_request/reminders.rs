@@ -11,7 +11,7 @@ use super::state::{PaymentRequest, Status, Terms};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::policies::Policies;
-use crate::values::{Date, Timestamp};
+use crate::values::{Date, Timestamp, Zone};
 
 /// Arms the first step from `from` on, and passes over those that are too late.
 pub(super) fn plan(
@@ -19,10 +19,11 @@ pub(super) fn plan(
 ) {
     let Some(scenario) = scenario(terms, context) else { return };
     let generation = state.reminders.generation.wrapping_add(1);
+    let zone = context.policies.zone_of(state.zone.as_deref());
     let mut step = from;
     while let Some(candidate) = scenario.step(step) {
-        let due = candidate.due(terms, context.policies);
-        if let Some(reason) = passed_over(scenario, terms, step, due, context) {
+        let due = candidate.due(terms, &zone, &context.policies.calendar);
+        if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
             let name = candidate.name.clone();
             decision.push(Event::ReminderSkipped { step, name, reason });
             step = step.saturating_add(1);
@@ -64,13 +65,14 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         return decision;
     };
     let name = definition.name.clone();
-    if let Some(reason) = passed_over(scenario, terms, step, due, context) {
+    let zone = context.policies.zone_of(state.zone.as_deref());
+    if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if let Some(reason) = too_little(state, context) {
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if state.is_unknown() {
         decision.push(Event::ReminderSkipped { step, name, reason: "an attempt may have been paid".into() });
-    } else if let Some((until, reason)) = bank_is_behind(terms, definition, bank_complete_to, context) {
+    } else if let Some((until, reason)) = bank_is_behind(terms, (definition, &zone), bank_complete_to, context) {
         match until {
             Some(until) => return deferred(state, step, name, until, &reason),
             None => decision.push(Event::ReminderSkipped { step, name, reason }),
@@ -86,6 +88,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             step: name,
             channels: definition.channels.clone(),
             template: definition.template.clone(),
+            zone: state.zone.clone(),
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
     }
@@ -105,6 +108,38 @@ pub(super) fn defer(
     }
 }
 
+/// Where the customer lives it is another time: the step that was to leave waits for its time there, and what is
+/// armed is armed anew.
+pub(super) fn learn_zone(
+    state: &PaymentRequest, terms: &Terms, zone: &SmolStr, step: Option<u16>, context: &Context<'_>,
+) -> Decision<Event> {
+    if state.zone.as_ref() == Some(zone) && step.is_none() {
+        return Decision::default();
+    }
+    let mut decision = Decision::of(Event::ZoneKnown { zone: zone.clone() });
+    let Some(scenario) = scenario(terms, context).filter(|_| state.status == Status::Open) else { return decision };
+    let of_customer = context.policies.zone_of(Some(zone));
+    match (step, state.reminders.next) {
+        (Some(step), _) => {
+            let Some(definition) = scenario.step(step) else { return decision };
+            let due = definition.due(terms, &of_customer, &context.policies.calendar).max(context.now);
+            decision.join(deferred(
+                state,
+                step,
+                definition.name.clone(),
+                due,
+                "by the clock where the customer lives",
+            ));
+        }
+        (None, Some((next, _))) => {
+            let there = PaymentRequest { zone: Some(zone.clone()), ..state.clone() };
+            plan(&mut decision, &there, terms, next, context);
+        }
+        (None, None) => {}
+    }
+    decision
+}
+
 fn deferred(state: &PaymentRequest, step: u16, name: SmolStr, until: Timestamp, reason: &str) -> Decision<Event> {
     let generation = state.reminders.generation.wrapping_add(1);
     let reason = reason.into();
@@ -116,7 +151,7 @@ fn deferred(state: &PaymentRequest, step: u16, name: SmolStr, until: Timestamp, 
 /// Why money may be in a statement that has not been read: until when the step waits for it, or `None`
 /// when it has waited long enough and is passed over. Steps before the deadline chase nobody.
 fn bank_is_behind(
-    terms: &Terms, definition: &Step, complete_to: Option<Date>, context: &Context<'_>,
+    terms: &Terms, (definition, of_customer): (&Step, &Zone), complete_to: Option<Date>, context: &Context<'_>,
 ) -> Option<(Option<Timestamp>, SmolStr)> {
     let gate = context.policies.contact.bank.filter(|_| definition.anchor == Anchor::Due)?;
     let Policies { calendar, zone, .. } = context.policies;
@@ -128,7 +163,8 @@ fn bank_is_behind(
         Some(day) => smol_str::format_smolstr!("the bank's statements end on {day}"),
         None => "no statement of the bank has been read".into(),
     };
-    let waits_until = definition.due(terms, context.policies).plus_millis(i64::from(gate.wait_hours) * 3_600_000);
+    let due = definition.due(terms, of_customer, calendar);
+    let waits_until = due.plus_millis(i64::from(gate.wait_hours) * 3_600_000);
     let again = context.now.plus_millis(BANK_ASKED_EVERY_MS);
     match again <= waits_until {
         true => Some((Some(again), reason)),
@@ -160,7 +196,7 @@ fn scenario<'a>(terms: &Terms, context: &Context<'a>) -> Option<&'a Scenario> {
 
 /// Why a step does not leave although it is due: it is too late, or a later one is due too.
 fn passed_over(
-    scenario: &Scenario, terms: &Terms, step: u16, due: Timestamp, context: &Context<'_>,
+    scenario: &Scenario, terms: &Terms, (step, due): (u16, Timestamp), zone: &Zone, context: &Context<'_>,
 ) -> Option<SmolStr> {
     if due > context.now {
         return None;
@@ -171,7 +207,7 @@ fn passed_over(
     }
     // A later one that is too late itself says nothing in place of this one.
     let leaves = |other: &&Step| {
-        let due = other.due(terms, context.policies);
+        let due = other.due(terms, zone, &context.policies.calendar);
         due <= context.now && late_ms(due) <= scenario.late_within_ms
     };
     let collapsed = scenario.steps().iter().skip(usize::from(step) + 1).rfind(leaves)?;

@@ -10,8 +10,7 @@ use thiserror::Error;
 use super::state::Terms;
 use crate::delivery::Channel;
 use crate::limits;
-use crate::policies::Policies;
-use crate::values::Timestamp;
+use crate::values::{Calendar, Timestamp, Zone};
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -208,9 +207,8 @@ impl Step {
         (self.anchor == other.anchor).then_some(distance + clocks)
     }
 
-    /// When the step is due for a request.
-    pub fn due(&self, terms: &Terms, policies: &Policies) -> Timestamp {
-        let Policies { zone, calendar, .. } = policies;
+    /// When the step is due for a request, by the clock of a zone.
+    pub fn due(&self, terms: &Terms, zone: &Zone, calendar: &Calendar) -> Timestamp {
         let (hour, minute) = self.at;
         if let (Anchor::Created, Offset::Hours(hours)) = (self.anchor, self.offset) {
             return terms.created_at.plus_millis(i64::from(hours) * 3_600_000);

@@ -149,6 +149,8 @@ pub struct PaymentRequest {
     pub refunds: LiteMap<SmolStr, Money>,
     /// Where reminders stand.
     pub reminders: Reminders,
+    /// The time zone where the customer lives, if not the tenant's.
+    pub zone: Option<SmolStr>,
     /// Attempts, reported or ordered.
     pub attempts: LiteMap<AttemptId, Attempt>,
     /// How it is collected, if it is.

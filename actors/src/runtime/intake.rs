@@ -70,6 +70,8 @@ pub struct CustomerRow {
     pub profile: Profile,
     /// What of it is known; the rest stays as it was recorded.
     pub gives: Gives,
+    /// The time zone where it lives, if it is known.
+    pub zone: Option<SmolStr>,
 }
 
 /// A pending invoice.
@@ -215,7 +217,8 @@ pub async fn admit_customer(
     };
     let fingerprint = fingerprint_of_customer(row);
     let (profile, gives) = (Arc::new(profile.clone()), row.gives);
-    let register = customer::Command::Register { id, profile, gives, virtual_iban };
+    let zone = row.zone.clone();
+    let register = customer::Command::Register { id, profile, gives, zone, virtual_iban };
     let tell = Tell::Customer(id, register);
     let receipt = held.until(router.submit(tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
@@ -266,7 +269,10 @@ fn fingerprint_of_customer(row: &CustomerRow) -> u64 {
         Kind::Business => "business",
         Kind::Consumer => "consumer",
     };
-    stable_hash(&["customer", &profile.external_ref, kind, &profile.name, email, phone, profile.language.code()])
+    let language = profile.language.code();
+    let mut parts = vec!["customer", &profile.external_ref, kind, &profile.name, email, phone, language];
+    parts.extend(row.zone.as_deref());
+    stable_hash(&parts)
 }
 
 /// Issues a payment request for an invoice; gives its id.

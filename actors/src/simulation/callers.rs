@@ -48,7 +48,7 @@ impl World {
             language: Language::Fr,
         };
         let profile = Arc::new(profile);
-        let register = customer::Command::Register { id, profile, gives: Gives::ALL, virtual_iban: None };
+        let register = customer::Command::Register { id, profile, gives: Gives::ALL, zone: None, virtual_iban: None };
         self.ask(Tell::Customer(id, register), Origin::Api)
     }
 

@@ -21,7 +21,7 @@ use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, Referenc
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
     Language, Money, PaymentRequestId, PayoutId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation,
-    ShortReference, TenantId, Timestamp, TransferId, VirtualIban, french_iban,
+    ShortReference, TenantId, Timestamp, TransferId, VirtualIban, Zone, french_iban,
 };
 
 use crate::script::Line;
@@ -210,6 +210,17 @@ impl Stage {
                 matching.keeps_excess &= !line.has("excess");
                 Ok(())
             }
+            // `tenant_lives_in America/St_Johns`; `contact 8 20 7`: between these hours, and not on that weekday.
+            "tenant_lives_in" => {
+                self.policies.zone = Zone::parse(line.word(0)?).map_err(|error| error.to_string())?;
+                Ok(())
+            }
+            "contact" => {
+                let number = |at: usize| line.word(at)?.parse::<i8>().map_err(|error| error.to_string());
+                self.policies.contact.hours = Some(((number(0)?, 0), (number(1)?, 0)));
+                self.policies.contact.quiet_weekdays = vec![number(2)?];
+                Ok(())
+            }
             // `bank gate 1 48`: the statements of the last business day, waited for 48 hours; `bank 2026-03-12`.
             "bank" if line.word(0)? == "gate" => {
                 let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());
@@ -353,6 +364,7 @@ impl Stage {
                 id,
                 profile: Arc::new(profile),
                 gives: customer::Gives::ALL,
+                zone: line.and_then(|line| line.after("lives_in")).map(Into::into),
                 virtual_iban: given,
             },
         ))?;
@@ -478,7 +490,11 @@ impl Stage {
 
     /// Moves the clock to noon of a day, firing timers at their time, or all late after an outage.
     fn day(&mut self, day: &str, running: bool) -> Result<(), String> {
-        let target = Date::parse(day).map_err(|error| error.to_string())?.at(12, 0, &self.policies.zone);
+        // Noon of a day, or an instant.
+        let target = match Timestamp::parse(day) {
+            Ok(at) => at,
+            Err(_) => Date::parse(day).map_err(|error| error.to_string())?.at(12, 0, &self.policies.zone),
+        };
         if running && let Some(delivery) = self.left.first() {
             return Err(format!("{} was not expected", expectations::describe(delivery)));
         }

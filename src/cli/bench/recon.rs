@@ -185,7 +185,10 @@ fn register(set: &Set, ids: &Ids, number: u64) -> anyhow::Result<Tell> {
     let own = customer.virtual_iban.as_deref().map(Iban::parse).transpose()?.map(VirtualIban::new);
     let given = own.map(|virtual_iban| Given { virtual_iban, since: None, left: 0 });
     let profile = Arc::new(profile);
-    Ok(Tell::Customer(id, customer::Command::Register { id, profile, gives: Gives::ALL, virtual_iban: given }))
+    Ok(Tell::Customer(
+        id,
+        customer::Command::Register { id, profile, gives: Gives::ALL, zone: None, virtual_iban: given },
+    ))
 }
 
 fn issue(set: &Set, ids: &Ids, currency: Currency, number: u64) -> anyhow::Result<Tell> {

@@ -180,7 +180,7 @@ impl World {
             language: Language::Fr,
         };
         let profile = Arc::new(profile);
-        Ok(Tell::Customer(id, Customer::Register { id, profile, gives: Gives::ALL, virtual_iban: None }))
+        Ok(Tell::Customer(id, Customer::Register { id, profile, gives: Gives::ALL, zone: None, virtual_iban: None }))
     }
 
     /// Issues a request: two timers, a reminder scenario.

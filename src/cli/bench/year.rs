@@ -199,7 +199,8 @@ impl<'a> Life<'a> {
             language: Language::Fr,
         };
         let profile = Arc::new(profile);
-        let register = customer::Command::Register { id: customer, profile, gives: Gives::ALL, virtual_iban: None };
+        let register =
+            customer::Command::Register { id: customer, profile, gives: Gives::ALL, zone: None, virtual_iban: None };
         self.later(at, Tell::Customer(customer, register));
         let id = PaymentRequestId::new(Timestamp::default(), number, self.number);
         let short_reference = ShortReference::of(number, ReferenceKey::from_seed(7));

@@ -10,7 +10,7 @@ use quittance_actors::customer::{Gives, Kind as CustomerKind, Profile};
 use quittance_actors::limits;
 use quittance_actors::runtime::{CancellationRow, CreditNoteRow, CustomerRow, Intake, InvoiceRow, MandateRow};
 use quittance_actors::values::{
-    Currency, Date, DecimalMark, EmailAddress, Iban, Language, Money, PaymentReference, PhoneNumber, bic,
+    Currency, Date, DecimalMark, EmailAddress, Iban, Language, Money, PaymentReference, PhoneNumber, Zone, bic,
     sepa_identifier,
 };
 
@@ -19,7 +19,7 @@ use crate::config::{ConstantOrColumn, Mapping};
 use crate::formats::{FieldError, Item};
 
 /// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 23] = [
+pub const FIELDS: [(&str, bool); 24] = [
     ("invoice", true),
     ("customer", true),
     ("amount", true),
@@ -43,6 +43,7 @@ pub const FIELDS: [(&str, bool); 23] = [
     ("signed_on", false),
     ("mandate_kind", false),
     ("notice_days", false),
+    ("zone", false),
 ];
 
 /// A field by its place in [`FIELDS`]: rows look dozens of them up, by a number and not by its letters.
@@ -405,8 +406,13 @@ impl<'a, R: Row> Fields<'a, R> {
             phone: phone.is_some(),
             language: language.is_some(),
         };
+        let expected = "a time zone, as in Europe/Paris";
+        let zone = self.optional(const { Key::of("zone") }, expected, |value| {
+            Zone::parse(value).ok().map(|zone| zone.name().into())
+        });
         Some(CustomerRow {
             gives,
+            zone,
             profile: Profile {
                 external_ref: external_ref?.into(),
                 kind: kind.unwrap_or(CustomerKind::Business),

@@ -29,6 +29,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
     let requests = [
         P::WrittenOff { amount, reason: "a small difference".into() },
         P::WriteOffReversed { amount, reason: "ana: wrong".into() },
+        P::ZoneKnown { zone: "Pacific/Auckland".into() },
         P::ReferenceGiven { reference: "090933755493".into(), customer: CustomerId::new(AT, 6, 42) },
         P::CollectionAgreed { usage, policy: "standard".into() },
         P::AttemptPlanned {

@@ -55,6 +55,7 @@ pub fn payout_events() -> Vec<Event> {
     let virtual_iban = VirtualIban::new(Iban::parse("FR1420041010050500013M02606").unwrap());
     let customers = [
         customer::Event::CreditPaidOut { payout, amount },
+        customer::Event::ZoneKnown { zone: "Pacific/Auckland".into() },
         customer::Event::DisputeMarked { request: PaymentRequestId::new(AT, 8, 42), disputed: true },
         customer::Event::VirtualIbanGiven { virtual_iban: virtual_iban.clone(), since: Some(on), left: 999 },
         customer::Event::VirtualIbanReleased { virtual_iban, until: on, free_on: on, reason: "closed".into() },

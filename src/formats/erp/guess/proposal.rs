@@ -7,7 +7,7 @@ use quittance_actors::values::{Currency, DecimalMark};
 use super::super::written::{parse_date, written};
 
 /// Names that columns have in the files of others, by field: lower case, letters and digits only.
-const NAMES: [(&str, &[&str]); 12] = [
+const NAMES: [(&str, &[&str]); 13] = [
     (
         "invoice",
         &[
@@ -129,6 +129,7 @@ const NAMES: [(&str, &[&str]); 12] = [
     ),
     ("email", &["email", "mail", "courriel", "emailaddress", "adressemail", "emailadresse"]),
     ("phone", &["telephone", "tel", "phone", "mobile", "portable", "telefon", "telefoon", "phonenumber", "handy"]),
+    ("zone", &["timezone", "fuseau", "fuseauhoraire", "zeitzone", "tijdzone"]),
     ("language", &["langue", "language", "sprache", "taal", "lang"]),
     (
         "description",
