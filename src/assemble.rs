@@ -21,6 +21,7 @@ use quittance_actors::values::{CommandId, FeedId, PARTITIONS, ReferenceKey, Tena
 use smol_str::SmolStr;
 use tracing::info;
 
+use crate::callbacks::Callbacks;
 use crate::channels::Policy;
 use crate::channels::catch::Catcher;
 use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector, ordered};
@@ -238,6 +239,12 @@ fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Hos
     hosted.into_iter().map(start).collect()
 }
 
+/// What makes and knows the addresses that others call, if they may.
+pub fn callbacks(config: &Config) -> Option<Callbacks> {
+    let server = &config.service.server;
+    Some(Callbacks::new(server.public_url.as_deref()?, server.callback_key.clone()?))
+}
+
 /// How deliveries leave, by their way.
 fn tactics(config: &Config) -> Tactics {
     let default = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
@@ -287,6 +294,7 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
         templates,
         tenants: service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.clone())).collect(),
         email,
+        callbacks: callbacks(config),
         sms,
         connectors: connectors(config, &hooks)?,
         hooks,

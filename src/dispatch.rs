@@ -8,6 +8,7 @@ use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
 use quittance_actors::values::{EmailAddress, Language, TenantId};
 
+use crate::callbacks::{About, Callbacks};
 use crate::channels::catch::{Catcher, Caught};
 use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
@@ -27,6 +28,8 @@ pub struct Channels {
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// E-mail; `None` to catch it.
     pub email: Option<Email>,
+    /// Addresses that others call, if they may.
+    pub callbacks: Option<Callbacks>,
     /// SMS; `None` to catch them.
     pub sms: Option<SmsChannel>,
     /// Hooks.
@@ -107,6 +110,11 @@ impl Channels {
         }
     }
 
+    /// An address that others call, if they may.
+    fn address(&self, tenant: &Tenant, about: About) -> Option<String> {
+        self.callbacks.as_ref().map(|known| known.address(&tenant.id, about))
+    }
+
     fn connector(&self, delivery: &Delivery) -> Option<&Connector> {
         let Recipient::Connector(name) = &delivery.recipient else { return None };
         self.connectors.get(&(delivery.tenant.clone(), name.to_string()))
@@ -149,7 +157,12 @@ impl Channels {
         match &self.email {
             Some(email) => {
                 let (id, at) = (delivery.id.to_string(), delivery.event.at);
-                let mail = Mail { id, from_name: &tenant.name, from: &tenant.email_from, to, at, message: &message };
+                let (from_name, from, message) = (tenant.name.as_str(), &tenant.email_from, &message);
+                let unsubscribe_url = match delivery.recipient {
+                    Recipient::Customer(customer) => self.address(tenant, About::Unsubscribe(customer)),
+                    _ => None,
+                };
+                let mail = Mail { id, from_name, from, to, at, message, unsubscribe_url };
                 email.send(&mail).await
             }
             None => {
@@ -169,8 +182,13 @@ impl Channels {
         };
         match &self.sms {
             Some(provider) => {
-                let id = prepared.delivery.id.to_string();
-                provider.send(&Sms { id, from: &tenant.sms_from, to: phone, text: &message.text }).await
+                let id = prepared.delivery.id;
+                let status_url = match prepared.delivery.recipient {
+                    Recipient::Customer(customer) => self.address(tenant, About::Message(customer, id)),
+                    _ => None,
+                };
+                let (id, from, text) = (id.to_string(), tenant.sms_from.as_str(), message.text.as_str());
+                provider.send(&Sms { id, from, to: phone, text, status_url }).await
             }
             None => {
                 let to = vec![phone.as_str().to_owned()];

@@ -22,6 +22,7 @@ pub mod api;
 pub mod assemble;
 pub mod backoffice;
 pub mod backup;
+pub mod callbacks;
 pub mod channels;
 pub mod cli;
 pub mod clock;

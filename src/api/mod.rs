@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+mod callbacks;
 mod clock;
 mod collections;
 mod customers;
@@ -68,6 +69,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/healthz", web::get().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
+        .configure(callbacks::routes)
         .service(
             web::scope("/v1")
                 .route("/customers", web::post().to(customers::create))

@@ -162,6 +162,11 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             ("circle-check", "ok-i", "Recurring payments resumed", text(Field::CustomerExternalRef))
         }
         EventType::CustomerOptedOut => ("ban", "mute-i", "No messages wanted", text(Field::OptOutChannel)),
+        EventType::NotificationDelivered => ("check", "ok-i", "Message arrived", text(Field::NotificationChannel)),
+        EventType::NotificationBounced => {
+            let detail = format!("{}: {}", text(Field::NotificationChannel), text(Field::Reason));
+            ("ban", "warn-i", "Message did not arrive", detail)
+        }
         EventType::CustomerOptedIn => ("send", "info-i", "Messages wanted again", text(Field::OptOutChannel)),
         EventType::PaymentRequestWrittenOff => {
             let detail = format!("{invoice}, {}: {}", text(Field::WriteOffAmount), text(Field::Reason));

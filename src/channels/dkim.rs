@@ -19,7 +19,18 @@ use crate::config::Dkim;
 
 /// The headers that are signed. The type of the content is not among them: lettre keeps it with the body,
 /// whose hash covers every part.
-const SIGNED: [&str; 7] = ["From", "Subject", "To", "Date", "Message-ID", "MIME-Version", "Auto-Submitted"];
+/// Headers that are not there are signed too: nobody adds them.
+const SIGNED: [&str; 9] = [
+    "From",
+    "Subject",
+    "To",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "Auto-Submitted",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+];
 /// Receivers trust no RSA key that is shorter. Source: RFC 8301 §3.2.
 const RSA_BITS_MIN: usize = 1_024;
 /// How an Ed25519 key begins in PKCS #8. Source: RFC 8410 §7.

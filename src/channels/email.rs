@@ -27,6 +27,8 @@ pub struct Mail<'a> {
     pub at: Timestamp,
     /// What it says.
     pub message: &'a Message,
+    /// Where the recipient asks for no more mail, if there is such a place.
+    pub unsubscribe_url: Option<String>,
 }
 
 /// Sends by one relay.
@@ -106,6 +108,12 @@ pub fn mime(mail: &Mail<'_>) -> Result<Mime, String> {
     builder = builder
         .raw_header(raw("Auto-Submitted", "auto-generated")?)
         .raw_header(raw("X-Auto-Response-Suppress", "All")?);
+    if let Some(url) = &mail.unsubscribe_url {
+        // Source: RFC 8058.
+        builder = builder
+            .raw_header(raw("List-Unsubscribe", &format!("<{url}>"))?)
+            .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")?);
+    }
     let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.message.text.clone());
     let built = match &mail.message.html {
         None => builder.singlepart(text),
@@ -141,6 +149,7 @@ mod tests {
             to: vec![EmailAddress::parse("jean@example.org").unwrap()],
             at: Timestamp::from_unix_millis(1_773_478_800_000),
             message: &message,
+            unsubscribe_url: Some("https://pay.example/callbacks/shop/unsubscribe/cus_1?code=2".to_owned()),
         };
         String::from_utf8(mime(&mail).unwrap().formatted()).unwrap()
     }
@@ -150,6 +159,9 @@ mod tests {
         let first = rendered("Maison Dupré", "Échéance");
         assert_eq!(first, rendered("Maison Dupré", "Échéance"));
         assert!(first.contains("Message-ID: <dlv_1@shop.example>"), "{first}");
+        assert!(
+            first.contains("List-Unsubscribe: <https://pay.example/callbacks/shop/unsubscribe/cus_1?code=2>\r\n")
+        );
         assert!(first.contains("multipart/alternative; boundary=\"part-dlv_1\""), "{first}");
     }
 

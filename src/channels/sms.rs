@@ -1,17 +1,25 @@
-//! SMS by an HTTP provider: Kannel's `sendsms`, or any that takes JSON by POST.
+//! SMS by an HTTP provider: those that are known by name, and any that the configuration describes.
 //!
 //! No provider takes a key that makes a second try harmless: a call that may have been heard
 //! is not repeated, it ends as unknown for a person.
 
 use quittance_actors::delivery::Verdict;
 use quittance_actors::values::PhoneNumber;
+use reqwest::{RequestBuilder, Response};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
+use serde_json::{Value as Json, json};
 
 use super::{later, never};
-use crate::config::SmsProvider;
+use crate::clock;
+use crate::config::{Ovh, SmsAnswer, SmsBody, SmsCall, SmsProvider};
+use crate::digest;
 use crate::gsm::{is_gsm, segments};
 
 /// Messages that one text may become on the way; more is no SMS.
 const SEGMENTS_MAX: usize = 10;
+
+/// Bytes of an answer that is read.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// An SMS about to leave.
 pub struct Sms<'a> {
@@ -23,6 +31,60 @@ pub struct Sms<'a> {
     pub to: &'a PhoneNumber,
     /// What it says.
     pub text: &'a str,
+    /// Where the provider says what became of it, if it may.
+    pub status_url: Option<String>,
+}
+
+impl Sms<'_> {
+    /// What stands in a place of a provider's text; nothing where it is left out.
+    fn says(&self, place: &str) -> Option<&str> {
+        let gsm = is_gsm(self.text);
+        Some(match place {
+            "to" => self.to.as_str(),
+            "digits" => self.to.as_str().trim_start_matches('+'),
+            "from" => self.from,
+            "text" => self.text,
+            "id" => &self.id,
+            "kind" if gsm => "text",
+            "kind" => "unicode",
+            "unicode" if gsm => "false",
+            "unicode" => "true",
+            "coding" if gsm => "0",
+            "coding" => "2",
+            "mask" => self.status_url.as_ref().map(|_| "31")?,
+            "status_url" => self.status_url.as_deref()?,
+            _ => return None,
+        })
+    }
+
+    /// A provider's text with what stands in its places; `None` when one of them is left out. What is put in is not
+    /// looked at again.
+    fn filled(&self, text: &str) -> Option<String> {
+        let (mut filled, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let (place, after) = after.split_once('}')?;
+            filled.push_str(self.says(place)?);
+            rest = after;
+        }
+        Some(filled + rest)
+    }
+
+    fn pairs(&self, pairs: &[(String, String)]) -> Vec<(String, String)> {
+        pairs.iter().filter_map(|(name, value)| Some((name.clone(), self.filled(value)?))).collect()
+    }
+
+    fn json(&self, said: &Json) -> Option<Json> {
+        Some(match said {
+            Json::String(text) if text == "{unicode}" => Json::Bool(!is_gsm(self.text)),
+            Json::String(text) => Json::String(self.filled(text)?),
+            Json::Array(items) => items.iter().filter_map(|item| self.json(item)).collect(),
+            Json::Object(fields) => {
+                fields.iter().filter_map(|(name, value)| Some((name.clone(), self.json(value)?))).collect()
+            }
+            other => other.clone(),
+        })
+    }
 }
 
 /// Sends by one provider.
@@ -48,31 +110,13 @@ impl SmsChannel {
         if count > SEGMENTS_MAX {
             return never(format!("it would be {count} messages, the most is {SEGMENTS_MAX}"));
         }
-        let request = match &self.provider {
+        let (request, says) = match &self.provider {
             SmsProvider::Catch => return never("SMS are caught, not sent"),
-            SmsProvider::Kannel { url, user, password } => self.client.get(url).query(&[
-                ("username", user.as_str()),
-                ("password", password.reveal()),
-                ("from", sms.from),
-                ("to", sms.to.as_str()),
-                ("text", sms.text),
-                ("charset", "UTF-8"),
-                ("coding", if is_gsm(sms.text) { "0" } else { "2" }),
-            ]),
-            SmsProvider::Json { url, header, key, fields: [to, text, from, id] } => {
-                let body = serde_json::json!({
-                    to.as_str(): sms.to.as_str(),
-                    text.as_str(): sms.text,
-                    from.as_str(): sms.from,
-                    id.as_str(): sms.id,
-                });
-                self.client.post(url).header(header.as_str(), key.reveal()).json(&body)
-            }
+            SmsProvider::Call(call) => (self.call(call, sms), call.answer.clone()),
+            SmsProvider::Ovh(ovh) => (self.ovh(ovh, sms, clock::system_now().unix_millis() / 1_000), of_ovh()),
         };
         match request.send().await {
-            Ok(answer) if answer.status().is_success() => {
-                Verdict::Accepted { detail: answer.status().as_u16().to_string() }
-            }
+            Ok(answer) if answer.status().is_success() => said(answer, &says).await,
             Ok(answer) => match answer.status().as_u16() {
                 // It says that it did not take it.
                 status @ (429 | 503) => later(format!("provider: {status}")),
@@ -84,4 +128,92 @@ impl SmsChannel {
             Err(_) => never("unknown: the provider may have taken it; not sent again"),
         }
     }
+
+    fn call(&self, call: &SmsCall, sms: &Sms<'_>) -> RequestBuilder {
+        let mut request = match &call.body {
+            SmsBody::Query(query) => self.client.get(&call.url).query(&sms.pairs(query)),
+            SmsBody::Form(form) => self.client.post(&call.url).form(&sms.pairs(form)),
+            SmsBody::Json(said) => self.client.post(&call.url).json(&sms.json(said)),
+        };
+        for (name, value) in &call.headers {
+            request = request.header(name, value.reveal());
+        }
+        match &call.basic {
+            Some((user, password)) => request.basic_auth(user, Some(password.reveal())),
+            None => request,
+        }
+    }
+
+    /// Source: OVH's API documentation, "Sign requests": `$1$` and SHA-1 of secret, consumer, method, address, body
+    /// and time.
+    fn ovh(&self, ovh: &Ovh, sms: &Sms<'_>, now_s: i64) -> RequestBuilder {
+        let url = format!("{}/sms/{}/jobs", ovh.url, ovh.service);
+        let body = json!({
+            "charset": "UTF-8",
+            "class": "phoneDisplay",
+            "coding": if is_gsm(sms.text) { "7bit" } else { "8bit" },
+            "message": sms.text,
+            "noStopClause": true,
+            "priority": "high",
+            "receivers": [sms.to.as_str()],
+            "sender": sms.from,
+            "senderForResponse": false,
+            "validityPeriod": 2880,
+        });
+        let body = body.to_string();
+        let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+        let (secret, consumer) = (ovh.application_secret.reveal(), ovh.consumer_key.reveal());
+        hash.update(format!("{secret}+{consumer}+POST+{url}+{body}+{now_s}").as_bytes());
+        let signature = format!("$1${}", digest::hex(hash.finish().as_ref()));
+        self.client
+            .post(&url)
+            .header("content-type", "application/json")
+            .header("x-ovh-application", &ovh.application_key)
+            .header("x-ovh-consumer", consumer)
+            .header("x-ovh-timestamp", now_s.to_string())
+            .header("x-ovh-signature", signature)
+            .body(body)
+    }
+}
+
+/// OVH takes a job of which it takes no receiver.
+fn of_ovh() -> SmsAnswer {
+    let taken = Some(("/invalidReceivers/0".to_owned(), String::new()));
+    SmsAnswer { taken, later: Vec::new(), reference: Some("/ids/0".to_owned()) }
+}
+
+/// What an answer with a good status says.
+async fn said(mut answer: Response, says: &SmsAnswer) -> Verdict {
+    const UNHEARD: &str = "unknown: the provider's answer cannot be read; not sent again";
+    let mut body = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            // It had taken it when it began to answer, if it needs no more to be said.
+            _ if says.taken.is_none() => break,
+            _ => return never(UNHEARD),
+        }
+    }
+    let told: Json = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |pointer: &str| match told.pointer(pointer) {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    if let Some((at, taken)) = &says.taken {
+        if told.is_null() {
+            return never(UNHEARD);
+        }
+        let told = text(at);
+        if says.later.contains(&told) {
+            return later(format!("provider: {told}"));
+        }
+        if told != *taken {
+            return never(format!("refused by the provider: {}", told.chars().take(60).collect::<String>()));
+        }
+    }
+    let reference = says.reference.as_deref().map(text).filter(|reference| !reference.is_empty());
+    let detail = reference.map_or_else(|| answer.status().as_u16().to_string(), |it| it.chars().take(60).collect());
+    Verdict::Accepted { detail }
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bench;
+mod callbacks;
 mod check;
 mod client;
 mod clock;
@@ -66,6 +67,13 @@ enum Command {
     /// Makes a fresh signing secret for hooks, or with --asymmetric a private key and the public one to hand out.
     #[command(after_help = "Examples:\n  quittance secret\n  quittance secret --asymmetric")]
     Secret(secret::Options),
+    /// Prints the addresses that gateways are given for what people write back.
+    #[command(after_help = "Examples:\n  quittance callbacks -c shop/quittance.toml")]
+    Callbacks {
+        /// The configuration file.
+        #[arg(short, long, default_value = "config/quittance.toml")]
+        config: PathBuf,
+    },
     /// Checks a configuration, its rules, scenarios and templates.
     #[command(after_help = "Examples:\n  quittance check\n  quittance check shop/quittance.toml")]
     Check {
@@ -136,6 +144,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Serve { config } => serve::run(&config),
         Command::Init(options) => init::run(&options),
         Command::Secret(options) => secret::run(&options),
+        Command::Callbacks { config } => callbacks::run(&config),
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
         Command::Order(options) => order::run(&options),

@@ -10,6 +10,7 @@ mod reader;
 mod rule_test;
 mod service;
 mod service_reading;
+mod sms;
 mod transports;
 
 pub use automation::{Automation, Reference, Target};
@@ -21,8 +22,9 @@ pub use reader::{File, Section};
 pub(crate) use rule_test::said as said_of;
 pub use service::{
     Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
-    Service, SmsProvider, Smtp, SmtpTls, Tenant,
+    Service, Smtp, SmtpTls, Tenant,
 };
+pub use sms::{Ovh, SmsAnswer, SmsBody, SmsCall, SmsProvider};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

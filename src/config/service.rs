@@ -9,6 +9,7 @@ use quittance_actors::policies::{Contact, Matching, Payouts};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
 use super::endpoints::Endpoint;
+use super::sms::SmsProvider;
 use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::Initiator;
 
@@ -46,6 +47,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// How people reach it, for links.
     pub public_url: Option<String>,
+    /// What makes the codes of addresses that others call.
+    pub callback_key: Option<Secret>,
 }
 
 /// Where things are kept.
@@ -105,33 +108,6 @@ pub enum SmtpTls {
     StartTls,
     /// None: a relay on this machine.
     None,
-}
-
-/// How SMS leave.
-#[derive(Debug, Clone)]
-pub enum SmsProvider {
-    /// They are caught and shown.
-    Catch,
-    /// A Kannel gateway.
-    Kannel {
-        /// Its `sendsms` address.
-        url: String,
-        /// The user.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// Any provider that takes JSON by POST.
-    Json {
-        /// Its address.
-        url: String,
-        /// The name of the header that carries the key.
-        header: String,
-        /// The key.
-        key: Secret,
-        /// Field names: recipient, text, sender, our id.
-        fields: [String; 4],
-    },
 }
 
 /// How hooks leave.

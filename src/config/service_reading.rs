@@ -12,10 +12,10 @@ use super::collections::{read_contact, read_payouts};
 use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::service::{
-    Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Ready, Server, Service, SmsProvider,
-    Tenant,
+    Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Ready, Server, Service, Tenant,
 };
-use super::transports::{milliseconds, read_email, read_hooks, read_secret, read_sms};
+use super::sms::{SmsProvider, read_sms};
+use super::transports::{milliseconds, read_email, read_hooks, read_secret};
 use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::{Initiator, creditor_id};
 
@@ -105,7 +105,7 @@ impl Service {
 fn read_server(root: &Section<'_, '_>) -> Option<Server> {
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let Some(section) = root.section("server") else {
-        return Some(Server { listen: default, public_url: None });
+        return Some(Server { listen: default, public_url: None, callback_key: None });
     };
     let listen = section.optional("listen", |text| {
         text.parse::<SocketAddr>().map_err(|_| "expected an address and a port, as in 127.0.0.1:8080")
@@ -118,8 +118,13 @@ fn read_server(root: &Section<'_, '_>) -> Option<Server> {
         let why = "it would be reachable without TLS";
         section.refuse("listen", section.span(), why, Some(help.to_owned()));
     }
+    let callback_key = section.has("callback_key").then(|| read_secret(&section, "callback_key")).flatten();
+    if callback_key.is_some() && public_url.is_none() {
+        let why = "others call us at `public_url`, which is missing";
+        section.refuse("callback_key", section.span(), why, None);
+    }
     section.close();
-    Some(Server { listen, public_url })
+    Some(Server { listen, public_url, callback_key })
 }
 
 fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {

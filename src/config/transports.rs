@@ -1,7 +1,7 @@
-//! Reading how messages leave: mail, SMS, hooks, and the secrets of each.
+//! Reading how messages leave: mail, hooks, and the secrets of each.
 
 use super::reader::Section;
-use super::service::{Dkim, EmailTransport, Hooks, Secret, SmsProvider, Smtp, SmtpTls};
+use super::service::{Dkim, EmailTransport, Hooks, Secret, Smtp, SmtpTls};
 
 pub(super) fn milliseconds(section: &Section<'_, '_>, key: &'static str, least: i64, most: i64, default: u64) -> u64 {
     section.integer(key, least..=most).and_then(|value| u64::try_from(value).ok()).unwrap_or(default)
@@ -36,31 +36,6 @@ pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
         Some(Dkim { domain: domain?, selector: selector?, key: secret? })
     });
     Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password, dkim }))
-}
-
-pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
-    match section.choice("provider", &[("catch", 0), ("kannel", 1), ("json", 2)])? {
-        0 => Some(SmsProvider::Catch),
-        1 => Some(SmsProvider::Kannel {
-            url: section.parsed("url", url::Url::parse)?.to_string(),
-            user: section.required("user")?.to_owned(),
-            password: read_secret(section, "password")?,
-        }),
-        _ => {
-            let field = |key, default: &str| section.text(key).unwrap_or(default).to_owned();
-            Some(SmsProvider::Json {
-                url: section.parsed("url", url::Url::parse)?.to_string(),
-                header: section.text("header").unwrap_or("authorization").to_owned(),
-                key: read_secret(section, "key")?,
-                fields: [
-                    field("recipient_field", "recipient"),
-                    field("text_field", "content"),
-                    field("sender_field", "sender"),
-                    field("id_field", "tag"),
-                ],
-            })
-        }
-    }
 }
 
 pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {

@@ -123,6 +123,7 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
         DirectoryKey::AwaitedNumber(of, number) => join(&[&[13], &tenant(of), number.as_bytes()]),
         DirectoryKey::Received(of, hash) => join(&[&[14], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Said(of, hash) => join(&[&[15], &tenant(of), &hash.to_be_bytes()]),
+        DirectoryKey::Phone(of, hash) => join(&[&[16], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::PayerIban(of, iban) => join(&[&[10], &tenant(of), iban.electronic().as_bytes()]),
     }
 }

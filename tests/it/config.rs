@@ -47,27 +47,27 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "lisen =",
             "Q0104 quittance.toml:6:1 unknown key `lisen` in [server] | did you mean `listen`?",
         ),
-        ("quittance.toml", "[data]", "[data", "Q0101 quittance.toml:8:"),
+        ("quittance.toml", "[data]", "[data", "Q0101 quittance.toml:11:"),
         (
             "quittance.toml",
             "checkpoint_every_ms = 1000",
             "checkpoint_every_ms = \"often\"",
-            "Q0102 quittance.toml:10:23 `checkpoint_every_ms` must be a whole number",
+            "Q0102 quittance.toml:13:23 `checkpoint_every_ms` must be a whole number",
         ),
         (
             "quittance.toml",
             "checkpoint_every_ms = 1000",
             "checkpoint_every_ms = 1",
-            "Q0103 quittance.toml:10:23 `checkpoint_every_ms`: 1 is not between 50 and 60000",
+            "Q0103 quittance.toml:13:23 `checkpoint_every_ms`: 1 is not between 50 and 60000",
         ),
         (
             "quittance.toml",
             "transport = \"catch\"",
             "transport = \"cach\"",
-            "Q0103 quittance.toml:14:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
+            "Q0103 quittance.toml:17:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
         ),
         ("quittance.toml", "zone = \"Europe/Paris\"", "zone = \"Europe/Pari\"", "unknown time zone 'Europe/Pari'"),
-        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:28:"),
+        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:33:"),
         (
             "quittance.toml",
             "email_from = \"comptabilite@maison-dupre.example\"",
@@ -134,6 +134,30 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "# order = \"key\" ",
             "events = [\"payment_request.setled\"] #",
             "there is no event type payment_request.setled | not usable did you mean payment_request.settled?",
+        ),
+        (
+            "quittance.toml",
+            "provider = \"catch\"",
+            "provider = \"http\"\nurl = \"https://sms.example\"\nform = { m = \"{txt}\" } #",
+            "nothing of it is the message: {text}",
+        ),
+        (
+            "quittance.toml",
+            "provider = \"catch\"",
+            "provider = \"http\"\nurl = \"https://sms.example\"\njson = { m = \"{text}\", a = [\"{too}\"] } #",
+            "there is no place {too}",
+        ),
+        (
+            "quittance.toml",
+            "provider = \"catch\"",
+            "provider = \"twilio\"\naccount = \"AC1\" #",
+            "`token`: is missing",
+        ),
+        (
+            "quittance.toml",
+            "# callback_key = { file = \"callback.key\" }",
+            "callback_key = { value = \"k\" } #",
+            "others call us at `public_url`, which is missing",
         ),
         ("quittance.toml", "# order = \"key\" ", "order = \"customer\" #", "`order` must be one of none, key"),
         (
@@ -341,7 +365,7 @@ fn check_shows_findings_and_init_writes_a_service_that_starts() {
     let drawn = String::from_utf8(check.stdout).unwrap();
     assert_eq!(check.status.code(), Some(1));
     for part in
-        ["error[Q0104]: unknown key `zoen`", "quittance.toml:31:1", "^^^^", "did you mean `zone`?", "2 errors"]
+        ["error[Q0104]: unknown key `zoen`", "quittance.toml:36:1", "^^^^", "did you mean `zone`?", "2 errors"]
     {
         assert!(drawn.contains(part), "{part} in\n{drawn}");
     }

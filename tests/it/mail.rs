@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::peers::{mails, smtp_server};
+use crate::support::http::call;
+use crate::support::peers::{free_port, mails, smtp_server};
 use crate::support::running::{Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -59,7 +60,13 @@ fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
         key("rsa"),
         key("ed25519")
     );
-    let config = configure(scratch.path(), |text| text.replace("transport = \"catch\"", &relay));
+    let listen = free_port();
+    let server = format!(
+        "listen = \"127.0.0.1:{listen}\"\npublic_url = \"http://127.0.0.1:{listen}\"\ncallback_key = {{ value = \"k\" }}"
+    );
+    let config = configure(scratch.path(), |text| {
+        text.replace("transport = \"catch\"", &relay).replace("listen = \"127.0.0.1:0\"", &server)
+    });
     let running = Running::start(&config);
     let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
         F-1;C-1;Jérôme Dupré;jerome@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
@@ -76,4 +83,23 @@ fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
     let forged = mail.replacen("To: jerome@example.org", "To: jeremy@example.org", 1);
     assert_ne!(forged, mail);
     assert_eq!(judged(&python, &forged).matches("bad").count(), 2, "{forged}");
+    // One click of the mail program, or the page of the link: looking at it changes nothing.
+    let header = |name: &str| {
+        let unfolded = mail.replace("\r\n ", " ").replace("\n ", " ");
+        let line = unfolded.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    assert_eq!(header("List-Unsubscribe-Post:"), "List-Unsubscribe=One-Click");
+    let url = header("List-Unsubscribe:");
+    let url = url.trim_start_matches('<').trim_end_matches('>');
+    let path = url.strip_prefix(&format!("http://127.0.0.1:{listen}")).unwrap();
+    let asked = call(running.address, "GET", path, &[], b"").unwrap();
+    assert!(asked.text().contains("Ne plus recevoir d’e-mails de Maison Dupré"), "{}", asked.text());
+    let opted_out = || running.find("/v1/customers", "C-1")["opted_out"].clone();
+    assert_eq!(opted_out(), serde_json::json!([]));
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    assert_eq!(call(running.address, "POST", path, &form, b"List-Unsubscribe=One-Click").unwrap().status, 200);
+    let wrong = path.replace("?code=", "?code=0");
+    assert_eq!(call(running.address, "POST", &wrong, &form, b"").unwrap().status, 404);
+    wait_for("the wish", || (opted_out() == serde_json::json!(["email"])).then_some(()));
 }

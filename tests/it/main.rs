@@ -28,6 +28,7 @@ mod safekeeping;
 mod service;
 mod signatures;
 mod simulate;
+mod sms;
 mod stored;
 mod support;
 mod tidy;

@@ -150,7 +150,10 @@ fn register(number: u64, partition: u8) -> Tell {
         phone: None,
         language: Language::Fr,
     };
-    Tell::Customer(id, Command::Register { id, profile: Arc::new(profile), gives: Gives::ALL, zone: None, virtual_iban: None })
+    Tell::Customer(
+        id,
+        Command::Register { id, profile: Arc::new(profile), gives: Gives::ALL, zone: None, virtual_iban: None },
+    )
 }
 
 /// Every lane over one fake of everything around it.

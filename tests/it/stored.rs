@@ -286,6 +286,8 @@ fn name(event: &Event) -> &'static str {
             C::VirtualIbanReleased { .. } => "customer.virtual_iban_released",
             C::DisputeMarked { .. } => "customer.dispute_marked",
             C::ZoneKnown { .. } => "customer.zone_known",
+            C::MessageArrived { .. } => "customer.message_arrived",
+            C::MessageFailed { .. } => "customer.message_failed",
             C::RuleFired { .. } => "customer.rule_fired",
         },
         Event::PaymentRequest(event) => match event {
@@ -385,7 +387,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 108);
+    assert_eq!(seen.len(), 110);
 }
 
 /// What a record of version 1 lists of its public event.

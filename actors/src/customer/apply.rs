@@ -6,6 +6,7 @@ use super::collecting;
 use super::event::Event;
 use super::state::{Customer, FormerNumber, OpenRequest};
 use crate::collection::Instrument;
+use crate::delivery::Channel;
 use crate::limits;
 
 pub(super) fn apply(state: &mut Customer, event: &Event) {
@@ -14,7 +15,24 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             state.id = Some(*id);
             state.profile = Some(profile.clone());
         }
-        Event::ProfileChanged { profile } => state.profile = Some(profile.clone()),
+        Event::ProfileChanged { profile } => {
+            let known = state.profile.as_ref();
+            // Another address may be reached.
+            if known.is_some_and(|known| known.email != profile.email) {
+                state.unreachable.remove(&Channel::Email);
+            }
+            if known.is_some_and(|known| known.phone != profile.phone) {
+                state.unreachable.remove(&Channel::Sms);
+            }
+            state.profile = Some(profile.clone());
+        }
+        Event::MessageFailed { channel, lasting: true, .. } => {
+            state.unreachable.insert(*channel, ());
+        }
+        Event::MessageArrived { channel, .. } => {
+            state.unreachable.remove(channel);
+        }
+        Event::MessageFailed { .. } => {}
         Event::VirtualIbanGiven { virtual_iban, since, .. } => {
             state.virtual_iban = Some(virtual_iban.clone());
             state.number_since = *since;

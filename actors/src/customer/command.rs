@@ -11,7 +11,8 @@ use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
 use crate::transfer::{self, ReferenceHit};
 use crate::values::{
-    Currency, CustomerId, Date, Iban, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId,
+    Currency, CustomerId, Date, DeliveryId, Iban, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp,
+    TransferId,
 };
 
 /// A command.
@@ -214,6 +215,15 @@ pub enum Command {
     },
     /// The last day of a hold may be over.
     HoldDue,
+    /// A provider says what became of a message.
+    TakeReport {
+        /// Which.
+        delivery: DeliveryId,
+        /// How it left.
+        channel: Channel,
+        /// What became of it.
+        report: Report,
+    },
     /// The customer wants no messages by a channel, or wants them again.
     SetOptOut {
         /// Which.
@@ -247,6 +257,20 @@ pub struct PlaceTransfer {
     pub hits: Vec<ReferenceHit>,
     /// What says that this customer paid.
     pub identified_by: transfer::Identification,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// It arrived.
+    Arrived,
+    /// It did not.
+    Failed {
+        /// Why.
+        reason: SmolStr,
+        /// Whether another message to the same address would not arrive either.
+        lasting: bool,
+    },
 }
 
 /// A reminder that a request asks the customer to be sent.
@@ -312,6 +336,7 @@ impl Command {
             Command::PlaceHold { .. } => "place_hold",
             Command::LiftHold { .. } => "lift_hold",
             Command::HoldDue => "hold_due",
+            Command::TakeReport { .. } => "take_report",
             Command::SetOptOut { .. } => "set_opt_out",
             Command::WithdrawCredit(_) => "withdraw_credit",
         }

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::accounts::{self, Given};
 use super::apply::apply;
 use super::collecting;
-use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder};
+use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder, Report};
 use super::decided;
 use super::event::Event;
 use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
@@ -168,6 +168,16 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::TakeBackTransfer(placed) => decided::take_back(state, placed),
         Command::LoseTransfer(placed) => decided::lose(state, placed),
         Command::Remind(reminder) => Ok(remind(state, id, reminder, context)),
+        Command::TakeReport { delivery, channel, report } => {
+            let (delivery, channel) = (*delivery, *channel);
+            Ok(Decision::of(match report {
+                Report::Arrived => Event::MessageArrived { delivery, channel },
+                Report::Failed { reason, lasting } => {
+                    let (reason, lasting) = (reason.clone(), *lasting);
+                    Event::MessageFailed { delivery, channel, reason, lasting }
+                }
+            }))
+        }
         command => collecting::decide(state, command, context),
     }
 }
@@ -330,11 +340,13 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     }
     let reachable = |channel: &&Channel| channel.reaches_people() && state.reachable_by(**channel);
     let Some(channel) = channels.iter().find(reachable).copied() else {
-        let wanted = |channel: &Channel| !state.opted_out.contains_key(channel);
-        return suppressed(match channels.iter().any(wanted) {
-            true => "no address for any of the step's channels",
-            false => "the customer wants no message by any of the step's channels",
-        });
+        let why = |channel: &Channel| match channel {
+            channel if state.opted_out.contains_key(channel) => format!("{}: not wanted", channel.name()),
+            channel if state.unreachable.contains_key(channel) => format!("{}: does not arrive", channel.name()),
+            channel => format!("{}: no address", channel.name()),
+        };
+        let reasons: Vec<String> = channels.iter().map(why).collect();
+        return suppressed(&reasons.join(", "));
     };
     let Policies { contact, calendar, .. } = context.policies;
     let zone = context.policies.zone_of(state.zone.as_deref());

@@ -9,7 +9,8 @@ use super::state::{PaymentMethod, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate};
 use crate::delivery::Channel;
 use crate::values::{
-    CustomerId, Date, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId, VirtualIban,
+    CustomerId, Date, DeliveryId, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId,
+    VirtualIban,
 };
 
 /// An event.
@@ -282,5 +283,23 @@ pub enum Event {
     ZoneKnown {
         /// The time zone.
         zone: SmolStr,
+    },
+    /// A message arrived, its provider says.
+    MessageArrived {
+        /// Which.
+        delivery: DeliveryId,
+        /// How it left.
+        channel: Channel,
+    },
+    /// A message did not arrive, its provider says.
+    MessageFailed {
+        /// Which.
+        delivery: DeliveryId,
+        /// How it left.
+        channel: Channel,
+        /// Why.
+        reason: SmolStr,
+        /// Whether another message to the same address would not arrive either.
+        lasting: bool,
     },
 }

@@ -19,6 +19,6 @@ mod event;
 mod state;
 
 pub use accounts::Given;
-pub use command::{Command, CreditNote, PlaceTransfer, Placed, Rejection, Reminder};
+pub use command::{Command, CreditNote, PlaceTransfer, Placed, Rejection, Reminder, Report};
 pub use event::Event;
 pub use state::{Customer, FormerNumber, Gives, Kind, OpenRequest, PaymentMethod, Profile};

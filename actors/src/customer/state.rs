@@ -165,6 +165,8 @@ pub struct Customer {
     pub contacts: Vec<Timestamp>,
     /// Channels the customer does not want.
     pub opted_out: LiteMap<Channel, ()>,
+    /// Channels by which messages do not arrive, as long as the address is the same.
+    pub unreachable: LiteMap<Channel, ()>,
     /// Why nobody collects from or writes to the customer, and until when.
     pub holds: LiteMap<Hold, Option<Date>>,
     /// Direct debit mandates by their unique reference.
@@ -197,7 +199,8 @@ impl Customer {
 
     /// Whether a message of this channel can reach the customer, or needs no address of theirs.
     pub fn reachable_by(&self, channel: Channel) -> bool {
-        if channel.reaches_people() && (self.is_deceased() || self.opted_out.contains_key(&channel)) {
+        let silent = || self.opted_out.contains_key(&channel) || self.unreachable.contains_key(&channel);
+        if channel.reaches_people() && (self.is_deceased() || silent()) {
             return false;
         }
         self.profile.as_ref().is_some_and(|profile| match channel {

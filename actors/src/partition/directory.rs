@@ -10,7 +10,7 @@ use crate::limits;
 use crate::payment_request;
 use crate::transfer::{self, Details, Doubt, Identification, Particulars, awaited_numbers, references};
 use crate::values::{
-    Currency, CustomerId, EntityId, Iban, Money, PaymentRequestId, ShortReference, TenantId, TransferId,
+    Currency, CustomerId, EntityId, Iban, Money, PaymentRequestId, PhoneNumber, ShortReference, TenantId, TransferId,
     canonical_number, name_key, stable_hash, tail,
 };
 
@@ -45,6 +45,8 @@ pub enum DirectoryKey {
     AwaitedNumber(TenantId, SmolStr),
     /// Money received, by a hash of its amount and of a reference that its return would carry.
     Received(TenantId, u64),
+    /// Customers by a hash of their phone number.
+    Phone(TenantId, u64),
     /// The newest money received of which the bank says all this but the amount, by a hash.
     Said(TenantId, u64),
 }
@@ -87,7 +89,12 @@ impl DirectoryKey {
     /// Whether it means up to three requests or customers, for a person to look at.
     fn holds_some(&self) -> bool {
         use DirectoryKey as K;
-        matches!(self, K::Amount(..) | K::NumberTail(..) | K::Name(..) | K::PayerIban(..))
+        matches!(self, K::Amount(..) | K::NumberTail(..) | K::Name(..) | K::PayerIban(..) | K::Phone(..))
+    }
+
+    /// Customers by their phone number.
+    pub fn phone(tenant: &TenantId, phone: &PhoneNumber) -> Self {
+        DirectoryKey::Phone(tenant.clone(), stable_hash(&["phone", phone.as_str()]))
     }
 
     /// What a key that may be shared means after `new` was learned over `known`. The same again
@@ -162,6 +169,12 @@ fn named(tenant: &TenantId, name: &str, id: CustomerId) -> Option<DirectoryEntry
     Some((DirectoryKey::Name(tenant.clone(), key), DirectoryValue::Customer(id)))
 }
 
+/// A customer by its phone number, if it has one.
+fn phoned(tenant: &TenantId, profile: &customer::Profile, id: CustomerId) -> Option<DirectoryEntry> {
+    let phone = profile.phone.as_ref()?;
+    Some((DirectoryKey::phone(tenant, phone), DirectoryValue::Customer(id)))
+}
+
 /// Whether nothing says who paid a transfer.
 fn is_of_nobody(commit: &Commit, id: TransferId) -> bool {
     commit.changes.iter().any(|change| match &change.event {
@@ -208,10 +221,12 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 let key = DirectoryKey::CustomerExternalRef(tenant.clone(), profile.external_ref.clone());
                 entries.push((key, DirectoryValue::Customer(*id)));
                 entries.extend(named(tenant, &profile.name, *id));
+                entries.extend(phoned(tenant, profile, *id));
             }
             Event::Customer(customer::Event::ProfileChanged { profile }) => {
                 if let EntityId::Customer(id) = change.entity {
                     entries.extend(named(tenant, &profile.name, id));
+                    entries.extend(phoned(tenant, profile, id));
                 }
             }
             Event::PaymentRequest(payment_request::Event::Issued { terms }) => {

@@ -46,6 +46,14 @@ fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
         }
         (C::HoldPlaced { hold, .. } | C::HoldLifted { hold }, Field::HoldKind) => Some(Fact::text(hold.name())),
         (C::HoldPlaced { until, .. }, Field::HoldUntil) => until.map(Fact::Date),
+        (C::MessageArrived { delivery, .. } | C::MessageFailed { delivery, .. }, Field::NotificationId) => {
+            Some(Fact::printed(delivery))
+        }
+        (C::MessageArrived { channel, .. } | C::MessageFailed { channel, .. }, Field::NotificationChannel) => {
+            Some(Fact::text(channel.name()))
+        }
+        (C::MessageFailed { lasting, .. }, Field::NotificationLasting) => Some(Fact::Truth(*lasting)),
+        (C::MessageFailed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
         (C::OptedOut { channel } | C::OptedIn { channel }, Field::OptOutChannel) => Some(Fact::text(channel.name())),
         _ => None,
     }

@@ -162,6 +162,8 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
         E::HoldLifted { .. } => Some((EventType::HoldLifted, None)),
         E::OptedOut { .. } => Some((EventType::CustomerOptedOut, None)),
         E::OptedIn { .. } => Some((EventType::CustomerOptedIn, None)),
+        E::MessageArrived { .. } => Some((EventType::NotificationDelivered, None)),
+        E::MessageFailed { .. } => Some((EventType::NotificationBounced, None)),
         E::CardSchemeKnown { .. }
         | E::RuleFired { .. }
         | E::DisputeMarked { .. }

@@ -130,6 +130,10 @@ impl EventType {
             E::PayoutRejected => (payout, vec![F::PayoutBy, F::Reason]),
             E::PayoutOrdered | E::PayoutExecuted => (payout, vec![F::PayoutOn]),
             E::PayoutFailed => (payout, vec![F::Reason]),
+            E::NotificationDelivered => (customer, vec![F::NotificationId, F::NotificationChannel]),
+            E::NotificationBounced => {
+                (customer, vec![F::NotificationId, F::NotificationChannel, F::NotificationLasting, F::Reason])
+            }
             E::PayoutContradicted => (payout, vec![F::PayoutOn, F::Reason]),
         }
     }

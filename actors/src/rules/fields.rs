@@ -325,6 +325,12 @@ fields! {
     VirtualIbanFreeOn = "virtual_iban.free_on": Date,
     /// The reference that the ERP prints on the invoice.
     RequestPaymentReference = "request.payment_reference": Text,
+    /// The message's id, as its hook or provider has it.
+    NotificationId = "notification.id": Text,
+    /// `email` or `sms`.
+    NotificationChannel = "notification.channel": Text,
+    /// Whether another message to the same address would not arrive either.
+    NotificationLasting = "notification.lasting": Truth,
 }
 
 #[cfg(test)]

@@ -210,6 +210,10 @@ event_types! {
     TransferRecallReceived = "transfer.recall_received",
     /// The bank took the money of a transfer back: what it had paid is open again.
     TransferRecalled = "transfer.recalled",
+    /// A message arrived, its provider says.
+    NotificationDelivered = "notification.delivered",
+    /// A message did not arrive, its provider says.
+    NotificationBounced = "notification.bounced",
 }
 
 impl fmt::Display for EventType {

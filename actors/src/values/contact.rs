@@ -130,6 +130,25 @@ impl From<PhoneNumber> for String {
     }
 }
 
+/// Words by which somebody wants no more messages, or wants them again. Source: af2m charter (STOP), CTIA short code
+/// monitoring handbook.
+const STOP: [&str; 10] =
+    ["STOP", "ARRET", "ARRETER", "STOPALL", "UNSUBSCRIBE", "DESABONNEMENT", "DESABONNER", "CANCEL", "END", "QUIT"];
+const START: [&str; 3] = ["START", "UNSTOP", "REPRENDRE"];
+
+/// Whether what somebody wrote back asks for no more messages, or for messages again; `None` when it says neither. Its
+/// first word counts, however it is written.
+pub fn wants_no_more(text: &str) -> Option<bool> {
+    let word = deunicode::deunicode(text.split_whitespace().next()?);
+    let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
+    let word = word.to_ascii_uppercase();
+    match word.as_str() {
+        word if STOP.contains(&word) => Some(true),
+        word if START.contains(&word) => Some(false),
+        _ => None,
+    }
+}
+
 /// The language of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -202,6 +221,22 @@ mod tests {
         ] {
             let read = PhoneNumber::parse(text, country).ok().map(String::from);
             assert_eq!(read.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_back_says_stop_or_start_in_its_first_word() {
+        for (text, wants) in [
+            ("STOP", Some(true)),
+            (" stop. merci", Some(true)),
+            ("Arrêt SVP", Some(true)),
+            ("désabonnement", Some(true)),
+            ("START", Some(false)),
+            ("Bonjour, STOP", None),
+            ("stopper", None),
+            ("", None),
+        ] {
+            assert_eq!(wants_no_more(text), wants, "{text}");
         }
     }
 

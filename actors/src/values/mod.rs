@@ -18,7 +18,7 @@ mod short_reference;
 mod time;
 
 pub use calendar::{Calendar, CalendarError, easter};
-pub use contact::{ContactError, EmailAddress, Language, PhoneNumber};
+pub use contact::{ContactError, EmailAddress, Language, PhoneNumber, wants_no_more};
 pub use hash::stable_hash;
 pub use iban::{FrenchPool, Iban, IbanError, VirtualIban, french_iban, rib_key};
 pub use ids::{

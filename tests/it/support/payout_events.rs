@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use quittance_actors::delivery::Channel;
 use quittance_actors::partition::Event;
 use quittance_actors::payout::{Details, Event as P, Source};
 use quittance_actors::values::{
-    Currency, CustomerId, Date, Iban, Money, PaymentRequestId, PayoutId, Timestamp, TransferId, VirtualIban,
+    Currency, CustomerId, Date, DeliveryId, Iban, Money, PaymentRequestId, PayoutId, Timestamp, TransferId,
+    VirtualIban,
 };
 use quittance_actors::{customer, transfer};
 
@@ -53,8 +55,11 @@ pub fn payout_events() -> Vec<Event> {
         },
     ];
     let virtual_iban = VirtualIban::new(Iban::parse("FR1420041010050500013M02606").unwrap());
+    let delivery = DeliveryId::new(AT, 3, 42);
     let customers = [
         customer::Event::CreditPaidOut { payout, amount },
+        customer::Event::MessageArrived { delivery, channel: Channel::Sms },
+        customer::Event::MessageFailed { delivery, channel: Channel::Email, reason: "550".into(), lasting: true },
         customer::Event::ZoneKnown { zone: "Pacific/Auckland".into() },
         customer::Event::DisputeMarked { request: PaymentRequestId::new(AT, 8, 42), disputed: true },
         customer::Event::VirtualIbanGiven { virtual_iban: virtual_iban.clone(), since: Some(on), left: 999 },

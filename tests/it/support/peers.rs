@@ -12,6 +12,8 @@ use super::scratch::wait_for;
 /// A call that a hook receiver took.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// The method and the address.
+    pub line: String,
     /// Headers, names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
@@ -122,7 +124,8 @@ fn read_call(stream: &TcpStream) -> Option<Received> {
     let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, v)| v.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
-    Some(Received { headers, body })
+    let line = line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    Some(Received { line, headers, body })
 }
 
 /// A port that nobody has now, below those the system gives to outgoing calls: a test beside this one
@@ -212,15 +215,22 @@ pub fn mails(maildir: &Path) -> Vec<String> {
 
 /// A Kannel gateway with its own SMS centre: bearerbox, smsbox, fakesmsc.
 pub struct Kannel {
-    _peers: Vec<Peer>,
+    peers: Vec<Peer>,
     /// The port of `sendsms`.
     pub port: u16,
+    admin: u16,
+    centre: u16,
     output: std::path::PathBuf,
 }
 
 impl Kannel {
     /// Starts one in `folder`.
     pub fn start(folder: &Path) -> Self {
+        Self::handing_on(folder, "text = \"none\"")
+    }
+
+    /// As [`Kannel::start`], with what is done with SMS that come in.
+    pub fn handing_on(folder: &Path, incoming: &str) -> Self {
         let (admin, boxes, centre, port) = (free_port(), free_port(), free_port(), free_port());
         let config = folder.join("kannel.conf");
         let text = format!(
@@ -232,7 +242,7 @@ impl Kannel {
              group = smsbox\nbearerbox-host = 127.0.0.1\nsendsms-port = {port}\nsendsms-interface = 127.0.0.1\n\
              global-sender = 13013\n\n\
              group = sendsms-user\nusername = tester\npassword = foobar\nconcatenation = true\nmax-messages = 10\n\n\
-             group = sms-service\nkeyword = default\ntext = \"none\"\n",
+             group = sms-service\nkeyword = default\nmax-messages = 0\n{incoming}\n",
             folder.display()
         );
         std::fs::write(&config, text).unwrap();
@@ -256,12 +266,30 @@ impl Kannel {
             .stderr(file)
             .spawn();
         peers.push(Peer(child.unwrap_or_else(|error| panic!("kannel-extras is missing ({error})"))));
+        let kannel = Self { peers, port, admin, centre, output };
+        kannel.wait_online();
+        kannel
+    }
+
+    fn wait_online(&self) {
         wait_for("the SMS centre to be online", || {
-            let address = SocketAddr::from(([127, 0, 0, 1], admin));
+            let address = SocketAddr::from(([127, 0, 0, 1], self.admin));
             let status = super::http::call(address, "GET", "/status.txt?password=foo", &[], b"")?;
             status.text().contains("online").then_some(())
         });
-        Self { _peers: peers, port, output }
+    }
+
+    /// Has the SMS centre hand on what somebody writes back.
+    pub fn write_back(&mut self, from: &str, text: &str) {
+        drop(self.peers.pop());
+        let child = Command::new("/usr/lib/kannel/test/fakesmsc")
+            .args(["-H", "127.0.0.1", "-r", &self.centre.to_string(), "-i", "1", "-m", "1"])
+            .arg(format!("{from} 36180 text {text}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.peers.push(Peer(child.unwrap()));
     }
 
     /// The messages that the SMS centre took.

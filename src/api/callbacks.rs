@@ -1,0 +1,282 @@
+//! What others call: providers that say what became of a message, gateways that hand on what people write back, and
+//! people who want no more mail. Each address carries its code; nothing else lets in.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::customer::{Command, Report};
+use quittance_actors::delivery::Channel;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity, Origin};
+use quittance_actors::runtime::Priority;
+use quittance_actors::values::{
+    CommandId, CustomerId, DeliveryId, EntityId, Language, PhoneNumber, TenantId, stable_hash, wants_no_more,
+};
+use serde_json::Value as Json;
+use tracing::{info, warn};
+
+use super::{Problem, Shared, owned};
+use crate::assemble;
+use crate::digest;
+use crate::store::List;
+
+/// Bytes of a call.
+const BODY_BYTES_MAX: usize = 16 << 10;
+/// Customers of a page when many have one number.
+const PAGE: usize = 500;
+
+/// Statuses that say that a message arrived, and that it did not. Source: Kannel user guide (`%d`), Twilio, Vonage and
+/// Brevo API references, SMPP 3.4 §5.2.28. Any other says that it is under way.
+const ARRIVED: [&str; 3] = ["1", "delivered", "delivrd"];
+const FAILED: [&str; 15] = [
+    "2",
+    "16",
+    "undelivered",
+    "undeliv",
+    "failed",
+    "rejected",
+    "rejectd",
+    "expired",
+    "deleted",
+    "canceled",
+    "hardbounce",
+    "softbounce",
+    "hard_bounce",
+    "soft_bounce",
+    "blocked",
+];
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config.service(
+        web::scope("/callbacks/{tenant}")
+            .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+            .route("/messages/{customer}/{delivery}", web::get().to(message))
+            .route("/messages/{customer}/{delivery}", web::post().to(message))
+            .route("/sms", web::get().to(incoming))
+            .route("/sms", web::post().to(incoming))
+            .route("/unsubscribe/{customer}", web::get().to(ask))
+            .route("/unsubscribe/{customer}", web::post().to(unsubscribe)),
+    );
+}
+
+/// The tenant of a call whose code is right.
+fn entered(app: &Shared, request: &HttpRequest, said: &Said) -> Result<TenantId, Problem> {
+    let unknown = || Problem::not_found("there is nothing at this address");
+    let known = assemble::callbacks(&app.service.config).ok_or_else(unknown)?;
+    let code = said.first(&["code"]).unwrap_or_default();
+    if !known.knows(request.path(), code) {
+        return Err(unknown());
+    }
+    let tenant = request.match_info().get("tenant").unwrap_or_default();
+    let tenants = app.service.config.service.tenants.iter();
+    tenants.map(|tenant| &tenant.id).find(|id| id.as_str() == tenant).cloned().ok_or_else(unknown)
+}
+
+/// What a call says, in its address and its body: a form, or an object of JSON.
+struct Said(BTreeMap<String, String>);
+
+impl Said {
+    fn of(request: &HttpRequest, body: &Bytes) -> Self {
+        let mut said: BTreeMap<String, String> = BTreeMap::new();
+        let form = |bytes: &[u8]| url::form_urlencoded::parse(bytes).into_owned().collect::<Vec<_>>();
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.contains("json") {
+            if let Ok(Json::Object(fields)) = serde_json::from_slice(body) {
+                said.extend(fields.into_iter().filter_map(|(name, value)| match value {
+                    Json::String(text) => Some((name, text)),
+                    Json::Number(number) => Some((name, number.to_string())),
+                    _ => None,
+                }));
+            }
+        } else {
+            said.extend(form(body));
+        }
+        // What stands in the address is ours.
+        said.extend(form(request.query_string().as_bytes()));
+        Self(said)
+    }
+
+    fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.0.get(*name)).map(String::as_str)
+    }
+}
+
+fn parsed<T, E: std::fmt::Display>(
+    request: &HttpRequest, name: &str, parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, Problem> {
+    let text = request.match_info().get(name).unwrap_or_default();
+    parse(text).map_err(|error| Problem::not_found(error.to_string()))
+}
+
+/// The id of what a call leads to: the same call, the same command.
+fn command_of(parts: &[&str]) -> CommandId {
+    let hash = digest::sha256(parts.join("\u{1f}").as_bytes());
+    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+    CommandId::from_bytes(bytes)
+}
+
+async fn tell(
+    app: &Shared, tenant: &TenantId, customer: CustomerId, command: Command, id: CommandId,
+) -> Result<(), Problem> {
+    let told = Tell::Customer(customer, command);
+    let fingerprint = stable_hash(&["callback", &id.to_string()]);
+    app.service.router.submit(tenant, told, id, fingerprint, Origin::Api, Priority::Patient).await?;
+    Ok(())
+}
+
+/// What became of a message. Providers say it several times, and what they say last may come first.
+async fn message(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
+    let said = Said::of(&request, &body);
+    let tenant = entered(&app, &request, &said)?;
+    let customer = parsed(&request, "customer", CustomerId::parse)?;
+    let delivery = parsed(&request, "delivery", DeliveryId::parse)?;
+    let status = said.first(&["status", "MessageStatus", "msg_status", "event", "stat"]).unwrap_or_default();
+    let status = status.to_ascii_lowercase();
+    let report = if ARRIVED.contains(&status.as_str()) {
+        Report::Arrived
+    } else if FAILED.contains(&status.as_str()) {
+        let code = said.first(&["ErrorCode", "err-code", "error_code", "err", "reason", "description"]);
+        let code: String = code.unwrap_or_default().chars().filter(|c| !c.is_control()).take(60).collect();
+        let reason = if code.is_empty() { status.clone() } else { format!("{status} ({code})") };
+        Report::Failed { reason: reason.into(), lasting: false }
+    } else {
+        return Ok(HttpResponse::Ok().body("under way"));
+    };
+    let id = command_of(&["report", &delivery.to_string(), &status]);
+    tell(&app, &tenant, customer, Command::TakeReport { delivery, channel: Channel::Sms, report }, id).await?;
+    Ok(HttpResponse::Ok().body("noted"))
+}
+
+/// What somebody writes back: STOP ends SMS to the number, START lets them come again; anything else is for nobody here.
+async fn incoming(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
+    let said = Said::of(&request, &body);
+    let tenant = entered(&app, &request, &said)?;
+    let from = said.first(&["from", "From", "msisdn", "sender", "originator"]).unwrap_or_default().trim();
+    let text = said.first(&["text", "Body", "message", "content"]).unwrap_or_default();
+    let id = said.first(&["MessageSid", "messageId", "message-id", "id", "ts", "timestamp"]).unwrap_or_default();
+    let Some(out) = wants_no_more(text) else { return Ok(HttpResponse::Ok().body("nobody reads it here")) };
+    let international = if from.starts_with('+') { from.to_owned() } else { format!("+{from}") };
+    let phone =
+        PhoneNumber::parse(&international, None).map_err(|error| Problem::bad_request(format!("from: {error}")))?;
+    let customers = phoned(&app, &tenant, &phone).await?;
+    if customers.is_empty() {
+        warn!(%tenant, from = phone.masked(), out, "nobody has the number that an SMS came from");
+    }
+    // Some gateways give no id: then the same word on another day is another one.
+    let day = app.service.router.ports().clock.system_now().unix_millis() / 86_400_000;
+    let id = if id.is_empty() { format!("{day}") } else { id.to_owned() };
+    for customer in customers {
+        info!(%tenant, %customer, out, "an SMS came back");
+        let command = command_of(&["incoming", &customer.to_string(), phone.as_str(), &out.to_string(), &id]);
+        tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Sms, out }, command).await?;
+    }
+    Ok(HttpResponse::Ok().body("noted"))
+}
+
+/// The customers who have a phone number.
+async fn phoned(app: &Shared, tenant: &TenantId, phone: &PhoneNumber) -> Result<Vec<CustomerId>, Problem> {
+    let failed = |error: quittance_actors::ports::PortError| Problem::overloaded(error.to_string());
+    let key = DirectoryKey::phone(tenant, phone);
+    let maybe = match app.service.router.ports().directory.find(&key).map_err(failed)? {
+        Some(DirectoryValue::Customer(id)) => vec![id],
+        Some(DirectoryValue::Customers(ids, count)) => ids.into_iter().take(usize::from(count)).collect(),
+        Some(DirectoryValue::Several) => every_customer(app, tenant).await?,
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for id in maybe {
+        let (_, entity, _) = app.service.router.read(EntityId::Customer(id), 0).await?;
+        let profile = entity.as_customer().and_then(|state| state.profile.as_ref());
+        // Who had it once may have another now.
+        if profile.is_some_and(|profile| profile.phone.as_ref() == Some(phone)) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
+/// Every customer of a tenant: of a number that many have, the directory does not say who.
+async fn every_customer(app: &Shared, tenant: &TenantId) -> Result<Vec<CustomerId>, Problem> {
+    let (store, tenant) = (app.service.store.clone(), tenant.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.page(&tenant, List::Customers, before, PAGE)?;
+            let with_phone = page.entities.iter().filter_map(|(id, entity)| match (id, entity.as_ref()) {
+                (EntityId::Customer(id), Entity::Customer(state)) => {
+                    state.profile.as_ref()?.phone.as_ref()?;
+                    Some(*id)
+                }
+                _ => None,
+            });
+            all.extend(with_phone);
+            before = page.entities.last().map(|(id, _)| *id);
+            if !page.has_more {
+                return Ok(all);
+            }
+        }
+    });
+    let read: Result<_, quittance_actors::ports::PortError> =
+        read.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    read.map_err(|error| Problem::overloaded(error.to_string()))
+}
+
+/// The customer of a call of its own, and the language it reads.
+async fn customer_of(
+    app: &Shared, request: &HttpRequest, body: &Bytes,
+) -> Result<(TenantId, CustomerId, Language), Problem> {
+    let tenant = entered(app, request, &Said::of(request, body))?;
+    let id = parsed(request, "customer", CustomerId::parse)?;
+    let (_, entity, _) = app.service.router.read(EntityId::Customer(id), 0).await?;
+    match entity.as_customer().and_then(|state| state.profile.as_ref()) {
+        Some(profile) if owned(app, &tenant, EntityId::Customer(id)).await => Ok((tenant, id, profile.language)),
+        _ => Err(Problem::not_found("there is nothing at this address")),
+    }
+}
+
+/// Asks before anything changes: programs that look at links must not end anybody's mail.
+async fn ask(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (tenant, _, language) = customer_of(&app, &request, &Bytes::new()).await?;
+    let merchant = app.service.config.service.tenant(&tenant).map_or("", |tenant| tenant.name.as_str());
+    let (asked, button) = match language {
+        Language::Fr => (format!("Ne plus recevoir d’e-mails de {merchant} ?"), "Ne plus recevoir d’e-mails"),
+        Language::En => (format!("No more e-mail from {merchant}?"), "Unsubscribe"),
+    };
+    let form = format!("<form method=\"post\"><button>{button}</button></form>");
+    Ok(page(language, &asked, &form))
+}
+
+/// Ends mail to a customer, by the button of the page or of a mail program. Source: RFC 8058.
+async fn unsubscribe(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
+    let (tenant, customer, language) = customer_of(&app, &request, &body).await?;
+    let day = app.service.router.ports().clock.system_now().unix_millis() / 86_400_000;
+    let id = command_of(&["unsubscribe", &customer.to_string(), &day.to_string()]);
+    tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id).await?;
+    let done = match language {
+        Language::Fr => "C’est noté : vous ne recevrez plus d’e-mails.",
+        Language::En => "Noted: you will get no more e-mail.",
+    };
+    Ok(page(language, done, ""))
+}
+
+fn page(language: Language, text: &str, form: &str) -> HttpResponse {
+    const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:28rem;margin:20vh auto;padding:0 1.5rem;\
+        color:#1c2430;background:#fff}button{font:inherit;padding:.6rem 1.1rem;border:0;border-radius:.5rem;\
+        background:#1c2430;color:#fff;cursor:pointer}button:focus-visible{outline:3px solid #7aa2ff}\
+        @media(prefers-color-scheme:dark){body{color:#e8ecf2;background:#11161d}button{background:#e8ecf2;color:#11161d}}";
+    let text = handlebars::html_escape(text);
+    let language = language.code();
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header(("Cache-Control", "no-store"))
+        .insert_header(("Referrer-Policy", "no-referrer"))
+        .insert_header(("X-Robots-Tag", "noindex"))
+        .insert_header(("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"))
+        .body(format!(
+            "<!doctype html><html lang=\"{language}\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+             content=\"width=device-width\"><title>{text}</title><style>{STYLE}</style><h1 style=\"font-size:1.25rem\">\
+             {text}</h1>{form}</html>"
+        ))
+}

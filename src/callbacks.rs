@@ -1,0 +1,87 @@
+//! Addresses that others call about one thing: what became of a message, that somebody wants no more.
+//!
+//! Who has such an address may use it: it ends with a code that only we can make. Each says what it is about.
+
+use hmac::{Hmac, KeyInit, Mac};
+use quittance_actors::values::{CustomerId, DeliveryId, TenantId};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::config::Secret;
+use crate::digest;
+
+/// Characters of a code.
+const CODE_CHARACTERS: usize = 32;
+
+/// What an address is for.
+#[derive(Debug, Clone, Copy)]
+pub enum About {
+    /// What became of a message to a customer.
+    Message(CustomerId, DeliveryId),
+    /// SMS that come in for a tenant.
+    Incoming,
+    /// That a customer wants no more mail.
+    Unsubscribe(CustomerId),
+}
+
+/// What makes and knows addresses.
+#[derive(Debug, Clone)]
+pub struct Callbacks {
+    base: String,
+    key: Secret,
+}
+
+impl Callbacks {
+    /// Addresses below `base`, with codes by `key`.
+    pub fn new(base: &str, key: Secret) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), key }
+    }
+
+    /// The address, with its code.
+    pub fn address(&self, tenant: &TenantId, about: About) -> String {
+        let path = path(tenant, about);
+        format!("{}{path}?code={}", self.base, self.code(&path))
+    }
+
+    /// Whether a code is the one of a path.
+    pub fn knows(&self, path: &str, code: &str) -> bool {
+        self.code(path).as_bytes().ct_eq(code.as_bytes()).into()
+    }
+
+    fn code(&self, path: &str) -> String {
+        // HMAC takes a key of any length, so this cannot fail.
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.reveal().as_bytes()).expect("HMAC takes any key");
+        mac.update(path.as_bytes());
+        let mut code = digest::hex(&mac.finalize().into_bytes());
+        code.truncate(CODE_CHARACTERS);
+        code
+    }
+}
+
+fn path(tenant: &TenantId, about: About) -> String {
+    match about {
+        About::Message(customer, delivery) => format!("/callbacks/{tenant}/messages/{customer}/{delivery}"),
+        About::Incoming => format!("/callbacks/{tenant}/sms"),
+        About::Unsubscribe(customer) => format!("/callbacks/{tenant}/unsubscribe/{customer}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quittance_actors::values::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_known_by_its_code_and_no_other_is() {
+        let callbacks = Callbacks::new("https://pay.example/", Secret::new("k"));
+        let tenant = TenantId::parse("shop").unwrap();
+        let address = callbacks.address(&tenant, About::Unsubscribe(CustomerId::new(Timestamp::default(), 1, 7)));
+        let rest = address.strip_prefix("https://pay.example").unwrap();
+        let (path, code) = rest.split_once("?code=").unwrap();
+        assert!(path.starts_with("/callbacks/shop/unsubscribe/cus_") && code.len() == CODE_CHARACTERS, "{address}");
+        assert!(callbacks.knows(path, code));
+        assert!(!callbacks.knows("/callbacks/shop/sms", code) && !callbacks.knows(path, ""));
+        assert!(!Callbacks::new("https://pay.example", Secret::new("l")).knows(path, code));
+    }
+}
