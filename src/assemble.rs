@@ -23,7 +23,7 @@ use tracing::info;
 
 use crate::callbacks::Callbacks;
 use crate::channels::Policy;
-use crate::channels::catch::Catcher;
+use crate::channels::archive::Archive;
 use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector, ordered};
 use crate::channels::credentials::Credentials;
 use crate::channels::dkim::Signer;
@@ -66,8 +66,8 @@ pub struct Service {
     pub live: Arc<Live>,
     /// Clocks.
     pub clocks: Arc<Clocks>,
-    /// Caught messages.
-    pub catcher: Catcher,
+    /// Messages as they left.
+    pub archive: Archive,
     /// Files being read.
     pub activity: Arc<Activity>,
     /// What a start found, for people.
@@ -134,7 +134,7 @@ pub async fn assemble_with(
     let fatal = Arc::clone(&on_fatal);
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
-    let catcher = Catcher::new(data.join("caught"));
+    let archive = Archive::new(data.join("sent"));
     let configured = config.service.tenants.iter().filter_map(|tenant| {
         Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
     });
@@ -147,7 +147,7 @@ pub async fn assemble_with(
         tenants: Arc::new(Configured { policies: configured.collect() }),
         dispatch: match dispatch {
             Some(dispatch) => dispatch,
-            None => Arc::new(channels(&config, templates, catcher.clone())?),
+            None => Arc::new(channels(&config, templates, archive.clone())?),
         },
         observer: Arc::clone(&live) as _,
     };
@@ -197,7 +197,7 @@ pub async fn assemble_with(
         writer,
         live,
         clocks,
-        catcher,
+        archive,
         activity,
         recovery,
         _lock: lock,
@@ -257,7 +257,7 @@ fn tactics(config: &Config) -> Tactics {
     Tactics { default: Tactic { ladder: default, order: Order::None }, of }
 }
 
-fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<Channels, String> {
+fn channels(config: &Config, templates: Templates, archive: Archive) -> Result<Channels, String> {
     let service = &config.service;
     let email = match &service.email {
         EmailTransport::Catch => None,
@@ -301,7 +301,7 @@ fn channels(config: &Config, templates: Templates, catcher: Catcher) -> Result<C
         endpoints,
         outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
         statuses: statuses.collect(),
-        catcher,
+        archive,
     })
 }
 

@@ -8,8 +8,10 @@ use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
 use quittance_actors::values::{EmailAddress, Language, TenantId};
 
+use tracing::warn;
+
 use crate::callbacks::{About, Callbacks};
-use crate::channels::catch::{Catcher, Caught};
+use crate::channels::archive::{Archive, Sent};
 use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
 use crate::channels::file;
@@ -42,8 +44,15 @@ pub struct Channels {
     pub outgoing: BTreeMap<(TenantId, String), PathBuf>,
     /// Folders of status files, and how they are written.
     pub statuses: BTreeMap<TenantId, (PathBuf, StatusFormat)>,
-    /// The catcher.
-    pub catcher: Catcher,
+    /// Messages as they left.
+    pub archive: Archive,
+}
+
+/// What is kept of a message.
+struct Kept {
+    from: String,
+    to: Vec<String>,
+    message: Message,
 }
 
 fn never(error: impl Into<String>) -> Verdict {
@@ -154,6 +163,11 @@ impl Channels {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
+        let kept = Kept {
+            from: format!("{} <{}>", tenant.name, tenant.email_from.as_str()),
+            to: to.iter().map(|address| address.as_str().to_owned()).collect(),
+            message: message.clone(),
+        };
         match &self.email {
             Some(email) => {
                 let (id, at) = (delivery.id.to_string(), delivery.event.at);
@@ -163,13 +177,10 @@ impl Channels {
                     _ => None,
                 };
                 let mail = Mail { id, from_name, from, to, at, message, unsubscribe_url };
-                email.send(&mail).await
+                let verdict = email.send(&mail).await;
+                self.sent(prepared, kept, verdict).await
             }
-            None => {
-                let from = format!("{} <{}>", tenant.name, tenant.email_from.as_str());
-                let to = to.iter().map(|address| address.as_str().to_owned()).collect();
-                self.catch(delivery, from, to, message).await
-            }
+            None => self.catch(prepared, kept).await,
         }
     }
 
@@ -180,6 +191,8 @@ impl Channels {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
+        let (from, to) = (tenant.sms_from.clone(), vec![phone.as_str().to_owned()]);
+        let kept = Kept { from, to, message: message.clone() };
         match &self.sms {
             Some(provider) => {
                 let id = prepared.delivery.id;
@@ -188,29 +201,54 @@ impl Channels {
                     _ => None,
                 };
                 let (id, from, text) = (id.to_string(), tenant.sms_from.as_str(), message.text.as_str());
-                provider.send(&Sms { id, from, to: phone, text, status_url }).await
+                let verdict = provider.send(&Sms { id, from, to: phone, text, status_url }).await;
+                self.sent(prepared, kept, verdict).await
             }
-            None => {
-                let to = vec![phone.as_str().to_owned()];
-                self.catch(&prepared.delivery, tenant.sms_from.clone(), to, message).await
-            }
+            None => self.catch(prepared, kept).await,
         }
     }
 
-    async fn catch(&self, delivery: &Delivery, from: String, to: Vec<String>, message: Message) -> Verdict {
-        let caught = Caught {
+    /// Keeps what a relay or provider has taken, word for word. What cannot be kept has left all the same.
+    async fn sent(&self, prepared: &Prepared, kept: Kept, verdict: Verdict) -> Verdict {
+        if let Verdict::Accepted { detail } = &verdict
+            && let Err(error) = self.keep(prepared, kept, Some(detail.clone())).await
+        {
+            warn!(delivery = %prepared.delivery.id, %error, "a message was sent and could not be kept");
+        }
+        verdict
+    }
+
+    /// Keeps a message instead of sending it.
+    async fn catch(&self, prepared: &Prepared, kept: Kept) -> Verdict {
+        match self.keep(prepared, kept, None).await {
+            Ok(()) => Verdict::Accepted { detail: "caught".to_owned() },
+            Err(error) => Verdict::Later { error: format!("archive: {error}"), retry_after_ms: None },
+        }
+    }
+
+    async fn keep(&self, prepared: &Prepared, kept: Kept, taken: Option<String>) -> std::io::Result<()> {
+        let (delivery, Kept { from, to, message }) = (&prepared.delivery, kept);
+        let customer = match delivery.recipient {
+            Recipient::Customer(customer) => Some(customer.to_string()),
+            _ => None,
+        };
+        let sent = Sent {
             id: delivery.id.to_string(),
-            tenant: delivery.tenant.to_string(),
+            customer,
             channel: delivery.channel,
             from,
             to,
             at: delivery.event.at,
+            sent_at: clock::system_now(),
             template: delivery.template.as_deref().unwrap_or_default().to_owned(),
+            edition: message.edition.clone(),
             cause: delivery.cause.to_string(),
+            taken,
             message,
         };
-        let catcher = self.catcher.clone();
-        blocking(move || catcher.keep(&caught)).await
+        let (archive, tenant) = (self.archive.clone(), delivery.tenant.to_string());
+        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, &sent)).await;
+        kept.unwrap_or_else(|_| Err(std::io::Error::other("the service is stopping")))
     }
 
     async fn hook(&self, delivery: &Delivery) -> Verdict {

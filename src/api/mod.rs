@@ -13,6 +13,7 @@ mod exports;
 mod files;
 mod health;
 mod idempotency;
+mod messages;
 mod payment_requests;
 mod payouts;
 mod plans;
@@ -134,6 +135,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))
                 .route("/files/{sha256}", web::get().to(files::read))
+                .route("/messages", web::get().to(messages::list))
+                .route("/messages/{id}", web::get().to(messages::read))
                 .route("/endpoints", web::get().to(endpoints::list))
                 .route("/endpoints/{name}/replay", web::post().to(endpoints::replay))
                 .route("/stream", web::get().to(stream::read))

@@ -1,4 +1,4 @@
-//! Caught messages, as their readers would see them.
+//! Messages to people, as they left or would have left.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::Channel;
@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
-use crate::channels::catch::Caught;
+use crate::channels::archive::Sent;
 use crate::gsm;
 
 const SHOWN: usize = 100;
@@ -28,22 +28,28 @@ async fn show(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let (catcher, tenant) = (app.service.catcher.clone(), frame.tenant.to_string());
-    let caught = tokio::task::spawn_blocking(move || catcher.newest(&tenant, SHOWN)).await;
-    let caught = caught.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    let (archive, tenant, wanted) = (app.service.archive.clone(), frame.tenant.to_string(), id.clone());
+    let found = tokio::task::spawn_blocking(move || {
+        let newest = archive.newest(&tenant, SHOWN, |_| true);
+        // An older one is found by itself.
+        let older = wanted.filter(|id| newest.iter().all(|message| message.id != *id));
+        let older = older.and_then(|id| archive.get(&tenant, &id));
+        (newest, older)
+    });
+    let (newest, older) = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
     let zone = zone_of(&app, &frame.tenant);
     let open = match &id {
-        Some(id) => caught.iter().find(|message| message.id == *id),
-        None => caught.first(),
+        Some(id) => newest.iter().find(|message| message.id == *id).or(older.as_ref()),
+        None => newest.first(),
     };
     if id.is_some() && open.is_none() {
-        return Err(Problem::not_found("this message is not among the newest"));
+        return Err(Problem::not_found("no such message"));
     }
-    let subject = |message: &Caught| match message.channel {
+    let subject = |message: &Sent| match message.channel {
         Channel::Sms => message.message.text.clone(),
         _ => message.message.subject.clone(),
     };
-    let messages: Vec<Json> = caught
+    let messages: Vec<Json> = newest
         .iter()
         .map(|message| {
             json!({
@@ -63,6 +69,10 @@ async fn show(
             "to": message.to.join(", "),
             "at": words::instant(message.at, &zone),
             "template": message.template,
+            "edition": message.edition,
+            "taken": message.taken.as_ref().map(|taken| {
+                format!("{}, {taken}", words::instant(message.sent_at, &zone))
+            }),
             "cause": message.cause,
             "subject": if message.channel == Channel::Sms { "SMS".to_owned() } else { subject(message) },
             "html": message.message.html.is_some(),
@@ -87,8 +97,10 @@ pub(super) async fn html(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let caught = app.service.catcher.get(&id).filter(|caught| frame.tenant.as_str() == caught.tenant);
-    let html = caught.and_then(|caught| caught.message.html).ok_or_else(|| Problem::not_found("no such message"))?;
+    let (archive, tenant) = (app.service.archive.clone(), frame.tenant.to_string());
+    let found = tokio::task::spawn_blocking(move || archive.get(&tenant, &id)).await;
+    let found = found.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    let html = found.and_then(|sent| sent.message.html).ok_or_else(|| Problem::not_found("no such message"))?;
     let policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")

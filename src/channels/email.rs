@@ -141,6 +141,7 @@ mod tests {
             subject: subject.to_owned(),
             text: "Bonjour é".to_owned(),
             html: Some("<p>Bonjour é</p>".to_owned()),
+            edition: String::new(),
         };
         let mail = Mail {
             id: "dlv_1".to_owned(),

@@ -6,13 +6,13 @@
 //! | `sms` | SMS by an HTTP provider |
 //! | `hook` | events by signed HTTP call, with `credentials` where the other side asks for them |
 //! | `file` | events as JSON files, statuses as CSV files |
-//! | `catch` | e-mail and SMS that are shown instead of sent |
+//! | `archive` | nothing: it keeps what left, and what a sandbox shows instead of sending |
 //! | `collect` | orders to connectors: payment providers, files for banks, a simulator |
 //!
 //! A new channel is a file here and a line in `assemble`'s dispatch. A channel never decides
 //! whether a message is wanted, and never tries twice: that is the delivery lane's.
 
-pub mod catch;
+pub mod archive;
 pub mod collect;
 pub mod credentials;
 pub mod dkim;

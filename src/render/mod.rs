@@ -30,10 +30,13 @@ use thiserror::Error;
 use self::bounds::{Fault, Shape};
 use crate::config::{Automation, File};
 use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
+use crate::digest;
 use crate::gsm::is_gsm;
 
 /// Bytes of one rendered text.
 const RENDERED_BYTES_MAX: usize = 200 << 10;
+/// Characters of the digest that names an edition of a template.
+const EDITION_CHARACTERS: usize = 12;
 /// Characters of a subject; more is no subject.
 const SUBJECT_CHARACTERS_MAX: usize = 250;
 /// How the name of a piece's file ends.
@@ -50,6 +53,8 @@ pub struct Message {
     pub text: String,
     /// The same as HTML, for e-mail.
     pub html: Option<String>,
+    /// Which edition of its template: a digest of the template's text and of the pieces it may take in.
+    pub edition: String,
 }
 
 /// Why a message could not be rendered.
@@ -73,6 +78,7 @@ struct Template {
     channel: Channel,
     payment_box: bool,
     body_offset: usize,
+    edition: String,
 }
 
 /// Every template.
@@ -82,6 +88,8 @@ pub struct Templates {
     engines: BTreeMap<&'static str, Handlebars<'static>>,
     /// Pieces by language and name.
     pieces: BTreeMap<&'static str, BTreeMap<String, Shape>>,
+    /// Their texts, one after the other.
+    piece_texts: BTreeMap<&'static str, Vec<u8>>,
     known: BTreeMap<(String, &'static str, &'static str), Template>,
 }
 
@@ -161,6 +169,7 @@ impl Templates {
             return report(findings, file, "Q0201", at..at + 1, plain(&error.reason().to_string()), None);
         }
         self.pieces.entry(language.code()).or_default().insert(name.to_owned(), shape);
+        self.piece_texts.entry(language.code()).or_default().extend_from_slice(text.as_bytes());
     }
 
     fn add_message(
@@ -207,7 +216,10 @@ impl Templates {
                 return report(findings, file, "Q0201", at..at + 1, plain(&error.reason().to_string()), None);
             }
         }
-        let template = Template { file: file.to_owned(), language, channel, payment_box, body_offset };
+        let pieces = self.piece_texts.get(language.code()).map(Vec::as_slice).unwrap_or_default();
+        let mut edition = digest::hex(&digest::sha256(&[text.as_bytes(), pieces].concat()));
+        edition.truncate(EDITION_CHARACTERS);
+        let template = Template { file: file.to_owned(), language, channel, payment_box, body_offset, edition };
         self.known.insert(key(name, language, channel), template);
         if channel == Channel::Sms
             && let Some((at, letter)) = body.char_indices().find(|(_, c)| !is_gsm(c.encode_utf8(&mut [0; 4])))
@@ -343,7 +355,7 @@ impl Templates {
         } else {
             text
         };
-        Ok(Message { subject, text, html })
+        Ok(Message { subject, text, html, edition: template.edition.clone() })
     }
 
     fn run(&self, language: Language, id: &str, data: &Json) -> Result<String, handlebars::RenderError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use crate::support::peers::HookReceiver;
-use crate::support::running::{Running, configure, report};
+use crate::support::running::{Running, configure, messages, report};
 use crate::support::scratch::{Scratch, wait_for};
 
 fn request(number: usize) -> Json {
@@ -131,9 +131,7 @@ fn killed_at_ten_points_nothing_acknowledged_is_lost_and_no_effect_is_missing() 
     std::thread::scope(|scope| {
         let running_ref = &running;
         scope.spawn(move || running_ref.try_post("/v1/clock/advance", "clock", &json!({ "by": "2d" })));
-        wait_for("the first reminder", || {
-            std::fs::read_dir(scratch.path().join("data/caught")).ok()?.next().map(|_| ())
-        });
+        wait_for("the first reminder", || (!messages(scratch.path()).is_empty()).then_some(()));
         let pid = running_ref.pid().to_string();
         std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
     });
@@ -170,11 +168,13 @@ fn killed_at_ten_points_nothing_acknowledged_is_lost_and_no_effect_is_missing() 
     // The reminders of the day that was cut off leave once the clock goes on, each once.
     running.advance("3d");
     let mails = wait_for("the first mail of each unpaid request", || {
-        let caught = std::fs::read_dir(scratch.path().join("data/caught")).ok()?.flatten();
-        let subjects: Vec<String> = caught
-            .filter_map(|entry| serde_json::from_slice::<Json>(&std::fs::read(entry.path()).ok()?).ok())
-            .map(|message| message["message"]["subject"].as_str().unwrap().to_owned())
+        // What was under way at the end is sent again, with the same id.
+        let sent: BTreeMap<String, String> = messages(scratch.path())
+            .iter()
+            .map(|message| (&message["id"], &message["message"]["subject"]))
+            .map(|(id, subject)| (id.as_str().unwrap().to_owned(), subject.as_str().unwrap().to_owned()))
             .collect();
+        let subjects: Vec<String> = sent.into_values().collect();
         (0..5)
             .all(|number| subjects.iter().any(|subject| subject.contains(&format!("U-{number} "))))
             .then_some(subjects)

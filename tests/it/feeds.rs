@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::support::golden::project;
-use crate::support::running::{Running, configure, drop_file, report};
+use crate::support::running::{Running, configure, drop_file, messages, report};
 use crate::support::scratch::{Scratch, wait_for};
 
 fn expecting(text: &str) -> String {
@@ -20,8 +20,7 @@ fn feed(service: &Running, name: &str) -> Json {
 
 /// The subjects of caught messages that say `words`.
 fn caught(folder: &Path, words: &str) -> Vec<String> {
-    let messages = std::fs::read_dir(folder.join("data/caught")).into_iter().flatten().flatten();
-    let texts = messages.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+    let texts = messages(folder).into_iter().map(|message| message.to_string());
     texts.filter(|text| text.contains(words)).collect()
 }
 

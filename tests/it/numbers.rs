@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::running::{drop_file, sample};
+use crate::support::running::{drop_file, messages, sample};
 use crate::support::scratch::wait_for;
 
 #[test]
@@ -19,8 +19,7 @@ fn a_number_is_nobodys_for_thirteen_months_and_then_anothers() {
     assert_eq!(report["accepted"], 1_000, "{}", report["summary"]);
     // People hear of it before the pool is empty.
     wait_for("the accountants to be told", || {
-        let caught = std::fs::read_dir(scratch.path().join("data/caught")).ok()?.flatten();
-        let mut texts = caught.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+        let mut texts = messages(scratch.path()).into_iter().map(|message| message.to_string());
         texts.find(|text| text.contains("compta@maison-dupre.example") && text.contains("100"))
     });
     let profile =

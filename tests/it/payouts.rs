@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use crate::support::running::{Running, drop_file, sample};
+use crate::support::running::{Running, drop_file, messages, sample};
 use crate::support::schema::validates;
 use crate::support::scratch::{Scratch, wait_for};
 use crate::support::statement::statement;
@@ -198,8 +198,7 @@ fn a_task_is_decided_by_one_person_at_a_time_and_is_told_of_when_it_is_late() {
     running.advance("12h");
     assert_eq!(late(), "2026-03-04T17:00:00Z");
     wait_for("the accountants to be told", || {
-        let caught = std::fs::read_dir(scratch.path().join("data/caught")).ok()?.flatten();
-        let mut texts = caught.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+        let mut texts = messages(scratch.path()).into_iter().map(|message| message.to_string());
         texts.find(|text| text.contains("attend toujours") && text.contains("18:00"))
     });
 }

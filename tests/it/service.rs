@@ -17,6 +17,12 @@ const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emissi
 const BEFORE: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PRIVATE: &str = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
 
+/// An account number in groups of four.
+fn printed_in_groups(iban: &str) -> String {
+    let letters: Vec<char> = iban.chars().collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_told() {
     let scratch = Scratch::new("story");
@@ -61,6 +67,20 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
         assert!(request.contains(part), "{part} in\n{request}");
     }
     wait_for("the English mail", || mails(&maildir).into_iter().find(|mail| mail.contains("Your invoice F-2")));
+
+    // What left is kept word for word, with what the relay said.
+    let customer_id = customer["id"].as_str().unwrap();
+    let kept = wait_for("the message", || {
+        let listed = running.get(&format!("/v1/messages?customer={customer_id}")).json();
+        listed["data"].as_array().unwrap().first().cloned()
+    });
+    assert_eq!((&kept["to"], &kept["taken"]), (&json!(["jean@example.org"]), &json!("relay answered 250")), "{kept}");
+    assert_eq!((&kept["template"], kept["edition"].as_str().unwrap().len()), (&json!("payment_request"), 12));
+    assert!(kept["text"].as_str().unwrap().contains(&printed_in_groups(virtual_iban)), "{kept}");
+    let id = kept["id"].as_str().unwrap();
+    assert!(request.contains(&format!("Message-ID: <{id}@")), "{request}");
+    assert_eq!(running.get(&format!("/v1/messages/{id}")).json(), kept);
+    assert_eq!(running.get("/v1/messages/dlv_none").status, 404);
 
     // A transfer to the customer's own account settles it: the hook, the file, the mail to sales.
     let second = running.find("/v1/payment-requests", "F-2");

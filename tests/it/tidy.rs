@@ -99,7 +99,7 @@ fn n6_adapters_meet_in_assemble_or_through_the_log() {
         ("backoffice", "render") => true,        // Amounts and dates in words.
         ("api" | "backoffice", "store") => true, // Reads for lists and screens.
         ("api" | "backoffice", "watch") => true, // What became of files.
-        ("backoffice", "channels") => path.ends_with("messages.rs"), // The type of a caught message.
+        ("api" | "backoffice", "channels") => path.ends_with("messages.rs"), // The type of a message that left.
         ("channels", "render") => true,          // The type of a message.
         ("channels", "formats") => path.ends_with("debit_file.rs") || path.ends_with("credit_file.rs"), // Orders as banks take them.
         _ => false,

@@ -181,6 +181,14 @@ pub fn drop_file(folder: &Path, name: &str, bytes: &[u8]) -> Json {
     report(folder, name)
 }
 
+/// The messages that left or were caught, below a data directory.
+pub fn messages(folder: &Path) -> Vec<Json> {
+    let tenants = std::fs::read_dir(folder.join("data/sent")).into_iter().flatten().flatten();
+    let days = tenants.flat_map(|tenant| std::fs::read_dir(tenant.path()).into_iter().flatten().flatten());
+    let texts: Vec<String> = days.filter_map(|day| std::fs::read_to_string(day.path()).ok()).collect();
+    texts.iter().flat_map(|text| text.lines()).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// The report of a file, once it is archived.
 pub fn report(folder: &Path, name: &str) -> Json {
     wait_for(&format!("the report of {name}"), || {
