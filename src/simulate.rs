@@ -37,6 +37,8 @@ pub struct Simulated {
     pub unknown: BTreeMap<&'static str, u64>,
     /// Messages, and events handed to systems.
     pub messages: u64,
+    /// What it does beside: holds, suspensions.
+    pub deeds: u64,
     /// Messages to customers who cannot be reached.
     pub unreachable: u64,
     /// Events on which it would fire, had it not fired a while before.
@@ -123,6 +125,10 @@ impl Simulated {
             let concerned = concerned.map_err(|error| error.to_string())?;
             let customer = concerned.as_ref().and_then(|(_, state)| state.as_customer());
             for action in &rule.then {
+                if let Action::Do(_) = action {
+                    self.deeds += u64::from(action.reaches(customer));
+                    continue;
+                }
                 let reached = action.reaches(customer);
                 if let (Action::NotifyCustomer { .. }, Some(id)) = (action, here) {
                     *self.customers.entry(id).or_default() += u64::from(reached);

@@ -104,6 +104,9 @@ fn one(rule: &Rule, found: &Simulated, Period { from, to }: Period) -> Result<St
         0 => writeln!(text)?,
         count => writeln!(text, "  and {count} to customers who cannot be reached")?,
     }
+    if found.deeds > 0 {
+        writeln!(text, "  does               {:>8}", found.deeds)?;
+    }
     writeln!(
         text,
         "  beside what left   {:>8}  events the same, {} more, {} no more",
@@ -159,6 +162,7 @@ fn as_json(rule: &Rule, found: &Simulated) -> Json {
         "fires": found.fires,
         "cannot_be_said": found.unknown,
         "messages": found.messages,
+        "does": found.deeds,
         "unreachable": found.unreachable,
         "held_back": found.held_back,
         "beside_what_left": { "same": found.same, "more": found.more, "no_more": found.less },

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use quittance_actors::collection::Hold;
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
-use quittance_actors::rules::{Action, Condition, EventType, Field, Once, Per, Rule, RuleBook};
+use quittance_actors::rules::{Action, Condition, Deed, EventType, Field, Once, Per, Rule, RuleBook, RuleError};
 use quittance_actors::values::{Calendar, Date};
 
 use super::reader::Section;
@@ -64,7 +65,10 @@ impl Automation {
             let read = root.each("rule", |section| read_rule(section, &file, &mut references));
             let (rules, tests): (Vec<Rule>, Vec<usize>) = read.into_iter().unzip();
             RuleBook::new(rules)
-                .inspect_err(|error| root.file().report("Q0107", 0..0, error.to_string(), "", None))
+                .inspect_err(|error| {
+                    let code = if matches!(error, RuleError::Loop { .. }) { "Q0115" } else { "Q0107" };
+                    root.file().report(code, 0..0, error.to_string(), "", None);
+                })
                 .ok()
                 .map(|rules| (rules, tests.iter().sum()))
         });
@@ -248,8 +252,11 @@ fn read_action(
         let recipient = Recipient::Feed(name.into());
         return Some(Action::Tell { channel: Channel::File, template: None, recipient });
     }
+    if section.has("do") {
+        return read_deed(section, on).map(Action::Do);
+    }
     let Some((whom, span)) = section.text_at("notify") else {
-        section.refuse("then", section.span(), "an action is notify, hook or file", None);
+        section.refuse("then", section.span(), "an action is notify, hook, file or do", None);
         return None;
     };
     let channel = section.parsed("channel", channel)?;
@@ -276,6 +283,45 @@ fn read_action(
             None
         }
     }
+}
+
+/// What a rule does: `do`, with `hold` and `days` where it places or lifts one.
+fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
+    let words = [
+        ("place_hold", 0),
+        ("lift_hold", 1),
+        ("suspend_recurring", 2),
+        ("resume_recurring", 3),
+        ("stop_reminders", 4),
+    ];
+    let hold = || {
+        let hold = section.parsed("hold", Hold::parse)?;
+        if hold == Hold::Deceased {
+            let why = "who has died is told by a bank or a person, and stays so";
+            section.refuse("hold", section.span(), why, None);
+            return None;
+        }
+        Some(hold)
+    };
+    let deed = match section.choice("do", &words)? {
+        0 => {
+            let days = section.has("days").then(|| section.integer("days", 1..=365)).flatten();
+            Deed::PlaceHold { hold: hold()?, days: days.and_then(|days| u16::try_from(days).ok()) }
+        }
+        1 => Deed::LiftHold { hold: hold()? },
+        2 => Deed::SuspendRecurring,
+        3 => Deed::ResumeRecurring,
+        _ => Deed::StopReminders,
+    };
+    let (field, what) = match deed.is_of_request() {
+        true => (Field::RequestId, "payment request"),
+        false => (Field::CustomerId, "customer"),
+    };
+    if let Some(event) = on.iter().find(|event| !event.fields().contains(&field)) {
+        section.refuse("do", section.span(), format!("{} concerns no {what}", event.name()), None);
+        return None;
+    }
+    Some(deed)
 }
 
 fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Scenario> {

@@ -274,6 +274,20 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "name = \"transfer received\"",
             "rule 'transfer received' stands twice",
         ),
+        ("rules.toml", "do = \"place_hold\"", "do = \"place_holds\"", "`do` must be one of place_hold, lift_hold"),
+        ("rules.toml", "hold = \"manual\"", "hold = \"deceased\"", "who has died is told by a bank or a person"),
+        (
+            "rules.toml",
+            "name = \"file missing\"\non = [\"feed.stalled\"]\n",
+            "name = \"file missing\"\non = [\"feed.stalled\"]\n\n[[rule.then]]\ndo = \"stop_reminders\"\n",
+            "feed.stalled concerns no payment request",
+        ),
+        (
+            "rules.toml",
+            "on = [\"attempt.failed\", \"attempt.reversed\"]\nwhen = 'attempt.reason_code == \"MD01\"'",
+            "on = [\"customer.hold_placed\"]",
+            "Q0115 rules.toml:1:1 rule 'debit without a mandate' would set itself off: what it does leads to customer.hold_placed",
+        ),
         (
             "acceptance.toml",
             "when = 'transfer.payer_blocked'",

@@ -1,6 +1,7 @@
 //! One step: a command and everything it leads to in its lane. States are copied when they
 //! change; the lane takes the new ones over only when the whole step has succeeded.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -46,17 +47,19 @@ pub(super) struct Step<'a> {
     touched: Vec<Touched>,
     commit: Commit,
     told: usize,
+    /// What rules do once everything else is done.
+    deeds: VecDeque<Tell>,
 }
 
 impl<'a> Step<'a> {
     pub(super) fn new(lane: &'a mut Lane, policies: &'a Policies, envelope: &'a Envelope, commit: Commit) -> Self {
         let context = Context { tenant: &envelope.tenant, now: commit.at, policies };
-        Self { lane, context, touched: Vec::new(), commit, told: 0 }
+        Self { lane, context, touched: Vec::new(), commit, told: 0, deeds: VecDeque::new() }
     }
 
     /// Runs the command and gives the record and the new states.
     pub(super) fn run(mut self, tell: &Tell) -> Result<(Commit, Vec<Touched>), StepError> {
-        self.handle(tell).map_err(|error| match error {
+        self.handle(tell).and_then(|()| self.follow()).map_err(|error| match error {
             // A customer's bound is the sender's matter, wherever in the step it is met.
             bound @ StepError::Rejected(Rejection::Customer(customer::Rejection::TooManyRequests(_))) => bound,
             // So is money that was given back meanwhile.
@@ -72,6 +75,18 @@ impl<'a> Step<'a> {
             other => other,
         })?;
         Ok((self.commit, self.touched))
+    }
+
+    /// Does what rules do; what cannot be done as things are is left.
+    fn follow(&mut self) -> Result<(), StepError> {
+        while let Some(tell) = self.deeds.pop_front() {
+            let context = self.context;
+            let (_, entity) = self.entity(tell.to())?;
+            if entity.decide(&tell, &context).is_ok() {
+                self.handle(&tell)?;
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, tell: &Tell) -> Result<(), StepError> {
@@ -189,7 +204,7 @@ impl<'a> Step<'a> {
             if once.is_some_and(|(_, _, key, state)| !state.may_fire(key, context.now)) {
                 continue;
             }
-            let before = outgoing.len();
+            let before = outgoing.len() + self.deeds.len();
             for action in rule.then.iter().filter(|action| action.reaches(concerned)) {
                 let (channel, template, recipient) = match action {
                     Action::NotifyCustomer { channel, template } => {
@@ -197,13 +212,18 @@ impl<'a> Step<'a> {
                         (*channel, Some(Arc::clone(template)), Recipient::Customer(customer))
                     }
                     Action::Tell { channel, template, recipient } => (*channel, template.clone(), recipient.clone()),
+                    Action::Do(deed) => {
+                        let today = context.now.date_in(&context.policies.zone);
+                        self.deeds.extend(deed.command(&rule.name, customer, request, today));
+                        continue;
+                    }
                 };
                 let (guard, cause) = (Guard::None, Arc::clone(&rule.cause));
                 outgoing.push(Outgoing { channel, template, recipient, guard, occurrence: place, cause });
             }
             // What reaches nobody has not been said.
             if let Some((once, id, key, _)) = once
-                && outgoing.len() > before
+                && outgoing.len() + self.deeds.len() > before
             {
                 fired.push((id, key, context.now.plus_millis(once.within_ms)));
             }

@@ -128,6 +128,11 @@ pub enum Command {
         /// From what it is collected now; `None` for the same.
         usage: Option<Usage>,
     },
+    /// No more steps of the scenario leave.
+    StopReminders {
+        /// Why.
+        reason: SmolStr,
+    },
     /// Where the customer lives it is another time.
     LearnZone {
         /// The time zone.
@@ -237,6 +242,7 @@ impl Command {
             Command::GiveUpAttempt { .. } => "give_up_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::ResumeCollection { .. } => "resume_collection",
+            Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",
             Command::Promise { .. } => "promise",

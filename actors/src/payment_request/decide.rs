@@ -74,6 +74,11 @@ impl Machine for PaymentRequest {
             Command::DeferReminder { step, until, reason } => {
                 Ok(reminders::defer(self, terms, *step, *until, reason, context))
             }
+            Command::StopReminders { reason } => {
+                let mut decision = Decision::default();
+                reminders::stop(&mut decision, self, reason);
+                Ok(decision)
+            }
             Command::LearnZone { zone, step } => Ok(reminders::learn_zone(self, terms, zone, *step, context)),
             Command::Promise { on } => promise::make(self, *on, context),
             Command::PromiseDue { generation, due } => Ok(promise::due(self, terms, *generation, *due, context)),

@@ -1,11 +1,12 @@
 //! The rule book of a tenant: rules by event type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::condition::Condition;
+use super::deed::Deed;
 use super::published::EventType;
 use crate::customer::Customer;
 use crate::delivery::{Channel, Recipient};
@@ -20,6 +21,13 @@ pub enum RuleError {
     Duplicate(Arc<str>),
     #[error("there are more than {0} rules")]
     TooMany(usize),
+    #[error("rule '{rule}' would set itself off: what it does leads to {event}, on which it fires in the end")]
+    Loop {
+        /// The rule.
+        rule: Arc<str>,
+        /// The first event that it leads to on the way back to itself.
+        event: EventType,
+    },
 }
 
 /// Who receives what.
@@ -41,6 +49,8 @@ pub enum Action {
         /// To whom.
         recipient: Recipient,
     },
+    /// Something is done.
+    Do(Deed),
 }
 
 impl Action {
@@ -49,6 +59,7 @@ impl Action {
         match self {
             Action::NotifyCustomer { channel, .. } => customer.is_some_and(|state| state.reachable_by(*channel)),
             Action::Tell { .. } => true,
+            Action::Do(deed) => deed.is_of_request() || customer.is_some(),
         }
     }
 }
@@ -132,6 +143,15 @@ impl Rule {
         Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then, once: None }
     }
 
+    /// The events that what it does leads to.
+    fn leads_to(&self) -> impl Iterator<Item = EventType> {
+        let deeds = self.then.iter().filter_map(|action| match action {
+            Action::Do(deed) => Some(deed.leads_to()),
+            Action::NotifyCustomer { .. } | Action::Tell { .. } => None,
+        });
+        deeds.flatten().copied()
+    }
+
     /// The same rule, which fires so seldom.
     pub fn at_most(self, once: Option<Once>) -> Self {
         Self { once, ..self }
@@ -153,7 +173,27 @@ impl RuleBook {
                 by_type.entry(*event).or_default().push(at);
             }
         }
-        Ok(Self { rules, by_type, ..Self::default() })
+        let book = Self { rules, by_type, ..Self::default() };
+        match book.rules.iter().find_map(|rule| Some((rule, book.comes_back(rule)?))) {
+            Some((rule, event)) => Err(RuleError::Loop { rule: rule.name.clone(), event }),
+            None => Ok(book),
+        }
+    }
+
+    /// The event by which a rule comes back to itself, whatever its conditions say.
+    fn comes_back(&self, rule: &Rule) -> Option<EventType> {
+        rule.leads_to().find(|first| {
+            let (mut seen, mut open) = (BTreeSet::new(), vec![*first]);
+            while let Some(event) = open.pop() {
+                if rule.on.contains(&event) {
+                    return true;
+                }
+                if seen.insert(event) {
+                    open.extend(self.on(event).flat_map(Rule::leads_to));
+                }
+            }
+            false
+        })
     }
 
     /// Every rule, in the order of the file.
@@ -165,5 +205,41 @@ impl RuleBook {
     pub fn on(&self, event: EventType) -> impl Iterator<Item = &Rule> {
         let at = self.by_type.get(&event).map(Vec::as_slice).unwrap_or_default();
         at.iter().filter_map(|at| self.rules.get(*at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collection::Hold;
+
+    fn rule(name: &str, on: EventType, deed: Deed) -> Rule {
+        Rule::new(name, vec![on], Condition::Always(true), vec![Action::Do(deed)])
+    }
+
+    #[test]
+    fn a_rule_that_would_set_itself_off_is_refused_over_however_many_others() {
+        let place = Deed::PlaceHold { hold: Hold::Manual, days: Some(1) };
+        let lift = Deed::LiftHold { hold: Hold::Manual };
+        let fine = vec![
+            rule("a", EventType::AttemptReversed, place),
+            rule("b", EventType::HoldPlaced, Deed::SuspendRecurring),
+            rule("c", EventType::RecurringSuspended, Deed::StopReminders),
+        ];
+        assert!(RuleBook::new(fine).is_ok());
+        for (wrong, name, event) in [
+            (vec![rule("a", EventType::HoldPlaced, place)], "a", EventType::HoldPlaced),
+            (
+                vec![
+                    rule("a", EventType::HoldPlaced, Deed::SuspendRecurring),
+                    rule("b", EventType::RecurringSuspended, lift),
+                    rule("c", EventType::HoldLifted, place),
+                ],
+                "a",
+                EventType::RecurringSuspended,
+            ),
+        ] {
+            assert_eq!(RuleBook::new(wrong).err(), Some(RuleError::Loop { rule: name.into(), event }));
+        }
     }
 }

@@ -8,12 +8,14 @@ mod book;
 mod catalogue;
 mod condition;
 mod contradiction;
+mod deed;
 mod fields;
 mod published;
 mod subscription;
 
 pub use book::{Action, Once, Per, Rule, RuleBook, RuleError};
 pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
+pub use deed::Deed;
 pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use published::{EventId, EventType, Published};
 pub use subscription::{Hearer, NoSuchEvent, Subscriptions, event_types};

@@ -1,12 +1,14 @@
 //! The policies every story is played under.
 
 use quittance_actors::collection::{
-    Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
+    Cap, Caps, CardScheme, Hold, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::policies::{Collections, Payouts, Policies};
-use quittance_actors::rules::{Action, Condition, EventType, Field, Once, Operator, Per, Rule, RuleBook, Value};
+use quittance_actors::rules::{
+    Action, Condition, Deed, EventType, Field, Once, Operator, Per, Rule, RuleBook, Value,
+};
 use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::{Calendar, Zone};
 
@@ -57,6 +59,17 @@ pub(super) fn policies() -> Policies {
                 Condition::Compare(Field::MethodDaysToExpiry, Operator::LessOrEqual, Value::Number(30)),
             ]),
             Action::NotifyCustomer { channel: Channel::Email, template: "card_expiring".into() },
+        ),
+        // Who gives a wrong reason for the return of a debit is looked at before anything else is done.
+        Rule::new(
+            "odd return",
+            vec![EventType::AttemptReversed],
+            Condition::Compare(Field::AttemptReasonCode, Operator::Equal, "BE05".into()),
+            vec![
+                Action::Do(Deed::PlaceHold { hold: Hold::Manual, days: Some(5) }),
+                Action::Do(Deed::StopReminders),
+                Action::Do(Deed::LiftHold { hold: Hold::Legal }),
+            ],
         ),
         // Whatever happens meanwhile, one message in two days about a request.
         rule(

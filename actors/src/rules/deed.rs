@@ -1,0 +1,73 @@
+//! What a rule does beside telling: to the customer or the payment request that an event concerns.
+
+use smol_str::format_smolstr;
+
+use super::published::EventType;
+use crate::collection::Hold;
+use crate::machine::Tell;
+use crate::values::{CustomerId, Date, PaymentRequestId};
+use crate::{customer, payment_request};
+
+/// Something that a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Nobody collects from or writes to the customer, for so many days or until a person lifts it.
+    PlaceHold {
+        /// Why.
+        hold: Hold,
+        /// For how long.
+        days: Option<u16>,
+    },
+    /// A hold ends.
+    LiftHold {
+        /// Which.
+        hold: Hold,
+    },
+    /// Nothing recurring is collected from the customer.
+    SuspendRecurring,
+    /// Recurring payments go on.
+    ResumeRecurring,
+    /// No more steps of the request's scenario leave.
+    StopReminders,
+}
+
+impl Deed {
+    /// Whether it is done to a request, and not to its customer.
+    pub fn is_of_request(self) -> bool {
+        self == Deed::StopReminders
+    }
+
+    /// The command that does it, if the event concerns what it is done to.
+    pub fn command(
+        self, rule: &str, customer: Option<CustomerId>, request: Option<PaymentRequestId>, today: Date,
+    ) -> Option<Tell> {
+        let reason = format_smolstr!("rule {rule}");
+        let told = match self {
+            Deed::PlaceHold { hold, days } => {
+                let until = days.map(|days| today.plus_days(i32::from(days)));
+                customer::Command::PlaceHold { hold, until }
+            }
+            Deed::LiftHold { hold } => customer::Command::LiftHold { hold },
+            Deed::SuspendRecurring => customer::Command::SuspendRecurring { reason },
+            Deed::ResumeRecurring => customer::Command::ResumeRecurring,
+            Deed::StopReminders => {
+                return request
+                    .map(|id| Tell::PaymentRequest(id, payment_request::Command::StopReminders { reason }));
+            }
+        };
+        customer.map(|id| Tell::Customer(id, told))
+    }
+
+    /// The events that may follow at once: rules on them may fire in turn.
+    pub fn leads_to(self) -> &'static [EventType] {
+        match self {
+            Deed::PlaceHold { .. } => &[EventType::HoldPlaced],
+            Deed::LiftHold { .. } => &[EventType::HoldLifted, EventType::RetryScheduled, EventType::AttemptScheduled],
+            Deed::SuspendRecurring => &[EventType::RecurringSuspended],
+            Deed::ResumeRecurring => {
+                &[EventType::RecurringResumed, EventType::RetryScheduled, EventType::AttemptScheduled]
+            }
+            Deed::StopReminders => &[EventType::ReminderStopped],
+        }
+    }
+}
