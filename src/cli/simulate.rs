@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use quittance_actors::rules::Rule;
+use quittance_actors::rules::{Leaf, Rule};
 use serde_json::{Value as Json, json};
 
 use super::data::Days;
 use super::exit;
-use crate::config::said_of;
 use crate::export::Period;
 use crate::simulate::{Asked, Example, Simulated, simulate};
 use crate::{assemble, diagnostics};
@@ -119,7 +118,7 @@ fn one(rule: &Rule, found: &Simulated, Period { from, to }: Period) -> Result<St
         writeln!(text, "  most to a customer {count:>8}  {customer}")?;
     }
     for Example { at, id, event, leaves } in &found.examples {
-        let said: Vec<String> = leaves.iter().map(said_of).collect();
+        let said: Vec<String> = leaves.iter().map(Leaf::to_string).collect();
         let why = if said.is_empty() { "always".to_owned() } else { said.join(", ") };
         writeln!(text, "\n  {at}  {}  {id}\n    {why}", event.name())?;
     }
@@ -150,7 +149,7 @@ fn as_json(rule: &Rule, found: &Simulated) -> Json {
         .examples
         .iter()
         .map(|Example { at, id, event, leaves }| {
-            let why: Vec<String> = leaves.iter().map(said_of).collect();
+            let why: Vec<String> = leaves.iter().map(Leaf::to_string).collect();
             json!({ "at": at.to_string(), "id": id, "type": event.name(), "why": why })
         })
         .collect();

@@ -327,7 +327,9 @@ fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
 fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<Scenario> {
     let name = section.required("name")?.to_owned();
     let late_hours = section.integer("late_within_hours", 0..=24 * 31).unwrap_or(24);
+    let entry = step_condition(section);
     let steps = section.each("step", |step| {
+        let own = step_condition(step);
         let (template, span) = step.text_at("template").or_else(|| {
             step.refuse("template", step.span(), "a step needs a template", None);
             None
@@ -360,6 +362,11 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,
             template: template.into(),
+            when: match (entry.clone()?, own?) {
+                (Condition::Always(true), own) => own,
+                (entry, Condition::Always(true)) => entry,
+                (entry, own) => Condition::All(vec![entry, own]),
+            },
         };
         Some(repeated(step, first))
     });
@@ -367,6 +374,18 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
     Scenario::new(&name, steps, late_hours * 3_600_000)
         .inspect_err(|error| section.refuse("step", section.span(), error, None))
         .ok()
+}
+
+/// The condition of a scenario or a step, which asks for what is known when a step leaves.
+fn step_condition(section: &Section<'_, '_>) -> Option<Condition> {
+    let when = condition(section)?;
+    if let Some(field) = when.fields().into_iter().find(|field| !Step::FIELDS.contains(field)) {
+        let span = section.text_at("when").map_or_else(|| section.span(), |(_, span)| span);
+        let help = Step::FIELDS.map(Field::path).join(", ");
+        section.refuse("when", span, format!("{} is not known when a step leaves", field.path()), Some(help));
+        return None;
+    }
+    Some(when)
 }
 
 /// A step, and what follows it at `repeat_every`, `repeat_times` more: `late_10`, `late_10_2`, …

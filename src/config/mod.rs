@@ -19,7 +19,6 @@ pub use endpoints::{Credentials, Endpoint};
 pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
-pub(crate) use rule_test::said as said_of;
 pub use service::{
     Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
     Service, Smtp, SmtpTls, Tenant,

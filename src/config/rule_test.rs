@@ -47,7 +47,7 @@ pub(super) fn run(rule: &Section<'_, '_>, on: &[EventType], when: Option<&Condit
         if (truth == Truth::True) != fires {
             let does = if fires { "it does not fire" } else { "it fires" };
             let message = format!("the rule fails its test \"{name}\": {does}");
-            let seen: Vec<String> = leaves.iter().map(said).collect();
+            let seen: Vec<String> = leaves.iter().map(Leaf::to_string).collect();
             rule.file().report("Q0113", span, message, seen.join(", "), None);
         }
         Some(())
@@ -102,23 +102,4 @@ fn read(value: &DeValue<'_>, kind: Kind) -> Result<Value, String> {
         }
         _ => Err(wrong()),
     }
-}
-
-/// What a comparison came to, for people.
-pub(crate) fn said(leaf: &Leaf) -> String {
-    let value = match &leaf.value {
-        None => "not known".to_owned(),
-        Some(Value::Text(text)) => format!("\"{text}\""),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Truth(truth)) => truth.to_string(),
-        Some(Value::Money(money)) => money.to_string(),
-        Some(Value::Date(date)) => date.to_string(),
-        Some(Value::Instant(at)) => at.to_string(),
-    };
-    let truth = match leaf.truth {
-        Truth::True => "holds",
-        Truth::False => "does not hold",
-        Truth::Unknown => "cannot be said",
-    };
-    format!("{} is {value}: {truth}", leaf.field.path())
 }

@@ -300,6 +300,18 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "blocked_ibans = [\"FR1420041010050500013M02606\"]\n\n[[acceptance]]\nname = \"blocked payer\"\nwhen = 'transfer.identified'",
             "no rule says what is done with these payers",
         ),
+        (
+            "scenarios.toml",
+            "when = 'request.outstanding >= \"EUR 1.00\"'",
+            "when = 'request.outstandin >= \"EUR 1.00\"'",
+            "unknown field `request.outstandin` | in this condition did you mean `request.outstanding`?",
+        ),
+        (
+            "scenarios.toml",
+            "when = 'request.outstanding >= \"EUR 1.00\"'",
+            "when = 'transfer.amount > \"EUR 1.00\"'",
+            "transfer.amount is not known when a step leaves",
+        ),
         ("scenarios.toml", "at = \"09:30\"", "at = \"9h30\"", "`at`: expected a local time, as in 09:30"),
         (
             "scenarios.toml",

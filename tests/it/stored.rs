@@ -9,11 +9,11 @@ use quittance_actors::customer::{self, Kind, PaymentMethod, Profile};
 use quittance_actors::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
-    ArmedTimer, Commit, Event, Figures, FileRecord, Occurrence, Origin, Outgoing, RequestFigures, Revived, Standing,
-    StatementRecord, StatusLevel, StatusReport, StoredChange, SystemFact, TransferFigures, TriedDelivery,
+    ArmedTimer, Commit, Event, Figures, FileRecord, Occurrence, Origin, Outgoing, Revived, Standing, StatementRecord,
+    StatusLevel, StatusReport, StoredChange, SystemFact, TransferFigures, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, Source, Terms};
-use quittance_actors::rules::{EventType, Field, Value};
+use quittance_actors::rules::{EventType, Field, RequestFigures, Value};
 use quittance_actors::transfer::{self, Details, Doubt, Nature, Particulars, ReturnReason};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DeliveryId, EmailAddress, EndToEndId,

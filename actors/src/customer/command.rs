@@ -9,6 +9,7 @@ use super::accounts::Given;
 use super::state::{Gives, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
+use crate::rules::{Condition, Field, Value};
 use crate::transfer::{self, ReferenceHit};
 use crate::values::{
     Currency, CustomerId, Date, DeliveryId, Iban, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp,
@@ -288,6 +289,10 @@ pub struct Reminder {
     pub template: Arc<str>,
     /// The time zone that the step's time was counted in, if not the tenant's.
     pub zone: Option<SmolStr>,
+    /// What must hold.
+    pub when: Condition,
+    /// What it asks for of the request.
+    pub facts: Vec<(Field, Value)>,
 }
 
 /// A credit note of the ERP.

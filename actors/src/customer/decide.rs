@@ -17,6 +17,7 @@ use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::payment_request;
 use crate::payout;
 use crate::policies::Policies;
+use crate::rules::{Fact, Facts, Field, Truth, Value, of_customer};
 use crate::transfer::{self, Placement, place};
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp};
 
@@ -317,8 +318,25 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
     decision
 }
 
+/// What the condition of a step asks for: of the request as it was told, of the customer as it is.
+struct Asked<'a> {
+    id: CustomerId,
+    state: &'a Customer,
+    facts: &'a [(Field, Value)],
+}
+
+impl Facts for Asked<'_> {
+    fn fact(&self, field: Field) -> Option<Fact<'_>> {
+        let told = self.facts.iter().find(|(known, _)| *known == field).map(|(_, value)| Fact::from(value));
+        told.or_else(|| match field {
+            Field::CustomerOpenCount => i64::try_from(self.state.open_requests.len()).ok().map(Fact::Number),
+            field => of_customer(field, self.id, self.state),
+        })
+    }
+}
+
 fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
-    let Reminder { request, place, step, channels, template, zone } = reminder;
+    let Reminder { request, place, step, channels, template, zone, when, facts } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
@@ -337,6 +355,12 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     }
     if let Some(hold) = state.held(context.now.date_in(&context.policies.zone)) {
         return suppressed(&smol_str::format_smolstr!("on hold: {}", hold.name()));
+    }
+    let mut leaves = Vec::new();
+    if when.evaluate(&Asked { id, state, facts }, Some(&mut leaves)) != Truth::True {
+        let said = leaves.iter().rfind(|leaf| leaf.truth != Truth::True);
+        let said = said.map(|leaf| format!(": {leaf}")).unwrap_or_default();
+        return suppressed(&format!("its condition does not hold{said}"));
     }
     let reachable = |channel: &&Channel| channel.reaches_people() && state.reachable_by(**channel);
     let Some(channel) = channels.iter().find(reachable).copied() else {

@@ -30,7 +30,7 @@ pub use directory::{DirectoryEntry, DirectoryKey, DirectoryValue, entries_of};
 pub use entity::{Entity, Event, Rejection};
 pub use history::History;
 pub use lane::{Entities, Lane, Rows, Stepped};
-pub use occurrence::{Figures, Occurrence, RequestFigures, Standing, TransferFigures};
+pub use occurrence::{Figures, Occurrence, Standing, TransferFigures};
 pub use outbox::Row;
 pub use step::StepError;
 pub use telling::{Concerned, Preparation};

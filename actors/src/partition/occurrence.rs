@@ -11,7 +11,7 @@ use crate::feed;
 use crate::machine::Context;
 use crate::payment_request::{self, PaymentRequest};
 use crate::payout::{self, Payout};
-use crate::rules::{EventType, Fact, Facts, Field, Value};
+use crate::rules::{EventType, Fact, Facts, Field, RequestFigures, Value, of_customer, of_request};
 use crate::transfer::{self, Transfer};
 use crate::values::{CustomerId, EntityId, Money, PaymentRequestId};
 
@@ -79,19 +79,6 @@ pub(super) fn key_of(customer: Option<CustomerId>, subject: EntityId, partition:
     customer.filter(|id| id.partition() == partition).map_or(subject, EntityId::Customer)
 }
 
-/// The figures of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestFigures {
-    /// The amount requested.
-    pub amount: Money,
-    /// What had been paid, in minor units.
-    pub paid_minor: i64,
-    /// Where it stood.
-    pub status: payment_request::Status,
-    /// Days past the deadline, negative before it.
-    pub days_overdue: i32,
-}
-
 /// The figures of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferFigures {
@@ -109,13 +96,13 @@ pub(super) fn published_of(
 ) -> Option<(EventType, Option<CustomerId>, Option<PaymentRequestId>)> {
     match (id, state, event) {
         (EntityId::Customer(id), _, Event::Customer(event)) => {
-            let (event, request) = of_customer(event)?;
+            let (event, request) = told_of_customer(event)?;
             Some((event, Some(id), request))
         }
         (_, Entity::PaymentRequest(state), Event::PaymentRequest(event)) => {
             let terms = state.terms.as_ref()?;
             let has_been_tried = state.attempts.values().any(|attempt| attempt.status.has_left());
-            Some((of_request(event, has_been_tried)?, Some(terms.customer), Some(terms.id)))
+            Some((told_of_request(event, has_been_tried)?, Some(terms.customer), Some(terms.id)))
         }
         (_, Entity::Transfer(state), Event::Transfer(event)) => {
             let (event, request) = of_transfer(event)?;
@@ -133,7 +120,7 @@ pub(super) fn published_of(
     }
 }
 
-fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequestId>)> {
+fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequestId>)> {
     use customer::Event as E;
     match event {
         E::Registered { .. } => Some((EventType::CustomerCreated, None)),
@@ -180,7 +167,7 @@ fn of_customer(event: &customer::Event) -> Option<(EventType, Option<PaymentRequ
     }
 }
 
-fn of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<EventType> {
+fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<EventType> {
     use payment_request::Event as E;
     match event {
         E::Issued { .. } => Some(EventType::PaymentRequestIssued),
@@ -292,16 +279,8 @@ impl About<'_> {
     /// The figures of this moment.
     pub fn figures(&self, event: &Event, context: &Context<'_>) -> Figures {
         let open = |customer: &Customer| u32::try_from(customer.open_requests.len()).unwrap_or(u32::MAX);
-        let request = self.request.and_then(|state| {
-            let terms = state.terms.as_ref()?;
-            let today = context.now.date_in(&context.policies.zone);
-            Some(RequestFigures {
-                amount: terms.amount,
-                paid_minor: state.paid_minor(),
-                status: state.status,
-                days_overdue: today.days_since(terms.due_on),
-            })
-        });
+        let today = context.now.date_in(&context.policies.zone);
+        let request = self.request.and_then(|state| RequestFigures::of(state, today));
         let transfer = self.transfer.map(|state| TransferFigures {
             unallocated_minor: state.unallocated().map_or(0, Money::minor),
             status: state.status,
@@ -351,61 +330,18 @@ impl View<'_> {
         Field::ALL.iter().filter_map(known).collect()
     }
 
-    /// Facts of the customer concerned: never a name or an address.
+    /// Facts of the customer concerned.
     fn of_customer(&self, field: Field, open_count: Option<u32>) -> Option<Fact<'_>> {
         let (id, state) = self.about.customer?;
-        let profile = state.profile.as_ref();
         match field {
-            Field::CustomerId => Some(Fact::printed(id)),
             Field::CustomerOpenCount => open_count.map(|count| Fact::Number(i64::from(count))),
-            Field::CustomerExternalRef => profile.map(|profile| Fact::text(&profile.external_ref)),
-            Field::CustomerLanguage => profile.map(|profile| Fact::text(profile.language.code())),
-            Field::CustomerKind => profile.map(|profile| match profile.kind {
-                customer::Kind::Consumer => Fact::text("consumer"),
-                customer::Kind::Business => Fact::text("business"),
-            }),
-            _ => None,
+            field => of_customer(field, id, state),
         }
     }
 
     /// Facts of the request concerned.
     fn of_request(&self, field: Field, figures: Option<&RequestFigures>) -> Option<Fact<'_>> {
-        use payment_request::Status;
-        let figures = figures?;
-        let money = |minor| Fact::Money(Money::from_minor(minor, figures.amount.currency()));
-        match field {
-            Field::RequestAmount => return Some(Fact::Money(figures.amount)),
-            Field::RequestPaid => return Some(money(figures.paid_minor)),
-            Field::RequestOutstanding => {
-                return Some(match figures.status {
-                    Status::Cancelled | Status::Settled => money(0),
-                    Status::Open => money(figures.amount.minor().saturating_sub(figures.paid_minor)),
-                });
-            }
-            Field::RequestStatus => {
-                return Some(Fact::text(match figures.status {
-                    Status::Open => "open",
-                    Status::Settled => "settled",
-                    Status::Cancelled => "cancelled",
-                }));
-            }
-            Field::RequestDaysOverdue => return Some(Fact::Number(i64::from(figures.days_overdue))),
-            _ => {}
-        }
-        let state = self.about.request?;
-        let terms = state.terms.as_ref()?;
-        match field {
-            Field::RequestId => Some(Fact::printed(terms.id)),
-            Field::RequestExternalRef => Some(Fact::text(&terms.external_ref)),
-            Field::RequestIssuedOn => Some(Fact::Date(terms.issued_on)),
-            Field::RequestDueOn => Some(Fact::Date(terms.due_on)),
-            Field::RequestDescription => Some(Fact::text(&terms.description)),
-            Field::RequestShortReference => Some(Fact::printed(terms.short_reference)),
-            Field::RequestPaymentReference => state.payment_reference.as_deref().map(Fact::text),
-            Field::RequestCreditorReference => Some(Fact::printed(terms.creditor_reference.printed())),
-            Field::RequestSettledAt if figures.status == Status::Settled => state.settled_at.map(Fact::Instant),
-            _ => None,
-        }
+        of_request(field, self.about.request, figures?)
     }
 
     fn of_payout(&self, field: Field) -> Option<Fact<'_>> {

@@ -11,6 +11,7 @@ use super::state::{PaymentRequest, Status, Terms};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::policies::Policies;
+use crate::rules::{Condition, Field, RequestFigures, Value, of_request};
 use crate::values::{Date, Timestamp, Zone};
 
 /// Arms the first step from `from` on, and passes over those that are too late.
@@ -89,11 +90,21 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             channels: definition.channels.clone(),
             template: definition.template.clone(),
             zone: state.zone.clone(),
+            when: definition.when.clone(),
+            facts: facts(state, &definition.when, context),
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
     }
     plan(&mut decision, state, terms, step.saturating_add(1), context);
     decision
+}
+
+/// What a condition asks for of a request, as it stands.
+fn facts(state: &PaymentRequest, when: &Condition, context: &Context<'_>) -> Vec<(Field, Value)> {
+    let today = context.now.date_in(&context.policies.zone);
+    let Some(figures) = RequestFigures::of(state, today) else { return Vec::new() };
+    let known = |field: Field| Some((field, of_request(field, Some(state), &figures)?.into_value()));
+    when.fields().into_iter().filter_map(known).collect()
 }
 
 /// The customer is not to be written to before `until`: the step waits for it.

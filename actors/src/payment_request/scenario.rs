@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::state::Terms;
 use crate::delivery::Channel;
 use crate::limits;
+use crate::rules::{Condition, Field};
 use crate::values::{Calendar, Timestamp, Zone};
 
 /// Why a scenario was refused.
@@ -122,6 +123,28 @@ pub struct Step {
     pub channels: Vec<Channel>,
     /// The template.
     pub template: Arc<str>,
+    /// What must hold of the customer and the request when it leaves.
+    pub when: Condition,
+}
+
+impl Step {
+    /// What a condition of a step may ask for.
+    pub const FIELDS: [Field; 14] = [
+        Field::CustomerId,
+        Field::CustomerExternalRef,
+        Field::CustomerKind,
+        Field::CustomerLanguage,
+        Field::CustomerOpenCount,
+        Field::RequestId,
+        Field::RequestExternalRef,
+        Field::RequestAmount,
+        Field::RequestPaid,
+        Field::RequestOutstanding,
+        Field::RequestIssuedOn,
+        Field::RequestDueOn,
+        Field::RequestDaysOverdue,
+        Field::RequestDescription,
+    ];
 }
 
 /// A scenario, its steps in the order of the file.
@@ -247,6 +270,7 @@ mod tests {
             at: *at,
             channels: vec![Channel::Email],
             template: "t".into(),
+            when: Condition::Always(true),
         };
         Scenario::new("s", steps.iter().enumerate().map(step).collect(), 0)
     }

@@ -1,6 +1,7 @@
 //! Conditions: a small, total language over facts, in three-valued logic.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use thiserror::Error;
 
@@ -132,6 +133,26 @@ pub struct Leaf {
     pub value: Option<Value>,
     /// What came out.
     pub truth: Truth,
+}
+
+impl fmt::Display for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is ", self.field.path())?;
+        match &self.value {
+            None => f.write_str("not known")?,
+            Some(Value::Text(text)) => write!(f, "\"{text}\"")?,
+            Some(Value::Number(number)) => write!(f, "{number}")?,
+            Some(Value::Truth(truth)) => write!(f, "{truth}")?,
+            Some(Value::Money(money)) => write!(f, "{money}")?,
+            Some(Value::Date(date)) => write!(f, "{date}")?,
+            Some(Value::Instant(at)) => write!(f, "{at}")?,
+        }
+        f.write_str(match self.truth {
+            Truth::True => ": holds",
+            Truth::False => ": does not hold",
+            Truth::Unknown => ": cannot be said",
+        })
+    }
 }
 
 impl Condition {

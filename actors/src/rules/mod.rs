@@ -10,6 +10,7 @@ mod condition;
 mod contradiction;
 mod deed;
 mod fields;
+mod known;
 mod published;
 mod subscription;
 
@@ -17,5 +18,6 @@ pub use book::{Action, Once, Per, Rule, RuleBook, RuleError};
 pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
 pub use deed::Deed;
 pub use fields::{Fact, Facts, Field, Kind, Value};
+pub use known::{RequestFigures, of_customer, of_request};
 pub use published::{EventId, EventType, Published};
 pub use subscription::{Hearer, NoSuchEvent, Subscriptions, event_types};

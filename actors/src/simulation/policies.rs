@@ -16,6 +16,7 @@ pub(super) fn policies() -> Result<Policies, String> {
     let zone = Zone::parse("Europe/Paris").map_err(|error| text(&error))?;
     let mut policies = Policies::quiet(zone, calendar);
     let step = |name: &str, anchor, offset_days, channels: &[Channel]| Step {
+        when: Condition::Always(true),
         name: name.into(),
         anchor,
         offset: Offset::Days(offset_days),

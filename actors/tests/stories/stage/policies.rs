@@ -24,6 +24,7 @@ pub(super) fn policies() -> Policies {
         at: (9, 30),
         channels: channels.to_vec(),
         template: template.into(),
+        when: Condition::Always(true),
     };
     let steps = vec![
         step("request", Anchor::Created, 0, &[Channel::Email], "payment_request"),
