@@ -66,6 +66,8 @@ pub struct Service {
     pub live: Arc<Live>,
     /// Clocks.
     pub clocks: Arc<Clocks>,
+    /// Templates.
+    pub templates: Arc<Templates>,
     /// Messages as they left.
     pub archive: Archive,
     /// Files being read.
@@ -134,6 +136,7 @@ pub async fn assemble_with(
     let fatal = Arc::clone(&on_fatal);
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
+    let templates = Arc::new(templates);
     let archive = Archive::new(data.join("sent"));
     let configured = config.service.tenants.iter().filter_map(|tenant| {
         Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
@@ -147,7 +150,7 @@ pub async fn assemble_with(
         tenants: Arc::new(Configured { policies: configured.collect() }),
         dispatch: match dispatch {
             Some(dispatch) => dispatch,
-            None => Arc::new(channels(&config, templates, archive.clone())?),
+            None => Arc::new(channels(&config, Arc::clone(&templates), archive.clone())?),
         },
         observer: Arc::clone(&live) as _,
     };
@@ -198,6 +201,7 @@ pub async fn assemble_with(
         live,
         clocks,
         archive,
+        templates,
         activity,
         recovery,
         _lock: lock,
@@ -257,7 +261,7 @@ fn tactics(config: &Config) -> Tactics {
     Tactics { default: Tactic { ladder: default, order: Order::None }, of }
 }
 
-fn channels(config: &Config, templates: Templates, archive: Archive) -> Result<Channels, String> {
+fn channels(config: &Config, templates: Arc<Templates>, archive: Archive) -> Result<Channels, String> {
     let service = &config.service;
     let email = match &service.email {
         EmailTransport::Catch => None,

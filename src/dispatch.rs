@@ -25,7 +25,7 @@ use crate::render::{Message, Subject, Templates, context};
 /// The channels, and whom their recipients' names mean.
 pub struct Channels {
     /// Templates.
-    pub templates: Templates,
+    pub templates: Arc<Templates>,
     /// Tenants by id.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// E-mail; `None` to catch it.

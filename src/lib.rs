@@ -36,6 +36,7 @@ pub mod gsm;
 pub mod journal;
 pub mod observe;
 pub mod overview;
+pub mod preview;
 pub mod priority;
 pub mod recovery;
 pub mod render;

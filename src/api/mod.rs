@@ -19,6 +19,7 @@ mod payouts;
 mod plans;
 mod problem;
 mod stream;
+mod templates;
 mod transfers;
 mod views;
 
@@ -31,6 +32,7 @@ pub use idempotency::Keys;
 use idempotency::fingerprint;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
+pub(crate) use templates::{channel_of_people, seen};
 
 use std::sync::Arc;
 
@@ -135,6 +137,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))
                 .route("/files/{sha256}", web::get().to(files::read))
+                .route("/templates", web::get().to(templates::list))
+                .route("/templates/{name}/preview", web::post().to(templates::show))
                 .route("/messages", web::get().to(messages::list))
                 .route("/messages/{id}", web::get().to(messages::read))
                 .route("/endpoints", web::get().to(endpoints::list))

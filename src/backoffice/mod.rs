@@ -13,6 +13,7 @@ mod messages;
 mod overview;
 mod payouts;
 mod requests;
+mod templates;
 mod transfers;
 mod undelivered;
 mod words;
@@ -105,6 +106,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/messages/undelivered/{id}", web::post().to(undelivered::retry))
             .route("/messages/{id}", web::get().to(messages::page))
             .route("/messages/{id}/html", web::get().to(messages::html))
+            .route("/templates", web::get().to(templates::page))
+            .route("/templates/html", web::get().to(templates::html))
             .route("/files", web::get().to(files::page))
             .route("/event-types", web::get().to(event_types::page))
             .route("/events", web::get().to(live::stream))
@@ -151,6 +154,7 @@ impl Frame {
             ("", "collections", "/bo/collections", "repeat", "Collections", 0),
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
+            ("", "templates", "/bo/templates", "file-text", "Templates", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
             ("", "event_types", "/bo/event-types", "bell", "Events", 0),
         ]

@@ -43,7 +43,7 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
 }
 
 /// An example of every fact, to try templates with.
-pub(super) fn example(language: Language, channel: Channel) -> Json {
+pub fn example(language: Language, channel: Channel) -> Json {
     example_with(language, channel, |_| true)
 }
 

@@ -13,7 +13,7 @@ mod html;
 mod words;
 
 pub(crate) use context::insert;
-pub use context::{Subject, context};
+pub use context::{Subject, context, example};
 pub use words::{date as date_in_words, money as money_in_words};
 
 use std::collections::BTreeMap;
@@ -323,6 +323,13 @@ impl Templates {
         [id.clone(), format!("{id}#subject")].iter().find_map(|id| {
             let error = self.run(*language, id, &told).err()?;
             unknown_name(&error).filter(|unknown| !context::names(&told).contains(unknown))
+        })
+    }
+
+    /// Every template: name, channel, language, edition.
+    pub fn all(&self) -> impl Iterator<Item = (&str, Channel, Language, &str)> {
+        self.known.iter().map(|((name, ..), template)| {
+            (name.as_str(), template.channel, template.language, template.edition.as_str())
         })
     }
 

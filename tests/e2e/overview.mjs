@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/files', '/bo/event-types'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/templates', '/bo/files', '/bo/event-types'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });
@@ -186,6 +186,15 @@ try {
   await page.goto(`${origin}/bo/messages`);
   const mail = page.frameLocator('iframe.mail');
   check('a caught mail shows as its reader sees it', (await mail.locator('body').textContent()).includes('Maison Dupré'));
+  await page.goto(`${origin}/bo/requests`);
+  const about = (await page.getAttribute('a.row-link >> nth=0', 'href')).split('/').pop();
+  await page.goto(`${origin}/bo/templates?name=reminder_late&channel=email&language=fr`);
+  await page.fill('input[name=about]', about);
+  await page.click('text=Show');
+  const seen = page.frameLocator('iframe.mail');
+  check('a template shows with an event of the past', (await seen.locator('body').textContent()).includes('F-2026-'), await page.textContent('main'));
+  await accessible('a template with an event of the past');
+  await picture('template');
   await page.goto(`${origin}/bo`);
   const clock = await page.textContent('#clock');
   await page.click('text=+1 day');

@@ -453,3 +453,36 @@ fn the_catalogue_of_events_says_what_hooks_and_timelines_hold() {
         assert_eq!(known["example"]["type"], name);
     }
 }
+
+#[test]
+fn templates_show_with_examples_and_with_events_of_the_past() {
+    let (scratch, running) = sample("templates", |text| text);
+    let all = running.get("/v1/templates").json();
+    let one = all["data"].as_array().unwrap().iter().find(|known| known["name"] == "reminder_late").unwrap().clone();
+    assert_eq!((&one["channel"], one["edition"].as_str().unwrap().len()), (&json!("email"), 12), "{one}");
+    let seen = |name: &str, body: Json| running.post(&format!("/v1/templates/{name}/preview"), &body);
+    let example = seen("reminder_late", json!({ "channel": "sms", "language": "fr" })).json();
+    assert!(example["text"].as_str().unwrap().contains("3120,50 EUR"), "{example}");
+    assert_eq!((&example["size"]["messages"], &example["html"]), (&json!(1), &Json::Null), "{example}");
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Zoé;zoe@example.org;;en;120,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "a.csv", invoices.as_bytes());
+    let request = running.find("/v1/payment-requests", "F-1");
+    let about = request["id"].as_str().unwrap();
+    // In the language its reader reads, unless another is asked for.
+    let told = seen("reminder_late", json!({ "channel": "email", "about": about })).json();
+    assert!(told["subject"].as_str().unwrap().contains("F-1") && told["html"].as_str().unwrap().contains("Zoé"));
+    assert!(told["text"].as_str().unwrap().contains("€120.00"), "{told}");
+    let french = seen("reminder_late", json!({ "channel": "email", "about": about, "language": "fr" })).json();
+    assert!(french["text"].as_str().unwrap().contains("120,00"), "{french}");
+    for (name, body, status, why) in [
+        ("reminder_late", json!({ "channel": "hook" }), 422, "expected email or sms"),
+        ("nothing", json!({ "channel": "sms" }), 400, "nothing"),
+        ("card_expiring", json!({ "channel": "email", "about": about }), 400, "is missing in this event"),
+        ("reminder_late", json!({ "channel": "email", "about": about, "event": "evt_1" }), 400, "no such event"),
+        ("reminder_late", json!({ "channel": "email", "about": "prq_01KJPRZB00FX98K3AKA8MP2043" }), 404, "not known"),
+    ] {
+        let answer = seen(name, body);
+        assert!(answer.status == status && answer.text().contains(why), "{}: {}", answer.status, answer.text());
+    }
+}

@@ -1,0 +1,131 @@
+//! Templates as their readers would see them, with examples or with an event of the past.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::delivery::Channel;
+use quittance_actors::values::{EntityId, Language, PaymentRequestId, TransferId};
+use serde_json::{Value as Json, json};
+
+use super::{Frame, SharedPages, enter};
+use crate::api::{Problem, Shared, channel_of_people, seen};
+use crate::gsm;
+use crate::preview::{Asked, Seen};
+
+/// What the address of the page says.
+struct Chosen {
+    name: String,
+    channel: Channel,
+    language: Language,
+    about: String,
+}
+
+/// The template that is chosen, the first without one; nothing when there is none.
+fn chosen(app: &Shared, request: &HttpRequest) -> Option<Chosen> {
+    let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
+    let asked = |key: &str| query.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let channel = asked("channel").and_then(|text| channel_of_people(text).ok());
+    let language = asked("language").and_then(|text| Language::parse(text).ok());
+    let fits = |known: &(&str, Channel, Language, &str)| {
+        asked("name").is_none_or(|name| name == known.0)
+            && channel.is_none_or(|channel| channel == known.1)
+            && language.is_none_or(|language| language == known.2)
+    };
+    let (name, channel, language, _) = app.service.templates.all().find(fits)?;
+    let about = asked("about").unwrap_or_default().to_owned();
+    Some(Chosen { name: name.to_owned(), channel, language, about })
+}
+
+async fn rendered(app: &Shared, frame: &Frame, chosen: &Chosen) -> Result<Seen, Problem> {
+    let about = match chosen.about.get(..4) {
+        None => None,
+        Some("prq_") => PaymentRequestId::parse(&chosen.about).ok().map(EntityId::PaymentRequest),
+        Some(_) => TransferId::parse(&chosen.about).ok().map(EntityId::Transfer),
+    };
+    if about.is_none() && !chosen.about.is_empty() {
+        return Err(Problem::bad_request("expected the id of a payment request or a transfer"));
+    }
+    let Chosen { name, channel, language, .. } = chosen;
+    let (channel, language) = (*channel, Some(*language));
+    seen(app, &frame.tenant, &Asked { name, channel, language, about, event: None }).await
+}
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let open = chosen(&app, &request);
+    let mut names: BTreeMap<(String, Channel), Vec<Language>> = BTreeMap::new();
+    for (name, channel, language, _) in app.service.templates.all() {
+        names.entry((name.to_owned(), channel)).or_default().push(language);
+    }
+    let rows: Vec<Json> = names
+        .iter()
+        .map(|((name, channel), languages)| {
+            let current = open.as_ref().is_some_and(|open| open.name == *name && open.channel == *channel);
+            let languages: Vec<&str> = languages.iter().map(|language| language.code()).collect();
+            json!({
+                "name": name,
+                "channel": channel.name(),
+                "icon": if *channel == Channel::Sms { "message-square" } else { "mail" },
+                "languages": languages.join(", "),
+                "current": current,
+            })
+        })
+        .collect();
+    let shown = match &open {
+        None => Json::Null,
+        Some(open) => shown(&app, &frame, open, &names).await,
+    };
+    let own = json!({ "rows": rows, "count": rows.len(), "open": shown });
+    pages.page("templates", &frame.data(&app, "Templates", "/bo/templates", own))
+}
+
+async fn shown(
+    app: &Shared, frame: &Frame, open: &Chosen, names: &BTreeMap<(String, Channel), Vec<Language>>,
+) -> Json {
+    let Chosen { name, channel, language, about } = open;
+    let others = names.get(&(name.clone(), *channel)).into_iter().flatten();
+    let languages: Vec<Json> =
+        others.map(|other| json!({ "code": other.code(), "current": other == language })).collect();
+    let (message, error) = match rendered(app, frame, open).await {
+        Ok(message) => (Some(message), None),
+        Err(problem) => (None, Some(problem.to_string())),
+    };
+    let size = message.as_ref().filter(|_| *channel == Channel::Sms).map(|message| {
+        let (count, characters) = (gsm::segments(&message.text), message.text.chars().count());
+        let alphabet = if gsm::is_gsm(&message.text) { "GSM" } else { "UCS-2" };
+        format!("{count} of SMS · {characters} characters · {alphabet}")
+    });
+    json!({
+        "name": name,
+        "channel": channel.name(),
+        "language": language.code(),
+        "languages": languages,
+        "about": about,
+        "error": error,
+        "size": size,
+        "subject": message.as_ref().map(|message| message.subject.clone()),
+        "text": message.as_ref().map(|message| message.text.clone()),
+        "edition": message.as_ref().map(|message| message.edition.clone()),
+        "html": message.as_ref().is_some_and(|message| message.html.is_some()),
+    })
+}
+
+/// The HTML of a mail, in a sandbox of its own: it runs nothing and loads nothing.
+pub(super) async fn html(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let open = chosen(&app, &request).ok_or_else(|| Problem::not_found("no such template"))?;
+    let message = rendered(&app, &frame, &open).await?;
+    let html = message.html.ok_or_else(|| Problem::not_found("it is no mail"))?;
+    let policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header(("Content-Security-Policy", policy))
+        .body(html))
+}
