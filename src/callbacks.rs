@@ -13,6 +13,9 @@ use crate::digest;
 /// Characters of a code.
 const CODE_CHARACTERS: usize = 32;
 
+/// Characters of a code in the id of a mail.
+const MAIL_CODE_CHARACTERS: usize = 16;
+
 /// What an address is for.
 #[derive(Debug, Clone, Copy)]
 pub enum About {
@@ -20,6 +23,8 @@ pub enum About {
     Message(CustomerId, DeliveryId),
     /// SMS that come in for a tenant.
     Incoming,
+    /// What mail servers write back about a tenant's mail.
+    Mail,
     /// That a customer wants no more mail.
     Unsubscribe(CustomerId),
 }
@@ -48,6 +53,19 @@ impl Callbacks {
         self.code(path).as_bytes().ct_eq(code.as_bytes()).into()
     }
 
+    /// What stands behind a delivery in the id of its mail: who writes back about a mail has seen it.
+    pub fn of_mail(&self, delivery: &str) -> String {
+        let mut code = self.code(&format!("mail {delivery}"));
+        code.truncate(MAIL_CODE_CHARACTERS);
+        code
+    }
+
+    /// The delivery of a mail's id, if it is one of ours.
+    pub fn mailed(&self, message_id: &str) -> Option<String> {
+        let (delivery, code) = message_id.split_once('@')?.0.split_once('.')?;
+        bool::from(self.of_mail(delivery).as_bytes().ct_eq(code.as_bytes())).then(|| delivery.to_owned())
+    }
+
     fn code(&self, path: &str) -> String {
         // HMAC takes a key of any length, so this cannot fail.
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.reveal().as_bytes()).expect("HMAC takes any key");
@@ -62,6 +80,7 @@ fn path(tenant: &TenantId, about: About) -> String {
     match about {
         About::Message(customer, delivery) => format!("/callbacks/{tenant}/messages/{customer}/{delivery}"),
         About::Incoming => format!("/callbacks/{tenant}/sms"),
+        About::Mail => format!("/callbacks/{tenant}/mail"),
         About::Unsubscribe(customer) => format!("/callbacks/{tenant}/unsubscribe/{customer}"),
     }
 }
@@ -83,5 +102,9 @@ mod tests {
         assert!(callbacks.knows(path, code));
         assert!(!callbacks.knows("/callbacks/shop/sms", code) && !callbacks.knows(path, ""));
         assert!(!Callbacks::new("https://pay.example", Secret::new("l")).knows(path, code));
+        let id = format!("dlv_1.{}@shop.example", callbacks.of_mail("dlv_1"));
+        assert_eq!(callbacks.mailed(&id).as_deref(), Some("dlv_1"));
+        assert_eq!(callbacks.mailed(&id.replace("dlv_1", "dlv_2")), None);
+        assert_eq!(callbacks.mailed("dlv_1@shop.example"), None);
     }
 }

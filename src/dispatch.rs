@@ -176,7 +176,11 @@ impl Channels {
                     Recipient::Customer(customer) => self.address(tenant, About::Unsubscribe(customer)),
                     _ => None,
                 };
-                let mail = Mail { id, from_name, from, to, at, message, unsubscribe_url };
+                let message_id = match &self.callbacks {
+                    Some(callbacks) => format!("{id}.{}", callbacks.of_mail(&id)),
+                    None => id.clone(),
+                };
+                let mail = Mail { id, message_id, from_name, from, to, at, message, unsubscribe_url };
                 let verdict = email.send(&mail).await;
                 self.sent(prepared, kept, verdict).await
             }

@@ -82,6 +82,11 @@ pub fn expression(data: &[u8]) {
     }
 }
 
+/// Mail that mail servers write back.
+pub fn mail_report(data: &[u8]) {
+    let _ = quittance::mail_report::read(data);
+}
+
 /// Reads text as every kind of address. What is taken reads back as itself, and no private address is called.
 pub fn address(data: &[u8]) {
     let text = String::from_utf8_lossy(data);

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use super::{Problem, Shared, owned};
 use crate::assemble;
 use crate::digest;
+use crate::mail_report::{self, REPORT_BYTES_MAX};
 use crate::store::List;
 
 /// Bytes of a call.
@@ -56,6 +57,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .route("/messages/{customer}/{delivery}", web::post().to(message))
             .route("/sms", web::get().to(incoming))
             .route("/sms", web::post().to(incoming))
+            .service(
+                web::resource("/mail")
+                    .app_data(web::PayloadConfig::new(REPORT_BYTES_MAX))
+                    .route(web::post().to(mail)),
+            )
             .route("/unsubscribe/{customer}", web::get().to(ask))
             .route("/unsubscribe/{customer}", web::post().to(unsubscribe)),
     );
@@ -146,6 +152,38 @@ async fn message(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpR
     };
     let id = command_of(&["report", &delivery.to_string(), &status]);
     tell(&app, &tenant, customer, Command::TakeReport { delivery, channel: Channel::Sms, report }, id).await?;
+    Ok(HttpResponse::Ok().body("noted"))
+}
+
+/// A mail that a mail server or a mailbox provider wrote back, as it came.
+async fn mail(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
+    let tenant = entered(&app, &request, &Said::of(&request, &Bytes::new()))?;
+    let told = mail_report::read(&body).and_then(|report| {
+        let delivery = assemble::callbacks(&app.service.config)?.mailed(&report.about)?;
+        Some((delivery, report.said))
+    });
+    let Some((delivery, said)) = told else { return Ok(HttpResponse::Ok().body("about no mail of ours")) };
+    let (archive, of, id) = (app.service.archive.clone(), tenant.to_string(), delivery.clone());
+    let sent = tokio::task::spawn_blocking(move || archive.get(&of, &id)).await;
+    let sent = sent.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    let customer = sent.and_then(|sent| CustomerId::parse(&sent.customer?).ok());
+    let Some(customer) = customer else { return Ok(HttpResponse::Ok().body("not to a customer")) };
+    let delivery_id = DeliveryId::parse(&delivery).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let (report, word) = match said {
+        mail_report::Said::Waits => return Ok(HttpResponse::Ok().body("under way")),
+        mail_report::Said::Arrived => (Report::Arrived, "arrived"),
+        mail_report::Said::Failed { status, lasting } => {
+            (Report::Failed { reason: status.into(), lasting }, "failed")
+        }
+        mail_report::Said::Complaint => {
+            let id = command_of(&["complaint", &delivery]);
+            tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id).await?;
+            return Ok(HttpResponse::Ok().body("noted"));
+        }
+    };
+    let id = command_of(&["report", &delivery, word]);
+    let command = Command::TakeReport { delivery: delivery_id, channel: Channel::Email, report };
+    tell(&app, &tenant, customer, command, id).await?;
     Ok(HttpResponse::Ok().body("noted"))
 }
 

@@ -64,6 +64,7 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "mandates": mandates,
         "holds": holds,
         "opted_out": state.opted_out.keys().collect::<Vec<_>>(),
+        "unreachable": state.unreachable.keys().collect::<Vec<_>>(),
         "recurring_suspended": state.suspended,
     })
 }

@@ -1,5 +1,6 @@
 //! E-mail by SMTP. The Message-ID comes from the delivery, so a second try is recognised.
 
+use lettre::address::{Address, Envelope};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -17,6 +18,8 @@ use crate::render::Message;
 pub struct Mail<'a> {
     /// The delivery's id.
     pub id: String,
+    /// What stands before the @ of the mail's id: the delivery's id, and what shows that somebody has seen the mail.
+    pub message_id: String,
     /// The sender's name.
     pub from_name: &'a str,
     /// The sender.
@@ -35,6 +38,8 @@ pub struct Mail<'a> {
 pub struct Email {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     signers: Vec<Signer>,
+    /// Who is told when a mail does not arrive, if not the sender.
+    bounces_to: Option<Address>,
 }
 
 impl Email {
@@ -55,7 +60,9 @@ impl Email {
         }
         let signer = |dkim| Signer::new(dkim).map_err(|error| error.to_string());
         let signers = relay.dkim.iter().map(signer).collect::<Result<_, _>>()?;
-        Ok(Self { transport: builder.build(), signers })
+        let bounces_to = relay.bounces_to.as_ref().map(|address| address.as_str().parse::<Address>());
+        let bounces_to = bounces_to.transpose().map_err(|error| format!("bounces_to: {error}"))?;
+        Ok(Self { transport: builder.build(), signers, bounces_to })
     }
 
     /// Sends once.
@@ -65,7 +72,14 @@ impl Email {
             Err(error) => return never(error),
         };
         let bytes = signed(&mime, mail.from, &self.signers);
-        match self.transport.send_raw(mime.envelope(), &bytes).await {
+        let envelope = match &self.bounces_to {
+            None => mime.envelope().clone(),
+            Some(address) => match Envelope::new(Some(address.clone()), mime.envelope().to().to_vec()) {
+                Ok(envelope) => envelope,
+                Err(error) => return never(error.to_string()),
+            },
+        };
+        match self.transport.send_raw(&envelope, &bytes).await {
             Ok(answer) => Verdict::Accepted { detail: format!("relay answered {}", answer.code()) },
             Err(error) if error.is_permanent() => never(format!("refused by the relay: {}", plain(&error))),
             Err(error) => later(format!("relay: {}", plain(&error))),
@@ -100,7 +114,7 @@ pub fn mime(mail: &Mail<'_>) -> Result<Mime, String> {
     let mut builder = Mime::builder()
         .from(from)
         .subject(mail.message.subject.clone())
-        .message_id(Some(format!("<{}@{domain}>", mail.id)))
+        .message_id(Some(format!("<{}@{domain}>", mail.message_id)))
         .date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis));
     for to in &mail.to {
         builder = builder.to(mailbox(None, to)?);
@@ -145,6 +159,7 @@ mod tests {
         };
         let mail = Mail {
             id: "dlv_1".to_owned(),
+            message_id: "dlv_1".to_owned(),
             from_name,
             from: &from,
             to: vec![EmailAddress::parse("jean@example.org").unwrap()],

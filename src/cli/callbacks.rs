@@ -18,6 +18,7 @@ pub(super) fn run(config: &Path) -> anyhow::Result<u8> {
     };
     for tenant in &config.service.tenants {
         println!("{}  SMS that come in: {}", tenant.id, callbacks.address(&tenant.id, About::Incoming));
+        println!("{}  mail that comes back: {}", tenant.id, callbacks.address(&tenant.id, About::Mail));
     }
     Ok(0)
 }

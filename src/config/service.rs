@@ -84,6 +84,8 @@ pub struct Smtp {
     pub user: Option<String>,
     /// The password of the user.
     pub password: Option<Secret>,
+    /// Who is told when a mail does not arrive, if not the sender.
+    pub bounces_to: Option<EmailAddress>,
     /// The keys by which mail is signed.
     pub dkim: Vec<Dkim>,
 }

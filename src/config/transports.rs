@@ -1,5 +1,7 @@
 //! Reading how messages leave: mail, hooks, and the secrets of each.
 
+use quittance_actors::values::EmailAddress;
+
 use super::reader::Section;
 use super::service::{Dkim, EmailTransport, Hooks, Secret, Smtp, SmtpTls};
 
@@ -24,6 +26,7 @@ pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
     let port = section.integer("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
     let user = section.text("user").map(str::to_owned);
     let password = section.has("password").then(|| read_secret(section, "password")).flatten();
+    let bounces_to = section.optional("bounces_to", EmailAddress::parse);
     let dkim = section.each("dkim", |key| {
         let name = |text: &str| {
             let fits = |part: &str| {
@@ -35,7 +38,7 @@ pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
         let secret = read_secret(key, "key");
         Some(Dkim { domain: domain?, selector: selector?, key: secret? })
     });
-    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password, dkim }))
+    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password, bounces_to, dkim }))
 }
 
 pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::http::call;
 use crate::support::peers::{free_port, mails, smtp_server};
-use crate::support::running::{Running, configure, drop_file};
+use crate::support::running::{BINARY, Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
 /// Says of each signature of a mail on the standard input whether it is good, with keys from a folder.
@@ -102,4 +102,86 @@ fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
     let wrong = path.replace("?code=", "?code=0");
     assert_eq!(call(running.address, "POST", &wrong, &form, b"").unwrap().status, 404);
     wait_for("the wish", || (opted_out() == serde_json::json!(["email"])).then_some(()));
+}
+
+#[test]
+fn a_mail_that_comes_back_ends_mail_to_its_address_and_the_next_step_takes_another_way() {
+    let scratch = Scratch::new("bounces");
+    let maildir = scratch.path().join("mail");
+    let (_smtp, port) = smtp_server(&maildir);
+    let listen = free_port();
+    let config = configure(scratch.path(), |text| {
+        let server = format!(
+            "listen = \"127.0.0.1:{listen}\"\npublic_url = \"http://127.0.0.1:{listen}\"\ncallback_key = {{ value = \"k\" }}"
+        );
+        let relay = format!(
+            "transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nbounces_to = \"bounces@maison-dupre.example\""
+        );
+        text.replace("transport = \"catch\"", &relay).replace("listen = \"127.0.0.1:0\"", &server)
+    });
+    let running = Running::start(&config);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Jean;jean@example.org;06 12 34 56 78;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+        F-2;C-2;Anne;anne@example.org;06 12 34 56 79;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", invoices.as_bytes());
+    running.find("/v1/payment-requests", "F-2");
+    running.advance("1h");
+    let mail_to = |address: &str| {
+        wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&format!("To: {address}"))))
+    };
+    let mail = mail_to("jean@example.org");
+    assert!(mail.contains("X-MailFrom: bounces@maison-dupre.example"), "{mail}");
+    let id_of = |mail: &str| {
+        let line = mail.lines().find(|line| line.starts_with("Message-ID: ")).unwrap().to_owned();
+        line.trim_start_matches("Message-ID: <").trim_end_matches('>').to_owned()
+    };
+    let printed = Command::new(BINARY).args(["callbacks", "-c", config.to_str().unwrap()]).output().unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let address = printed.split_whitespace().find(|word| word.contains("/mail?code=")).unwrap();
+    let path = address.strip_prefix(&format!("http://127.0.0.1:{listen}")).unwrap();
+    let about = |name: &str, id: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mail").join(name);
+        let text = std::fs::read_to_string(file).unwrap();
+        text.replace("dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example", id)
+    };
+    let write_back = |text: &str| {
+        let headers = [("Content-Type", "message/rfc822")];
+        let answer = call(running.address, "POST", path, &headers, text.as_bytes()).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.text()
+    };
+    // Who has not seen the mail cannot say anything of it.
+    let id = id_of(&mail);
+    let guessed = format!("{}.0123456789abcdef@maison-dupre.example", id.split('.').next().unwrap());
+    assert_eq!(write_back(&about("opensmtpd_unknown.eml", &guessed)), "about no mail of ours");
+    assert_eq!(write_back(&about("delayed.eml", &id)), "under way");
+    for _ in 0..2 {
+        assert_eq!(write_back(&about("opensmtpd_unknown.eml", &id)), "noted");
+    }
+    let bounced = wait_for("the event", || {
+        let told = running.get("/v1/stream?types=notification.bounced&limit=1000").json();
+        let told = told["data"].as_array().unwrap().clone();
+        assert!(told.len() <= 1, "once: {told:?}");
+        told.first().cloned()
+    });
+    assert_eq!(
+        (&bounced["data"]["reason"], &bounced["data"]["notification"]["lasting"]),
+        (&"5.1.1".into(), &true.into())
+    );
+    wait_for("the address that nobody has", || {
+        (running.find("/v1/customers", "C-1")["unreachable"] == serde_json::json!(["email"])).then_some(())
+    });
+    // A complaint is a wish.
+    assert_eq!(write_back(&about("complaint.eml", &id_of(&mail_to("anne@example.org")))), "noted");
+    wait_for("the wish", || {
+        (running.find("/v1/customers", "C-2")["opted_out"] == serde_json::json!(["email"])).then_some(())
+    });
+    running.advance("12d");
+    let by_sms = wait_for("the reminders", || {
+        let sent = running.get("/v1/messages").json();
+        let sms = sent["data"].as_array().unwrap().iter().filter(|sent| sent["channel"] == "sms").count();
+        (sms == 2).then_some(sms)
+    });
+    assert_eq!(by_sms, 2, "each by SMS, which the step has as its second way");
+    assert_eq!(mails(&maildir).len(), 2, "and no more mail");
 }

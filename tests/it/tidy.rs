@@ -193,7 +193,7 @@ fn names_are_the_fields_words() {
 #[test]
 fn no_fixture_is_an_orphan() {
     let mut wrong = Vec::new();
-    let known = ["bank", "config", "demo", "dkim", "erp", "orders", "scenarios", "stored"];
+    let known = ["bank", "config", "demo", "dkim", "erp", "mail", "orders", "scenarios", "stored"];
     for entry in std::fs::read_dir(project().join("fixtures")).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if !known.contains(&name.as_str()) {

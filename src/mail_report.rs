@@ -1,0 +1,154 @@
+//! What mail servers and mailbox providers write back about a mail: that it did not arrive, that it waits, that its
+//! reader complained. Sources: RFC 3464 (delivery status), RFC 5965 (abuse feedback), RFC 3463 (status codes).
+
+use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
+
+/// Bytes of a report; what is longer returns more than it needs to.
+pub const REPORT_BYTES_MAX: usize = 1 << 20;
+
+/// Codes of addresses that nobody has. Source: RFC 3463 §3.2, RFC 7505.
+const OF_NOBODY: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+
+/// A report about a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailReport {
+    /// The id of the mail it is about, without its brackets.
+    pub about: String,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What a report says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// It arrived.
+    Arrived,
+    /// It waits, and is tried again.
+    Waits,
+    /// It did not arrive.
+    Failed {
+        /// The status code.
+        status: String,
+        /// Whether nobody has the address.
+        lasting: bool,
+    },
+    /// Its reader complained.
+    Complaint,
+}
+
+/// Reads a mail as a report; `None` when it is another mail, or does not say which mail it is about.
+pub fn read(bytes: &[u8]) -> Option<MailReport> {
+    let report = MessageParser::default().parse(bytes)?;
+    let mut said = None;
+    let mut about = None;
+    for (at, part) in report.parts.iter().enumerate() {
+        let kind = part.content_type().map(|kind| (kind.ctype(), kind.subtype().unwrap_or_default()));
+        let is = |main: &str, sub: &str| {
+            kind.is_some_and(|(ctype, subtype)| ctype.eq_ignore_ascii_case(main) && subtype.eq_ignore_ascii_case(sub))
+        };
+        if is("message", "delivery-status") {
+            said = said.or_else(|| status(&text(&part.body), &report));
+        } else if is("message", "feedback-report") {
+            said = Some(Said::Complaint);
+        } else if is("text", "rfc822-headers") {
+            about = about.or_else(|| id_of(MessageParser::default().parse(text(&part.body).as_bytes()).as_ref()));
+        } else if let PartType::Message(original) = &part.body
+            && at > 0
+        {
+            about = about.or_else(|| id_of(Some(original)));
+        }
+    }
+    Some(MailReport { about: about?, said: said? })
+}
+
+fn text(body: &PartType<'_>) -> String {
+    match body {
+        PartType::Text(text) | PartType::Html(text) => text.to_string(),
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        PartType::Message(message) => String::from_utf8_lossy(message.raw_message()).into_owned(),
+        PartType::Multipart(_) => String::new(),
+    }
+}
+
+fn id_of(original: Option<&Message<'_>>) -> Option<String> {
+    original?.message_id().map(str::to_owned)
+}
+
+/// What the fields of a delivery status say of its last recipient.
+fn status(fields: &str, report: &Message<'_>) -> Option<Said> {
+    let field = |name: &str| {
+        let of_name =
+            |line: &&str| line.split_once(':').is_some_and(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+        let line = fields.lines().rfind(of_name)?;
+        line.split_once(':').map(|(_, value)| value.trim().to_owned())
+    };
+    let action = field("Action")?.to_ascii_lowercase();
+    let mut status = field("Status").unwrap_or_default();
+    // Some servers say more in words than in their fields.
+    if status.is_empty() || status.ends_with(".0.0") {
+        let words =
+            [field("Diagnostic-Code").unwrap_or_default(), report.body_text(0).unwrap_or_default().into_owned()];
+        status = words.iter().find_map(|words| code_in(words)).unwrap_or(status);
+    }
+    Some(match action.as_str() {
+        "delivered" | "relayed" | "expanded" => Said::Arrived,
+        "delayed" => Said::Waits,
+        _ => {
+            let lasting = OF_NOBODY.contains(&status.as_str());
+            let status = status.chars().take(20).collect();
+            Said::Failed { status, lasting }
+        }
+    })
+}
+
+/// The first status code in words that says more than that something failed.
+fn code_in(words: &str) -> Option<String> {
+    let is_code = |word: &&str| {
+        let parts: Vec<&str> = word.split('.').collect();
+        let numbers =
+            parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+        parts.len() == 3 && numbers && ["2", "4", "5"].contains(&parts.first().copied().unwrap_or_default())
+    };
+    let mut words = words.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | ';' | ','));
+    words.find(|word| is_code(word) && !word.ends_with(".0.0")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/fixtures/mail/{name}.eml", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn reports_say_what_became_of_which_mail() {
+        let failed = |status: &str, lasting| Said::Failed { status: status.to_owned(), lasting };
+        for (name, said) in [
+            ("opensmtpd_unknown", failed("5.1.1", true)),
+            ("opensmtpd_full", failed("5.2.2", false)),
+            ("refused", failed("5.1.1", true)),
+            ("delayed", Said::Waits),
+            ("complaint", Said::Complaint),
+        ] {
+            let about = "dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example".to_owned();
+            assert_eq!(read(&fixture(name)), Some(MailReport { about, said }), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_mails_and_broken_ones_are_no_reports() {
+        for other in [
+            &b""[..],
+            b"From: a@example.org\r\nSubject: Re: Facture\r\nMessage-ID: <x@y>\r\n\r\nStatus: 5.1.1\r\nAction: failed\r\n",
+            b"Content-Type: multipart/report; boundary=\"x\"\r\n\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\nAction",
+            b"Content-Type: message/delivery-status\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n",
+        ] {
+            assert_eq!(read(other), None, "{}", String::from_utf8_lossy(other));
+        }
+        let whole = fixture("refused");
+        for end in (0..whole.len()).step_by(7) {
+            let _ = read(&whole[..end]);
+        }
+    }
+}
