@@ -94,6 +94,11 @@ impl Key {
     }
 }
 
+/// A client with nothing around it, to measure ours against.
+pub fn bare_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder().no_proxy().build()
+}
+
 /// Whether a text is a certificate and its key, as PEM.
 pub fn is_certificate(pem: &str) -> bool {
     reqwest::Identity::from_pem(pem.as_bytes()).is_ok()

@@ -1,5 +1,6 @@
 //! `quittance bench`.
 
+mod delivery;
 mod http;
 mod ingest;
 mod recon;
@@ -22,6 +23,8 @@ enum Work {
     Ingest(ingest::Options),
     /// The same over HTTP: batches, single lines, one at a time.
     Http(http::Options),
+    /// Hooks to receivers on this machine, and how long an event takes to arrive.
+    Delivery(delivery::Options),
     /// Timers spread over a time, all at once, and far ahead.
     Timers(timers::Options),
     /// A start after kill -9.
@@ -36,6 +39,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     match &options.work {
         Work::Ingest(options) => ingest::run(options),
         Work::Http(options) => http::run(options),
+        Work::Delivery(options) => delivery::run(options),
         Work::Timers(options) => timers::run(options),
         Work::Recovery(options) => recovery::run(options),
         Work::Recon(options) => recon::run(options),
