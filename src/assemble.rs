@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, Arbiter};
+use actix::{Actor, Addr, Arbiter, ArbiterHandle};
 use quittance_actors::delivery::{Ladder, Order, Route, Tactic, Tactics};
 use quittance_actors::feed;
 use quittance_actors::machine::Tell;
@@ -159,8 +159,9 @@ pub async fn assemble_with(
     let router = Router::new(ports.clone(), host(lanes, &ports, &release));
     let tactics = tactics(&config);
     let supervised = Arc::clone(&router);
+    let arbiters: Vec<ArbiterHandle> = (0..cores()).map(|_| delivering().handle()).collect();
     let deliveries = DeliverySupervisor::start_in_arbiter(&delivering().handle(), move |_| {
-        DeliverySupervisor::new(supervised, tactics)
+        DeliverySupervisor::new(supervised, tactics, arbiters)
     });
     release.open(deliveries.clone());
     let pending = outbox.len();
@@ -220,7 +221,11 @@ impl Service {
     }
 }
 
-/// The thread on which deliveries are rendered and sent: commands go first when both want a core.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// A thread on which deliveries are rendered and sent: commands go first when both want a core.
 fn delivering() -> Arbiter {
     let arbiter = Arbiter::new();
     arbiter.spawn_fn(crate::priority::step_back);
@@ -229,7 +234,7 @@ fn delivering() -> Arbiter {
 
 /// Spreads the partitions over one host per core.
 fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Host>> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = cores();
     let mut hosted: Vec<Vec<Lane>> = (0..cores).map(|_| Vec::new()).collect();
     for lane in lanes {
         if let Some(host) = hosted.get_mut(Router::host_of(lane.partition(), cores)) {

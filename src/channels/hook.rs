@@ -1,11 +1,15 @@
 //! Signed hooks. Source: Standard Webhooks 1.0.0, signatures v1 (symmetric) and v1a (Ed25519).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use parking_lot::Mutex;
 use quittance_actors::delivery::Verdict;
 use quittance_actors::values::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -128,7 +132,8 @@ pub struct Endpoint {
 
 /// Calls endpoints.
 pub struct Hooks {
-    client: reqwest::Client,
+    /// One for each thread that calls: what one thread has opened, another would only be woken for.
+    clients: Mutex<HashMap<ThreadId, reqwest::Client>>,
     vetted: Vetted,
     allow_http: bool,
     timeout: Duration,
@@ -139,8 +144,22 @@ impl Hooks {
     pub fn new(policy: Policy, allow_http: bool, timeout_ms: u64) -> Result<Self, reqwest::Error> {
         let vetted = Vetted::new(policy);
         let timeout = Duration::from_millis(timeout_ms);
+        // What cannot be built is heard of at the start.
         let client = builder(&vetted, timeout).build()?;
-        Ok(Self { client, vetted, allow_http, timeout })
+        let clients = Mutex::new(HashMap::from([(std::thread::current().id(), client)]));
+        Ok(Self { clients, vetted, allow_http, timeout })
+    }
+
+    /// The client of this thread.
+    fn client(&self) -> Result<reqwest::Client, Verdict> {
+        let mut clients = self.clients.lock();
+        match clients.entry(std::thread::current().id()) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(new) => {
+                let client = builder(&self.vetted, self.timeout).build();
+                Ok(new.insert(client.map_err(|_| later("no client can be made"))?).clone())
+            }
+        }
     }
 
     /// What calls go through that show a certificate: its PEM with the key.
@@ -156,9 +175,13 @@ impl Hooks {
         {
             return verdict;
         }
-        let client = endpoint.client.as_ref().unwrap_or(&self.client);
+        let own = match self.client() {
+            Ok(client) => client,
+            Err(verdict) => return verdict,
+        };
+        let client = endpoint.client.as_ref().unwrap_or(&own);
         let request = match self.request(client, &endpoint.url, (&endpoint.key, id), body, now) {
-            Ok(request) => endpoint.credentials.show(request, &self.client).await,
+            Ok(request) => endpoint.credentials.show(request, &own).await,
             Err(verdict) => Err(verdict),
         };
         let answered = match request {
@@ -182,7 +205,8 @@ impl Hooks {
     pub async fn ask(
         &self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp,
     ) -> (Verdict, Vec<u8>) {
-        let answered = match self.request(&self.client, url, (key, id), body, now) {
+        let request = self.client().and_then(|client| self.request(&client, url, (key, id), body, now));
+        let answered = match request {
             Ok(request) => answered(request, now).await,
             Err(verdict) => Err(verdict),
         };

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture};
 use tracing::{debug, info, warn};
 
 use super::collection::collect;
@@ -34,13 +34,15 @@ const ORDERS_MAX: usize = 10_000;
 pub struct DeliverySupervisor {
     router: Arc<Router>,
     tactics: Tactics,
+    /// Where lanes live, in turn.
+    arbiters: Vec<ArbiterHandle>,
     lanes: BTreeMap<Route, Addr<DeliveryLane>>,
 }
 
 impl DeliverySupervisor {
-    /// A supervisor whose lanes try as `tactics` says.
-    pub fn new(router: Arc<Router>, tactics: Tactics) -> Self {
-        Self { router, tactics, lanes: BTreeMap::new() }
+    /// A supervisor whose lanes try as `tactics` says, and live in `arbiters` in turn.
+    pub fn new(router: Arc<Router>, tactics: Tactics, arbiters: Vec<ArbiterHandle>) -> Self {
+        Self { router, tactics, arbiters, lanes: BTreeMap::new() }
     }
 }
 
@@ -63,8 +65,17 @@ impl Handler<Enqueue> for DeliverySupervisor {
         }
         for (route, rows) in by_route {
             let (router, tactics) = (&self.router, &self.tactics);
-            let start =
-                |route: &Route| DeliveryLane::new(route.clone(), Arc::clone(router), tactics.on(route)).start();
+            let turn = self.lanes.len().checked_rem(self.arbiters.len()).unwrap_or(0);
+            let arbiter = self.arbiters.get(turn);
+            let start = |route: &Route| {
+                let (route, router, tactic) = (route.clone(), Arc::clone(router), tactics.on(route));
+                match arbiter {
+                    Some(arbiter) => {
+                        DeliveryLane::start_in_arbiter(arbiter, |_| DeliveryLane::new(route, router, tactic))
+                    }
+                    None => DeliveryLane::new(route, router, tactic).start(),
+                }
+            };
             let lane = self.lanes.entry(route).or_insert_with_key(start);
             #[expect(clippy::disallowed_methods, reason = "rows of the outbox: the queue is on disk")]
             lane.do_send(Enqueue(rows));
