@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Hold, Instrument, Mandate, MandateKind, NOTICE_DAYS_MAX};
 use quittance_actors::customer;
-use quittance_actors::delivery::Channel;
 use quittance_actors::machine::Tell;
 use quittance_actors::payment_request::Command;
 use quittance_actors::values::{CustomerId, Date, EntityId, Iban, TenantId, bic, sepa_identifier};
@@ -13,7 +12,7 @@ use super::customers::{submit as submit_customer, view as customer_view};
 use super::payment_requests::{
     customer_of, request_id, submit as submit_request, view as request_view, write as write_request,
 };
-use super::{App, Problem, Shared, entity_id, tenant};
+use super::{App, Problem, Shared, channel_of_people, entity_id, tenant};
 
 fn unusable() -> Problem {
     Problem::bad_request("the body cannot be used")
@@ -100,11 +99,7 @@ pub(super) async fn opt_out(
 ) -> Result<HttpResponse, Problem> {
     let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, customer_id(&id)?);
     let mut body = Body::parse(&bytes)?;
-    let channel = body.required("channel", |text| match text {
-        "email" => Ok(Channel::Email),
-        "sms" => Ok(Channel::Sms),
-        _ => Err("expected email or sms"),
-    });
+    let channel = body.required("channel", channel_of_people);
     let out = body.flag("opted_out", true);
     body.finish()?;
     let channel = channel.ok_or_else(unusable)?;
