@@ -21,8 +21,9 @@ pub const MANIFEST: &str = "manifest.json";
 const FORMAT: u32 = 1;
 /// A log that is being restored.
 const ASIDE: &str = "log.restoring";
-/// The folder of the ledgers: which order stands in which file for a bank.
-const LEDGERS: &str = "connectors";
+/// What stands beside the log and is not built from it: the ledgers that say which order stands in which file for a bank,
+/// and messages to people as they left.
+const BESIDE: [&str; 2] = ["connectors", "sent"];
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +153,9 @@ fn sync_below(root: &Path, path: &Path) -> Result<(), String> {
 fn ledgers_below(data: &Path) -> Result<Vec<(String, PathBuf)>, String> {
     let mut found = Vec::new();
     // A tenant's may lie on another disk.
-    for entry in WalkDir::new(data.join(LEDGERS)).follow_links(true).sort_by_file_name() {
+    for entry in
+        BESIDE.iter().flat_map(|folder| WalkDir::new(data.join(folder)).follow_links(true).sort_by_file_name())
+    {
         let entry = match entry {
             Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => continue,
             entry => entry.map_err(|error| error.to_string())?,
@@ -204,7 +207,7 @@ fn named(name: &str) -> Result<&str, String> {
         let known = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
         known && !matches!(part, "" | "." | "..")
     };
-    let ledger = name.strip_prefix(LEDGERS).and_then(|name| name.strip_prefix('/'));
+    let ledger = BESIDE.iter().find_map(|folder| name.strip_prefix(*folder)?.strip_prefix('/'));
     let fits = match ledger {
         Some(parts) => parts.split('/').all(plain),
         None => name.ends_with(".qlog") && plain(name),
@@ -218,12 +221,14 @@ pub fn restore(folder: &Path, data: &Path) -> Result<Manifest, String> {
     let log = data.join("log");
     let there = |names: &[&str]| names.iter().any(|name| data.join(name).exists());
     let broke_off = there(&[ASIDE]) && !there(&["log", "store"]);
-    if there(&["log", "store"]) || (there(&[LEDGERS]) && !broke_off) {
+    if there(&["log", "store"]) || (there(&BESIDE) && !broke_off) {
         return Err(format!("{}: there is a log or a store already; name an empty directory", data.display()));
     }
     // Under another name until it is whole: what breaks off is no data directory.
     let aside = data.join(ASIDE);
-    let _ = std::fs::remove_dir_all(data.join(LEDGERS));
+    for folder in BESIDE {
+        let _ = std::fs::remove_dir_all(data.join(folder));
+    }
     let _ = std::fs::remove_dir_all(&aside);
     at(&aside, std::fs::create_dir_all(&aside))?;
     for Saved { name, bytes, sha256 } in manifest.segments.iter().chain(&manifest.ledgers) {
@@ -238,9 +243,11 @@ pub fn restore(folder: &Path, data: &Path) -> Result<Manifest, String> {
     if walked.position != manifest.position {
         return Err(format!("the log ends at record {}, the manifest says {}", walked.position, manifest.position));
     }
-    let ledgers = aside.join(LEDGERS);
-    if ledgers.exists() {
-        at(&ledgers, std::fs::rename(&ledgers, data.join(LEDGERS)))?;
+    for folder in BESIDE {
+        let restored = aside.join(folder);
+        if restored.exists() {
+            at(&restored, std::fs::rename(&restored, data.join(folder)))?;
+        }
     }
     at(&log, std::fs::rename(&aside, &log))?;
     at(data, File::open(data).and_then(|folder| folder.sync_all()))?;

@@ -14,6 +14,8 @@ const OF_NOBODY: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2
 pub struct MailReport {
     /// The id of the mail it is about, without its brackets.
     pub about: String,
+    /// The address that it is about, if it says so.
+    pub recipient: Option<String>,
     /// What it says.
     pub said: Said,
 }
@@ -39,17 +41,22 @@ pub enum Said {
 /// Reads a mail as a report; `None` when it is another mail, or does not say which mail it is about.
 pub fn read(bytes: &[u8]) -> Option<MailReport> {
     let report = MessageParser::default().parse(bytes)?;
-    let mut said = None;
-    let mut about = None;
+    let (mut said, mut about, mut recipient) = (None, None, None);
     for (at, part) in report.parts.iter().enumerate() {
         let kind = part.content_type().map(|kind| (kind.ctype(), kind.subtype().unwrap_or_default()));
         let is = |main: &str, sub: &str| {
             kind.is_some_and(|(ctype, subtype)| ctype.eq_ignore_ascii_case(main) && subtype.eq_ignore_ascii_case(sub))
         };
         if is("message", "delivery-status") {
-            said = said.or_else(|| status(&text(&part.body), &report));
+            let fields = text(&part.body);
+            said = said.or_else(|| status(&fields, &report));
+            recipient = recipient.or_else(|| recipient_of(&fields));
         } else if is("message", "feedback-report") {
-            said = Some(Said::Complaint);
+            let kind = field(&text(&part.body), "Feedback-Type").unwrap_or_default().to_ascii_lowercase();
+            // Others tell that a mail is wanted, or of signatures. Sources: RFC 6430, RFC 6591.
+            if ["", "abuse", "fraud", "opt-out", "opt-out-list"].contains(&kind.as_str()) {
+                said = Some(Said::Complaint);
+            }
         } else if is("text", "rfc822-headers") {
             about = about.or_else(|| id_of(MessageParser::default().parse(text(&part.body).as_bytes()).as_ref()));
         } else if let PartType::Message(original) = &part.body
@@ -58,7 +65,7 @@ pub fn read(bytes: &[u8]) -> Option<MailReport> {
             about = about.or_else(|| id_of(Some(original)));
         }
     }
-    Some(MailReport { about: about?, said: said? })
+    Some(MailReport { about: about?, recipient, said: said? })
 }
 
 fn text(body: &PartType<'_>) -> String {
@@ -74,14 +81,24 @@ fn id_of(original: Option<&Message<'_>>) -> Option<String> {
     original?.message_id().map(str::to_owned)
 }
 
+/// The value of a field, the last of its name.
+fn field(fields: &str, name: &str) -> Option<String> {
+    let of_name =
+        |line: &&str| line.split_once(':').is_some_and(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+    let line = fields.lines().rfind(of_name)?;
+    line.split_once(':').map(|(_, value)| value.trim().to_owned())
+}
+
+/// The address as it was written to, before anybody handed it on.
+fn recipient_of(fields: &str) -> Option<String> {
+    let named = field(fields, "Original-Recipient").or_else(|| field(fields, "Final-Recipient"))?;
+    let address = named.split_once(';').map_or(named.as_str(), |(_, address)| address).trim();
+    Some(address.trim_start_matches('<').trim_end_matches('>').to_owned())
+}
+
 /// What the fields of a delivery status say of its last recipient.
 fn status(fields: &str, report: &Message<'_>) -> Option<Said> {
-    let field = |name: &str| {
-        let of_name =
-            |line: &&str| line.split_once(':').is_some_and(|(known, _)| known.trim().eq_ignore_ascii_case(name));
-        let line = fields.lines().rfind(of_name)?;
-        line.split_once(':').map(|(_, value)| value.trim().to_owned())
-    };
+    let field = |name: &str| field(fields, name);
     let action = field("Action")?.to_ascii_lowercase();
     let mut status = field("Status").unwrap_or_default();
     // Some servers say more in words than in their fields.
@@ -124,15 +141,27 @@ mod tests {
     #[test]
     fn reports_say_what_became_of_which_mail() {
         let failed = |status: &str, lasting| Said::Failed { status: status.to_owned(), lasting };
-        for (name, said) in [
-            ("opensmtpd_unknown", failed("5.1.1", true)),
-            ("opensmtpd_full", failed("5.2.2", false)),
-            ("refused", failed("5.1.1", true)),
-            ("delayed", Said::Waits),
-            ("complaint", Said::Complaint),
+        for (name, recipient, said) in [
+            ("opensmtpd_unknown", Some("nouser@example.org"), failed("5.1.1", true)),
+            ("opensmtpd_full", Some("full@example.org"), failed("5.2.2", false)),
+            ("refused", Some("user@example.net"), failed("5.1.1", true)),
+            ("delayed", Some("user@example.net"), Said::Waits),
+            ("complaint", None, Said::Complaint),
         ] {
+            let recipient = recipient.map(str::to_owned);
             let about = "dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example".to_owned();
-            assert_eq!(read(&fixture(name)), Some(MailReport { about, said }), "{name}");
+            assert_eq!(read(&fixture(name)), Some(MailReport { about, recipient, said }), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_report_that_a_mail_is_wanted_or_of_its_signature_is_no_complaint() {
+        let complaint = String::from_utf8(fixture("complaint")).unwrap();
+        for kind in ["not-spam", "auth-failure"] {
+            assert_eq!(
+                read(complaint.replace("Feedback-Type: abuse", &format!("Feedback-Type: {kind}")).as_bytes()),
+                None
+            );
         }
     }
 

@@ -2,8 +2,11 @@
 
 /// Tells of one step: a transfer that closes every request of a large customer stays far below.
 pub const STEP_TELLS_MAX: usize = 2_000;
-/// Deliveries of one step: rules times events, bounded so that a bad rule cannot flood.
-pub const STEP_DELIVERIES_MAX: usize = 1_000;
+/// Deliveries of one step: rules and endpoints times events, bounded so that a bad rule cannot flood. A transfer that pays
+/// two hundred requests tells of six hundred events.
+pub const STEP_DELIVERIES_MAX: usize = 16_000;
+/// Rows of an ordered lane that one partition names at once: the oldest of so many keys.
+pub const HEADS_OF_A_PARTITION_MAX: usize = 256;
 /// Entities a partition keeps in memory; above it the least recently used leave.
 pub const RESIDENTS_PER_PARTITION_MAX: usize = 8_192;
 /// Receipts a partition keeps in memory; older ones are looked up in the store.

@@ -123,6 +123,12 @@ fn command_of(parts: &[&str]) -> CommandId {
     CommandId::from_bytes(bytes)
 }
 
+/// The id of a wish that has none of its own: what it asks for changes nothing when it is so already.
+fn once_more(parts: &[&str], app: &Shared) -> CommandId {
+    let now = app.service.router.ports().clock.system_now().unix_millis().to_string();
+    command_of(&[&parts.join("\u{1f}"), &now])
+}
+
 async fn tell(
     app: &Shared, tenant: &TenantId, customer: CustomerId, command: Command, id: CommandId,
 ) -> Result<(), Problem> {
@@ -138,8 +144,20 @@ async fn message(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpR
     let tenant = entered(&app, &request, &said)?;
     let customer = parsed(&request, "customer", CustomerId::parse)?;
     let delivery = parsed(&request, "delivery", DeliveryId::parse)?;
-    let status = said.first(&["status", "MessageStatus", "msg_status", "event", "stat"]).unwrap_or_default();
+    // One that has both says in `status` that its own call went well.
+    let status = said.first(&["msg_status", "MessageStatus", "status", "event", "stat"]).unwrap_or_default();
     let status = status.to_ascii_lowercase();
+    // Some hand on what is written back the same way.
+    let out = match status.as_str() {
+        "unsubscribed" | "unsubscribe" => Some(true),
+        "replied" | "reply" => said.first(&["reply", "text", "content"]).and_then(wants_no_more),
+        _ => None,
+    };
+    if let Some(out) = out {
+        let id = once_more(&["reply", &customer.to_string(), &out.to_string()], &app);
+        tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Sms, out }, id).await?;
+        return Ok(HttpResponse::Ok().body("noted"));
+    }
     let report = if ARRIVED.contains(&status.as_str()) {
         Report::Arrived
     } else if FAILED.contains(&status.as_str()) {
@@ -160,20 +178,27 @@ async fn mail(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResp
     let tenant = entered(&app, &request, &Said::of(&request, &Bytes::new()))?;
     let told = mail_report::read(&body).and_then(|report| {
         let delivery = assemble::callbacks(&app.service.config)?.mailed(&report.about)?;
-        Some((delivery, report.said))
+        Some((delivery, report.said, report.recipient))
     });
-    let Some((delivery, said)) = told else { return Ok(HttpResponse::Ok().body("about no mail of ours")) };
+    let Some((delivery, said, failed_at)) = told else { return Ok(HttpResponse::Ok().body("about no mail of ours")) };
     let (archive, of, id) = (app.service.archive.clone(), tenant.to_string(), delivery.clone());
     let sent = tokio::task::spawn_blocking(move || archive.get(&of, &id)).await;
     let sent = sent.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    let written_to = sent.as_ref().map(|sent| sent.to.clone()).unwrap_or_default();
     let customer = sent.and_then(|sent| CustomerId::parse(&sent.customer?).ok());
     let Some(customer) = customer else { return Ok(HttpResponse::Ok().body("not to a customer")) };
+    let (_, entity, _) = app.service.router.read(EntityId::Customer(customer), 0).await?;
+    let profile = entity.as_customer().and_then(|state| state.profile.clone());
+    let email = profile.as_ref().and_then(|profile| profile.email.as_ref()).map(|email| email.as_str());
+    // The customer may have another address by now, or somebody to whom it was handed on may have gone.
+    let same = |address: &String| email.is_some_and(|email| email.eq_ignore_ascii_case(address));
+    let still = written_to.iter().any(same) && failed_at.as_ref().is_none_or(same);
     let delivery_id = DeliveryId::parse(&delivery).map_err(|error| Problem::bad_request(error.to_string()))?;
     let (report, word) = match said {
         mail_report::Said::Waits => return Ok(HttpResponse::Ok().body("under way")),
         mail_report::Said::Arrived => (Report::Arrived, "arrived"),
         mail_report::Said::Failed { status, lasting } => {
-            (Report::Failed { reason: status.into(), lasting }, "failed")
+            (Report::Failed { reason: status.into(), lasting: lasting && still }, "failed")
         }
         mail_report::Said::Complaint => {
             let id = command_of(&["complaint", &delivery]);
@@ -195,19 +220,20 @@ async fn incoming(app: Shared, request: HttpRequest, body: Bytes) -> Result<Http
     let text = said.first(&["text", "Body", "message", "content"]).unwrap_or_default();
     let id = said.first(&["MessageSid", "messageId", "message-id", "id", "ts", "timestamp"]).unwrap_or_default();
     let Some(out) = wants_no_more(text) else { return Ok(HttpResponse::Ok().body("nobody reads it here")) };
-    let international = if from.starts_with('+') { from.to_owned() } else { format!("+{from}") };
-    let phone =
-        PhoneNumber::parse(&international, None).map_err(|error| Problem::bad_request(format!("from: {error}")))?;
+    let digits = from.trim_start_matches('+');
+    let international = format!("+{}", digits.strip_prefix("00").unwrap_or(digits));
+    let phone = PhoneNumber::parse(&international, None).map_err(|error| {
+        warn!(%tenant, out, digits = digits.len(), "an SMS came back from a number that cannot be read");
+        Problem::bad_request(format!("from: {error}: expected it with its country, as in +33612345678"))
+    })?;
     let customers = phoned(&app, &tenant, &phone).await?;
     if customers.is_empty() {
         warn!(%tenant, from = phone.masked(), out, "nobody has the number that an SMS came from");
     }
-    // Some gateways give no id: then the same word on another day is another one.
-    let day = app.service.router.ports().clock.system_now().unix_millis() / 86_400_000;
-    let id = if id.is_empty() { format!("{day}") } else { id.to_owned() };
     for customer in customers {
         info!(%tenant, %customer, out, "an SMS came back");
-        let command = command_of(&["incoming", &customer.to_string(), phone.as_str(), &out.to_string(), &id]);
+        let of = ["incoming", &customer.to_string(), phone.as_str(), &out.to_string(), id];
+        let command = if id.is_empty() { once_more(&of, &app) } else { command_of(&of) };
         tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Sms, out }, command).await?;
     }
     Ok(HttpResponse::Ok().body("noted"))
@@ -289,8 +315,7 @@ async fn ask(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem>
 /// Ends mail to a customer, by the button of the page or of a mail program. Source: RFC 8058.
 async fn unsubscribe(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
     let (tenant, customer, language) = customer_of(&app, &request, &body).await?;
-    let day = app.service.router.ports().clock.system_now().unix_millis() / 86_400_000;
-    let id = command_of(&["unsubscribe", &customer.to_string(), &day.to_string()]);
+    let id = once_more(&["unsubscribe", &customer.to_string()], &app);
     tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id).await?;
     let done = match language {
         Language::Fr => "C’est noté : vous ne recevrez plus d’e-mails.",

@@ -123,22 +123,26 @@ pub(crate) async fn try_all_again(app: &Shared, tenant: &TenantId, way: Option<&
 }
 
 /// A row as it is tried again.
-fn revived((id, row): (DeliveryId, Row)) -> Revived {
-    Revived { id, route: row.way.1.clone(), position: row.position, place: row.place }
+fn revived((id, row): (DeliveryId, Row)) -> SystemFact {
+    let (route, position, place) = (row.way.1.clone(), row.position, row.place);
+    SystemFact::DeliveryRevived(Revived { id, route, position, place })
 }
 
 /// Has rows tried again, to the end even when the caller goes away; gives how many were not already.
-pub(super) async fn revive(app: &Shared, tenant: &TenantId, rows: Vec<Revived>) -> Result<usize, Problem> {
+pub(super) async fn revive(app: &Shared, tenant: &TenantId, rows: Vec<SystemFact>) -> Result<usize, Problem> {
     let (app, tenant) = (app.clone(), tenant.clone());
     let work = actix_web::rt::spawn(async move {
         let mut tried = TRIED.lock().await;
         let (mut count, mut broke) = (0, None);
-        for row in rows {
-            let id = row.id;
+        for fact in rows {
+            let (SystemFact::DeliveryRevived(Revived { id, .. })
+            | SystemFact::DeliveryReplayed { revived: Revived { id, .. }, .. }) = fact
+            else {
+                continue;
+            };
             if tried.contains(&id) {
                 continue;
             }
-            let fact = SystemFact::DeliveryRevived(row);
             if let Err(error) = app.service.router.record_fact(id.partition(), &tenant, fact).await {
                 broke = Some(error);
                 break;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::{Order, Recipient, Route};
-use quittance_actors::partition::{Commit, Revived};
+use quittance_actors::partition::{Commit, Revived, SystemFact};
 use quittance_actors::values::CustomerId;
 use serde_json::{Value as Json, json};
 
@@ -14,6 +14,8 @@ use super::stream::{Wanted, cursor_of, part_after, types_of};
 use super::{Problem, Shared, tenant};
 use crate::config::{Credentials, Endpoint};
 
+/// Parts of the log that one call looks at.
+const PARTS_MAX: usize = 10;
 /// Deliveries that one call sends once more.
 const REPLAYED_MAX: usize = 1_000;
 
@@ -70,14 +72,18 @@ pub(super) async fn replay(
     let recipient = Recipient::Endpoint(endpoint.name.as_str().into());
     let wanted = Arc::new(Wanted { tenant: tenant.clone(), types: types_of(types.as_deref())? });
     let mut again = Vec::new();
-    while cursor < until && again.len() < REPLAYED_MAX {
+    for _ in 0..PARTS_MAX {
+        if cursor >= until || again.len() >= REPLAYED_MAX {
+            break;
+        }
         let part = part_after(&app.service, &wanted, cursor, REPLAYED_MAX - again.len()).await?;
         for (position, record) in part.records.iter().filter(|(position, _)| *position <= until) {
             again.extend(sent(record, *position, &wanted, &route, &recipient, customer));
         }
         cursor = part.cursor.min(until);
     }
-    let replayed = revive(&app, &tenant, again).await?;
+    // The same call again: what it asked for has been sent.
+    let replayed = if held.replayed { 0 } else { revive(&app, &tenant, again).await? };
     held.done();
     let more = cursor < until;
     let body = json!({ "replayed": replayed, "cursor": cursor.to_string(), "has_more": more });
@@ -88,7 +94,7 @@ pub(super) async fn replay(
 fn sent(
     record: &Arc<Commit>, position: u64, wanted: &Wanted, route: &Route, recipient: &Recipient,
     customer: Option<CustomerId>,
-) -> Vec<Revived> {
+) -> Vec<SystemFact> {
     let mut found = Vec::new();
     for (place, outgoing) in record.deliveries.iter().enumerate() {
         let Some(told) = record.published.get(usize::from(outgoing.occurrence)) else { continue };
@@ -98,7 +104,8 @@ fn sent(
         if fits {
             let (id, route, place) =
                 (record.delivery_id(place), route.clone(), u16::try_from(place).unwrap_or(u16::MAX));
-            found.push(Revived { id, route, position, place });
+            let revived = Revived { id, route, position, place };
+            found.push(SystemFact::DeliveryReplayed { revived, key: record.key_of(outgoing) });
         }
     }
     found

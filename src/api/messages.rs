@@ -43,9 +43,7 @@ pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpRespon
     let limit = limit.ok().filter(|limit| (1..=MESSAGES_MAX).contains(limit));
     let limit = limit.ok_or_else(|| Problem::bad_request(format!("limit: expected 1 to {MESSAGES_MAX}")))?;
     let (archive, tenant) = (app.service.archive.clone(), tenant.to_string());
-    let found = tokio::task::spawn_blocking(move || {
-        archive.newest(&tenant, limit, |sent| customer.is_none() || sent.customer == customer)
-    });
+    let found = tokio::task::spawn_blocking(move || archive.newest(&tenant, limit, customer.as_deref()));
     let found = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
     Ok(HttpResponse::Ok().json(json!({ "data": found.iter().map(shown).collect::<Vec<_>>() })))
 }

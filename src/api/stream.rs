@@ -196,7 +196,8 @@ async fn told(
 fn listen(app: Shared, wanted: Arc<Wanted>, after: u64) -> HttpResponse {
     let messages = stream::unfold((app, wanted, after, true), |(app, wanted, after, first)| async move {
         if first {
-            let hello = Ok::<_, actix_web::Error>(Bytes::from_static(b"retry: 2000\n\n"));
+            // With the place from which it hears: it may break off before anything comes.
+            let hello = Ok::<_, actix_web::Error>(Bytes::from(format!("retry: 2000\nid: {after}\n\n")));
             return Some((hello, (app, wanted, after, false)));
         }
         let until = Instant::now() + HEARTBEAT;

@@ -30,7 +30,7 @@ async fn show(
     };
     let (archive, tenant, wanted) = (app.service.archive.clone(), frame.tenant.to_string(), id.clone());
     let found = tokio::task::spawn_blocking(move || {
-        let newest = archive.newest(&tenant, SHOWN, |_| true);
+        let newest = archive.newest(&tenant, SHOWN, None);
         // An older one is found by itself.
         let older = wanted.filter(|id| newest.iter().all(|message| message.id != *id));
         let older = older.and_then(|id| archive.get(&tenant, &id));

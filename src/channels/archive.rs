@@ -16,8 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::render::Message;
 
-/// Bytes of a day's file that are read to find a message, from its end.
-const READ_BYTES_MAX: u64 = 256 << 20;
+/// Bytes that are read at once.
+const BLOCK_BYTES: u64 = 1 << 20;
+/// Bytes of a message, which is bounded where it is rendered.
+const LINE_BYTES_MAX: usize = 8 << 20;
+/// Bytes that are looked at for one answer.
+const LOOKED_AT_BYTES_MAX: u64 = 4 << 30;
 
 /// A message to people, as it left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,19 +85,20 @@ impl Archive {
     /// A message of a tenant by its delivery, as it left last.
     pub fn get(&self, tenant: &str, id: &str) -> Option<Sent> {
         let mut found = None;
-        self.look(tenant, |sent| {
+        self.look(tenant, Some(id), |sent| {
             found = (sent.id == id).then_some(sent);
             found.is_none()
         });
         found
     }
 
-    /// The newest messages of a tenant that `wanted` accepts, newest first, each once.
-    pub fn newest(&self, tenant: &str, limit: usize, wanted: impl Fn(&Sent) -> bool) -> Vec<Sent> {
+    /// The newest messages of a tenant, to one customer or to anybody, newest first, each once.
+    pub fn newest(&self, tenant: &str, limit: usize, customer: Option<&str>) -> Vec<Sent> {
         let mut newest: Vec<Sent> = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
-        self.look(tenant, |sent| {
-            if wanted(&sent) && seen.insert(sent.id.clone()) {
+        self.look(tenant, customer, |sent| {
+            let wanted = customer.is_none() || sent.customer.as_deref() == customer;
+            if wanted && seen.insert(sent.id.clone()) {
                 newest.push(sent);
             }
             newest.len() < limit
@@ -101,22 +106,57 @@ impl Archive {
         newest
     }
 
-    /// Shows messages, newest first, as long as `more` says so.
-    fn look(&self, tenant: &str, mut more: impl FnMut(Sent) -> bool) {
+    /// Shows messages in which a word stands, newest first, as long as `more` says so; in one look so many bytes at most.
+    fn look(&self, tenant: &str, word: Option<&str>, mut more: impl FnMut(Sent) -> bool) {
         let entries = std::fs::read_dir(self.folder.join(tenant)).into_iter().flatten().flatten();
         let mut days: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         days.sort();
+        let finder = word.map(memchr::memmem::Finder::new);
+        let mut left = LOOKED_AT_BYTES_MAX;
         for day in days.iter().rev() {
-            let text = tail(day).unwrap_or_default();
-            for line in text.split(|byte| *byte == b'\n').rev() {
-                // What was cut off is no message.
-                let Ok(sent) = serde_json::from_slice(line) else { continue };
-                if !more(sent) {
-                    return;
+            let gone_on = lines_backwards(day, &mut left, |line| {
+                if finder.as_ref().is_some_and(|finder| finder.find(line).is_none()) {
+                    return true;
                 }
+                // What was cut off is no message.
+                serde_json::from_slice(line).map_or(true, &mut more)
+            });
+            if !gone_on.unwrap_or(true) || left == 0 {
+                return;
             }
         }
     }
+}
+
+/// Shows the lines of a file, the last first, as long as `more` says so; whether it still does.
+fn lines_backwards(path: &Path, left: &mut u64, mut more: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut at = file.metadata()?.len();
+    // The beginning of a line whose end has been read.
+    let mut rest: Vec<u8> = Vec::new();
+    while at > 0 && *left > 0 {
+        let take = at.min(BLOCK_BYTES);
+        at -= take;
+        *left = left.saturating_sub(take);
+        file.seek(SeekFrom::Start(at))?;
+        let mut block = vec![0; usize::try_from(take).map_err(io::Error::other)?];
+        file.read_exact(&mut block)?;
+        block.append(&mut rest);
+        let begins =
+            if at == 0 { 0 } else { block.iter().position(|byte| *byte == b'\n').map_or(block.len(), |at| at + 1) };
+        let whole = block.get(begins..).unwrap_or_default();
+        for line in whole.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty()) {
+            if !more(line) {
+                return Ok(false);
+            }
+        }
+        block.truncate(begins);
+        rest = block;
+        if rest.len() > LINE_BYTES_MAX {
+            rest.clear(); // No message is so long.
+        }
+    }
+    Ok(true)
 }
 
 fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
@@ -127,15 +167,6 @@ fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
     let mut last = [0];
     file.read_exact(&mut last)?;
     Ok(last != [b'\n'])
-}
-
-fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(READ_BYTES_MAX)))?;
-    let mut bytes = Vec::new();
-    file.take(READ_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -174,12 +205,19 @@ mod tests {
         archive.keep("shop", &sent("dlv_1", "again", DAY + 1)).unwrap();
         archive.keep("other", &sent("dlv_4", "d", DAY)).unwrap();
         let texts = |limit| -> Vec<String> {
-            archive.newest("shop", limit, |_| true).into_iter().map(|sent| sent.message.text).collect()
+            archive.newest("shop", limit, None).into_iter().map(|sent| sent.message.text).collect()
         };
         assert_eq!(texts(9), ["again", "c", "b"]);
         assert_eq!(texts(1), ["again"]);
         assert_eq!(archive.get("shop", "dlv_2").unwrap().message.text, "b");
         assert_eq!(archive.get("shop", "dlv_4"), None);
+        // Over the bounds of what is read at once.
+        for number in 0..300 {
+            archive.keep("long", &sent(&format!("dlv_{number}"), &"x".repeat(9_973), number)).unwrap();
+        }
+        let all = archive.newest("long", 1_000, Some("cus_1"));
+        assert!(all.len() == 300 && all[0].id == "dlv_299" && all[299].id == "dlv_0", "{}", all.len());
+        assert_eq!(archive.newest("long", 1_000, Some("cus_2")), []);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

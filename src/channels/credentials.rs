@@ -5,6 +5,7 @@ use std::time::Duration;
 use quittance_actors::delivery::Verdict;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
+use serde_json::Value as Json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -18,18 +19,21 @@ const DEFAULT_S: u64 = 300;
 const LEAST_S: u64 = 30;
 /// How long before its end a token is not used any more.
 const MARGIN_S: u64 = 30;
+/// How long a server that gave none is left alone.
+const AGAIN_S: u64 = 3;
 
 /// What calls to one endpoint show.
 pub struct Credentials {
     configured: Configured,
-    /// The token another server gave, and until when it is used.
-    token: Mutex<Option<(Secret, Instant)>>,
+    /// The token another server gave, or why it gave none, and until when that counts.
+    token: Mutex<Option<(Result<Secret, Verdict>, Instant)>>,
 }
 
 #[derive(Deserialize)]
 struct Given {
     access_token: String,
-    expires_in: Option<u64>,
+    /// A number, and from some servers a text.
+    expires_in: Option<Json>,
 }
 
 impl Credentials {
@@ -43,6 +47,14 @@ impl Credentials {
         match &self.configured {
             Configured::ClientCredentials { token_url, .. } => Some(token_url),
             _ => None,
+        }
+    }
+
+    /// Has a token there before a call is made; whether one is needed.
+    pub async fn ready(&self, client: &Client) -> Result<bool, Verdict> {
+        match &self.configured {
+            Configured::ClientCredentials { .. } => self.token(client).await.map(|_| true),
+            _ => Ok(false),
         }
     }
 
@@ -71,27 +83,43 @@ impl Credentials {
         if let Some((token, until)) = held.as_ref()
             && Instant::now() < *until
         {
-            return Ok(token.clone());
+            return token.clone();
         }
-        let mut form = vec![("grant_type", "client_credentials")];
-        form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        let request = client.post(token_url).basic_auth(client_id, Some(client_secret.reveal())).form(&form);
-        let mut answer = request.send().await.map_err(|_| later("the token server does not answer"))?;
-        if !answer.status().is_success() {
-            return Err(later(format!("the token server answers {}", answer.status().as_u16())));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|_| later("the token server's answer broke off"))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(later("the token server's answer is too long"));
-            }
-        }
-        let given: Given =
-            serde_json::from_slice(&body).map_err(|_| later("the token server's answer holds no access_token"))?;
-        let lasts = given.expires_in.unwrap_or(DEFAULT_S).clamp(LEAST_S + MARGIN_S, 86_400) - MARGIN_S;
-        let token = Secret::new(&given.access_token);
-        *held = Some((token.clone(), Instant::now() + Duration::from_secs(lasts)));
-        Ok(token)
+        let asked = ask(client, token_url, (client_id, client_secret), scope.as_deref()).await;
+        let (token, lasts_s) = match asked {
+            Ok((token, lasts_s)) => (Ok(token), lasts_s),
+            Err(verdict) => (Err(verdict), AGAIN_S),
+        };
+        *held = Some((token.clone(), Instant::now() + Duration::from_secs(lasts_s)));
+        token
     }
+}
+
+/// Asks for a token; gives it with the seconds it is good for.
+async fn ask(
+    client: &Client, token_url: &str, (client_id, client_secret): (&str, &Secret), scope: Option<&str>,
+) -> Result<(Secret, u64), Verdict> {
+    let mut form = vec![("grant_type", "client_credentials")];
+    form.extend(scope.map(|scope| ("scope", scope)));
+    let request = client.post(token_url).basic_auth(client_id, Some(client_secret.reveal())).form(&form);
+    let mut answer = request.send().await.map_err(|_| later("the token server does not answer"))?;
+    if !answer.status().is_success() {
+        return Err(later(format!("the token server answers {}", answer.status().as_u16())));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|_| later("the token server's answer broke off"))? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_BYTES_MAX {
+            return Err(later("the token server's answer is too long"));
+        }
+    }
+    let given: Given =
+        serde_json::from_slice(&body).map_err(|_| later("the token server's answer holds no access_token"))?;
+    let lasts = match &given.expires_in {
+        Some(Json::Number(seconds)) => seconds.as_u64(),
+        Some(Json::String(seconds)) => seconds.parse().ok(),
+        _ => None,
+    };
+    let lasts = lasts.unwrap_or(DEFAULT_S).clamp(LEAST_S + MARGIN_S, 86_400) - MARGIN_S;
+    Ok((Secret::new(&given.access_token), lasts))
 }

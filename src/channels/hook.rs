@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::credentials::Credentials;
 use super::{Policy, Vetted, by_status, later, never};
+use crate::clock;
 
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -180,6 +181,12 @@ impl Hooks {
             Err(verdict) => return verdict,
         };
         let client = endpoint.client.as_ref().unwrap_or(&own);
+        let now = match endpoint.credentials.ready(&own).await {
+            // It may have taken a while, and the signature says when it was made.
+            Ok(true) => clock::system_now(),
+            Ok(false) => now,
+            Err(verdict) => return verdict,
+        };
         let request = match self.request(client, &endpoint.url, (&endpoint.key, id), body, now) {
             Ok(request) => endpoint.credentials.show(request, &own).await,
             Err(verdict) => Err(verdict),

@@ -57,12 +57,17 @@ impl Sms<'_> {
         })
     }
 
-    /// A provider's text with what stands in its places; `None` when one of them is left out. What is put in is not
-    /// looked at again.
+    /// A provider's text with what stands in its places, and `{` where it stands twice; `None` when one of them is left
+    /// out. What is put in is not looked at again.
     fn filled(&self, text: &str) -> Option<String> {
         let (mut filled, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once('{') {
             filled.push_str(before);
+            if let Some(after) = after.strip_prefix('{') {
+                filled.push('{');
+                rest = after;
+                continue;
+            }
             let (place, after) = after.split_once('}')?;
             filled.push_str(self.says(place)?);
             rest = after;
@@ -100,6 +105,8 @@ impl SmsChannel {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(std::time::Duration::from_secs(15))
+            // Where nobody answers nothing was heard: that is another matter than an answer that does not come.
+            .connect_timeout(std::time::Duration::from_secs(5))
             .build()?;
         Ok(Self { client, provider })
     }
@@ -125,6 +132,7 @@ impl SmsChannel {
                 status => never(format!("unknown: the provider may have taken it ({status}); not sent again")),
             },
             Err(error) if error.is_connect() => later("provider: no connection"),
+            Err(error) if error.is_builder() => never("the call cannot be made as it is configured"),
             Err(_) => never("unknown: the provider may have taken it; not sent again"),
         }
     }
@@ -176,6 +184,15 @@ impl SmsChannel {
     }
 }
 
+/// What a provider says, without the numbers of people in it.
+fn without_numbers(told: &str) -> String {
+    let words = told.split_whitespace().map(|word| match word.bytes().filter(u8::is_ascii_digit).count() {
+        6.. => "…",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ").chars().take(60).collect()
+}
+
 /// OVH takes a job of which it takes no receiver.
 fn of_ovh() -> SmsAnswer {
     let taken = Some(("/invalidReceivers/0".to_owned(), String::new()));
@@ -210,7 +227,7 @@ async fn said(mut answer: Response, says: &SmsAnswer) -> Verdict {
             return later(format!("provider: {told}"));
         }
         if told != *taken {
-            return never(format!("refused by the provider: {}", told.chars().take(60).collect::<String>()));
+            return never(format!("refused by the provider: {}", without_numbers(&told)));
         }
     }
     let reference = says.reference.as_deref().map(text).filter(|reference| !reference.is_empty());

@@ -321,6 +321,14 @@ fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
         section.refuse("do", section.span(), format!("{} concerns no {what}", event.name()), None);
         return None;
     }
+    // Who paid a transfer, or whom a payout is of, may be kept elsewhere than the transfer.
+    let elsewhere =
+        |event: &&EventType| ["transfer.", "task.", "payout."].iter().any(|of| event.name().starts_with(of));
+    if let Some(event) = on.iter().find(elsewhere) {
+        let why = format!("nothing is done on {}: what it concerns may be elsewhere", event.name());
+        section.refuse("do", section.span(), why, Some("payment_request.* tells what a transfer pays".to_owned()));
+        return None;
+    }
     Some(deed)
 }
 

@@ -9,7 +9,7 @@ use quittance_actors::values::TenantId;
 use super::reader::Section;
 use super::service::Secret;
 use super::service_reading::Known;
-use super::transports::read_secret;
+use super::transports::{header_name, read_secret};
 use crate::diagnostics::nearest;
 
 /// A hook endpoint.
@@ -172,12 +172,9 @@ fn read_credentials(auth: &Section<'_, '_>) -> Option<Credentials> {
         1 => Some(Credentials::Bearer { token: read_secret(auth, "token")? }),
         2 => {
             let name = auth.parsed("name", |name| {
-                let lower = name.to_ascii_lowercase();
-                let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-                match !name.is_empty() && name.bytes().all(token) && !OWN_HEADERS.contains(&lower.as_str()) {
-                    true => Ok(name.to_owned()),
-                    false => Err("expected a header that a hook does not have of itself, as in x-api-key"),
-                }
+                let name = header_name(name)?;
+                let own = OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+                if own { Err("a hook has this header of itself") } else { Ok(name) }
             });
             let value = read_secret(auth, "value");
             Some(Credentials::Header { name: name?, value: value? })

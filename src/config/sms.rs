@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::reader::Section;
 use super::service::Secret;
-use super::transports::read_secret;
+use super::transports::{header_name, read_secret};
 
 /// How SMS leave.
 #[derive(Debug, Clone)]
@@ -81,6 +81,11 @@ pub struct Ovh {
     pub consumer_key: Secret,
 }
 
+/// A text that has no places.
+fn plain(text: &str) -> String {
+    text.replace('{', "{{")
+}
+
 fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
@@ -102,7 +107,7 @@ pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
             let url = section.parsed("url", url::Url::parse)?.to_string();
             let (user, password) = (section.required("user")?.to_owned(), read_secret(section, "password")?);
             let mut query =
-                vec![("username".to_owned(), user), ("password".to_owned(), password.reveal().to_owned())];
+                vec![("username".to_owned(), plain(&user)), ("password".to_owned(), plain(password.reveal()))];
             query.extend(fields(&[("from", "{from}"), ("to", "{to}"), ("text", "{text}"), ("charset", "UTF-8")]));
             query.extend(fields(&[
                 ("coding", "{coding}"),
@@ -138,7 +143,8 @@ pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
         // Source: Vonage's SMS API reference; status 0 is taken, 1 throttled, 5 an error of theirs.
         "vonage" => {
             let (key, secret) = (section.required("key")?.to_owned(), read_secret(section, "secret")?);
-            let mut form = vec![("api_key".to_owned(), key), ("api_secret".to_owned(), secret.reveal().to_owned())];
+            let mut form =
+                vec![("api_key".to_owned(), plain(&key)), ("api_secret".to_owned(), plain(secret.reveal()))];
             form.extend(fields(&[("from", "{from}"), ("to", "{digits}"), ("text", "{text}"), ("type", "{kind}")]));
             form.extend(fields(&[("client-ref", "{id}"), ("callback", "{status_url}")]));
             let mut call = call(url("https://rest.nexmo.com/sms/json")?, SmsBody::Form(form));
@@ -160,7 +166,10 @@ pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
                 body.insert(field(key, default), Json::String(value.to_owned()));
             }
             let mut call = call(url, SmsBody::Json(Json::Object(body)));
-            let header = section.text("header").unwrap_or("authorization").to_owned();
+            let header = match section.has("header") {
+                true => section.parsed("header", header_name)?,
+                false => "authorization".to_owned(),
+            };
             call.headers.push((header, read_secret(section, "key")?));
             call
         }
@@ -194,15 +203,24 @@ fn read_described(section: &Section<'_, '_>) -> Option<SmsCall> {
     if !told.contains("{text}") {
         section.refuse(named, table.span(), "nothing of it is the message: {text}", None);
     }
-    for place in told.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(place, _)| place) {
-        let is_word = place.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        if is_word && !place.is_empty() && !PLACES.contains(&place) {
-            let help = format!("known are {}", PLACES.map(|place| format!("{{{place}}}")).join(", "));
-            section.refuse(named, table.span(), format!("there is no place {{{place}}}"), Some(help));
+    for text in texts_of(&said) {
+        let mut rest = text.as_str();
+        while let Some((_, after)) = rest.split_once('{') {
+            if let Some(after) = after.strip_prefix('{') {
+                rest = after;
+                continue;
+            }
+            let (place, after) = after.split_once('}').unwrap_or((after, ""));
+            if !PLACES.contains(&place) {
+                let help =
+                    format!("known are {}; {{{{ is a brace", PLACES.map(|place| format!("{{{place}}}")).join(", "));
+                section.refuse(named, table.span(), format!("there is no place {{{place}}}"), Some(help));
+            }
+            rest = after;
         }
     }
     let header =
-        section.has("header").then(|| Some((section.required("header")?.to_owned(), read_secret(section, "key")?)));
+        section.has("header").then(|| Some((section.parsed("header", header_name)?, read_secret(section, "key")?)));
     let basic =
         section.has("user").then(|| Some((section.required("user")?.to_owned(), read_secret(section, "password")?)));
     let pointer = |text: &str| match text.starts_with('/') {
@@ -225,6 +243,16 @@ fn read_described(section: &Section<'_, '_>) -> Option<SmsCall> {
         basic => basic.flatten(),
     };
     Some(SmsCall { url, headers, basic, body, answer })
+}
+
+/// Every text that is sent.
+fn texts_of(said: &Json) -> Vec<String> {
+    match said {
+        Json::String(text) => vec![text.clone()],
+        Json::Array(items) => items.iter().flat_map(texts_of).collect(),
+        Json::Object(fields) => fields.values().flat_map(texts_of).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn json(value: &DeValue<'_>) -> Json {

@@ -59,6 +59,15 @@ pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {
     hooks
 }
 
+/// The name of a header.
+pub(super) fn header_name(name: &str) -> Result<String, &'static str> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    match !name.is_empty() && name.bytes().all(token) {
+        true => Ok(name.to_owned()),
+        false => Err("expected the name of a header, as in x-api-key"),
+    }
+}
+
 pub(super) fn read_secret(section: &Section<'_, '_>, key: &'static str) -> Option<Secret> {
     let table = match section.section(key) {
         Some(table) => table,

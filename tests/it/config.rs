@@ -170,7 +170,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "quittance.toml",
             "# order = \"key\" ",
             "auth = { kind = \"header\", name = \"Webhook-Id\", value = { value = \"x\" } } #",
-            "expected a header that a hook does not have of itself",
+            "a hook has this header of itself",
         ),
         (
             "quittance.toml",

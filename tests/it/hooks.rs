@@ -149,7 +149,9 @@ fn listen(running: &Running, last_event_id: Option<&str>, count: usize) -> Vec<(
     socket.write_all(head.as_bytes()).unwrap();
     let (mut events, mut id, mut name) = (Vec::new(), None, String::new());
     for line in BufReader::new(socket).lines().map(Result::unwrap) {
-        if let Some(text) = line.strip_prefix("id: ") {
+        if line.is_empty() {
+            id = None; // Of a message without an event.
+        } else if let Some(text) = line.strip_prefix("id: ") {
             id = Some(text.to_owned());
         } else if let Some(text) = line.strip_prefix("event: ") {
             text.clone_into(&mut name);
@@ -206,6 +208,13 @@ fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
         ids
     };
     assert_eq!(ids(&came[8..]), ids(&first), "the same messages");
+    // The same call again sends nothing again.
+    let body = json!({ "after": "0", "until": middle });
+    let again = |key: &str| running.try_post("/v1/endpoints/erp/replay", key, &body).unwrap().json();
+    assert_eq!(again("replay-1")["replayed"], 5);
+    wait_for("them once more", || (hooks.received().len() >= 18).then_some(()));
+    let repeated = again("replay-1");
+    assert_eq!((&repeated["replayed"], &repeated["cursor"]), (&json!(0), &json!(middle)), "{repeated}");
     let of_customer = |customer: &str| {
         let body = json!({ "after": "0", "customer": customer, "types": "payment_request.issued" });
         running.post("/v1/endpoints/erp/replay", &body).json()

@@ -92,10 +92,27 @@ fn each_provider_is_told_in_its_own_way() {
     assert_eq!(report(&format!("/callbacks/maison-dupre/sms?code={code}"), "Body=STOP&From=%2B33612345678"), 404);
     drop(running);
 
+    // What its service hook says: its own call went well, and the message arrived.
     let brevo = answering(json!({ "messageId": 7 }));
     let configured =
         format!("provider = \"brevo\"\nurl = \"http://{}/v3/send\"\nkey = {{ value = \"b\" }}", brevo.address);
-    let (_scratch, _running, came) = sent("brevo", &brevo, &configured);
+    let (_scratch, running, came) = sent("brevo", &brevo, &configured);
+    let url: Json = serde_json::from_slice(&came.body).unwrap();
+    let path =
+        url["webUrl"].as_str().unwrap().strip_prefix(&format!("http://{}", running.address)).unwrap().to_owned();
+    let says = |said: Json| {
+        let headers = [("Content-Type", "application/json")];
+        call(running.address, "POST", &path, &headers, said.to_string().as_bytes()).unwrap().status
+    };
+    assert_eq!(says(json!({ "id": 1, "status": "OK", "msg_status": "delivered" })), 200);
+    wait_for("the report", || events(&running, "notification.delivered").first().cloned());
+    // Stop, start and stop again, all on one day.
+    for (reply, kind, count) in
+        [("STOP", "customer.opted_out", 1), ("start", "customer.opted_in", 1), ("Stop.", "customer.opted_out", 2)]
+    {
+        assert_eq!(says(json!({ "status": "OK", "msg_status": "replied", "reply": reply })), 200);
+        wait_for("the wish", || (events(&running, kind).len() == count).then_some(()));
+    }
     assert_eq!((came.line.as_str(), came.header("api-key")), ("POST /v3/send", "b"));
     let said: Json = serde_json::from_slice(&came.body).unwrap();
     assert_eq!((&said["recipient"], &said["type"]), (&json!("33612345678"), &json!("transactional")));
@@ -153,6 +170,7 @@ fn what_a_provider_says_with_a_good_status_is_heeded() {
     for (body, error) in [
         (json!({ "messages": [{ "status": "4", "error-text": "Bad Credentials" }] }), "refused by the provider: 4"),
         (json!("<html>"), "unknown: the provider's answer cannot be read; not sent again"),
+        (json!({ "messages": [{ "status": "+33612345678 is blocked" }] }), "refused by the provider: … is blocked"),
     ] {
         let provider = HookReceiver::start();
         let body = if body.is_string() { "<html>".to_owned() } else { body.to_string() };

@@ -517,10 +517,15 @@ fn facts_added_later_read_from_and_write_their_bytes() {
     let reported = SystemFact::OrdersReported { feed: "bank".to_owned(), digest: [7; 32], reports: vec![report] };
     let route = Route::Endpoint(TenantId::parse("shop").unwrap(), "erp".into());
     let id = DeliveryId::new(AT, 3, 42);
-    let revived = SystemFact::DeliveryRevived(Revived { id, route, position: 77, place: 1 });
-    for (name, fact) in
-        [("fact.statements_read", fact), ("fact.orders_reported", reported), ("fact.delivery_revived", revived)]
-    {
+    let revived = Revived { id, route, position: 77, place: 1 };
+    let replayed = SystemFact::DeliveryReplayed { revived: revived.clone(), key: 9 };
+    let revived = SystemFact::DeliveryRevived(revived);
+    for (name, fact) in [
+        ("fact.statements_read", fact),
+        ("fact.orders_reported", reported),
+        ("fact.delivery_revived", revived),
+        ("fact.delivery_replayed", replayed),
+    ] {
         let now = encode_body(&fact).unwrap();
         let stored = fixture("v2", name, &now);
         assert_eq!(decode_body::<SystemFact>(&stored).unwrap(), fact);

@@ -147,6 +147,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         }
         Event::OptedIn { channel } => {
             state.opted_out.remove(channel);
+            state.unreachable.remove(channel);
         }
         Event::CreditWithdrawn { amount } | Event::CreditPaidOut { amount, .. } => {
             let left = state.credit.entry(amount.currency()).or_default();

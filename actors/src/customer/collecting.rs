@@ -55,6 +55,11 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::PlaceHold { hold: Hold::Deceased, .. } => {
             Ok(Decision::of(Event::HoldPlaced { hold: Hold::Deceased, until: None }))
         }
+        Command::ProlongHold { hold, until } => match state.holds.get(hold) {
+            Some(None) => Ok(Decision::default()),
+            Some(Some(known)) if until.is_some_and(|until| until <= *known) => Ok(Decision::default()),
+            _ => decide(state, &Command::PlaceHold { hold: *hold, until: *until }, context),
+        },
         Command::PlaceHold { hold, until } => Ok(match state.holds.get(hold) {
             Some(known) if known == until => Decision::default(),
             _ => {
@@ -75,6 +80,10 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::SetOptOut { channel, out } => Ok(match (state.opted_out.contains_key(channel), *out) {
             (false, true) => Decision::of(Event::OptedOut { channel: *channel }),
             (true, false) => Decision::of(Event::OptedIn { channel: *channel }),
+            // Messages do arrive after all, somebody says.
+            (false, false) if state.unreachable.contains_key(channel) => {
+                Decision::of(Event::OptedIn { channel: *channel })
+            }
             _ => Decision::default(),
         }),
         Command::WithdrawCredit(amount) => Ok(withdraw(state, *amount)),

@@ -202,6 +202,13 @@ pub enum Command {
     },
     /// Collect again.
     ResumeRecurring,
+    /// A hold is placed, or goes on until a later day; one that lasts longer stays as it is.
+    ProlongHold {
+        /// Why.
+        hold: Hold,
+        /// The last day; none until a person lifts it.
+        until: Option<Date>,
+    },
     /// Neither collect nor write.
     PlaceHold {
         /// Why.
@@ -339,6 +346,7 @@ impl Command {
             Command::SuspendRecurring { .. } => "suspend_recurring",
             Command::ResumeRecurring => "resume_recurring",
             Command::PlaceHold { .. } => "place_hold",
+            Command::ProlongHold { .. } => "prolong_hold",
             Command::LiftHold { .. } => "lift_hold",
             Command::HoldDue => "hold_due",
             Command::TakeReport { .. } => "take_report",

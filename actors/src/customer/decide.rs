@@ -80,6 +80,10 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             if *disputed {
                 decision.push(Event::DisputeMarked { request, disputed: true });
             }
+            if let Some(zone) = state.zone.as_ref().filter(|_| *is_new) {
+                let zone = payment_request::Command::LearnZone { zone: zone.clone(), step: None };
+                decision.tell(Tell::PaymentRequest(request, zone));
+            }
             // The payer may have been faster than the invoice.
             for waits in &state.unplaced {
                 let new = new.clone();

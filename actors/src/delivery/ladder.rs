@@ -63,7 +63,7 @@ impl Ladder {
             Verdict::Never { error } => Outcome::Dead { error },
             Verdict::Declined { error } => {
                 let verdict = Verdict::Later { error, retry_after_ms: Some(limits::BREAKER_DECLINED_MS) };
-                self.outcome(verdict, attempt, spread, now)
+                self.outcome_without_end(verdict, attempt, spread, now)
             }
             Verdict::Later { error, retry_after_ms } => {
                 let rung = usize::try_from(attempt).unwrap_or(usize::MAX).saturating_sub(1);

@@ -270,6 +270,13 @@ pub enum SystemFact {
     },
     /// A person has a delivery tried again that was given up.
     DeliveryRevived(Revived),
+    /// Somebody has a delivery sent once more, in the order of its key.
+    DeliveryReplayed {
+        /// Which.
+        revived: Revived,
+        /// What its order is kept by, as a number.
+        key: u64,
+    },
 }
 
 /// A delivery that was given up and is tried again, with the same id.
@@ -324,11 +331,16 @@ impl Commit {
     /// The id of the delivery at a place: the same on every try and in every replay.
     pub fn delivery_id(&self, place: usize) -> DeliveryId {
         let place = u64::try_from(place).unwrap_or(u64::MAX);
-        DeliveryId::new(self.at, (self.sequence << 10) | place, self.partition)
+        // Steps of more than a thousand deliveries came later: theirs are apart from all others.
+        let number = match place {
+            0..1_024 => (self.sequence << 10) | place,
+            _ => (1 << 63) | (self.sequence << 16) | place,
+        };
+        DeliveryId::new(self.at, number, self.partition)
     }
 
     /// What the order of a delivery is kept by, as a number: that of the event it tells of.
-    pub(super) fn key_of(&self, outgoing: &Outgoing) -> u64 {
+    pub fn key_of(&self, outgoing: &Outgoing) -> u64 {
         let occurrence = self.published.get(usize::from(outgoing.occurrence));
         let subject = occurrence.and_then(|told| self.changes.get(usize::from(told.change)));
         let key = occurrence.zip(subject).map(|(told, change)| told.key(change.entity, self.partition).to_key());
@@ -360,7 +372,9 @@ impl Commit {
             ticket(self.delivery_id(place), Route::of(&self.tenant, outgoing.channel, &outgoing.recipient))
         });
         let revived = self.facts.iter().filter_map(move |fact| match fact {
-            SystemFact::DeliveryRevived(revived) => Some(ticket(revived.id, revived.route.clone())),
+            SystemFact::DeliveryRevived(revived) | SystemFact::DeliveryReplayed { revived, .. } => {
+                Some(ticket(revived.id, revived.route.clone()))
+            }
             _ => None,
         });
         new.chain(revived)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::commit::{
     ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Revived, Saved, SystemFact, Ticket, TriedDelivery,
@@ -243,6 +243,16 @@ impl Lane {
         self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
     }
 
+    /// The deliveries of a route whose turn it is: the oldest of each key, and those in no order, the oldest first.
+    pub fn heads_of(&self, route: &Route) -> impl Iterator<Item = Ticket> {
+        let mut keys = FxHashSet::default();
+        let head = move |(id, row): (&DeliveryId, &Row)| {
+            let is_head = row.way.1 == *route && (row.key == 0 || keys.insert((row.way.0.clone(), row.key)));
+            is_head.then(|| row.ticket(*id))
+        };
+        self.outbox.iter().filter_map(head)
+    }
+
     /// The entities in memory and the outbox as they would be stored, in the order of ids.
     pub fn saved(&self) -> (Entities, Rows) {
         let rows = self.outbox.iter().map(|(id, row)| (*id, Row { record: None, stored: false, ..row.clone() }));
@@ -359,8 +369,10 @@ impl Lane {
             self.absorb_outcome(tried);
         }
         for fact in &commit.facts {
-            if let SystemFact::DeliveryRevived(revived) = fact {
-                self.revive(&commit.tenant, revived);
+            match fact {
+                SystemFact::DeliveryRevived(revived) => self.revive(&commit.tenant, revived, 0),
+                SystemFact::DeliveryReplayed { revived, key } => self.revive(&commit.tenant, revived, *key),
+                _ => {}
             }
         }
         let (partition, sequence) = (self.partition, commit.sequence);
@@ -407,13 +419,13 @@ impl Lane {
     }
 
     /// What was given up stands in the outbox again; what is there stays as it is.
-    fn revive(&mut self, tenant: &TenantId, revived: &Revived) {
+    fn revive(&mut self, tenant: &TenantId, revived: &Revived, key: u64) {
         let Revived { id, route, position, place } = revived;
         if self.outbox.contains_key(id) {
             return;
         }
         let row = Row {
-            key: 0,
+            key,
             way: self.way(tenant, route.clone()),
             position: *position,
             place: *place,

@@ -80,6 +80,9 @@ impl<'a> Step<'a> {
     /// Does what rules do; what cannot be done as things are is left.
     fn follow(&mut self) -> Result<(), StepError> {
         while let Some(tell) = self.deeds.pop_front() {
+            if self.told > limits::STEP_TELLS_MAX / 2 {
+                break; // A step of so much does nothing beside.
+            }
             let context = self.context;
             let (_, entity) = self.entity(tell.to())?;
             if entity.decide(&tell, &context).is_ok() {

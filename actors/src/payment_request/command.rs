@@ -128,6 +128,11 @@ pub enum Command {
         /// From what it is collected now; `None` for the same.
         usage: Option<Usage>,
     },
+    /// The step before has left: this one is planned.
+    PlanReminder {
+        /// Its place in the scenario.
+        step: u16,
+    },
     /// No more steps of the scenario leave.
     StopReminders {
         /// Why.
@@ -242,6 +247,7 @@ impl Command {
             Command::GiveUpAttempt { .. } => "give_up_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::ResumeCollection { .. } => "resume_collection",
+            Command::PlanReminder { .. } => "plan_reminder",
             Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",

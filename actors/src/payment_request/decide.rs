@@ -74,6 +74,7 @@ impl Machine for PaymentRequest {
             Command::DeferReminder { step, until, reason } => {
                 Ok(reminders::defer(self, terms, *step, *until, reason, context))
             }
+            Command::PlanReminder { step } => Ok(reminders::plan_next(self, terms, *step, context)),
             Command::StopReminders { reason } => {
                 let mut decision = Decision::default();
                 reminders::stop(&mut decision, self, reason);

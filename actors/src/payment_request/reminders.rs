@@ -94,14 +94,27 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             facts: facts(state, &definition.when, context),
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
+        // The customer may have it wait: what comes next is planned when it has answered.
+        let next = step.saturating_add(1);
+        decision.tell(Tell::PaymentRequest(terms.id, super::command::Command::PlanReminder { step: next }));
+        return decision;
     }
     plan(&mut decision, state, terms, step.saturating_add(1), context);
     decision
 }
 
+/// Plans a step once the one before it has left, unless that one waits.
+pub(super) fn plan_next(state: &PaymentRequest, terms: &Terms, step: u16, context: &Context<'_>) -> Decision<Event> {
+    let mut decision = Decision::default();
+    if state.reminders.next.is_none() && state.status == Status::Open {
+        plan(&mut decision, state, terms, step, context);
+    }
+    decision
+}
+
 /// What a condition asks for of a request, as it stands.
 fn facts(state: &PaymentRequest, when: &Condition, context: &Context<'_>) -> Vec<(Field, Value)> {
-    let today = context.now.date_in(&context.policies.zone);
+    let today = context.now.date_in(&context.policies.zone_of(state.zone.as_deref()));
     let Some(figures) = RequestFigures::of(state, today) else { return Vec::new() };
     let known = |field: Field| Some((field, of_request(field, Some(state), &figures)?.into_value()));
     when.fields().into_iter().filter_map(known).collect()
@@ -167,7 +180,9 @@ fn bank_is_behind(
     let gate = context.policies.contact.bank.filter(|_| definition.anchor == Anchor::Due)?;
     let Policies { calendar, zone, .. } = context.policies;
     let needed = calendar.minus_business_days(context.now.date_in(zone), u32::from(gate.business_days));
-    if complete_to.is_some_and(|complete_to| complete_to >= needed) || context.now.date_in(zone) <= terms.due_on {
+    // Whether it is late is counted where the customer lives, what the bank has told where the merchant does.
+    let is_early = context.now.date_in(of_customer) <= terms.due_on;
+    if complete_to.is_some_and(|complete_to| complete_to >= needed) || is_early {
         return None;
     }
     let reason = match complete_to {

@@ -11,7 +11,8 @@ use crate::{customer, payment_request};
 /// Something that a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
-    /// Nobody collects from or writes to the customer, for so many days or until a person lifts it.
+    /// Nobody collects from or writes to the customer, for so many days or until a person lifts it. A hold that lasts
+    /// longer stays as it is.
     PlaceHold {
         /// Why.
         hold: Hold,
@@ -27,7 +28,7 @@ pub enum Deed {
     SuspendRecurring,
     /// Recurring payments go on.
     ResumeRecurring,
-    /// No more steps of the request's scenario leave.
+    /// No more steps of the request's scenario leave, until it is open again, or a promise or dispute about it ends.
     StopReminders,
 }
 
@@ -45,7 +46,7 @@ impl Deed {
         let told = match self {
             Deed::PlaceHold { hold, days } => {
                 let until = days.map(|days| today.plus_days(i32::from(days)));
-                customer::Command::PlaceHold { hold, until }
+                customer::Command::ProlongHold { hold, until }
             }
             Deed::LiftHold { hold } => customer::Command::LiftHold { hold },
             Deed::SuspendRecurring => customer::Command::SuspendRecurring { reason },

@@ -146,6 +146,7 @@ impl DeliveryLane {
             }
             if self.known.len() >= limits::LANE_TICKETS_MAX {
                 self.more = true;
+                self.left |= self.tactic.order == Order::Key;
                 break;
             }
             self.known.insert(row.id);
@@ -160,8 +161,12 @@ impl DeliveryLane {
             return;
         }
         (self.more, self.asking) = (false, true);
-        let (router, route) = (Arc::clone(&self.router), self.route.clone());
-        let asked = async move { router.refill(&route, limits::LANE_TICKETS_MAX / PARTITIONS).await };
+        let (router, route, order) = (Arc::clone(&self.router), self.route.clone(), self.tactic.order);
+        let limit = match order {
+            Order::None => limits::LANE_TICKETS_MAX / PARTITIONS,
+            Order::Key => limits::HEADS_OF_A_PARTITION_MAX,
+        };
+        let asked = async move { router.refill(&route, order, limit).await };
         let answered = asked.into_actor(self).map(|rows, lane, context: &mut Context<Self>| {
             lane.asking = false;
             match rows {
@@ -398,6 +403,11 @@ impl Handler<Enqueue> for DeliveryLane {
     type Result = ();
 
     fn handle(&mut self, Enqueue(rows): Enqueue, context: &mut Self::Context) {
+        if self.tactic.order == Order::Key && self.left {
+            // Older ones are in the outbox: these would wait behind them, and are asked for in their turn.
+            self.more = true;
+            return;
+        }
         self.take(rows);
         if !self.leaves_together() {
             self.pump(context);

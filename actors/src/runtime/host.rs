@@ -16,7 +16,7 @@ use tracing::error;
 use super::answers::Answers;
 use super::release::Release;
 use super::{Ports, SubmitError};
-use crate::delivery::Route;
+use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Preparation, Receipt, StepError, Stepped, SystemFact,
@@ -282,14 +282,18 @@ impl Handler<TellEach> for Host {
 /// Name deliveries of a route that are due, the oldest of each lane, so many of it at most.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Ticket>, SubmitError>")]
-pub(super) struct Refill(pub Route, pub usize, pub Timestamp);
+pub(super) struct Refill(pub Route, pub usize, pub Timestamp, pub Order);
 
 impl Handler<Refill> for Host {
     type Result = ResponseFuture<Result<Vec<Ticket>, SubmitError>>;
 
-    fn handle(&mut self, Refill(route, limit, now): Refill, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Refill(route, limit, now, order): Refill, _: &mut Self::Context) -> Self::Result {
         let due = |row: &Ticket| row.not_before <= now;
-        let of_lane = |lane: &Lane| lane.outbox_of(&route).filter(due).take(limit).collect::<Vec<_>>();
+        let of_lane = |lane: &Lane| match order {
+            Order::None => lane.outbox_of(&route).filter(due).take(limit).collect::<Vec<_>>(),
+            // Those that wait for their next try as well: others wait behind them.
+            Order::Key => lane.heads_of(&route).take(limit).collect(),
+        };
         let tickets: Vec<Ticket> = self.lanes.values().flat_map(of_lane).collect();
         // The newest of them may be of records that are not durable yet (N5).
         let durable = self.appended(Vec::new());

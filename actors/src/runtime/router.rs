@@ -14,7 +14,7 @@ use super::answers::{Answer, Answers};
 use super::host::{
     Asked, Before, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents, TellEach,
 };
-use crate::delivery::Route;
+use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{
@@ -146,11 +146,11 @@ impl Router {
     }
 
     /// Deliveries of a route that are due, so many per partition at most.
-    pub(super) async fn refill(&self, route: &Route, limit: usize) -> Result<Vec<Ticket>, SubmitError> {
+    pub(super) async fn refill(&self, route: &Route, order: Order, limit: usize) -> Result<Vec<Ticket>, SubmitError> {
         let now = self.ports.clock.system_now();
         let mut tickets = Vec::new();
         for host in &self.hosts {
-            let asked = host.send(Refill(route.clone(), limit, now)).await;
+            let asked = host.send(Refill(route.clone(), limit, now, order)).await;
             tickets.extend(asked.map_err(|_| SubmitError::Stopping)??);
         }
         Ok(tickets)
