@@ -2,6 +2,7 @@
 
 #![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -45,6 +46,28 @@ struct Receivers {
     waits_ms: Arc<Mutex<Vec<i64>>>,
     /// The last call, whole.
     last: Arc<Mutex<Vec<u8>>>,
+    /// Whether it is looked at in which order the events of a key come.
+    ordering: Arc<AtomicBool>,
+    order: Arc<Mutex<Order>>,
+}
+
+/// The last event of each key at each address, and how many came after one that is later.
+#[derive(Default)]
+struct Order {
+    last: HashMap<(Vec<u8>, String), u64>,
+    wrong: u64,
+}
+
+impl Order {
+    fn take(&mut self, address: &[u8], body: &[u8]) -> Option<()> {
+        let event: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let key = event.get("ordering_key")?.as_str()?.to_owned();
+        let number = event.get("key_seq")?.as_u64()?;
+        let last = self.last.entry((address.to_vec(), key)).or_default();
+        self.wrong += u64::from(number < *last);
+        *last = number.max(*last);
+        Some(())
+    }
 }
 
 impl Receivers {
@@ -56,19 +79,26 @@ impl Receivers {
             timing: Arc::default(),
             waits_ms: Arc::default(),
             last: Arc::default(),
+            ordering: Arc::default(),
+            order: Arc::default(),
         };
-        let Self { taken, timing, waits_ms, last, .. } = &receivers;
+        let Self { taken, timing, waits_ms, last, ordering, order, .. } = &receivers;
+        let (ordering, order) = (Arc::clone(ordering), Arc::clone(order));
         let (taken, timing) = (Arc::clone(taken), Arc::clone(timing));
         let (waits_ms, last) = (Arc::clone(waits_ms), Arc::clone(last));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (taken, timing) = (Arc::clone(&taken), Arc::clone(&timing));
                 let (waits_ms, last) = (Arc::clone(&waits_ms), Arc::clone(&last));
+                let (ordering, order) = (Arc::clone(&ordering), Arc::clone(&order));
                 std::thread::spawn(move || {
                     let _ = stream.set_nodelay(true);
                     let mut reader = BufReader::with_capacity(64 << 10, stream);
                     let mut body = Vec::new();
-                    while take(&mut reader, &mut body).is_some() {
+                    while let Some(address) = take(&mut reader, &mut body) {
+                        if ordering.load(Ordering::Relaxed) {
+                            order.lock().take(&address, &body);
+                        }
                         taken.fetch_add(1, Ordering::Relaxed);
                         if timing.load(Ordering::Relaxed) {
                             waits_ms.lock().extend(waited_ms(&body));
@@ -95,9 +125,10 @@ impl Receivers {
     }
 }
 
-/// Reads one call.
-fn take(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Option<()> {
-    let (mut line, mut length) = (Vec::new(), 0_usize);
+/// Reads one call; gives its first line.
+fn take(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let (mut first, mut line, mut length) = (Vec::new(), Vec::new(), 0_usize);
+    reader.read_until(b'\n', &mut first).ok().filter(|length| *length > 0)?;
     loop {
         line.clear();
         if reader.read_until(b'\n', &mut line).ok()? == 0 {
@@ -116,7 +147,8 @@ fn take(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Option<()> {
         }
     }
     body.resize(length, 0);
-    reader.read_exact(body).ok()
+    reader.read_exact(body).ok()?;
+    Some(first)
 }
 
 /// How long ago what a hook tells of happened.
@@ -138,6 +170,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let events = hooks / endpoints.max(1);
     let (service, tenant, entities, _folder) = start(&receivers, endpoints, order).await?;
     let begun = receivers.taken.load(Ordering::Relaxed);
+    receivers.ordering.store(in_order, Ordering::Relaxed);
     let (cpu, started) = (world::cpu_us(), Instant::now());
     let pace = Pace { in_flight: 16_000, batch: 500, rate: None, first_id: 0 };
     world::drive(&service, &tenant, events, pace, |number| Ok(entities.attempt(number))).await?;
@@ -146,6 +179,13 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let per_second = hooks as f64 / seconds;
     println!("  hooks/s           {per_second:>10.0}   each recorded, receivers on the same cores");
     println!("  CPU per hook      {:>10.2} µs, receivers included", world::per_event(world::cpu_us() - cpu, hooks));
+    if in_order {
+        println!(
+            "  out of order      {:>10}   events that came after a later one of their key",
+            receivers.order.lock().wrong
+        );
+    }
+    receivers.ordering.store(false, Ordering::Relaxed);
     service.stop().await;
     drop(service);
 
@@ -182,7 +222,7 @@ async fn start(
     let mut text = std::fs::read_to_string(&path)?;
     for number in 0..endpoints {
         text.push_str(&format!(
-            "\n[[endpoint]]\ntenant = \"maison-dupre\"\nname = \"bench{number}\"\nurl = \"http://{}/hook\"\n\
+            "\n[[endpoint]]\ntenant = \"maison-dupre\"\nname = \"bench{number}\"\nurl = \"http://{}/hook{number}\"\n\
              secret = {{ value = \"whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==\" }}\n\
              events = [\"attempt.failed\"]\norder = \"{order}\"\n",
             receivers.address
