@@ -188,7 +188,8 @@ fn read_rule(section: &Section<'_, '_>, file: &str, references: &mut Vec<Referen
         }
     }
     let once = once(section, &on);
-    Some((Rule::new(&name, on, when, then).at_most(once), tests))
+    let paused = section.flag("paused", false);
+    Some((Rule::new(&name, on, when, then).at_most(once).paused(paused), tests))
 }
 
 /// How seldom a rule fires: `once_within_hours`, and `once_per` customer or request.

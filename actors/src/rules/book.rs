@@ -108,6 +108,8 @@ pub struct Rule {
     pub then: Vec<Action>,
     /// How seldom it fires, if not each time.
     pub once: Option<Once>,
+    /// Whether it stands there and does not fire.
+    pub paused: bool,
 }
 
 /// The rules of a tenant, found by event type.
@@ -140,7 +142,7 @@ impl Default for RuleBook {
 impl Rule {
     /// A rule; refuses nothing.
     pub fn new(name: &str, on: Vec<EventType>, when: Condition, then: Vec<Action>) -> Self {
-        Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then, once: None }
+        Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then, once: None, paused: false }
     }
 
     /// The events that what it does leads to.
@@ -150,6 +152,11 @@ impl Rule {
             Action::NotifyCustomer { .. } | Action::Tell { .. } => None,
         });
         deeds.flatten().copied()
+    }
+
+    /// The same rule, which does not fire for now.
+    pub fn paused(self, paused: bool) -> Self {
+        Self { paused, ..self }
     }
 
     /// The same rule, which fires so seldom.
@@ -204,7 +211,7 @@ impl RuleBook {
     /// The rules that may fire on an event of this type, in the order of the file.
     pub fn on(&self, event: EventType) -> impl Iterator<Item = &Rule> {
         let at = self.by_type.get(&event).map(Vec::as_slice).unwrap_or_default();
-        at.iter().filter_map(|at| self.rules.get(*at))
+        at.iter().filter_map(|at| self.rules.get(*at)).filter(|rule| !rule.paused)
     }
 }
 
@@ -215,6 +222,14 @@ mod tests {
 
     fn rule(name: &str, on: EventType, deed: Deed) -> Rule {
         Rule::new(name, vec![on], Condition::Always(true), vec![Action::Do(deed)])
+    }
+
+    #[test]
+    fn a_paused_rule_stands_there_and_does_not_fire() {
+        let paused = rule("a", EventType::HoldPlaced, Deed::SuspendRecurring).paused(true);
+        let book = RuleBook::new(vec![paused, rule("b", EventType::HoldPlaced, Deed::StopReminders)]).unwrap();
+        assert_eq!(book.rules().len(), 2);
+        assert_eq!(book.on(EventType::HoldPlaced).map(|rule| &*rule.name).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]
