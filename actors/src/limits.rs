@@ -7,6 +7,10 @@ pub const STEP_TELLS_MAX: usize = 2_000;
 pub const STEP_DELIVERIES_MAX: usize = 16_000;
 /// Rows of an ordered lane that one partition names at once: the oldest of so many keys.
 pub const HEADS_OF_A_PARTITION_MAX: usize = 256;
+/// Rows of one key that are named at once: a key of which many wait goes on without asking for each.
+pub const FOLLOWERS_OF_A_KEY_MAX: usize = 8;
+/// Rows of an ordered lane below which it asks for more at once, and not at its next interval.
+pub const LANE_TICKETS_FEW: usize = 64;
 /// Entities a partition keeps in memory; above it the least recently used leave.
 pub const RESIDENTS_PER_PARTITION_MAX: usize = 8_192;
 /// Receipts a partition keeps in memory; older ones are looked up in the store.

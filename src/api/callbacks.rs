@@ -196,6 +196,7 @@ async fn mail(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResp
     let delivery_id = DeliveryId::parse(&delivery).map_err(|error| Problem::bad_request(error.to_string()))?;
     let (report, word) = match said {
         mail_report::Said::Waits => return Ok(HttpResponse::Ok().body("under way")),
+        mail_report::Said::Arrived if !still => return Ok(HttpResponse::Ok().body("of another address")),
         mail_report::Said::Arrived => (Report::Arrived, "arrived"),
         mail_report::Said::Failed { status, lasting } => {
             (Report::Failed { reason: status.into(), lasting: lasting && still }, "failed")

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::commit::{
     ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Revived, Saved, SystemFact, Ticket, TriedDelivery,
@@ -243,14 +243,31 @@ impl Lane {
         self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
     }
 
-    /// The deliveries of a route whose turn it is: the oldest of each key, and those in no order, the oldest first.
-    pub fn heads_of(&self, route: &Route) -> impl Iterator<Item = Ticket> {
-        let mut keys = FxHashSet::default();
-        let head = move |(id, row): (&DeliveryId, &Row)| {
-            let is_head = row.way.1 == *route && (row.key == 0 || keys.insert((row.way.0.clone(), row.key)));
-            is_head.then(|| row.ticket(*id))
-        };
-        self.outbox.iter().filter_map(head)
+    /// The deliveries of a route whose turn it is, so many at most: the oldest of each key, and those in no order; and after
+    /// them as many of those that follow, a few of each key.
+    pub fn turns_of(&self, route: &Route, limit: usize) -> Vec<Ticket> {
+        let mut counts: FxHashMap<(&TenantId, u64), usize> = FxHashMap::default();
+        let (mut heads, mut followers) = (Vec::new(), Vec::new());
+        for (id, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
+            let before = match row.key {
+                0 => 0,
+                key => {
+                    let count = counts.entry((&row.way.0, key)).or_default();
+                    *count += 1;
+                    *count - 1
+                }
+            };
+            let turn = match before {
+                0 => &mut heads,
+                1..limits::FOLLOWERS_OF_A_KEY_MAX => &mut followers,
+                _ => continue,
+            };
+            if turn.len() < limit {
+                turn.push(row.ticket(*id));
+            }
+        }
+        heads.append(&mut followers);
+        heads
     }
 
     /// The entities in memory and the outbox as they would be stored, in the order of ids.

@@ -25,8 +25,6 @@ const PUMP: Duration = Duration::from_millis(200);
 const REFILL: Duration = Duration::from_millis(250);
 const STATUS_PUMP: Duration = Duration::from_secs(1);
 const STATUS_ROWS_MAX: usize = 1_000;
-/// When a row is looked at again that goes after one which is not known here.
-const BEHIND_MS: i64 = 250;
 /// Orders of one file for a bank.
 const ORDERS_MAX: usize = 10_000;
 
@@ -173,6 +171,8 @@ impl DeliveryLane {
                 Ok(rows) => {
                     // As long as something new came there may be more, and what waits for its next
                     // try in the outbox is found when it is due.
+                    // Of an ordered lane nothing is left when there is nothing that others could be behind.
+                    lane.left &= lane.tactic.order == Order::None || !rows.is_empty();
                     let new = lane.take(rows);
                     lane.more |= new > 0 || lane.left;
                     lane.pump(context);
@@ -252,14 +252,14 @@ impl DeliveryLane {
     }
 
     /// Keeps a row until the one before it has ended.
-    fn wait_behind(&mut self, first: DeliveryId, mut row: Ticket) {
+    fn wait_behind(&mut self, first: DeliveryId, row: Ticket) {
         if self.known.contains(&first) {
             self.behind.entry(first).or_default().push(row);
             return;
         }
-        // It has just ended, or waits in the outbox for its next try.
-        row.not_before = self.router.ports().clock.system_now().plus_millis(BEHIND_MS);
-        self.waiting.insert((row.not_before, row.id), row);
+        // It has just ended, or has not been asked for: the outbox keeps this one until its turn.
+        self.known.remove(&row.id);
+        (self.left, self.more) = (true, true);
     }
 
     /// A row has ended: of those behind it the first may leave, the others go after that one.
@@ -304,6 +304,10 @@ impl DeliveryLane {
             }
             lane.record(context);
             lane.pump(context);
+            let few = lane.tactic.order == Order::Key && lane.known.len() < limits::LANE_TICKETS_FEW;
+            if lane.left && few {
+                lane.refill(context);
+            }
         });
         context.spawn(settled);
     }
@@ -406,7 +410,7 @@ impl Handler<Enqueue> for DeliveryLane {
         if self.tactic.order == Order::Key && self.left {
             // Older ones are in the outbox: these would wait behind them, and are asked for in their turn.
             self.more = true;
-            return;
+            return self.refill(context);
         }
         self.take(rows);
         if !self.leaves_together() {

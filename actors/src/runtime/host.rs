@@ -292,7 +292,7 @@ impl Handler<Refill> for Host {
         let of_lane = |lane: &Lane| match order {
             Order::None => lane.outbox_of(&route).filter(due).take(limit).collect::<Vec<_>>(),
             // Those that wait for their next try as well: others wait behind them.
-            Order::Key => lane.heads_of(&route).take(limit).collect(),
+            Order::Key => lane.turns_of(&route, limit),
         };
         let tickets: Vec<Ticket> = self.lanes.values().flat_map(of_lane).collect();
         // The newest of them may be of records that are not durable yet (N5).
