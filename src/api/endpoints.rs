@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::{Order, Recipient, Route};
-use quittance_actors::partition::{Commit, Revived, SystemFact};
+use quittance_actors::partition::{Commit, Revived, SystemFact, Waiting};
 use quittance_actors::values::CustomerId;
 use serde_json::{Value as Json, json};
 
@@ -19,7 +19,7 @@ const PARTS_MAX: usize = 10;
 /// Deliveries that one call sends once more.
 const REPLAYED_MAX: usize = 1_000;
 
-fn shown(endpoint: &Endpoint) -> Json {
+fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
     let auth = match endpoint.credentials {
         Credentials::None => "none",
         Credentials::Basic { .. } => "basic",
@@ -36,6 +36,7 @@ fn shown(endpoint: &Endpoint) -> Json {
         "auth": auth,
         "client_certificate": endpoint.client_certificate.is_some(),
         "signatures": endpoint.secrets.len(),
+        "waiting": { "deliveries": waiting.deliveries, "failed": waiting.failed, "last_error": waiting.last_error },
     })
 }
 
@@ -43,7 +44,11 @@ fn shown(endpoint: &Endpoint) -> Json {
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let of_tenant = app.service.config.service.endpoints.iter().filter(|endpoint| endpoint.tenant == tenant);
-    let data: Vec<Json> = of_tenant.map(shown).collect();
+    let mut data = Vec::new();
+    for endpoint in of_tenant {
+        let route = Route::Endpoint(tenant.clone(), endpoint.name.as_str().into());
+        data.push(shown(endpoint, &app.service.router.waiting(&route).await?));
+    }
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 

@@ -255,6 +255,11 @@ fn a_receiver_that_is_gone_is_left_alone_and_nothing_is_lost_and_it_may_refuse_a
     drop_file(&incoming, "c.csv", invoices(60, 70).as_bytes());
     std::thread::sleep(Duration::from_millis(800));
     assert_eq!(hooks.received().len(), called, "nothing more is sent");
+    let waiting = &running.get("/v1/endpoints").json()["data"][0]["waiting"];
+    assert_eq!(
+        (&waiting["deliveries"], &waiting["last_error"]),
+        (&json!(69), &json!("410: the receiver says that it is gone"))
+    );
     assert_eq!(running.get("/v1/deliveries").json()["data"].as_array().unwrap().len(), 1, "and nothing is given up");
 }
 

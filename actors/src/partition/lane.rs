@@ -10,7 +10,7 @@ use super::commit::{
 };
 use super::directory::entries_of;
 use super::entity::{Entity, Rejection};
-use super::outbox::Row;
+use super::outbox::{Row, Waiting};
 use super::residents::Residents;
 use super::step::{Step, StepError, Touched};
 use crate::delivery::{Outcome, Route};
@@ -241,6 +241,15 @@ impl Lane {
     pub fn outbox_of<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Ticket> + 'a {
         let of_route = move |(_, row): &(&DeliveryId, &Row)| row.way.1 == *route;
         self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
+    }
+
+    /// What waits on a route, added to what is known of other lanes.
+    pub fn count_waiting(&self, route: &Route, waiting: &mut Waiting) {
+        for (_, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
+            waiting.deliveries += 1;
+            waiting.failed += u64::from(row.last_error.is_some());
+            waiting.last_error = row.last_error.clone().or_else(|| waiting.last_error.take());
+        }
     }
 
     /// The deliveries of a route whose turn it is, so many at most: the oldest of each key, and those in no order; and after

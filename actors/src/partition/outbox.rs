@@ -45,3 +45,14 @@ impl Row {
         Ticket { id, tenant: tenant.clone(), route: route.clone(), attempts: *attempts, not_before: *not_before }
     }
 }
+
+/// What waits on a route.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// Deliveries that have not ended.
+    pub deliveries: u64,
+    /// Of them those that were tried and failed.
+    pub failed: u64,
+    /// Why one of these failed.
+    pub last_error: Option<SmolStr>,
+}

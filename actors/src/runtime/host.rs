@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, Context, Handler, Message, MessageResult, ResponseFuture};
 use tracing::error;
 
 use super::answers::Answers;
@@ -20,7 +20,7 @@ use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Preparation, Receipt, StepError, Stepped, SystemFact,
-    Ticket, TriedDelivery,
+    Ticket, TriedDelivery, Waiting,
 };
 use crate::policies::Policies;
 use crate::ports::PortError;
@@ -318,6 +318,21 @@ impl Handler<Prepare> for Host {
             Ok(lane.prepare(id, record.as_ref())?)
         };
         ids.into_iter().map(prepare).collect()
+    }
+}
+
+/// Say what waits on a route.
+#[derive(Message)]
+#[rtype(result = "Waiting")]
+pub(super) struct CountWaiting(pub Route);
+
+impl Handler<CountWaiting> for Host {
+    type Result = MessageResult<CountWaiting>;
+
+    fn handle(&mut self, CountWaiting(route): CountWaiting, _: &mut Self::Context) -> Self::Result {
+        let mut waiting = Waiting::default();
+        self.lanes.values().for_each(|lane| lane.count_waiting(&route, &mut waiting));
+        MessageResult(waiting)
     }
 }
 

@@ -12,14 +12,15 @@ use tokio::sync::Semaphore;
 use super::Ports;
 use super::answers::{Answer, Answers};
 use super::host::{
-    Asked, Before, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents, TellEach,
+    Asked, Before, CountWaiting, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents,
+    TellEach,
 };
 use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{
     ArmedTimer, Commit, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact, Ticket,
-    TriedDelivery,
+    TriedDelivery, Waiting,
 };
 use crate::ports::PortError;
 use crate::rules::Published;
@@ -270,6 +271,18 @@ impl Router {
     /// Asks whether a delivery may leave.
     pub(super) async fn prepare(&self, delivery: DeliveryId) -> Result<Preparation, SubmitError> {
         self.prepare_all(&[delivery]).await.pop().unwrap_or(Err(SubmitError::Stopping))
+    }
+
+    /// What waits on a route.
+    pub async fn waiting(&self, route: &Route) -> Result<Waiting, SubmitError> {
+        let mut waiting = Waiting::default();
+        for host in &self.hosts {
+            let of_host = host.send(CountWaiting(route.clone())).await.map_err(|_| SubmitError::Stopping)?;
+            waiting.deliveries += of_host.deliveries;
+            waiting.failed += of_host.failed;
+            waiting.last_error = of_host.last_error.or(waiting.last_error);
+        }
+        Ok(waiting)
     }
 
     /// Public events of durable records: a record with the place of each.
