@@ -44,5 +44,6 @@ pub mod render;
 pub mod replay;
 pub mod server;
 pub mod simulate;
+pub mod steps;
 pub mod store;
 pub mod watch;

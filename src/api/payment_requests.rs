@@ -17,8 +17,8 @@ use smol_str::{SmolStr, format_smolstr};
 use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
-use crate::export;
 use crate::store::List;
+use crate::{export, steps};
 
 /// Events of one timeline.
 const TIMELINE_EVENTS_MAX: usize = 500;
@@ -135,6 +135,20 @@ pub(super) async fn timeline(
     let (_, _, events) = app.service.router.read(EntityId::PaymentRequest(id), TIMELINE_EVENTS_MAX).await?;
     let data: Vec<Json> = events.iter().map(export::event_json).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+/// The steps of the reminder scenario, and how each stands.
+pub(super) async fn steps(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    view(&app, &tenant, id).await?;
+    let (_, entity, events) = app.service.router.read(EntityId::PaymentRequest(id), TIMELINE_EVENTS_MAX).await?;
+    let policies = app.service.router.ports().tenants.policies(&tenant);
+    let known = entity.as_payment_request().zip(policies.as_deref());
+    let steps = known.map_or_else(Vec::new, |(state, policies)| steps::progress(state, &events, policies));
+    let data: Vec<Json> = steps.iter().map(views::step).collect();
+    let scenario = known.and_then(|(state, _)| state.terms.as_ref()?.scenario.as_deref());
+    Ok(HttpResponse::Ok().json(json!({ "scenario": scenario, "data": data })))
 }
 
 pub(super) async fn report_attempt(

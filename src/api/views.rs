@@ -7,6 +7,29 @@ use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
+use crate::steps::{Progress, Standing, channels};
+
+/// A step of a reminder scenario.
+pub(super) fn step(progress: &Progress<'_>) -> Json {
+    let Progress { step, due, standing } = progress;
+    let (at, channel, reason) = match standing {
+        Standing::Sent { at, channel } => (Some(at), Some(channel), None),
+        Standing::NotSent { at, reason } => (Some(at), None, Some(reason)),
+        Standing::Waits { reason } | Standing::NotReached { reason } => (None, None, Some(reason)),
+        Standing::Next | Standing::ToCome | Standing::Passed => (None, None, None),
+    };
+    json!({
+        "step": step.name,
+        "template": step.template,
+        "channels": channels(step),
+        "due": due.to_string(),
+        "status": standing.name(),
+        "at": at.map(ToString::to_string),
+        "channel": channel,
+        "reason": reason.filter(|reason| !reason.is_empty()),
+    })
+}
+
 pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
     let Some(profile) = &state.profile else { return Json::Null };
     let methods: Vec<Json> = state

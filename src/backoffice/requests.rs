@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
+use crate::steps::{Progress, Standing, progress};
 use crate::store::List;
 
 const ROWS: usize = 50;
@@ -113,6 +114,28 @@ pub(super) fn collected(collection: &Collection, zone: &Zone) -> Json {
     json!({ "method": method, "instrument": instrument, "stage": stage, "tone": tone, "detail": detail })
 }
 
+/// A step of the scenario as a page shows it.
+fn step(progress: &Progress<'_>, zone: &Zone) -> Json {
+    let Progress { step, due, standing } = progress;
+    let due = words::instant(*due, zone);
+    let (icon, class, label, detail) = match standing {
+        Standing::Sent { at, channel } => {
+            let way = if channel == "sms" { "SMS" } else { "e-mail" };
+            ("send", "ok-i", "sent", format!("{} by {way}", words::instant(*at, zone)))
+        }
+        Standing::NotSent { reason, .. } => ("ban", "warn-i", "not sent", reason.to_string()),
+        Standing::Waits { reason } => ("clock", "warn-i", "waits", format!("until {due}: {reason}")),
+        Standing::Next => ("calendar", "info-i", "next", due),
+        Standing::ToCome => ("calendar", "mute-i", "to come", due),
+        Standing::NotReached { reason } if reason.is_empty() => {
+            ("circle-check", "mute-i", "not needed", String::new())
+        }
+        Standing::NotReached { reason } => ("circle-check", "mute-i", "not needed", reason.to_string()),
+        Standing::Passed => ("circle-check", "mute-i", "passed", due),
+    };
+    json!({ "icon": icon, "class": class, "name": step.name, "label": label, "detail": detail })
+}
+
 fn row(app: &Shared, state: &PaymentRequest, wanted: &str) -> Option<Json> {
     let terms = state.terms.as_ref()?;
     let (label, tone, icon) = status(state);
@@ -153,6 +176,9 @@ pub(super) async fn page(
     }
     let zone = zone_of(&app, &frame.tenant);
     let timeline: Vec<Json> = events.iter().map(|event| words::event(event, &zone, true)).collect();
+    let policies = app.service.router.ports().tenants.policies(&frame.tenant);
+    let steps = policies.as_deref().map_or_else(Vec::new, |policies| progress(state, &events, policies));
+    let steps: Vec<Json> = steps.iter().map(|one| step(one, &zone)).collect();
     let (label, tone, icon) = status(state);
     let zero = Money::zero(terms.amount.currency());
     let paid = state.paid().unwrap_or(zero);
@@ -168,6 +194,7 @@ pub(super) async fn page(
         "status": label, "tone": tone, "status_icon": icon,
         "next_reminder": state.reminders.next.map(|(_, due)| words::instant(due, &zone)),
         "timeline": timeline,
+        "steps": steps,
         "event_count": events.len(),
         "paid": words::money(paid),
         "paid_percent": paid.minor() * 100 / terms.amount.minor().max(1),

@@ -109,6 +109,7 @@ try {
   await page.goto(`${origin}/bo/requests`);
   await page.click('a.row-link >> nth=0');
   await page.waitForSelector('.timeline li');
+  check('a request tells each step of its scenario', (await page.$$('.steps li')).length === 4, await page.textContent('main'));
   await accessible('a timeline');
   await picture('timeline');
   // A person decides with one key, and undoes it with one.

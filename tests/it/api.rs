@@ -486,3 +486,62 @@ fn templates_show_with_examples_and_with_events_of_the_past() {
         assert!(answer.status == status && answer.text().contains(why), "{}: {}", answer.status, answer.text());
     }
 }
+
+#[test]
+fn each_step_of_a_scenario_tells_how_it_stands_and_why() {
+    let (scratch, running) = sample("steps", |text| text);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Zoé;zoe@example.org;;en;120,00;02/03/2026;12/03/2026;Conseil\n\
+        F-2;C-2;Personne;;;en;80,00;02/03/2026;12/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "a.csv", invoices.as_bytes());
+    let path = |number: &str| {
+        format!("/v1/payment-requests/{}", running.find("/v1/payment-requests", number)["id"].as_str().unwrap())
+    };
+    let (first, second) = (path("F-1"), path("F-2"));
+    let steps = |path: &str| running.get(&format!("{path}/steps")).json();
+    let standing = |steps: &Json| -> Vec<String> {
+        let told = |step: &Json| {
+            let why = step["reason"].as_str().or(step["channel"].as_str()).unwrap_or("-");
+            [step["step"].as_str().unwrap(), step["status"].as_str().unwrap(), why].join(" ")
+        };
+        steps["data"].as_array().unwrap().iter().map(told).collect()
+    };
+    let new = steps(&first);
+    assert_eq!(standing(&new), ["request next -", "before to_come -", "late_3 to_come -", "late_10 to_come -"]);
+    assert_eq!(new["scenario"], "standard");
+    let due: Vec<&str> = new["data"].as_array().unwrap().iter().map(|step| step["due"].as_str().unwrap()).collect();
+    assert_eq!(due, ["2026-03-02T08:30:00Z", "2026-03-09T08:30:00Z", "2026-03-15T08:30:00Z", "2026-03-22T09:00:00Z"]);
+    assert_eq!(
+        (&new["data"][2]["channels"], &new["data"][2]["template"]),
+        (&json!(["email", "sms"]), &json!("reminder_late"))
+    );
+
+    running.advance("1h");
+    let sent = steps(&first);
+    assert_eq!(standing(&sent), ["request sent email", "before next -", "late_3 to_come -", "late_10 to_come -"]);
+    assert_eq!(sent["data"][0]["at"], "2026-03-02T08:30:00Z");
+    let nobody = standing(&steps(&second));
+    assert!(nobody[0].starts_with("request not_sent ") && nobody[1] == "before next -", "{nobody:?}");
+
+    // The third is due on a Sunday, and waits for Monday morning.
+    running.advance("13d");
+    let waits = steps(&first);
+    assert_eq!(
+        standing(&waits),
+        [
+            "request sent email",
+            "before sent email",
+            "late_3 waits not a time to write to people",
+            "late_10 to_come -"
+        ]
+    );
+    assert_eq!(waits["data"][2]["due"], "2026-03-16T07:00:00Z");
+    running.advance("1d");
+    assert_eq!(standing(&steps(&first))[2..], ["late_3 sent email", "late_10 next -"]);
+
+    let paid =
+        json!({ "attempt_ref": "a-1", "amount": { "amount": 12_000, "currency": "EUR" }, "result": "succeeded" });
+    assert_eq!(running.post(&format!("{first}/attempts"), &paid).status, 201);
+    assert_eq!(standing(&steps(&first))[2..], ["late_3 sent email", "late_10 not_reached paid"]);
+    assert_eq!(running.get("/v1/payment-requests/prq_01KJPRZB00FX98K3AKA8MP2043/steps").status, 404);
+}
