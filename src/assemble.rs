@@ -30,7 +30,7 @@ use crate::channels::dkim::Signer;
 use crate::channels::email::Email;
 use crate::channels::hook::{self, Hooks, SigningKey};
 use crate::channels::sms::SmsChannel;
-use crate::clock::Clocks;
+use crate::clock::{Clocks, system_now};
 use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider};
 use crate::dispatch::Channels;
 use crate::journal::Writer;
@@ -137,7 +137,9 @@ pub async fn assemble_with(
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
     let templates = Arc::new(templates);
-    let archive = Archive::new(data.join("sent"));
+    let kept_days = config.service.tenants.iter().filter_map(|t| Some((t.id.to_string(), t.keep_messages_days?)));
+    let archive = Archive::new(data.join("sent"), kept_days.collect());
+    archive.remove_old(system_now());
     let configured = config.service.tenants.iter().filter_map(|tenant| {
         Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
     });

@@ -3,6 +3,7 @@
 //! One file a tenant and day (of the system's clock), one line a message, written when the relay or provider has taken
 //! it. A message that was sent a second time stands there a second time, with the same id; the last one counts.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quittance_actors::delivery::Channel;
-use quittance_actors::values::{Timestamp, Zone};
+use quittance_actors::values::{Date, Timestamp, Zone};
 use serde::{Deserialize, Serialize};
 
 use crate::render::Message;
@@ -56,14 +57,38 @@ pub struct Sent {
 #[derive(Debug, Clone)]
 pub struct Archive {
     folder: PathBuf,
+    /// How many days messages of a tenant are kept; for ever, of others.
+    kept_days: Arc<BTreeMap<String, u16>>,
     /// One line after the other.
     writing: Arc<Mutex<()>>,
 }
 
 impl Archive {
-    /// An archive in `folder`.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, writing: Arc::default() }
+    /// An archive in `folder`, that keeps messages of tenants for so many days.
+    pub fn new(folder: PathBuf, kept_days: BTreeMap<String, u16>) -> Self {
+        Self { folder, kept_days: Arc::new(kept_days), writing: Arc::default() }
+    }
+
+    /// Removes what is kept no longer than until `now`, of every tenant.
+    pub fn remove_old(&self, now: Timestamp) {
+        for tenant in self.kept_days.keys() {
+            self.remove_old_of(tenant, now);
+        }
+    }
+
+    fn remove_old_of(&self, tenant: &str, now: Timestamp) {
+        let Some(days) = self.kept_days.get(tenant) else { return };
+        let first_kept = now.date_in(&Zone::utc()).plus_days(-i32::from(*days));
+        for entry in std::fs::read_dir(self.folder.join(tenant)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jsonl"));
+            let day = name.and_then(|day| Date::parse(day).ok());
+            if day.is_some_and(|day| day < first_kept)
+                && let Err(error) = std::fs::remove_file(&path)
+            {
+                tracing::warn!(file = %path.display(), %error, "messages that are to be kept no longer are still there");
+            }
+        }
     }
 
     /// Keeps a message of a tenant. What is written is personal: only the service's own user reads it.
@@ -71,6 +96,10 @@ impl Archive {
         let folder = self.folder.join(tenant);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.jsonl", sent.sent_at.date_in(&Zone::utc())));
+        // With a new day another one is old.
+        if !path.exists() {
+            self.remove_old_of(tenant, sent.sent_at);
+        }
         let mut line = serde_json::to_vec(sent).map_err(io::Error::other)?;
         line.push(b'\n');
         let _one = self.writing.lock();
@@ -177,7 +206,7 @@ mod tests {
     fn messages_read_back_newest_first_whatever_was_cut_off() {
         let folder = std::env::temp_dir().join(format!("quittance-archive-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        let archive = Archive::new(folder.clone());
+        let archive = Archive::new(folder.clone(), BTreeMap::from([("brief".to_owned(), 2)]));
         let sent = |id: &str, text: &str, at: i64| Sent {
             id: id.to_owned(),
             customer: Some("cus_1".to_owned()),
@@ -218,6 +247,17 @@ mod tests {
         let all = archive.newest("long", 1_000, Some("cus_1"));
         assert!(all.len() == 300 && all[0].id == "dlv_299" && all[299].id == "dlv_0", "{}", all.len());
         assert_eq!(archive.newest("long", 1_000, Some("cus_2")), []);
+        // A message is there for so many days after its own, and other files are left alone.
+        std::fs::create_dir_all(folder.join("brief")).unwrap();
+        std::fs::write(folder.join("brief/notes.txt"), "mine").unwrap();
+        for day in 0..4 {
+            archive.keep("brief", &sent(&format!("dlv_{day}"), "x", day * DAY)).unwrap();
+        }
+        let ids = || -> Vec<String> { archive.newest("brief", 9, None).into_iter().map(|sent| sent.id).collect() };
+        assert_eq!(ids(), ["dlv_3", "dlv_2", "dlv_1"]);
+        archive.remove_old(Timestamp::from_unix_millis(5 * DAY));
+        assert_eq!(ids(), ["dlv_3"]);
+        assert!(folder.join("brief/notes.txt").exists() && archive.newest("other", 9, None).len() == 1);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

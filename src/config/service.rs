@@ -192,6 +192,8 @@ pub struct Tenant {
     pub payouts: Payouts,
     /// Within how many business days a task should be decided.
     pub task_business_days: Option<u16>,
+    /// How many days the words of what was written to people are kept; for ever without it.
+    pub keep_messages_days: Option<u16>,
     /// The accounts of its books.
     pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.

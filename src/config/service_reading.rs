@@ -146,8 +146,9 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
     let matching = section.section("reconciliation").map(|matching| read_matching(&matching)).unwrap_or_default();
-    let days = section.has("task_business_days").then(|| section.integer("task_business_days", 0..=60)).flatten();
-    let task_business_days = days.and_then(|days| u16::try_from(days).ok());
+    let days = |key, range| section.has(key).then(|| section.integer(key, range)).flatten();
+    let task_business_days = days("task_business_days", 0..=60).and_then(|days| u16::try_from(days).ok());
+    let keep_messages_days = days("keep_messages_days", 1..=36_500).and_then(|days| u16::try_from(days).ok());
     let payouts = section.section("payouts").map(|payouts| read_payouts(&payouts)).unwrap_or_default();
     let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
     let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
@@ -176,6 +177,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         matching,
         payouts,
         task_business_days,
+        keep_messages_days,
         lists,
         api_keys,
     })
