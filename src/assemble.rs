@@ -292,7 +292,8 @@ fn channels(config: &Config, templates: Arc<Templates>, archive: Archive) -> Res
             key: key.map_err(|error| faulty(error.to_string()))?,
             credentials: Credentials::new(endpoint.credentials.clone()),
             client: client.map_err(|error| faulty(error.to_string()))?,
-            thin: endpoint.thin,
+            tells: endpoint.tells,
+            format: endpoint.format,
         };
         endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), called);
     }

@@ -15,11 +15,11 @@ use crate::channels::archive::{Archive, Sent};
 use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
 use crate::channels::file;
-use crate::channels::hook::{Endpoint, Hooks};
+use crate::channels::hook::{Body, Endpoint, Hooks};
 use crate::channels::sms::{Sms, SmsChannel};
 use crate::clock;
 use crate::config::Tenant;
-use crate::export::{self, StatusFormat};
+use crate::export::StatusFormat;
 use crate::render::{Message, Subject, Templates, context};
 
 /// The channels, and whom their recipients' names mean.
@@ -260,11 +260,7 @@ impl Channels {
         let Some(endpoint) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
             return never(format!("there is no endpoint \"{name}\" any more"));
         };
-        let said = match endpoint.thin {
-            true => export::thin_event_json(&delivery.event),
-            false => export::event_json(&delivery.event),
-        };
-        let body = match serde_json::to_vec(&said) {
+        let body = match Body::of(&delivery.event, endpoint.format, endpoint.tells) {
             Ok(body) => body,
             Err(error) => return never(error.to_string()),
         };

@@ -13,6 +13,7 @@ use super::deliveries::revive;
 use super::stream::{Wanted, cursor_of, part_after, types_of};
 use super::{Problem, Shared, tenant};
 use crate::config::{Credentials, Endpoint};
+use crate::export::Tells;
 
 /// Parts of the log that one call looks at.
 const PARTS_MAX: usize = 10;
@@ -32,7 +33,8 @@ fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
         "url": endpoint.url,
         "events": endpoint.events.iter().map(|event| event.name()).collect::<Vec<_>>(),
         "order": if endpoint.order == Order::Key { "key" } else { "none" },
-        "payload": if endpoint.thin { "thin" } else { "full" },
+        "payload": if endpoint.tells == Tells::Ids { "thin" } else { "full" },
+        "format": endpoint.format.name(),
         "auth": auth,
         "client_certificate": endpoint.client_certificate.is_some(),
         "signatures": endpoint.secrets.len(),

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use quittance_actors::delivery::Verdict;
+use quittance_actors::rules::Published;
 use quittance_actors::values::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::Sha256;
@@ -19,6 +20,9 @@ use thiserror::Error;
 use super::credentials::Credentials;
 use super::{Policy, Vetted, by_status, later, never};
 use crate::clock;
+use crate::export::{CloudEvent, Tells, written};
+
+const JSON: &str = "application/json";
 
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -127,8 +131,64 @@ pub struct Endpoint {
     pub credentials: Credentials,
     /// What calls go through, if they show a certificate.
     pub client: Option<reqwest::Client>,
-    /// Whether it hears which things an event concerns and nothing else.
-    pub thin: bool,
+    /// What it hears of an event.
+    pub tells: Tells,
+    /// How that is written.
+    pub format: Format,
+}
+
+/// How an event is written to an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// As Standard Webhooks has it.
+    Standard,
+    /// As one body of CloudEvents.
+    CloudEventsStructured,
+    /// As a body of facts, and headers of CloudEvents, which no signature covers.
+    CloudEventsBinary,
+}
+
+impl Format {
+    /// Every format, by its name in the configuration.
+    pub const NAMES: [(&str, Format); 3] = [
+        ("standard", Format::Standard),
+        ("cloudevents-structured", Format::CloudEventsStructured),
+        ("cloudevents-binary", Format::CloudEventsBinary),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What is sent.
+pub struct Body {
+    bytes: Vec<u8>,
+    content_type: &'static str,
+    headers: Vec<(String, String)>,
+}
+
+impl Body {
+    /// An event as an endpoint hears it.
+    pub fn of(event: &Published, format: Format, tells: Tells) -> serde_json::Result<Self> {
+        let (json, content_type, headers) = match format {
+            Format::Standard => (written(event, tells), JSON, Vec::new()),
+            Format::CloudEventsStructured => {
+                (CloudEvent::of(event, tells).structured(), "application/cloudevents+json", Vec::new())
+            }
+            Format::CloudEventsBinary => {
+                let (headers, data) = CloudEvent::of(event, tells).binary();
+                (data, JSON, headers)
+            }
+        };
+        Ok(Self { bytes: serde_json::to_vec(&json)?, content_type, headers })
+    }
+
+    /// JSON that is written.
+    pub fn json(bytes: Vec<u8>) -> Self {
+        Self { bytes, content_type: JSON, headers: Vec::new() }
+    }
 }
 
 /// Calls endpoints.
@@ -170,7 +230,7 @@ impl Hooks {
     }
 
     /// Calls an endpoint once with the signed body. `id` is the same on every try.
-    pub async fn send(&self, endpoint: &Endpoint, id: &str, body: Vec<u8>, now: Timestamp) -> Verdict {
+    pub async fn send(&self, endpoint: &Endpoint, id: &str, body: Body, now: Timestamp) -> Verdict {
         if let Some(url) = endpoint.credentials.token_url()
             && let Err(verdict) = self.permitted(url)
         {
@@ -212,7 +272,7 @@ impl Hooks {
     pub async fn ask(
         &self, url: &str, key: &SigningKey, id: &str, body: Vec<u8>, now: Timestamp,
     ) -> (Verdict, Vec<u8>) {
-        let request = self.client().and_then(|client| self.request(&client, url, (key, id), body, now));
+        let request = self.client().and_then(|client| self.request(&client, url, (key, id), Body::json(body), now));
         let answered = match request {
             Ok(request) => answered(request, now).await,
             Err(verdict) => Err(verdict),
@@ -243,17 +303,19 @@ impl Hooks {
     }
 
     fn request(
-        &self, client: &reqwest::Client, url: &str, (key, id): (&SigningKey, &str), body: Vec<u8>, now: Timestamp,
+        &self, client: &reqwest::Client, url: &str, (key, id): (&SigningKey, &str), body: Body, now: Timestamp,
     ) -> Result<reqwest::RequestBuilder, Verdict> {
         let url = self.permitted(url)?;
+        let Body { bytes: body, content_type, headers } = body;
         if body.len() > BODY_BYTES_MAX {
             return Err(never(format!("the body is larger than {} KiB", BODY_BYTES_MAX >> 10)));
         }
         let timestamp_s = now.unix_millis().div_euclid(1_000);
         let signature = key.sign(id, timestamp_s, &body);
-        Ok(client
-            .post(url)
-            .header("content-type", "application/json")
+        let request =
+            headers.into_iter().fold(client.post(url), |request, (name, value)| request.header(name, value));
+        Ok(request
+            .header("content-type", content_type)
             .header("idempotency-key", id)
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s.to_string())

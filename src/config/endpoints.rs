@@ -10,7 +10,9 @@ use super::reader::Section;
 use super::service::Secret;
 use super::service_reading::Known;
 use super::transports::{header_name, read_secret};
+use crate::channels::hook::Format;
 use crate::diagnostics::nearest;
+use crate::export::Tells;
 
 /// A hook endpoint.
 #[derive(Debug, Clone)]
@@ -27,8 +29,10 @@ pub struct Endpoint {
     pub events: BTreeSet<EventType>,
     /// In which order it hears of them.
     pub order: Order,
-    /// Whether it hears which things an event concerns and nothing else.
-    pub thin: bool,
+    /// What it hears of an event.
+    pub tells: Tells,
+    /// How that is written.
+    pub format: Format,
     /// When it is tried again, if not as every other.
     pub ladder: Option<Ladder>,
     /// What calls show beside their signature.
@@ -104,7 +108,8 @@ pub(super) fn read_endpoint(section: &Section<'_, '_>, known: &Known<'_>) -> Opt
     let secrets = secrets.into_iter().collect::<Option<Vec<Secret>>>();
     let events = read_events(section);
     let order = section.choice("order", &[("none", Order::None), ("key", Order::Key)]);
-    let thin = section.choice("payload", &[("full", false), ("thin", true)]);
+    let tells = section.choice("payload", &[("full", Tells::Everything), ("thin", Tells::Ids)]);
+    let format = section.choice("format", &Format::NAMES);
     let ladder = read_ladder(section);
     let credentials = match section.section("auth") {
         Some(auth) => {
@@ -127,7 +132,8 @@ pub(super) fn read_endpoint(section: &Section<'_, '_>, known: &Known<'_>) -> Opt
         secrets: secrets?,
         events,
         order: order?,
-        thin: thin?,
+        tells: tells?,
+        format: format?,
         ladder,
         credentials: credentials?,
         client_certificate,

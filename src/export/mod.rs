@@ -9,6 +9,7 @@
 
 mod accounting;
 mod catalogue;
+mod cloud_event;
 mod notification;
 mod published;
 mod statuses;
@@ -20,7 +21,8 @@ use quittance_actors::values::{Date, TenantId, Zone};
 
 pub use accounting::Accounts;
 pub use catalogue::event_type_json;
-pub use published::{API_VERSION, event_json, thin_event_json};
+pub use cloud_event::CloudEvent;
+pub use published::{API_VERSION, Tells, event_json, written};
 pub(crate) use statuses::write as write_statuses;
 pub use statuses::{Control, Row as StatusRow, StatusFormat};
 pub use told::Failure;

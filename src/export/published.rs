@@ -12,23 +12,34 @@ pub const API_VERSION: &str = "2026-11-01";
 /// names the customer, or what happened to when that is elsewhere: events of one key happened in the order of
 /// `key_seq`, which counts all of them from 1 without a gap.
 pub fn event_json(event: &Published) -> Json {
-    written(event, |_| true)
+    written(event, Tells::Everything)
 }
 
-/// As [`event_json`], but of the facts only the ids of what it concerns: who hears it asks for the rest.
-pub fn thin_event_json(event: &Published) -> Json {
-    written(event, |field| field.path().ends_with(".id"))
+/// What is told of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// Every fact.
+    Everything,
+    /// The ids of what it concerns: who hears it asks for the rest.
+    Ids,
 }
 
-fn written(event: &Published, tells: fn(Field) -> bool) -> Json {
+/// The facts of an event, as its `data` has them.
+pub(super) fn facts(event: &Published, tells: Tells) -> Map<String, Json> {
+    let told = |field: Field| tells == Tells::Everything || field.path().ends_with(".id");
     let mut data = Map::new();
-    for (field, value) in event.facts.iter().filter(|(field, _)| tells(*field)) {
+    for (field, value) in event.facts.iter().filter(|(field, _)| told(*field)) {
         crate::render::insert(&mut data, field.path(), fact(value));
     }
+    data
+}
+
+/// As [`event_json`], with what is told of the facts.
+pub fn written(event: &Published, tells: Tells) -> Json {
     json!({
         "type": event.event.name(),
         "timestamp": event.at,
-        "data": data,
+        "data": facts(event, tells),
         "id": event.id.to_string(),
         "tenant": event.tenant.as_str(),
         "ordering_key": event.key.to_string(),

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value as Json, json};
+
 use crate::support::golden::project;
 use crate::support::peers::{Judge, free_port};
 use crate::support::running::{Running, configure, drop_file};
@@ -63,6 +65,53 @@ fn the_published_libraries_take_every_delivery_and_none_that_was_altered() {
             wait_for("a verdict of each", || Some(judge.verdicts()).filter(|said| said.len() >= told(&running)));
         assert!(verdicts.len() > 10 && verdicts.iter().all(|verdict| verdict == "ok"), "{name}: {verdicts:?}");
     }
+}
+
+#[test]
+fn cloud_events_are_what_the_published_libraries_read() {
+    let Some(python) = python() else { return };
+    let receivers = project().join("tests/receivers");
+    let judges = [("python", python.as_str(), "receiver.py"), ("node", "node", "receiver.mjs")];
+    for (kind, (name, program, script)) in
+        ["structured", "binary"].into_iter().flat_map(|kind| judges.map(|judge| (kind, judge)))
+    {
+        let scratch = Scratch::new(&format!("cloud-{name}-{kind}"));
+        let port = free_port();
+        let mut command = Command::new(program);
+        command.arg(receivers.join(script)).arg(port.to_string()).arg(SECRET);
+        let judge = Judge::start(&mut command, name, port, scratch.path());
+        let more = format!("format = \"cloudevents-{kind}\"");
+        let running = service(&scratch, &format!("http://127.0.0.1:{port}/hook"), &more, &[]);
+        drop_file(&scratch.path().join("data/erp/in"), "a.csv", INVOICES.as_bytes());
+        let verdicts =
+            wait_for("a verdict of each", || Some(judge.verdicts()).filter(|said| said.len() >= told(&running)));
+        let mut heard: Vec<Json> = verdicts
+            .iter()
+            .map(|said| serde_json::from_str(said.strip_prefix("ok ").unwrap_or_else(|| panic!("{name}: {said}"))))
+            .collect::<Result<_, _>>()
+            .unwrap();
+        heard.iter_mut().for_each(|event| event["time"] = json!(seconds(event["time"].as_str().unwrap())));
+        let stream = running.get("/v1/stream?limit=1000").json();
+        for event in stream["data"].as_array().unwrap() {
+            let expected = json!({
+                "specversion": "1.0",
+                "id": event["id"],
+                "source": format!("/tenants/{}", event["tenant"].as_str().unwrap()),
+                "type": format!("com.quittance.{}", event["type"].as_str().unwrap()),
+                "subject": event["subject"],
+                "partitionkey": event["ordering_key"],
+                "sequence": format!("{:020}", event["key_seq"].as_u64().unwrap()),
+                "time": seconds(event["timestamp"].as_str().unwrap()),
+                "data": event["data"],
+            });
+            assert!(heard.contains(&expected), "{name} {kind}: {expected:#} is not in {heard:#?}");
+        }
+    }
+}
+
+/// An instant without its fraction and without how its zone is written: `2026-03-02T08:00:00`.
+fn seconds(instant: &str) -> String {
+    instant.chars().take(19).collect()
 }
 
 fn openssl(folder: &Path, arguments: &[&str]) {

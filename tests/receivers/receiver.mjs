@@ -1,8 +1,10 @@
 // A hook receiver that judges each delivery with the published libraries.
 //
-// node receiver.mjs PORT SECRET: each delivery is a line on standard output, "ok" or why it is not well signed.
+// node receiver.mjs PORT SECRET: each delivery is a line on standard output, "ok" or why it is not well signed;
+// of a CloudEvent also what it says, as JSON.
 
 import http from "node:http";
+import { HTTP } from "cloudevents";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";
 
@@ -29,17 +31,28 @@ function judged(body, headers) {
   return "ok";
 }
 
+function cloudEvent(body, headers) {
+  if (!headers["ce-id"] && !headers["content-type"].includes("cloudevents")) return "";
+  const event = HTTP.toEvent({ headers, body });
+  event.validate();
+  const { specversion, id, source, type, subject, partitionkey, sequence, time, data } = event;
+  return " " + JSON.stringify({ specversion, id, source, type, subject, partitionkey, sequence, time, data });
+}
+
 http
   .createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     let verdict;
+    let told = "";
     try {
-      verdict = judged(Buffer.concat(chunks).toString("utf8"), request.headers);
+      const body = Buffer.concat(chunks).toString("utf8");
+      verdict = judged(body, request.headers);
+      told = cloudEvent(body, request.headers);
     } catch (error) {
       verdict = `refused: ${error}`;
     }
-    console.log(verdict);
+    console.log(verdict + told);
     response.writeHead(verdict === "ok" ? 204 : 401).end();
   })
   .listen(Number(port), "127.0.0.1");

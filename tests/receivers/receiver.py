@@ -2,14 +2,17 @@
 
 receiver.py PORT SECRET [CERTIFICATE KEY AUTHORITY]   with the last three it speaks TLS and asks who calls
 
-Each delivery is a line on standard output: "ok" with the caller's name, or why it is not well signed.
+Each delivery is a line on standard output: "ok" with the caller's name, or why it is not well signed; of a CloudEvent
+also what it says, as JSON.
 """
 
+import json
 import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import standardwebhooks
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 import svix.webhooks
 
 port, secret, tls = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
@@ -32,17 +35,31 @@ def judged(body, headers):
     return "ok"
 
 
+def cloud_event(body, headers):
+    if "ce-id" not in headers and "cloudevents" not in headers["content-type"]:
+        return []
+    event = from_http_event(HTTPMessage(headers=headers, body=body))
+    names = ["specversion", "id", "source", "type", "subject", "partitionkey", "sequence"]
+    said = {name: event.get_attributes().get(name) for name in names}
+    return [json.dumps({**said, "time": event.get_time().isoformat(), "data": event.get_data()})]
+
+
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        told = []
         try:
-            verdict = judged(body, {name.lower(): value for name, value in self.headers.items()})
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            verdict = judged(body, headers)
+            told = cloud_event(body, headers)
         except Exception as error:
             verdict = f"refused: {error!r}"
         names = self.connection.getpeercert()["subject"] if tls else ()
-        print(verdict, *[value for ((_, value),) in names], flush=True)
+        # One piece each: several threads write.
+        sys.stdout.write(" ".join([verdict, *[value for ((_, value),) in names], *told]) + "\n")
+        sys.stdout.flush()
         self.send_response(204 if verdict == "ok" else 401)
         self.send_header("content-length", "0")
         self.end_headers()
