@@ -104,6 +104,23 @@ impl Tenants for Configured {
     }
 }
 
+/// Every hour removes messages that are kept no longer.
+fn look_after(archive: Archive) {
+    actix::spawn(async move {
+        let mut hours = tokio::time::interval(HOUR);
+        loop {
+            hours.tick().await;
+            let archive = archive.clone();
+            let removed = tokio::task::spawn_blocking(move || archive.remove_old(system_now())).await;
+            if removed.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 /// The constants of a tenant's references: the configured seed, mixed so that small numbers differ.
 pub fn reference_key_of(seed: u64) -> ReferenceKey {
     let mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -139,7 +156,7 @@ pub async fn assemble_with(
     let templates = Arc::new(templates);
     let kept_days = config.service.tenants.iter().filter_map(|t| Some((t.id.to_string(), t.keep_messages_days?)));
     let archive = Archive::new(data.join("sent"), kept_days.collect());
-    archive.remove_old(system_now());
+    look_after(archive.clone());
     let configured = config.service.tenants.iter().filter_map(|tenant| {
         Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
     });

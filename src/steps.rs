@@ -21,7 +21,7 @@ pub struct Progress<'a> {
 /// How a step stands.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It left.
+    /// It was handed to its channel; what became of it there is told by messages and deliveries.
     Sent {
         /// When.
         at: Timestamp,
@@ -44,6 +44,11 @@ pub enum Standing {
     Next,
     /// Others are before it.
     ToCome,
+    /// Reminders pause: it is planned when they go on.
+    Paused {
+        /// Why.
+        reason: &'static str,
+    },
     /// The request ended, or its reminders, before it was due.
     NotReached {
         /// Why, when that was told.
@@ -62,6 +67,7 @@ impl Standing {
             Standing::Waits { .. } => "waits",
             Standing::Next => "next",
             Standing::ToCome => "to_come",
+            Standing::Paused { .. } => "paused",
             Standing::NotReached { .. } => "not_reached",
             Standing::Passed => "passed",
         }
@@ -111,10 +117,12 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
             (Some(_), _) => Standing::Next,
             (None, Some(told @ (Standing::Sent { .. } | Standing::NotSent { .. }))) => told,
             (None, _) if is_past => Standing::Passed,
+            (None, _) if state.status == Status::Settled => Standing::NotReached { reason: "settled".into() },
+            (None, _) if state.status == Status::Cancelled => Standing::NotReached { reason: "cancelled".into() },
+            (None, _) if state.dispute.is_some() => Standing::Paused { reason: "disputed" },
+            (None, _) if state.promise.is_some() => Standing::Paused { reason: "a payment is promised" },
             // Between a step and the planning of the next one nothing is armed, and nothing has stopped.
-            (None, _) if state.status == Status::Open && (state.reminders.next.is_some() || stopped.is_empty()) => {
-                Standing::ToCome
-            }
+            (None, _) if state.reminders.next.is_some() || stopped.is_empty() => Standing::ToCome,
             (None, _) => Standing::NotReached { reason: stopped.into() },
         };
         Progress { step, due, standing }

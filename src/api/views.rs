@@ -14,8 +14,9 @@ pub(super) fn step(progress: &Progress<'_>) -> Json {
     let Progress { step, due, standing } = progress;
     let (at, channel, reason) = match standing {
         Standing::Sent { at, channel } => (Some(at), Some(channel), None),
-        Standing::NotSent { at, reason } => (Some(at), None, Some(reason)),
-        Standing::Waits { reason } | Standing::NotReached { reason } => (None, None, Some(reason)),
+        Standing::NotSent { at, reason } => (Some(at), None, Some(reason.as_str())),
+        Standing::Paused { reason } => (None, None, Some(*reason)),
+        Standing::Waits { reason } | Standing::NotReached { reason } => (None, None, Some(reason.as_str())),
         Standing::Next | Standing::ToCome | Standing::Passed => (None, None, None),
     };
     json!({

@@ -125,6 +125,7 @@ fn step(progress: &Progress<'_>, zone: &Zone) -> Json {
         }
         Standing::NotSent { reason, .. } => ("ban", "warn-i", "not sent", reason.to_string()),
         Standing::Waits { reason } => ("clock", "warn-i", "waits", format!("until {due}: {reason}")),
+        Standing::Paused { reason } => ("clock", "warn-i", "paused", (*reason).to_owned()),
         Standing::Next => ("calendar", "info-i", "next", due),
         Standing::ToCome => ("calendar", "mute-i", "to come", due),
         Standing::NotReached { reason } if reason.is_empty() => {

@@ -71,14 +71,12 @@ impl Archive {
 
     /// Removes what is kept no longer than until `now`, of every tenant.
     pub fn remove_old(&self, now: Timestamp) {
-        for tenant in self.kept_days.keys() {
-            self.remove_old_of(tenant, now);
+        for (tenant, days) in self.kept_days.iter() {
+            self.remove_before(tenant, now.date_in(&Zone::utc()).plus_days(-i32::from(*days)));
         }
     }
 
-    fn remove_old_of(&self, tenant: &str, now: Timestamp) {
-        let Some(days) = self.kept_days.get(tenant) else { return };
-        let first_kept = now.date_in(&Zone::utc()).plus_days(-i32::from(*days));
+    fn remove_before(&self, tenant: &str, first_kept: Date) {
         for entry in std::fs::read_dir(self.folder.join(tenant)).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jsonl"));
@@ -96,10 +94,6 @@ impl Archive {
         let folder = self.folder.join(tenant);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.jsonl", sent.sent_at.date_in(&Zone::utc())));
-        // With a new day another one is old.
-        if !path.exists() {
-            self.remove_old_of(tenant, sent.sent_at);
-        }
         let mut line = serde_json::to_vec(sent).map_err(io::Error::other)?;
         line.push(b'\n');
         let _one = self.writing.lock();
@@ -253,6 +247,7 @@ mod tests {
         for day in 0..4 {
             archive.keep("brief", &sent(&format!("dlv_{day}"), "x", day * DAY)).unwrap();
         }
+        archive.remove_old(Timestamp::from_unix_millis(3 * DAY));
         let ids = || -> Vec<String> { archive.newest("brief", 9, None).into_iter().map(|sent| sent.id).collect() };
         assert_eq!(ids(), ["dlv_3", "dlv_2", "dlv_1"]);
         archive.remove_old(Timestamp::from_unix_millis(5 * DAY));

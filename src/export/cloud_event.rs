@@ -17,13 +17,13 @@ pub struct CloudEvent {
 }
 
 impl CloudEvent {
-    /// The event: `subject` is what it happened to, `partitionkey` its ordering key, and `sequence` its number among the
-    /// events of that key, written so that letters order it; events of before events were numbered have none.
+    /// The event: `source` and `partitionkey` name its ordering key, `subject` what it happened to, and `sequence` is its
+    /// number among the events of that source, written so that letters order it; events of before events were numbered have none.
     pub fn of(event: &Published, tells: Tells) -> Self {
         let mut attributes = vec![
             ("specversion", "1.0".to_owned()),
             ("id", event.id.to_string()),
-            ("source", format!("/tenants/{}", event.tenant)),
+            ("source", format!("/tenants/{}/{}", event.tenant, event.key)),
             ("type", format!("com.quittance.{}", event.event.name())),
             ("subject", event.entity.to_string()),
             ("time", event.at.to_string()),

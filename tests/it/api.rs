@@ -542,6 +542,6 @@ fn each_step_of_a_scenario_tells_how_it_stands_and_why() {
     let paid =
         json!({ "attempt_ref": "a-1", "amount": { "amount": 12_000, "currency": "EUR" }, "result": "succeeded" });
     assert_eq!(running.post(&format!("{first}/attempts"), &paid).status, 201);
-    assert_eq!(standing(&steps(&first))[2..], ["late_3 sent email", "late_10 not_reached paid"]);
+    assert_eq!(standing(&steps(&first))[2..], ["late_3 sent email", "late_10 not_reached settled"]);
     assert_eq!(running.get("/v1/payment-requests/prq_01KJPRZB00FX98K3AKA8MP2043/steps").status, 404);
 }

@@ -96,7 +96,7 @@ fn cloud_events_are_what_the_published_libraries_read() {
             let expected = json!({
                 "specversion": "1.0",
                 "id": event["id"],
-                "source": format!("/tenants/{}", event["tenant"].as_str().unwrap()),
+                "source": format!("/tenants/{}/{}", event["tenant"].as_str().unwrap(), event["ordering_key"].as_str().unwrap()),
                 "type": format!("com.quittance.{}", event["type"].as_str().unwrap()),
                 "subject": event["subject"],
                 "partitionkey": event["ordering_key"],

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::commit::{
-    ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Revived, Saved, SystemFact, Ticket, TriedDelivery,
+    ArmedTimer, Checkpoint, Commit, Envelope, Origin, Receipt, Revived, Saved, SystemFact, TriedDelivery,
 };
 use super::directory::entries_of;
 use super::entity::{Entity, Rejection};
-use super::outbox::{Row, Waiting};
+use super::outbox::Row;
 use super::residents::Residents;
 use super::step::{Step, StepError, Touched};
 use crate::delivery::{Outcome, Route};
@@ -230,53 +230,6 @@ impl Lane {
     /// Version and state of an entity, from memory or its snapshot; empty if there is none.
     pub fn activate(&mut self, id: EntityId) -> Result<(u64, Arc<Entity>), PortError> {
         self.residents.get(id)
-    }
-
-    /// Deliveries that have not ended.
-    pub fn outbox(&self) -> impl Iterator<Item = Ticket> {
-        self.outbox.iter().map(|(id, row)| row.ticket(*id))
-    }
-
-    /// Deliveries of a route that have not ended, the oldest first.
-    pub fn outbox_of<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Ticket> + 'a {
-        let of_route = move |(_, row): &(&DeliveryId, &Row)| row.way.1 == *route;
-        self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
-    }
-
-    /// What waits on a route, added to what is known of other lanes.
-    pub fn count_waiting(&self, route: &Route, waiting: &mut Waiting) {
-        for (_, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
-            waiting.deliveries += 1;
-            waiting.failed += u64::from(row.last_error.is_some());
-            waiting.last_error = row.last_error.clone().or_else(|| waiting.last_error.take());
-        }
-    }
-
-    /// The deliveries of a route whose turn it is, so many at most: the oldest of each key, and those in no order; and after
-    /// them as many of those that follow, a few of each key.
-    pub fn turns_of(&self, route: &Route, limit: usize) -> Vec<Ticket> {
-        let mut counts: FxHashMap<(&TenantId, u64), usize> = FxHashMap::default();
-        let (mut heads, mut followers) = (Vec::new(), Vec::new());
-        for (id, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
-            let before = match row.key {
-                0 => 0,
-                key => {
-                    let count = counts.entry((&row.way.0, key)).or_default();
-                    *count += 1;
-                    *count - 1
-                }
-            };
-            let turn = match before {
-                0 => &mut heads,
-                1..limits::FOLLOWERS_OF_A_KEY_MAX => &mut followers,
-                _ => continue,
-            };
-            if turn.len() < limit {
-                turn.push(row.ticket(*id));
-            }
-        }
-        heads.append(&mut followers);
-        heads
     }
 
     /// The entities in memory and the outbox as they would be stored, in the order of ids.

@@ -1,13 +1,16 @@
-//! Deliveries that have not ended. A row names its record; what the record says is read from the
+//! Deliveries that have not ended, and what is asked of them. A row names its record; what the record says is read from the
 //! log when it is the row's turn.
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::commit::{Commit, Ticket};
+use super::lane::Lane;
 use crate::delivery::Route;
+use crate::limits;
 use crate::values::{DeliveryId, TenantId, Timestamp};
 
 /// A delivery that has not ended, with what has been tried.
@@ -55,4 +58,60 @@ pub struct Waiting {
     pub failed: u64,
     /// Why one of these failed.
     pub last_error: Option<SmolStr>,
+}
+
+/// What of the outbox is asked for.
+impl Lane {
+    /// Deliveries that have not ended.
+    pub fn outbox(&self) -> impl Iterator<Item = Ticket> {
+        self.outbox.iter().map(|(id, row)| row.ticket(*id))
+    }
+
+    /// Deliveries of a route that have not ended, the oldest first.
+    pub fn outbox_of<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Ticket> + 'a {
+        let of_route = move |(_, row): &(&DeliveryId, &Row)| row.way.1 == *route;
+        self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
+    }
+
+    /// What waits on a route, added to what is known of other lanes.
+    pub fn count_waiting(&self, route: &Route, waiting: &mut Waiting) {
+        for (_, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
+            waiting.deliveries += 1;
+            waiting.failed += u64::from(row.last_error.is_some());
+            waiting.last_error = row.last_error.clone().or_else(|| waiting.last_error.take());
+        }
+    }
+
+    /// The deliveries of a route whose turn it is, so many at most: the oldest of each key, and those in no order; and after
+    /// them as many of those that follow, a few of each key. Gives also whether there are others.
+    pub fn turns_of(&self, route: &Route, limit: usize) -> (Vec<Ticket>, bool) {
+        let mut has_others = false;
+        let mut counts: FxHashMap<(&TenantId, u64), usize> = FxHashMap::default();
+        let (mut heads, mut followers) = (Vec::new(), Vec::new());
+        for (id, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
+            let before = match row.key {
+                0 => 0,
+                key => {
+                    let count = counts.entry((&row.way.0, key)).or_default();
+                    *count += 1;
+                    *count - 1
+                }
+            };
+            let turn = match before {
+                0 => &mut heads,
+                1..limits::FOLLOWERS_OF_A_KEY_MAX => &mut followers,
+                _ => {
+                    has_others = true;
+                    continue;
+                }
+            };
+            if turn.len() < limit {
+                turn.push(row.ticket(*id));
+            } else {
+                has_others = true;
+            }
+        }
+        heads.append(&mut followers);
+        (heads, has_others)
+    }
 }

@@ -153,9 +153,20 @@ impl DeliveryLane {
         self.known.len().saturating_sub(before)
     }
 
+    /// Whether most of what is known is done, or waits for a later try.
+    fn has_room(&self) -> bool {
+        let most = limits::LANE_TICKETS_MAX / 4;
+        if self.known.len() <= most {
+            return true;
+        }
+        let now = self.router.ports().clock.system_now();
+        let later = self.waiting.keys().rev().take_while(|(due, _)| *due > now).count();
+        self.tactic.order == Order::Key && self.known.len().saturating_sub(later) <= most
+    }
+
     /// Asks the partitions for what was left in their outboxes, once most of what is known is done.
     fn refill(&mut self, context: &mut Context<Self>) {
-        if !self.more || self.asking || self.known.len() > limits::LANE_TICKETS_MAX / 4 {
+        if !self.more || self.asking || !self.has_room() {
             return;
         }
         (self.more, self.asking) = (false, true);
@@ -168,11 +179,11 @@ impl DeliveryLane {
         let answered = asked.into_actor(self).map(|rows, lane, context: &mut Context<Self>| {
             lane.asking = false;
             match rows {
-                Ok(rows) => {
+                Ok((rows, has_others)) => {
                     // As long as something new came there may be more, and what waits for its next
                     // try in the outbox is found when it is due.
-                    // Of an ordered lane nothing is left when there is nothing that others could be behind.
-                    lane.left &= lane.tactic.order == Order::None || !rows.is_empty();
+                    // Of an ordered lane nothing is left when all was named, and nothing was left out since.
+                    lane.left &= lane.tactic.order == Order::None || has_others || lane.more;
                     let new = lane.take(rows);
                     lane.more |= new > 0 || lane.left;
                     lane.pump(context);
@@ -259,7 +270,20 @@ impl DeliveryLane {
         }
         // It has just ended, or has not been asked for: the outbox keeps this one until its turn.
         self.known.remove(&row.id);
+        self.leave_behind(row.id);
         (self.left, self.more) = (true, true);
+    }
+
+    /// Leaves what goes after a row to the outbox: there is room for others until its turn.
+    fn leave_behind(&mut self, first: DeliveryId) {
+        let mut firsts = vec![first];
+        while let Some(first) = firsts.pop() {
+            for row in self.behind.remove(&first).into_iter().flatten() {
+                self.known.remove(&row.id);
+                firsts.push(row.id);
+                (self.left, self.more) = (true, true);
+            }
+        }
     }
 
     /// A row has ended: of those behind it the first may leave, the others go after that one.
@@ -375,6 +399,10 @@ impl DeliveryLane {
                     self.known.remove(&id);
                     (self.left, self.more) = (true, true);
                     return;
+                }
+                // It may be hours: who waits behind it would take the room of others.
+                if self.known.len() > limits::LANE_TICKETS_MAX / 8 {
+                    self.leave_behind(id);
                 }
                 row.attempts = row.attempts.saturating_add(u32::from(counted));
                 row.not_before = *at;

@@ -281,23 +281,29 @@ impl Handler<TellEach> for Host {
 
 /// Name deliveries of a route that are due, the oldest of each lane, so many of it at most.
 #[derive(Message)]
-#[rtype(result = "Result<Vec<Ticket>, SubmitError>")]
+#[rtype(result = "Result<(Vec<Ticket>, bool), SubmitError>")]
 pub(super) struct Refill(pub Route, pub usize, pub Timestamp, pub Order);
 
 impl Handler<Refill> for Host {
-    type Result = ResponseFuture<Result<Vec<Ticket>, SubmitError>>;
+    type Result = ResponseFuture<Result<(Vec<Ticket>, bool), SubmitError>>;
 
     fn handle(&mut self, Refill(route, limit, now, order): Refill, _: &mut Self::Context) -> Self::Result {
         let due = |row: &Ticket| row.not_before <= now;
-        let of_lane = |lane: &Lane| match order {
-            Order::None => lane.outbox_of(&route).filter(due).take(limit).collect::<Vec<_>>(),
-            // Those that wait for their next try as well: others wait behind them.
-            Order::Key => lane.turns_of(&route, limit),
-        };
-        let tickets: Vec<Ticket> = self.lanes.values().flat_map(of_lane).collect();
+        let (mut tickets, mut has_others) = (Vec::new(), false);
+        for lane in self.lanes.values() {
+            match order {
+                Order::None => tickets.extend(lane.outbox_of(&route).filter(due).take(limit)),
+                // Those that wait for their next try as well: others wait behind them.
+                Order::Key => {
+                    let (turns, others) = lane.turns_of(&route, limit);
+                    tickets.extend(turns);
+                    has_others |= others;
+                }
+            }
+        }
         // The newest of them may be of records that are not durable yet (N5).
         let durable = self.appended(Vec::new());
-        Box::pin(async move { durable.await.map(|()| tickets) })
+        Box::pin(async move { durable.await.map(|()| (tickets, has_others)) })
     }
 }
 

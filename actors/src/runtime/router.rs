@@ -147,14 +147,18 @@ impl Router {
     }
 
     /// Deliveries of a route that are due, so many per partition at most.
-    pub(super) async fn refill(&self, route: &Route, order: Order, limit: usize) -> Result<Vec<Ticket>, SubmitError> {
+    pub(super) async fn refill(
+        &self, route: &Route, order: Order, limit: usize,
+    ) -> Result<(Vec<Ticket>, bool), SubmitError> {
         let now = self.ports.clock.system_now();
-        let mut tickets = Vec::new();
+        let (mut tickets, mut has_others) = (Vec::new(), false);
         for host in &self.hosts {
             let asked = host.send(Refill(route.clone(), limit, now, order)).await;
-            tickets.extend(asked.map_err(|_| SubmitError::Stopping)??);
+            let (of_host, others) = asked.map_err(|_| SubmitError::Stopping)??;
+            tickets.extend(of_host);
+            has_others |= others;
         }
-        Ok(tickets)
+        Ok((tickets, has_others))
     }
 
     /// Submits a command and waits until its record is durable.
