@@ -99,6 +99,8 @@ struct DeliveryLane {
     /// What ended is about to be recorded.
     going_on: bool,
     asking: bool,
+    /// Until when what comes new does not make it ask: a long outbox is not looked through all the time.
+    rests_until: Timestamp,
     /// Rows were left in the outbox until their next try, which only asking finds.
     left: bool,
     /// Rows were left in the outbox because too many were known.
@@ -129,6 +131,7 @@ impl DeliveryLane {
             being_recorded: 0,
             going_on: false,
             asking: false,
+            rests_until: Timestamp::default(),
             left: false,
             more: false,
         }
@@ -166,7 +169,10 @@ impl DeliveryLane {
 
     /// Asks the partitions for what was left in their outboxes, once most of what is known is done.
     fn refill(&mut self, context: &mut Context<Self>) {
-        if !self.more || self.asking || !self.has_room() {
+        let asked_at = self.router.ports().clock.system_now();
+        // While nothing may leave, nothing more is needed.
+        let is_shut = !self.waiting.is_empty() && self.breaker.allowance(1, asked_at) == 0;
+        if !self.more || self.asking || is_shut || !self.has_room() {
             return;
         }
         (self.more, self.asking) = (false, true);
@@ -176,8 +182,11 @@ impl DeliveryLane {
             Order::Key => limits::HEADS_OF_A_PARTITION_MAX,
         };
         let asked = async move { router.refill(&route, order, limit).await };
-        let answered = asked.into_actor(self).map(|rows, lane, context: &mut Context<Self>| {
+        let answered = asked.into_actor(self).map(move |rows, lane, context: &mut Context<Self>| {
             lane.asking = false;
+            let now = lane.router.ports().clock.system_now();
+            let took_ms = now.unix_millis().saturating_sub(asked_at.unix_millis());
+            lane.rests_until = now.plus_millis(took_ms.saturating_mul(4));
             match rows {
                 Ok((rows, has_others)) => {
                     // As long as something new came there may be more, and what waits for its next
@@ -438,7 +447,10 @@ impl Handler<Enqueue> for DeliveryLane {
         if self.tactic.order == Order::Key && self.left {
             // Older ones are in the outbox: these would wait behind them, and are asked for in their turn.
             self.more = true;
-            return self.refill(context);
+            if self.router.ports().clock.system_now() >= self.rests_until {
+                self.refill(context);
+            }
+            return;
         }
         self.take(rows);
         if !self.leaves_together() {
