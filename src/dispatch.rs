@@ -19,7 +19,7 @@ use crate::channels::hook::{Body, Endpoint, Hooks};
 use crate::channels::sms::{Sms, SmsChannel};
 use crate::clock;
 use crate::config::Tenant;
-use crate::export::StatusFormat;
+use crate::export::{HookBody, StatusFormat, hook_body};
 use crate::render::{Message, Subject, Templates, context};
 
 /// The channels, and whom their recipients' names mean.
@@ -260,8 +260,8 @@ impl Channels {
         let Some(endpoint) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
             return never(format!("there is no endpoint \"{name}\" any more"));
         };
-        let body = match Body::of(&delivery.event, endpoint.format, endpoint.tells) {
-            Ok(body) => body,
+        let body = match hook_body(&delivery.event, endpoint.format, endpoint.tells) {
+            Ok(HookBody { bytes, content_type, headers }) => Body { bytes, content_type, headers },
             Err(error) => return never(error.to_string()),
         };
         self.hooks.send(endpoint, &delivery.id.to_string(), body, clock::system_now()).await

@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use quittance_actors::delivery::Verdict;
-use quittance_actors::rules::Published;
 use quittance_actors::values::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::Sha256;
@@ -20,9 +19,7 @@ use thiserror::Error;
 use super::credentials::Credentials;
 use super::{Policy, Vetted, by_status, later, never};
 use crate::clock;
-use crate::export::{CloudEvent, Tells, written};
-
-const JSON: &str = "application/json";
+use crate::export::{Format, Tells};
 
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -137,57 +134,20 @@ pub struct Endpoint {
     pub format: Format,
 }
 
-/// How an event is written to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// As Standard Webhooks has it.
-    Standard,
-    /// As one body of CloudEvents.
-    CloudEventsStructured,
-    /// As a body of facts, and headers of CloudEvents, which no signature covers.
-    CloudEventsBinary,
-}
-
-impl Format {
-    /// Every format, by its name in the configuration.
-    pub const NAMES: [(&str, Format); 3] = [
-        ("standard", Format::Standard),
-        ("cloudevents-structured", Format::CloudEventsStructured),
-        ("cloudevents-binary", Format::CloudEventsBinary),
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
-    }
-}
-
 /// What is sent.
 pub struct Body {
-    bytes: Vec<u8>,
-    content_type: &'static str,
-    headers: Vec<(String, String)>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What they are.
+    pub content_type: &'static str,
+    /// Headers of its own.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Body {
-    /// An event as an endpoint hears it.
-    pub fn of(event: &Published, format: Format, tells: Tells) -> serde_json::Result<Self> {
-        let (json, content_type, headers) = match format {
-            Format::Standard => (written(event, tells), JSON, Vec::new()),
-            Format::CloudEventsStructured => {
-                (CloudEvent::of(event, tells).structured(), "application/cloudevents+json", Vec::new())
-            }
-            Format::CloudEventsBinary => {
-                let (headers, data) = CloudEvent::of(event, tells).binary();
-                (data, JSON, headers)
-            }
-        };
-        Ok(Self { bytes: serde_json::to_vec(&json)?, content_type, headers })
-    }
-
     /// JSON that is written.
     pub fn json(bytes: Vec<u8>) -> Self {
-        Self { bytes, content_type: JSON, headers: Vec::new() }
+        Self { bytes, content_type: "application/json", headers: Vec::new() }
     }
 }
 

@@ -10,9 +10,8 @@ use super::reader::Section;
 use super::service::Secret;
 use super::service_reading::Known;
 use super::transports::{header_name, read_secret};
-use crate::channels::hook::Format;
 use crate::diagnostics::nearest;
-use crate::export::Tells;
+use crate::export::{Format, Tells};
 
 /// A hook endpoint.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@
 mod accounting;
 mod catalogue;
 mod cloud_event;
+mod hook;
 mod notification;
 mod published;
 mod statuses;
@@ -21,8 +22,8 @@ use quittance_actors::values::{Date, TenantId, Zone};
 
 pub use accounting::Accounts;
 pub use catalogue::event_type_json;
-pub use cloud_event::CloudEvent;
-pub use published::{API_VERSION, Tells, event_json, written};
+pub use hook::{Format, HookBody, hook_body};
+pub use published::{API_VERSION, Tells, event_json};
 pub(crate) use statuses::write as write_statuses;
 pub use statuses::{Control, Row as StatusRow, StatusFormat};
 pub use told::Failure;

@@ -35,7 +35,7 @@ pub(super) fn facts(event: &Published, tells: Tells) -> Map<String, Json> {
 }
 
 /// As [`event_json`], with what is told of the facts.
-pub fn written(event: &Published, tells: Tells) -> Json {
+pub(super) fn written(event: &Published, tells: Tells) -> Json {
     json!({
         "type": event.event.name(),
         "timestamp": event.at,
