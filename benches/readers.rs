@@ -2,11 +2,15 @@
 //! bytes in the same run, by the processor time of one thread.
 //!
 //! `cargo bench --bench readers [-- MEGABYTES [FORMAT]]`
+//!
+//! `cargo bench --bench readers -- memory 2000 [FORMAT]` reads one day of so many megabytes that is never in
+//! memory as a whole, and says how much memory that took. `-- write MEGABYTES DIR` writes the files.
 
 #![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::panic, reason = "a figure of a file that does not read is worth nothing")]
 
 use std::fmt::Write as _;
+use std::io::Read;
 use std::time::Duration;
 
 use quittance::config::Config;
@@ -54,8 +58,9 @@ fn best(bytes: &[u8], rounds: u32, mut run: impl FnMut() -> usize) -> (f64, usiz
 
 /// Whether a format is asked for.
 fn wanted(name: &str) -> bool {
-    let mut asked =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-') && argument.parse::<usize>().is_err());
+    let mut asked = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-') && argument != "memory" && argument.parse::<usize>().is_err());
     asked.next().is_none_or(|asked| name.contains(&asked))
 }
 
@@ -91,20 +96,66 @@ fn events(text: &str) -> usize {
     }
 }
 
-/// A document of about `size` bytes: a head, entries made by number, a tail.
-fn document(size: usize, head: &str, entry: impl Fn(&mut String, u32), tail: impl Fn(u32) -> String) -> String {
-    let mut text = String::with_capacity(size + 4096);
-    text.push_str(head);
-    let mut number = 0;
-    while text.len() < size {
-        number += 1;
-        entry(&mut text, number);
+/// A document of about `size` bytes that is made while it is read: a head, entries made by number, a tail.
+struct Document<E, T> {
+    left: usize,
+    number: u32,
+    piece: String,
+    given: usize,
+    entry: E,
+    tail: Option<T>,
+}
+
+impl<E: Fn(&mut String, u32), T: FnOnce(u32) -> String> Document<E, T> {
+    fn new(size: usize, head: &str, entry: E, tail: T) -> Self {
+        Self { left: size, number: 0, piece: head.to_owned(), given: 0, entry, tail: Some(tail) }
     }
-    text.push_str(&tail(number));
+}
+
+impl<E: Fn(&mut String, u32), T: FnOnce(u32) -> String> Read for Document<E, T> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.given == self.piece.len() {
+            self.piece.clear();
+            self.given = 0;
+            if self.left > 0 {
+                self.number += 1;
+                (self.entry)(&mut self.piece, self.number);
+                self.left = self.left.saturating_sub(self.piece.len());
+            } else if let Some(tail) = self.tail.take() {
+                self.piece = tail(self.number);
+            }
+        }
+        let rest = self.piece.as_bytes().get(self.given..).unwrap_or_default();
+        let taken = rest.len().min(into.len());
+        into.get_mut(..taken).expect("it is that long").copy_from_slice(rest.get(..taken).expect("it is that long"));
+        self.given += taken;
+        Ok(taken)
+    }
+}
+
+/// The whole of a document.
+fn text(mut document: impl Read) -> String {
+    let mut text = String::new();
+    document.read_to_string(&mut text).expect("nothing fails in memory");
     text
 }
 
-fn camt(size: usize) -> String {
+/// The most memory this process has had, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim_end_matches("kB").trim().parse().unwrap_or(0)
+}
+
+/// Reads a day that is never in memory as a whole.
+fn memory(name: &str, document: impl Read + Send) {
+    let before = peak();
+    let reader = open_bank(std::io::BufReader::with_capacity(256 << 10, document)).expect("it is recognised");
+    let items = count(reader);
+    println!("{name:<14} {items} records  {} KiB of memory more than before", peak() - before);
+}
+
+fn camt(size: usize) -> impl Read + Send {
     let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\">\n<BkToCstmrStmt>\n<GrpHdr><MsgId>M</MsgId></GrpHdr>\n<Stmt><Id>S</Id><Acct><Id><IBAN>FR1420041010050500013M02606</IBAN></Id><Ccy>EUR</Ccy></Acct>\n";
     let entry = |text: &mut String, number: u32| {
         write!(
@@ -118,10 +169,10 @@ fn camt(size: usize) -> String {
         )
         .expect("a string takes everything");
     };
-    document(size, head, entry, |_| "</Stmt>\n</BkToCstmrStmt>\n</Document>\n".to_owned())
+    Document::new(size, head, entry, |_| "</Stmt>\n</BkToCstmrStmt>\n</Document>\n".to_owned())
 }
 
-fn mt940(size: usize) -> String {
+fn mt940(size: usize) -> impl Read + Send {
     let head = ":20:STARTUMSE\n:25:37040044/0532013000\n:28C:00064/001\n:60F:C260304EUR0,00\n";
     let entry = |text: &mut String, number: u32| {
         write!(
@@ -132,10 +183,13 @@ fn mt940(size: usize) -> String {
         )
         .expect("a string takes everything");
     };
-    document(size, head, entry, |_| "-\n".to_owned())
+    let total = |number: u32| (1..=number).map(|number| u64::from(number % 5_000 * 100 + number % 100)).sum::<u64>();
+    Document::new(size, head, entry, move |number| {
+        format!(":62F:C260305EUR{},{:02}\n-\n", total(number) / 100, total(number) % 100)
+    })
 }
 
-fn cfonb120(size: usize) -> String {
+fn cfonb120(size: usize) -> impl Read + Send {
     let record = |code: &str, label: &str, amount: &str| {
         format!("{code}20041    01005EUR2 0500013M026  050326  050326{label:<42}{amount:<30}\n")
     };
@@ -143,22 +197,40 @@ fn cfonb120(size: usize) -> String {
         format!("0520041    01005EUR2 0500013M02605050326     {qualifier}{text:<70}  \n")
     };
     let head = record("01", "", "0000000000000{");
-    let entry = |text: &mut String, number: u32| {
-        text.push_str(&record("04", "VIR JEAN DUPONT", &format!("{:013}{{{:>16}", number % 500_000, number)));
+    let entry = move |text: &mut String, number: u32| {
+        text.push_str(&record("04", "VIR JEAN DUPONT", &format!("{:013}{{{:>16}", number % 5_000, number)));
         text.push_str(&complement("NPY", "JEAN DUPONT"));
         text.push_str(&complement("RCN", &format!("F-2026-{number}")));
         text.push_str(&complement("LCC", &format!("FACTURE F-2026-{number} MERCI DE VOTRE CONFIANCE")));
     };
-    let total = |number: u32| (1..=number).map(|number| u64::from(number % 500_000)).sum::<u64>();
-    document(size, &head, entry, |number| record("07", "", &format!("{:013}{{", total(number))))
+    let total = |number: u32| (1..=number).map(|number| u64::from(number % 5_000)).sum::<u64>();
+    Document::new(size, &head, entry, move |number| record("07", "", &format!("{:013}{{", total(number))))
 }
 
 fn main() {
     let megabytes = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_usize);
     let size = megabytes << 20;
 
+    if std::env::args().any(|argument| argument == "write") {
+        let folder = std::env::args().rfind(|argument| !argument.starts_with('-')).unwrap_or_default();
+        let write = |name: &str, text: String| std::fs::write(std::path::Path::new(&folder).join(name), text);
+        write("camt", text(camt(size))).expect("the folder is there");
+        return write("mt940", text(mt940(size))).expect("the folder is there");
+    }
+    if std::env::args().any(|argument| argument == "memory") {
+        if wanted("camt.053") {
+            memory("camt.053", camt(size));
+        }
+        if wanted("MT940") {
+            memory("MT940", mt940(size));
+        }
+        if wanted("CFONB 120") {
+            memory("CFONB 120", cfonb120(size));
+        }
+        return;
+    }
     if wanted("camt.053") {
-        let text = camt(size);
+        let text = text(camt(size));
         report(
             "camt.053",
             text.as_bytes(),
@@ -168,7 +240,7 @@ fn main() {
         );
     }
     for name in ["MT940", "CFONB 120"].into_iter().filter(|name| wanted(name)) {
-        let text = if name == "MT940" { mt940(size) } else { cfonb120(size) };
+        let text = if name == "MT940" { text(mt940(size)) } else { text(cfonb120(size)) };
         let bytes = text.as_bytes();
         report(name, bytes, "line ends", || lines(bytes), || count(open_bank(bytes).expect("it is recognised")));
     }
@@ -190,7 +262,7 @@ fn invoices(size: usize) {
         )
         .expect("a string takes everything");
     };
-    let text = document(size, head, entry, |_| String::new());
+    let text = text(Document::new(size, head, entry, |_| String::new()));
     let bytes = text.as_bytes();
     report("invoices CSV", bytes, "line ends", || lines(bytes), || count(erp::csv::reader(bytes, mapping)));
 }

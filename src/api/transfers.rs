@@ -32,7 +32,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         return Err(Problem::bad_request("the body cannot be used"));
     };
     let structured: Vec<String> = structured.into_iter().collect();
-    let remittance = RemittanceInformation::new(&structured, &text.unwrap_or_default())
+    let remittance = RemittanceInformation::new(structured, text.unwrap_or_default())
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     let details = Details {
         id: TransferId::new(Timestamp::default(), 0, 0),

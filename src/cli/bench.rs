@@ -1,6 +1,7 @@
 //! `quittance bench`.
 
 mod delivery;
+mod files;
 mod http;
 mod ingest;
 mod recon;
@@ -27,6 +28,8 @@ enum Work {
     Delivery(delivery::Options),
     /// Timers spread over a time, all at once, and far ahead.
     Timers(timers::Options),
+    /// A bank statement from its directory to the log.
+    Files(files::Options),
     /// A start after kill -9.
     Recovery(recovery::Options),
     /// Transfers with a known truth: how many, how right, and what others would do.
@@ -41,6 +44,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         Work::Http(options) => http::run(options),
         Work::Delivery(options) => delivery::run(options),
         Work::Timers(options) => timers::run(options),
+        Work::Files(options) => files::run(options),
         Work::Recovery(options) => recovery::run(options),
         Work::Recon(options) => recon::run(options),
         Work::Year(options) => year::run(options),

@@ -16,8 +16,10 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 /// Reads line by line.
 pub(super) struct Lines<R> {
     source: R,
+    /// What is read stands from `from` to `to`.
     window: Vec<u8>,
     from: usize,
+    to: usize,
     line: u64,
     bytes: u64,
     at_end: bool,
@@ -26,7 +28,7 @@ pub(super) struct Lines<R> {
 impl<R: Read> Lines<R> {
     /// The lines of `source`.
     pub fn new(source: R) -> Self {
-        Self { source, window: Vec::new(), from: 0, line: 0, bytes: 0, at_end: false }
+        Self { source, window: Vec::new(), from: 0, to: 0, line: 0, bytes: 0, at_end: false }
     }
 
     /// The number of the line that was given last, from 1.
@@ -43,11 +45,11 @@ impl<R: Read> Lines<R> {
     pub fn next(&mut self) -> Option<Result<(u64, &[u8]), FieldError>> {
         let mut searched = 0;
         loop {
-            let rest = self.window.get(self.from + searched..).unwrap_or_default();
+            let rest = self.window.get(self.from + searched..self.to).unwrap_or_default();
             if let Some(found) = memchr::memchr2(b'\n', b'\r', rest) {
                 let end = self.from + searched + found;
                 let carriage = self.window.get(end) == Some(&b'\r');
-                if carriage && end + 1 == self.window.len() && !self.at_end {
+                if carriage && end + 1 == self.to && !self.at_end {
                     // The line feed of the pair may come with the next bytes.
                     searched = end - self.from;
                     if let Err(error) = self.fill() {
@@ -55,12 +57,12 @@ impl<R: Read> Lines<R> {
                     }
                     continue;
                 }
-                let pair = carriage && self.window.get(end + 1) == Some(&b'\n');
+                let pair = carriage && self.held().get(end + 1 - self.from) == Some(&b'\n');
                 return Some(Ok(self.take(end, if pair { end + 2 } else { end + 1 })));
             }
-            searched = self.window.len() - self.from;
+            searched = self.to - self.from;
             if self.at_end {
-                let end = self.window.len();
+                let end = self.to;
                 return (end > self.from).then(|| Ok(self.take(end, end)));
             }
             if let Err(error) = self.fill() {
@@ -73,7 +75,7 @@ impl<R: Read> Lines<R> {
     /// the end; shorter when the file or a line ends before.
     pub fn record(&mut self, length: usize) -> Option<Result<(u64, &[u8]), FieldError>> {
         loop {
-            let rest = self.window.get(self.from..).unwrap_or_default();
+            let rest = self.held();
             let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             if ends > 0 {
                 self.from += ends;
@@ -86,7 +88,7 @@ impl<R: Read> Lines<R> {
                 return Some(Err(error));
             }
         }
-        let rest = self.window.get(self.from..).unwrap_or_default();
+        let rest = self.held();
         if rest.is_empty() {
             return None;
         }
@@ -97,11 +99,16 @@ impl<R: Read> Lines<R> {
 
     /// Whether a line end comes within the next `bytes`, or the file ends.
     pub fn breaks_within(&mut self, bytes: usize) -> Result<bool, FieldError> {
-        while self.window.len() - self.from < bytes && !self.at_end {
+        while self.to - self.from < bytes && !self.at_end {
             self.fill()?;
         }
-        let rest = self.window.get(self.from..).unwrap_or_default();
+        let rest = self.held();
         Ok(rest.len() < bytes || memchr::memchr2(b'\n', b'\r', rest.get(..bytes).unwrap_or_default()).is_some())
+    }
+
+    /// What is read and not taken.
+    fn held(&self) -> &[u8] {
+        self.window.get(self.from..self.to).unwrap_or_default()
     }
 
     fn take(&mut self, end: usize, next: usize) -> (u64, &[u8]) {
@@ -113,34 +120,30 @@ impl<R: Read> Lines<R> {
     fn fill(&mut self) -> Result<(), FieldError> {
         let wrong = |what: String| FieldError::wrong(self.line + 1, 0, "", what);
         if self.from > 0 {
-            self.window.drain(..self.from);
-            self.from = 0;
+            self.window.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
         }
-        if self.window.len() > LINE_BYTES_MAX {
+        if self.to > LINE_BYTES_MAX {
             return Err(wrong(format!("a line is longer than {} KiB", LINE_BYTES_MAX >> 10)));
         }
-        let held = self.window.len();
-        self.window.resize(held + WINDOW_BYTES, 0);
-        let mut filled = held;
-        while filled < self.window.len() {
-            match self.source.read(self.window.get_mut(filled..).unwrap_or_default()) {
+        if self.window.len() < self.to + WINDOW_BYTES {
+            self.window.resize(self.to + WINDOW_BYTES, 0);
+        }
+        let held = self.to;
+        while self.to < held + WINDOW_BYTES {
+            match self.source.read(self.window.get_mut(self.to..held + WINDOW_BYTES).unwrap_or_default()) {
                 Ok(0) => {
                     self.at_end = true;
                     break;
                 }
-                Ok(read) => filled += read,
+                Ok(read) => self.to += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let error = FieldError::wrong(self.line + 1, 0, "", error.to_string());
-                    self.window.truncate(filled);
-                    return Err(error);
-                }
+                Err(error) => return Err(wrong(error.to_string())),
             }
         }
-        self.window.truncate(filled);
-        self.bytes += u64::try_from(filled - held).unwrap_or(u64::MAX);
-        if self.line == 0 && self.window.starts_with(b"\xef\xbb\xbf") {
-            self.window.drain(..3);
+        self.bytes += u64::try_from(self.to - held).unwrap_or(u64::MAX);
+        if self.line == 0 && self.held().starts_with(b"\xef\xbb\xbf") {
+            self.from = 3;
         }
         Ok(())
     }

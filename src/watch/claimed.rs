@@ -1,5 +1,6 @@
 //! A claimed file: read once to check it when it counts as a whole, then row by row.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct ClaimedFile {
     name: String,
     digest: [u8; 32],
     reader: Option<Box<dyn Reader>>,
+    /// What was read while the rows before it were decided.
+    ahead: VecDeque<Result<Item, FieldError>>,
     report: Report,
     statements: Vec<StatementRecord>,
     reports: Vec<StatusReport>,
@@ -89,6 +92,7 @@ impl ClaimedFile {
             name,
             digest,
             reader: None,
+            ahead: VecDeque::new(),
             report,
             statements: Vec::new(),
             reports: Vec::new(),
@@ -341,7 +345,7 @@ impl IncomingFile for ClaimedFile {
         self.note_progress();
         let mut rows = Vec::new();
         while rows.len() < limit {
-            match reader.next() {
+            match self.ahead.pop_front().or_else(|| reader.next()) {
                 None => {
                     self.check_length().map_err(port)?;
                     break;
@@ -370,6 +374,19 @@ impl IncomingFile for ClaimedFile {
         let Report { tenant, feed, sha256, .. } = &self.report;
         self.activity.reading(tenant, feed, &self.name, sha256, progress);
         Ok(rows)
+    }
+
+    fn read_ahead(&mut self, limit: usize) {
+        let Some(reader) = self.reader.as_mut().filter(|_| !self.rejected) else { return };
+        while self.ahead.len() < limit {
+            // Nothing follows an error or the end; both are found again.
+            let Some(item) = reader.next() else { break };
+            let ended = item.is_err();
+            self.ahead.push_back(item);
+            if ended {
+                break;
+            }
+        }
     }
 
     fn note(&mut self, row: u64, outcome: &RowOutcome) {

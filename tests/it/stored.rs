@@ -109,7 +109,7 @@ fn details() -> Details {
         payer_name: Some("J DUPONT".to_owned()),
         payer_iban: Some(Iban::parse("DE89370400440532013000").unwrap()),
         end_to_end_id: EndToEndId::parse("E2E-1").unwrap(),
-        remittance: RemittanceInformation::new(&["RF18539007547034".to_owned()], "facture 1").unwrap(),
+        remittance: RemittanceInformation::new(vec!["RF18539007547034".to_owned()], "facture 1".to_owned()).unwrap(),
     }
 }
 

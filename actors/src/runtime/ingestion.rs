@@ -76,6 +76,9 @@ pub trait IncomingFile: Send {
     /// the file itself.
     fn next_rows(&mut self, limit: usize) -> Result<Vec<ReadRow>, PortError>;
 
+    /// Reads what [`IncomingFile::next_rows`] will ask for, while the rows before it are decided.
+    fn read_ahead(&mut self, _limit: usize) {}
+
     /// Notes what became of a row.
     fn note(&mut self, row: u64, outcome: &RowOutcome);
 
@@ -234,10 +237,17 @@ async fn read_rows(
                 turn.push(row);
             }
         }
-        let mut outcomes = Vec::new();
-        for turn in turns {
-            outcomes.extend(admit_rows(router, reconciliation, reader, digest, turn).await?);
-        }
+        let admitting = async {
+            let mut outcomes = Vec::new();
+            for turn in turns {
+                outcomes.extend(admit_rows(router, reconciliation, reader, digest, turn).await?);
+            }
+            Ok::<_, SubmitError>(outcomes)
+        };
+        let ahead = blocking(file, |file| file.read_ahead(limits::ROWS_IN_FLIGHT_MAX));
+        let (outcomes, returned) = tokio::join!(admitting, ahead);
+        file = returned?.0;
+        let mut outcomes = outcomes?;
         outcomes.sort_by_key(|(row, _)| *row);
         for (row, outcome) in outcomes {
             file.note(row, &outcome);

@@ -134,7 +134,8 @@ impl EndToEndId {
         if matches!(text, "NOTPROVIDED" | "NOTAVAIL" | "NONREF" | "NOT PROVIDED" | "") {
             return Ok(None);
         }
-        if text.chars().count() > 35 || text.chars().any(char::is_control) {
+        let long = text.len() > 35 && text.chars().count() > 35;
+        if long || text.chars().any(char::is_control) {
             return Err(ReferenceError::EndToEnd);
         }
         Ok(Some(Self(text.to_owned())))
@@ -173,14 +174,14 @@ impl RemittanceInformation {
     pub const STRUCTURED_MAX: usize = 20;
 
     /// Takes what a bank sent: control characters become blanks, runs of blanks become one.
-    pub fn new(structured: &[String], unstructured: &str) -> Result<Self, ReferenceError> {
+    pub fn new(structured: Vec<String>, unstructured: String) -> Result<Self, ReferenceError> {
         let long = unstructured.len() > Self::UNSTRUCTURED_CHARACTERS_MAX;
         if long && unstructured.chars().count() > Self::UNSTRUCTURED_CHARACTERS_MAX {
             return Err(ReferenceError::TooLong(Self::UNSTRUCTURED_CHARACTERS_MAX));
         }
         let structured = structured
-            .iter()
-            .map(|text| flattened(text))
+            .into_iter()
+            .map(flattened)
             .filter(|text| !text.is_empty())
             .take(Self::STRUCTURED_MAX)
             .collect();
@@ -199,13 +200,13 @@ impl RemittanceInformation {
 }
 
 /// A text without control characters, and with one blank where there are several.
-fn flattened(text: &str) -> String {
+fn flattened(text: String) -> String {
     let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && !text.contains("  ")
         && !text.starts_with(' ')
         && !text.ends_with(' ');
     if plain {
-        return text.to_owned();
+        return text;
     }
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
@@ -263,8 +264,8 @@ mod tests {
 
     #[test]
     fn remittance_text_is_flattened_and_bounded() {
-        let text = RemittanceInformation::new(&[" RF18 ".into(), String::new()], "a\r\n\tb  c").unwrap();
+        let text = RemittanceInformation::new(vec![" RF18 ".into(), String::new()], "a\r\n\tb  c".into()).unwrap();
         assert_eq!((text.structured(), text.unstructured()), (&["RF18".to_owned()][..], "a b c"));
-        assert!(RemittanceInformation::new(&[], &"x".repeat(1_001)).is_err());
+        assert!(RemittanceInformation::new(Vec::new(), "x".repeat(1_001)).is_err());
     }
 }

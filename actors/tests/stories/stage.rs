@@ -456,7 +456,7 @@ impl Stage {
             payer_name: line.after("payer").map(str::to_owned),
             payer_iban: line.has("from_account").then(payouts::account).transpose()?,
             end_to_end_id: None,
-            remittance: RemittanceInformation::new(&[], line.after("text").unwrap_or_default())
+            remittance: RemittanceInformation::new(Vec::new(), line.after("text").unwrap_or_default().to_owned())
                 .map_err(|error| error.to_string())?,
         };
         self.transfers.insert(name, id);

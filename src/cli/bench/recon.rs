@@ -221,7 +221,7 @@ fn entry(transfer: &Transfer, currency: Currency) -> anyhow::Result<BankEntry> {
         payer_name: transfer.payer_name.clone(),
         payer_iban: transfer.payer_iban.as_deref().and_then(|iban| Iban::parse(iban).ok()),
         end_to_end_id: transfer.end_to_end_id.as_deref().map(EndToEndId::parse).transpose()?.flatten(),
-        remittance: RemittanceInformation::new(&transfer.structured, &transfer.text)?,
+        remittance: RemittanceInformation::new(transfer.structured.clone(), transfer.text.clone())?,
     };
     Ok(BankEntry {
         details,

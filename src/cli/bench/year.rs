@@ -273,7 +273,7 @@ impl<'a> Life<'a> {
             payer_name: None,
             payer_iban: None,
             end_to_end_id: None,
-            remittance: RemittanceInformation::new(&[], &format!("F-{number}"))?,
+            remittance: RemittanceInformation::new(Vec::new(), format!("F-{number}"))?,
         };
         let hit = ReferenceHit { kind: ReferenceKind::Number, reading: Reading::Exact, request, customer };
         let evidence = Evidence { hits: vec![hit], ..Evidence::default() };

@@ -1,8 +1,73 @@
-//! Pieces of entry keys: numbers and dates as text, and a map of hashes that hashes nothing again.
+//! Keys of entries, and a map of hashes that hashes nothing again.
 
 use std::fmt::Write as _;
 
-use quittance_actors::values::Date;
+use quittance_actors::values::{Date, Iban};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::ledger::Booked;
+use super::{Detail, Entry};
+
+/// What makes it the same transaction in another file: never the statement's id, which recurs.
+pub(super) fn of_transaction(head: &str, entry: &Entry, index: usize, detail: &Detail, booked: &Booked) -> String {
+    let mut key = String::with_capacity(96);
+    if !detail.particulars.uetr.is_empty() {
+        let _ = write!(key, "uetr:{}", detail.particulars.uetr); // A string takes everything.
+        // A return carries the id of what it returns.
+        if booked.debit {
+            key.push_str("/debit");
+        }
+        return key;
+    }
+    push_amount(&mut key, head, booked);
+    let own = detail.particulars.servicer_reference.as_str();
+    let reference = if own.is_empty() { entry.servicer_reference.as_str() } else { own };
+    if reference.is_empty() {
+        // Without a reference of the bank's everything it says of the transaction tells two apart.
+        let text = [
+            detail.end_to_end.as_str(),
+            detail.particulars.transaction_id.as_str(),
+            detail.payer_name.as_str(),
+            detail.unstructured.as_str(),
+        ];
+        let accounts = [&detail.payer_iban, &detail.payee_iban].into_iter().flatten().map(Iban::electronic);
+        let structured = detail.structured.iter().map(String::as_str);
+        let said: Vec<&str> = text.into_iter().chain(structured).chain(accounts).collect();
+        let _ = write!(key, "text:{:016x}", xxh3_64(said.join("\u{1f}").as_bytes())); // A string takes everything.
+    } else {
+        key.push_str("ref:");
+        key.push_str(reference);
+        key.push('/');
+        push_number(&mut key, i64::try_from(index).unwrap_or(i64::MAX));
+    }
+    key
+}
+
+/// The key of an entry as one amount, if the bank gave it a reference.
+pub(super) fn of_undivided(head: &str, entry: &Entry, booked: &Booked) -> Option<String> {
+    if entry.servicer_reference.is_empty() {
+        return None;
+    }
+    let mut key = String::with_capacity(96);
+    push_amount(&mut key, head, booked);
+    let _ = write!(key, "ref:{}/0", entry.servicer_reference); // A string takes everything.
+    Some(key)
+}
+
+/// How the keys of an account's day begin: account and day, each followed by a bar.
+pub(super) fn head(account: &str, on: Date) -> String {
+    format!("{account}|{on}|")
+}
+
+/// Then signed amount and currency, each followed by a bar.
+fn push_amount(key: &mut String, head: &str, booked: &Booked) {
+    let minor = if booked.debit { -booked.amount.minor() } else { booked.amount.minor() };
+    key.push_str(head);
+    push_number(key, minor);
+    key.push('|');
+    key.push_str(booked.amount.currency().code());
+    key.push('|');
+}
 
 /// The keys of the map are hashes already.
 pub(super) type Hashed = std::hash::BuildHasherDefault<AsItIs>;
@@ -25,7 +90,7 @@ impl std::hash::Hasher for AsItIs {
 }
 
 /// A number as decimal digits.
-pub(super) fn push_number(text: &mut String, number: i64) {
+fn push_number(text: &mut String, number: i64) {
     let mut digits = [0_u8; 20];
     let mut rest = number.unsigned_abs();
     let mut from = digits.len();
@@ -43,18 +108,4 @@ pub(super) fn push_number(text: &mut String, number: i64) {
         text.push('-');
     }
     text.push_str(std::str::from_utf8(digits.get(from..).unwrap_or_default()).unwrap_or_default());
-}
-
-/// A date as `YYYY-MM-DD`.
-pub(super) fn push_date(text: &mut String, date: Date) {
-    let (year, month, day) = date.parts();
-    if !(1000..=9999).contains(&year) {
-        let _ = write!(text, "{date}"); // A string takes everything.
-        return;
-    }
-    push_number(text, i64::from(year));
-    for part in [month, day] {
-        text.push_str(if part < 10 { "-0" } else { "-" });
-        push_number(text, i64::from(part));
-    }
 }

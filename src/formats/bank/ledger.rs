@@ -5,20 +5,20 @@
 //! (which direction a reversal is booked in) and between a statement to be used and one to be
 //! put aside, with the difference shown.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
 use quittance_actors::partition::StatementRecord;
 use quittance_actors::runtime::{BankEntry, Intake};
 use quittance_actors::transfer::{Details, Nature, Particulars, parts_of};
-use quittance_actors::values::{
-    Currency, Date, EndToEndId, Iban, Money, RemittanceInformation, Timestamp, TransferId,
-};
+use quittance_actors::values::{Currency, Date, EndToEndId, Money, RemittanceInformation, Timestamp, TransferId};
 use smol_str::SmolStr;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::keys::{Hashed, push_date, push_number};
+use super::keys::{self, Hashed};
 use super::parts::{divide, merged, netted};
+use super::seen::Seen;
 use super::text::{REFERENCE_CHARACTERS_MAX, cut};
 use super::{Booking, Detail, Entry, Kind, Piece, Statement, Statements};
 use crate::formats::{FieldError, Item, Reader};
@@ -29,16 +29,13 @@ const END_TO_END_CHARACTERS: usize = 35;
 const STATEMENTS_KNOWN_MAX: usize = 100_000;
 /// What sets repeated statements apart from numbered reports.
 const REPEATED: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Keys remembered to tell twins apart; above it those of earlier days are forgotten.
-const KEYS_MAX: usize = 500_000;
 
 /// Checks, keys and converts what a bank file says.
 pub struct Ledger<S> {
     statements: S,
     current: Option<Running>,
     number: u64,
-    keys: HashMap<u64, u32, Hashed>,
-    keys_of: (SmolStr, Option<Date>),
+    keys: Seen,
     /// How often each statement has begun: account, id, day and balance.
     begun: HashMap<u64, u64, Hashed>,
     ready: VecDeque<Item>,
@@ -50,6 +47,8 @@ pub struct Ledger<S> {
 struct Running {
     statement: Statement,
     account: SmolStr,
+    /// How the keys of the entries of a day begin.
+    key_head: Option<(Date, String)>,
     /// How often the same statement stood in the file before.
     repeats: u64,
     entries: u64,
@@ -67,8 +66,7 @@ impl<S: Statements> Ledger<S> {
             statements,
             current: None,
             number: 0,
-            keys: HashMap::default(),
-            keys_of: (SmolStr::default(), None),
+            keys: Seen::default(),
             begun: HashMap::default(),
             ready: VecDeque::new(),
             ended: false,
@@ -78,13 +76,15 @@ impl<S: Statements> Ledger<S> {
     fn piece(&mut self, piece: Piece) -> Result<(), FieldError> {
         match piece {
             Piece::Opened(statement) => self.open(*statement),
-            Piece::Entry(entry) => self.entry(*entry),
+            Piece::Entry(mut entry) => self.entry(&mut entry),
             Piece::Closed(statement) => return self.close(&statement),
             Piece::Status(report) => self.ready.push_back(Item::Status(report)),
             Piece::Refused(row, errors) => self.ready.push_back(Item::Refused(row, errors)),
             Piece::Note(note) => self.ready.push_back(Item::Note(note)),
         }
-        Ok(())
+        let unread =
+            |error| FieldError::wrong(0, 0, "", format!("the temporary file of its keys cannot be read: {error}"));
+        self.keys.failure().map_or(Ok(()), |error| Err(unread(error)))
     }
 
     fn open(&mut self, mut statement: Statement) {
@@ -94,8 +94,17 @@ impl<S: Statements> Ledger<S> {
             statement.account.chars().filter(|c| !c.is_whitespace()).take(REFERENCE_CHARACTERS_MAX).collect();
         statement.id = cut(&statement.id, REFERENCE_CHARACTERS_MAX);
         let repeats = self.repeats(&statement, &account);
-        self.current =
-            Some(Running { statement, account, repeats, entries: 0, credits: 0, debits: 0, reversed: 0, pending: 0 });
+        self.current = Some(Running {
+            statement,
+            account,
+            key_head: None,
+            repeats,
+            entries: 0,
+            credits: 0,
+            debits: 0,
+            reversed: 0,
+            pending: 0,
+        });
     }
 
     /// How often a statement has begun before: files are put together from others, and some twice. One without a
@@ -114,7 +123,7 @@ impl<S: Statements> Ledger<S> {
         *begun - 1
     }
 
-    fn entry(&mut self, entry: Entry) {
+    fn entry(&mut self, entry: &mut Entry) {
         let Some(running) = &mut self.current else { return };
         let row = entry.row;
         let missing = |field: &str, expected: &str| FieldError::expected(entry.line, 0, field, "", expected);
@@ -166,14 +175,31 @@ impl<S: Statements> Ledger<S> {
         self.parts(entry, Booked { amount, debit, on: booked_on });
     }
 
+    /// How the keys of the statement under way begin.
+    fn key_head(&mut self, on: Date) -> &str {
+        let Some(running) = &mut self.current else { return "" };
+        if running.key_head.as_ref().is_none_or(|(day, _)| *day != on) {
+            running.key_head = Some((on, keys::head(&running.account, on)));
+        }
+        running.key_head.as_ref().map_or("", |(_, head)| head.as_str())
+    }
+
     /// Converts an entry: one record, or one per transaction of a batch.
-    fn parts(&mut self, mut entry: Entry, booked: Booked) {
+    fn parts(&mut self, entry: &mut Entry, booked: Booked) {
         let mut details = std::mem::take(&mut entry.details);
         let row = entry.row;
         if details.len() < 2 {
-            let detail = netted(details.pop().unwrap_or_default(), booked.debit);
-            let item = match self.record(&entry, 0, detail, booked) {
-                Ok(record) => Item::Row(row, Intake::Entry(Box::new(self.counted(record, &entry, &booked)))),
+            if details.is_empty() {
+                details.push(Detail::default());
+            }
+            let Some(detail) = details.first_mut() else { return };
+            netted(detail, booked.debit);
+            let undivided = self.is_undivided(entry, detail);
+            let item = match self.record(entry, 0, detail, booked) {
+                Ok(mut record) => {
+                    self.counted(&mut record, entry, &booked, undivided);
+                    Item::Row(row, Intake::Entry(record))
+                }
                 Err(error) => Item::Refused(row, vec![error]),
             };
             return self.ready.push_back(item);
@@ -183,7 +209,7 @@ impl<S: Statements> Ledger<S> {
             entry.details.push(merged(details, booked.debit));
             return self.parts(entry, booked);
         };
-        let undivided = self.key_of_undivided(&entry, &booked).map(|key| self.told_apart(key, booked.on));
+        let undivided = keys::of_undivided(self.key_head(booked.on), entry, &booked).map(|key| self.told_apart(key));
         let charged = charges.is_positive().then(|| (Detail::default(), charges));
         let parts = details.into_iter().filter_map(|detail| detail.amount.map(|amount| (detail, amount)));
         let mut errors = Vec::new();
@@ -192,11 +218,11 @@ impl<S: Statements> Ledger<S> {
             if let Some(undivided) = &undivided {
                 detail.particulars.part_of = parts_of(undivided);
             }
-            match self.record(&entry, index, detail, Booked { amount, ..booked }) {
+            match self.record(entry, index, &mut detail, Booked { amount, ..booked }) {
                 Ok(mut record) => {
                     // The same money may stand undivided in a statement.
                     record.counted_as = undivided.iter().map(Into::into).collect();
-                    rows.push(Item::Row(row, Intake::Entry(Box::new(record))));
+                    rows.push(Item::Row(row, Intake::Entry(record)));
                 }
                 Err(error) => errors.push(error),
             }
@@ -210,22 +236,28 @@ impl<S: Statements> Ledger<S> {
 
     /// Names the keys under which another file may hold the money of a single record: as one amount
     /// without its transaction, or divided.
-    fn counted(&mut self, mut record: BankEntry, entry: &Entry, booked: &Booked) -> BankEntry {
-        let Some(undivided) = self.key_of_undivided(entry, booked) else { return record };
-        let own = record.details.entry_key.as_str();
-        let same = own == undivided || own.strip_prefix(&undivided).is_some_and(|rest| rest.starts_with('#'));
-        let undivided = if same { own.to_owned() } else { self.told_apart(undivided, booked.on) };
-        record.counted_as.push(parts_of(&undivided));
-        if !same {
-            record.counted_as.push(undivided.as_str().into());
-            record.particulars.part_of = undivided.into();
+    fn counted(&mut self, record: &mut BankEntry, entry: &Entry, booked: &Booked, is_undivided: bool) {
+        if is_undivided {
+            return record.counted_as.push(parts_of(&record.details.entry_key));
         }
-        record
+        let Some(undivided) = keys::of_undivided(self.key_head(booked.on), entry, booked) else { return };
+        let undivided = self.told_apart(undivided);
+        record.counted_as.push(parts_of(&undivided));
+        record.counted_as.push(undivided.as_str().into());
+        record.particulars.part_of = undivided.into();
+    }
+
+    /// Whether the key of an entry's only transaction is the entry's own.
+    fn is_undivided(&self, entry: &Entry, detail: &Detail) -> bool {
+        let own = detail.particulars.servicer_reference.as_str();
+        !entry.servicer_reference.is_empty()
+            && detail.particulars.uetr.is_empty()
+            && (own.is_empty() || own == entry.servicer_reference)
     }
 
     /// A key with its ordinal, from the second on.
-    fn told_apart(&mut self, mut key: String, day: Date) -> String {
-        let ordinal = self.ordinal(&key, day);
+    fn told_apart(&mut self, mut key: String) -> String {
+        let ordinal = self.ordinal(&key);
         if ordinal > 1 {
             let _ = write!(key, "#{ordinal}"); // A string takes everything.
         }
@@ -233,18 +265,19 @@ impl<S: Statements> Ledger<S> {
     }
 
     fn record(
-        &mut self, entry: &Entry, index: usize, mut detail: Detail, booked: Booked,
-    ) -> Result<BankEntry, FieldError> {
-        let key = self.key(entry, index, &detail, &booked);
-        let key = self.told_apart(key, booked.on);
+        &mut self, entry: &Entry, index: usize, detail: &mut Detail, booked: Booked,
+    ) -> Result<Box<BankEntry>, FieldError> {
+        let key = keys::of_transaction(self.key_head(booked.on), entry, index, detail, &booked);
+        let key = self.told_apart(key);
         let refused =
             |field: &str, value: &str, error: String| FieldError::expected(entry.line, 0, field, value, error);
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
-        let end_to_end: String = detail.end_to_end.chars().take(END_TO_END_CHARACTERS).map(plain).collect();
+        let end_to_end = fitting(&detail.end_to_end);
         let end_to_end_id =
             EndToEndId::parse(&end_to_end).map_err(|error| refused("EndToEndId", &end_to_end, error.to_string()))?;
-        let remittance = RemittanceInformation::new(&detail.structured, &detail.unstructured)
-            .map_err(|error| refused("RmtInf/Ustrd", &detail.unstructured, error.to_string()))?;
+        let (structured, unstructured) =
+            (std::mem::take(&mut detail.structured), std::mem::take(&mut detail.unstructured));
+        let remittance = RemittanceInformation::new(structured, unstructured)
+            .map_err(|error| FieldError::wrong(entry.line, 0, "RmtInf/Ustrd", error.to_string()))?;
         let account = match booked.debit {
             false => detail.payee_iban.take(),
             true => None,
@@ -263,12 +296,12 @@ impl<S: Statements> Ledger<S> {
             amount: booked.amount,
             booked_on: booked.on,
             payer_name: (!payer_name.is_empty()).then_some(payer_name),
-            payer_iban: detail.payer_iban,
+            payer_iban: detail.payer_iban.take(),
             end_to_end_id,
             remittance,
         };
         let (counted_as, collected, paid_out) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(BankEntry { details, particulars, counted_as, collected, paid_out, debit: booked.debit })
+        Ok(Box::new(BankEntry { details, particulars, counted_as, collected, paid_out, debit: booked.debit }))
     }
 
     /// What a transaction says, completed by what is said of its entry.
@@ -304,76 +337,9 @@ impl<S: Statements> Ledger<S> {
         own
     }
 
-    /// What makes it the same entry in another file: never the statement's id, which recurs.
-    fn key(&self, entry: &Entry, index: usize, detail: &Detail, booked: &Booked) -> String {
-        let mut key = String::with_capacity(96);
-        if !detail.particulars.uetr.is_empty() {
-            let _ = write!(key, "uetr:{}", detail.particulars.uetr); // A string takes everything.
-            // A return carries the id of what it returns.
-            if booked.debit {
-                key.push_str("/debit");
-            }
-            return key;
-        }
-        self.key_head(&mut key, booked);
-        let own = detail.particulars.servicer_reference.as_str();
-        let reference = if own.is_empty() { entry.servicer_reference.as_str() } else { own };
-        if reference.is_empty() {
-            let text = [
-                detail.end_to_end.as_str(),
-                detail.particulars.transaction_id.as_str(),
-                detail.payer_name.as_str(),
-                detail.unstructured.as_str(),
-            ];
-            // Without a reference of the bank's everything it says of the transaction tells two apart.
-            let accounts = [&detail.payer_iban, &detail.payee_iban].into_iter().flatten().map(Iban::electronic);
-            let structured = detail.structured.iter().map(String::as_str);
-            let said: Vec<&str> = text.into_iter().chain(structured).chain(accounts).collect();
-            let _ = write!(key, "text:{:016x}", xxh3_64(said.join("\u{1f}").as_bytes())); // A string takes everything.
-        } else {
-            key.push_str("ref:");
-            key.push_str(reference);
-            key.push('/');
-            push_number(&mut key, i64::try_from(index).unwrap_or(i64::MAX));
-        }
-        key
-    }
-
-    /// Account, day, signed amount and currency, each followed by a bar.
-    fn key_head(&self, key: &mut String, booked: &Booked) {
-        let account = self.current.as_ref().map_or("", |running| running.account.as_str());
-        let minor = if booked.debit { -booked.amount.minor() } else { booked.amount.minor() };
-        key.push_str(account);
-        key.push('|');
-        push_date(key, booked.on);
-        key.push('|');
-        push_number(key, minor);
-        key.push('|');
-        key.push_str(booked.amount.currency().code());
-        key.push('|');
-    }
-
-    /// The key of an entry as one amount, if the bank gave it a reference.
-    fn key_of_undivided(&self, entry: &Entry, booked: &Booked) -> Option<String> {
-        if entry.servicer_reference.is_empty() {
-            return None;
-        }
-        let mut key = String::new();
-        self.key_head(&mut key, booked);
-        let _ = write!(key, "ref:{}/0", entry.servicer_reference); // A string takes everything.
-        Some(key)
-    }
-
     /// The place of a key among equal ones of its account and day: two genuine twins of one file
     /// differ by it, the same file again does not.
-    fn ordinal(&mut self, key: &str, day: Date) -> u32 {
-        let account = self.current.as_ref().map(|running| &running.account);
-        if self.keys_of.1 != Some(day) || Some(&self.keys_of.0) != account {
-            if self.keys.len() > KEYS_MAX {
-                self.keys.clear();
-            }
-            self.keys_of = (account.cloned().unwrap_or_default(), Some(day));
-        }
+    fn ordinal(&mut self, key: &str) -> u32 {
         // A report repeats the day so far, and its statement repeats it once more.
         let seed = match self.current.as_ref().map(|running| running.statement.kind) {
             Some(Kind::Report) => self.number,
@@ -381,9 +347,7 @@ impl<S: Statements> Ledger<S> {
             // The same statement again names the same entries.
             _ => self.current.as_ref().map_or(0, |running| running.repeats.wrapping_mul(REPEATED)),
         };
-        let count = self.keys.entry(xxh3_64_with_seed(key.as_bytes(), seed)).or_default();
-        *count += 1;
-        *count
+        self.keys.count(xxh3_64_with_seed(key.as_bytes(), seed))
     }
 
     /// Ends the statement: opening and entries must make up the closing balance.
@@ -458,6 +422,15 @@ impl<S: Statements> Reader for Ledger<S> {
     fn bytes_read(&self) -> u64 {
         self.statements.bytes_read()
     }
+}
+
+/// An end-to-end id as it is kept: cut, and without control characters.
+fn fitting(text: &str) -> Cow<'_, str> {
+    if text.len() <= END_TO_END_CHARACTERS && !text.bytes().any(|byte| byte.is_ascii_control() || !byte.is_ascii()) {
+        return text.into();
+    }
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().take(END_TO_END_CHARACTERS).map(plain).collect()
 }
 
 /// What was booked, and when.

@@ -26,6 +26,7 @@ pub mod ofx;
 pub mod pacs004;
 pub mod pain002;
 mod parts;
+mod seen;
 mod text;
 
 use std::collections::VecDeque;

@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 use super::mt940_details;
 use super::mt940_line::statement_line;
 use super::text::{CURRENCY, REFERENCE_CHARACTERS_MAX, amount, six_digit_date};
-use super::{Entry, Found, Kind, Piece, Statement, Stepped, Steps};
+use super::{Detail, Entry, Found, Kind, Piece, Statement, Stepped, Steps};
 use crate::formats::FieldError;
 use crate::formats::lines::{Lines, text};
 
@@ -243,8 +243,16 @@ impl Building {
             _ => return Err(self.wrong(field, value, "C or D first")),
         };
         let (date, rest) = rest.split_at_checked(6).ok_or_else(|| self.wrong(field, value, "a date YYMMDD"))?;
-        let (code, number) = rest.split_at_checked(3).ok_or_else(|| self.wrong(field, value, "a currency"))?;
-        let currency = Currency::parse(code).map_err(|_| self.wrong(field, code, CURRENCY))?;
+        let opened_in = self.statement.as_ref().and_then(|known| known.opened_in());
+        let (currency, number) = match opened_in {
+            // A closing balance without a currency is in that of the opening one: whether it closes tells.
+            Some(currency) if rest.starts_with(|c: char| c.is_ascii_digit()) => (currency, rest),
+            _ => {
+                let (code, number) =
+                    rest.split_at_checked(3).ok_or_else(|| self.wrong(field, value, "a currency"))?;
+                (Currency::parse(code).map_err(|_| self.wrong(field, code, CURRENCY))?, number)
+            }
+        };
         let number = number.split_whitespace().next().unwrap_or_default();
         let money = amount(number, currency).map_err(|error| self.wrong(field, number, error))?;
         let signed = if debit { -money.minor() } else { money.minor() };
@@ -298,11 +306,11 @@ impl Building {
         self.announce();
         self.row += 1;
         let currency = self.statement.as_ref().and_then(|statement| statement.currency).or(self.floor_currency);
-        match statement_line(&field.value, currency) {
-            Ok((mut entry, supplementary)) => {
-                (entry.row, entry.line) = (self.row, field.line);
+        let mut entry = Box::new(Entry { row: self.row, line: field.line, ..Entry::default() });
+        match statement_line(&field.value, currency, &mut entry) {
+            Ok(supplementary) => {
                 self.supplementary = supplementary;
-                self.entry = Some(Box::new(entry));
+                self.entry = Some(entry);
             }
             Err((column, expected)) => {
                 let line = field.value.lines().next().unwrap_or_default();
@@ -316,22 +324,22 @@ impl Building {
     fn information(&mut self, field: &Field) {
         if let Some(entry) = &mut self.entry {
             let debit = entry.debit == Some(true);
-            let (code, detail) = mt940_details::read(&field.value, debit);
+            if entry.details.is_empty() {
+                entry.details.push(Detail::default());
+            }
+            let Some(detail) = entry.details.first_mut() else { return };
+            let own = std::mem::take(&mut detail.end_to_end);
+            let code = mt940_details::read(&field.value, debit, detail);
             if !code.is_empty() {
                 let own = std::mem::take(&mut entry.particulars.code);
                 entry.particulars.code = super::text::joined(&[&own, &code], '+');
             }
-            let own_reference = std::mem::take(&mut entry.details);
-            let mut detail = detail;
-            if detail.end_to_end.is_empty()
-                && let Some(own) = own_reference.into_iter().next()
-            {
-                detail.end_to_end = own.end_to_end;
+            if detail.end_to_end.is_empty() {
+                detail.end_to_end = own;
             }
             if detail.particulars.additional.is_empty() && !self.supplementary.is_empty() {
                 detail.particulars.additional = self.supplementary.as_str().into();
             }
-            entry.details = vec![detail];
             self.flush();
         }
     }

@@ -8,6 +8,8 @@
 //!
 //! Pieces are joined before keys are looked for: lines are cut in the middle of them.
 
+use std::borrow::Cow;
+
 use quittance_actors::transfer::ReturnReason;
 use quittance_actors::values::{Iban, RemittanceInformation};
 use smol_str::SmolStr;
@@ -28,8 +30,8 @@ const RETURN_REASONS: std::ops::RangeInclusive<u16> = 901..=914;
 
 /// Reads the field: the bank's transaction code, and the transaction. The counterparty is the
 /// payer of a credit and the payee of a debit.
-pub(super) fn read(value: &str, debit: bool) -> (SmolStr, Detail) {
-    let mut found = Found { debit, ..Found::default() };
+pub(super) fn read(value: &str, debit: bool, detail: &mut Detail) -> SmolStr {
+    let mut found = Found { debit, detail, supplement: SmolStr::default() };
     if let Some((code, separator)) = structured(value) {
         found.german(value, separator, code.len());
         let reason = found.supplement.parse().is_ok_and(|number: u16| RETURN_REASONS.contains(&number));
@@ -37,17 +39,17 @@ pub(super) fn read(value: &str, debit: bool) -> (SmolStr, Detail) {
             let returned = found.detail.particulars.returned.get_or_insert_with(ReturnReason::default);
             returned.code = found.supplement;
         }
-        return (code.into(), found.detail);
+        return code.into();
     }
     let joined = joined(value);
     if slashed(&joined) {
         found.dutch(&joined);
-    } else if first_key(&joined, 0).is_some() {
-        found.sepa(&joined);
+    } else if let Some(first) = first_key(&joined, 0) {
+        found.sepa(&joined, first);
     } else {
         found.text(&joined);
     }
-    (SmolStr::default(), found.detail)
+    SmolStr::default()
 }
 
 /// The lines as one text: a line that fills its width goes on.
@@ -87,32 +89,63 @@ const SLASH_KEYS: [&str; 32] = [
     "KREF", "PDAT", "ORDRES", "NRTX",
 ];
 
-/// Keys of remittance information by the German banks' rule. Source: DK DFÜ agreement, annex 3.
-const SEPA_KEYS: [&str; 16] = [
-    "EREF", "KREF", "MREF", "CRED", "DEBT", "COAM", "OAMT", "SVWZ", "ABWA", "ABWE", "IBAN", "BIC", "RREF", "PURP",
-    "SQTP", "MDAT",
-];
+/// The key that ends `text`: one of remittance information by the German banks' rule.
+/// Source: DK DFÜ agreement, annex 3.
+fn sepa_key(text: &[u8]) -> Option<&'static str> {
+    Some(match text.last_chunk::<4>() {
+        Some(b"EREF") => "EREF",
+        Some(b"KREF") => "KREF",
+        Some(b"MREF") => "MREF",
+        Some(b"CRED") => "CRED",
+        Some(b"DEBT") => "DEBT",
+        Some(b"COAM") => "COAM",
+        Some(b"OAMT") => "OAMT",
+        Some(b"SVWZ") => "SVWZ",
+        Some(b"ABWA") => "ABWA",
+        Some(b"ABWE") => "ABWE",
+        Some(b"IBAN") => "IBAN",
+        Some(b"RREF") => "RREF",
+        Some(b"PURP") => "PURP",
+        Some(b"SQTP") => "SQTP",
+        Some(b"MDAT") => "MDAT",
+        _ if text.ends_with(b"BIC") => "BIC",
+        _ => return None,
+    })
+}
 
-/// The next key at or after `from`: where it stands, the key, where its value begins.
-fn first_key(text: &str, from: usize) -> Option<(usize, &'static str, usize)> {
+/// Where a key stands, the key, where its value begins.
+type Key = (usize, &'static str, usize);
+
+/// The next key at or after `from`.
+fn first_key(text: &str, from: usize) -> Option<Key> {
     let bytes = text.as_bytes();
     let mut at = from;
     loop {
         at += memchr::memchr2(b'+', b':', bytes.get(at..)?)?;
-        for key in SEPA_KEYS {
-            let start = at.checked_sub(key.len()).filter(|start| *start >= from);
-            if let Some(start) = start
-                && bytes.get(start..at) == Some(key.as_bytes())
-            {
-                // With a colon the key stands alone; glued to a word it is the end of that word.
-                let alone = start == 0 || !bytes.get(start - 1).is_some_and(u8::is_ascii_alphanumeric);
-                if bytes.get(at) == Some(&b'+') || (alone && key != "BIC" && key != "IBAN" && key != "PURP") {
-                    return Some((start, key, at + 1));
-                }
+        if let Some(key) = bytes.get(from..at).and_then(sepa_key) {
+            let start = at - key.len();
+            // With a colon the key stands alone; glued to a word it is the end of that word.
+            let alone = start == 0 || !bytes.get(start - 1).is_some_and(u8::is_ascii_alphanumeric);
+            if bytes.get(at) == Some(&b'+') || (alone && key != "BIC" && key != "IBAN" && key != "PURP") {
+                return Some((start, key, at + 1));
             }
         }
         at += 1;
     }
+}
+
+/// The remittance information of the structured dialect without keys: a subfield that is full goes
+/// on where it was cut, any other is followed by a blank.
+fn parted(flat: &str, separator: char) -> String {
+    let (mut parted, mut full) = (String::with_capacity(flat.len()), false);
+    for (_, text) in subfields(flat, separator).filter(|(code, _)| matches!(code, 20..=29 | 60..=63)) {
+        if !parted.is_empty() && !full && !parted.ends_with(' ') {
+            parted.push(' ');
+        }
+        parted.push_str(text);
+        full = text.chars().count() >= SUBFIELD_CHARACTERS;
+    }
+    parted
 }
 
 /// The subfields of the structured dialect: codes and texts. A separator before anything else
@@ -120,13 +153,19 @@ fn first_key(text: &str, from: usize) -> Option<(usize, &'static str, usize)> {
 fn subfields(flat: &str, separator: char) -> impl Iterator<Item = (u8, &str)> {
     let width = separator.len_utf8();
     let code_at = move |at: usize| -> Option<u8> {
-        let digits = flat.get(at + width..at + width + 2)?.as_bytes();
+        let digits = flat.as_bytes().get(at + width..)?.first_chunk::<2>()?;
         let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = digits else { return None };
         let code = (tens - b'0') * 10 + (ones - b'0');
         matches!(code, 0..=3 | 10..=11 | 20..=38 | 60..=63).then_some(code)
     };
+    let mut buffer = [0; 4];
+    let first = separator.encode_utf8(&mut buffer).as_bytes().first().copied().unwrap_or_default();
     let next = move |from: usize| {
-        flat.get(from..)?.match_indices(separator).find_map(|(at, _)| Some((from + at, code_at(from + at)?)))
+        let within = flat.as_bytes().get(from..)?;
+        let places = memchr::memchr_iter(first, within).map(|at| from + at);
+        let whole =
+            |at: &usize| separator.is_ascii() || flat.get(*at..).is_some_and(|rest| rest.starts_with(separator));
+        places.filter(whole).find_map(|at| Some((at, code_at(at)?)))
     };
     let mut under_way = next(0);
     std::iter::from_fn(move || {
@@ -138,16 +177,14 @@ fn subfields(flat: &str, separator: char) -> impl Iterator<Item = (u8, &str)> {
     })
 }
 
-#[derive(Default)]
-struct Found {
+struct Found<'a> {
     debit: bool,
-    detail: Detail,
-    account: String,
+    detail: &'a mut Detail,
     /// Subfield 34: the reason of a return, or a supplement of another kind.
     supplement: SmolStr,
 }
 
-impl Found {
+impl Found<'_> {
     fn text(&mut self, text: &str) {
         push_bounded(&mut self.detail.unstructured, text.trim(), RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX);
     }
@@ -178,56 +215,48 @@ impl Found {
     /// The structured German dialect.
     fn german(&mut self, value: &str, separator: char, from: usize) {
         let value = value.get(from..).unwrap_or_default();
-        let flat = value.replace('\n', "");
+        let mut flat = String::with_capacity(value.len());
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', value.as_bytes()) {
+            flat.push_str(value.get(from..end).unwrap_or_default());
+            from = end + 1;
+        }
+        flat.push_str(value.get(from..).unwrap_or_default());
         let mut remittance = String::with_capacity(flat.len());
-        let (mut parted, mut full) = (String::with_capacity(flat.len()), false);
-        let mut name = String::new();
+        let mut account = "";
+        let mut name = Cow::Borrowed("");
         for (code, text) in subfields(&flat, separator) {
             match code {
                 0 => self.detail.particulars.additional = short(text, REFERENCE_CHARACTERS_MAX),
-                20..=29 | 60..=63 => {
-                    remittance.push_str(text);
-                    if !parted.is_empty() && !full && !parted.ends_with(' ') {
-                        parted.push(' ');
-                    }
-                    parted.push_str(text);
-                    // Full: the next one goes on where it was cut.
-                    full = text.chars().count() >= SUBFIELD_CHARACTERS;
-                }
+                20..=29 | 60..=63 => remittance.push_str(text),
                 30 => self.detail.particulars.payer_agent = short(text, REFERENCE_CHARACTERS_MAX),
-                31 => text.clone_into(&mut self.account),
-                32 | 33 => name.push_str(text),
+                31 => account = text,
+                32 | 33 if name.is_empty() => name = text.into(),
+                32 | 33 => name.to_mut().push_str(text),
                 34 => self.supplement = short(text, REFERENCE_CHARACTERS_MAX),
                 _ => {}
             }
         }
         self.name(&name);
-        let account = std::mem::take(&mut self.account);
         if !account.is_empty() {
-            self.iban(&account);
+            self.iban(account);
         }
-        if first_key(&remittance, 0).is_some() {
-            self.sepa(&remittance);
-        } else {
-            self.text(&parted);
+        match first_key(&remittance, 0) {
+            Some(first) => self.sepa(&remittance, first),
+            None => self.text(&parted(&flat, separator)),
         }
     }
 
     /// SEPA keys within a text; what stands before the first is free text.
-    fn sepa(&mut self, text: &str) {
-        let mut found = Vec::new();
-        let mut from = 0;
-        while let Some((start, key, value)) = first_key(text, from) {
-            found.push((start, key, value));
-            from = value;
-        }
-        let before = found.first().map_or(text.len(), |(start, ..)| *start);
-        self.text(text.get(..before).unwrap_or_default());
-        for (index, (_, key, value)) in found.iter().enumerate() {
-            let end = found.get(index + 1).map_or(text.len(), |(start, ..)| *start);
-            let value = text.get(*value..end).unwrap_or_default().trim();
+    fn sepa(&mut self, text: &str, first: Key) {
+        self.text(text.get(..first.0).unwrap_or_default());
+        let mut next = Some(first);
+        while let Some((_, key, value)) = next {
+            next = first_key(text, value);
+            let end = next.map_or(text.len(), |(start, ..)| start);
+            let value = text.get(value..end).unwrap_or_default().trim();
             let more = &mut self.detail.particulars;
-            match *key {
+            match key {
                 "EREF" => self.end_to_end(value),
                 "KREF" => more.instruction_id = short(reference(value), REFERENCE_CHARACTERS_MAX),
                 "MREF" => more.mandate_id = short(reference(value), REFERENCE_CHARACTERS_MAX),
@@ -311,7 +340,8 @@ mod tests {
     use super::*;
 
     fn check(value: &str, debit: bool, expected: &str) {
-        let (code, detail) = read(value, debit);
+        let mut detail = Detail::default();
+        let code = read(value, debit, &mut detail);
         let iban = detail.payer_iban.as_ref().map_or("-", |iban| iban.electronic());
         let found = format!(
             "{code}|{}|{}|{iban}|{}|{}|{}|{}",
@@ -334,7 +364,8 @@ mod tests {
             ("109?00RUECKLASTSCHRIFT?20EREF+PR-1", Some("")),
             ("899?00SONSTIGES?34901", Some("901")),
         ] {
-            let (_, detail) = read(value, true);
+            let mut detail = Detail::default();
+            read(value, true, &mut detail);
             let found = detail.particulars.returned.map(|returned| returned.code);
             assert_eq!(found.as_deref(), reason, "{value}");
         }

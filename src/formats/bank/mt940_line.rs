@@ -30,8 +30,10 @@ impl<'a> Cursor<'a> {
 }
 
 /// Reads `:61:`: value date, entry date, mark, amount, type, references, supplementary details.
-/// An error gives the column, from 0, and what was expected there.
-pub(super) fn statement_line(value: &str, currency: Option<Currency>) -> Result<(Entry, String), (u64, String)> {
+/// Gives the supplementary details. An error gives the column, from 0, and what was expected there.
+pub(super) fn statement_line(
+    value: &str, currency: Option<Currency>, entry: &mut Entry,
+) -> Result<String, (u64, String)> {
     let (first, supplementary) = value.split_once('\n').unwrap_or((value, ""));
     let mut cursor = Cursor { text: first.trim_start(), at: 0 };
     let days = cursor.take_while(|byte| byte.is_ascii_digit());
@@ -66,25 +68,20 @@ pub(super) fn statement_line(value: &str, currency: Option<Currency>) -> Result<
         _ => return Err((cursor.column(), "a type such as NTRF after the amount".to_owned())),
     };
     let (own, bank) = references.split_once("//").unwrap_or((references, ""));
-    let mut entry = Entry {
-        amount: Some(money),
-        debit: Some(debit),
-        reversal: mark.reversal,
-        booked_on: Some(booked_on),
-        servicer_reference: cut(reference(bank), REFERENCE_CHARACTERS_MAX),
-        ..Entry::default()
-    };
+    (entry.amount, entry.debit, entry.reversal) = (Some(money), Some(debit), mark.reversal);
+    entry.booked_on = Some(booked_on);
+    entry.servicer_reference = cut(reference(bank), REFERENCE_CHARACTERS_MAX);
     entry.particulars.valued_on = Some(valued_on);
     entry.particulars.code = kind.trim().into();
     let own = reference(own);
     if !own.is_empty() {
-        entry.details = vec![Detail { end_to_end: cut(own, 35), ..Detail::default() }];
+        entry.details.push(Detail { end_to_end: cut(own, 35), ..Detail::default() });
     }
     if supplementary.is_empty() {
-        return Ok((entry, String::new()));
+        return Ok(String::new());
     }
     let supplementary = supplementary.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    Ok((entry, cut(&supplementary, ADDITIONAL_CHARACTERS_MAX)))
+    Ok(cut(&supplementary, ADDITIONAL_CHARACTERS_MAX))
 }
 
 struct Mark {
@@ -113,8 +110,12 @@ fn mark(text: &str) -> Option<Mark> {
 
 /// A month and day in the year that puts it nearest to `valued_on`.
 fn nearest_year(entry: &str, valued_on: Date) -> Option<Date> {
-    let (year, ..) = valued_on.parts();
-    let (month, day) = (entry.get(..2)?.parse().ok()?, entry.get(2..)?.parse().ok()?);
+    let (year, valued_in, _) = valued_on.parts();
+    let (month, day): (i8, i8) = (entry.get(..2)?.parse().ok()?, entry.get(2..)?.parse().ok()?);
+    if (month - valued_in).abs() < 6 {
+        // Nearer than any day of another year.
+        return super::text::day_of(year, month, day);
+    }
     [year - 1, year, year + 1]
         .into_iter()
         .filter_map(|year| super::text::day_of(year, month, day))
@@ -140,9 +141,10 @@ mod tests {
             ("260305C1,005NTRF", Err((7, "2 decimals of EUR"))),
             ("260305CNTRF", Err((8, "such as 1250,00"))),
         ] {
-            let read = statement_line(line, Some(Currency::EUR));
+            let mut entry = Entry::default();
+            let read = statement_line(line, Some(Currency::EUR), &mut entry);
             match (read, expected) {
-                (Ok((entry, _)), Ok(wanted)) => {
+                (Ok(_), Ok(wanted)) => {
                     let found = format!(
                         "{} {} {} {} {} {}",
                         entry.booked_on.unwrap(),

@@ -35,14 +35,13 @@ pub(super) fn divide(details: &[Detail], booked: &Booked) -> Option<Money> {
 
 /// A transaction that goes the other way than its entry was netted by the bank: its references
 /// are not the entry's.
-pub(super) fn netted(mut detail: Detail, debit: bool) -> Detail {
+pub(super) fn netted(detail: &mut Detail, debit: bool) {
     if detail.debit.is_some_and(|own| own != debit) {
         detail.structured.clear();
         detail.end_to_end.clear();
         detail.payer_iban = None;
         detail.payee_iban = None;
     }
-    detail
 }
 
 /// All details as one, for a batch whose parts do not make up its sum. What they do not agree
@@ -53,7 +52,7 @@ pub(super) fn merged(details: Vec<Detail>, debit: bool) -> Detail {
     let mut one = parts.next().unwrap_or_default();
     if any_netted {
         one.debit = Some(!debit);
-        one = netted(one, debit);
+        netted(&mut one, debit);
     }
     for other in parts {
         let agreed = |one: &mut String, other: &String| {

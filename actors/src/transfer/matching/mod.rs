@@ -246,7 +246,7 @@ mod tests {
             payer_name: None,
             payer_iban: None,
             end_to_end_id: None,
-            remittance: RemittanceInformation::new(&[], text).unwrap(),
+            remittance: RemittanceInformation::new(Vec::new(), text.to_owned()).unwrap(),
         };
         let identified_by = Identification::VirtualIban;
         let received = PlaceTransfer { details: Arc::new(details), hits: Vec::new(), identified_by };
