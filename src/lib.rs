@@ -34,6 +34,7 @@ pub mod export;
 pub mod formats;
 pub mod gsm;
 pub mod journal;
+pub mod late;
 pub mod mail_report;
 pub mod observe;
 pub mod overview;

@@ -11,7 +11,7 @@ use crate::export::{self, Export, Failure, Period, StatusFormat, Wanted};
 
 static ONE_AT_A_TIME: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
 
-/// `GET /v1/exports/{accounting|transfers|statuses}?from=&to=&format=`.
+/// `GET /v1/exports/{accounting|transfers|statuses|late-charges}?from=&to=&format=`.
 ///
 /// The digest of the bytes is the entity tag, and the control totals are a header.
 pub(super) async fn read(
@@ -19,7 +19,7 @@ pub(super) async fn read(
 ) -> Result<HttpResponse, Problem> {
     let id = tenant(&app, &request)?;
     let wanted = Export::from_str(&name, false).map_err(|_| {
-        Problem::not_found(format!("there is no export \"{name}\": accounting, transfers or statuses"))
+        Problem::not_found(format!("there is no export \"{name}\": accounting, transfers, statuses or late-charges"))
     })?;
     let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string())
         .map_err(|error| Problem::bad_request(error.to_string()))?;
@@ -38,7 +38,8 @@ pub(super) async fn read(
     let config = std::sync::Arc::clone(&service.config);
     let work = move || {
         let tenant = config.service.tenant(&id)?;
-        let asked = Wanted { tenant: &id, zone: &tenant.zone, accounts: &tenant.accounts, period, format };
+        let (accounts, late_terms) = (&tenant.accounts, tenant.late_terms.as_ref());
+        let asked = Wanted { tenant: &id, zone: &tenant.zone, accounts, late_terms, period, format };
         Some(export::export(&log, wanted, &asked))
     };
     // One at a time: each reads the whole log.

@@ -93,6 +93,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests", web::get().to(payment_requests::list))
                 .route("/payment-requests/{id}", web::get().to(payment_requests::read))
                 .route("/payment-requests/{id}/timeline", web::get().to(payment_requests::timeline))
+                .route("/payment-requests/{id}/late-charges", web::get().to(payment_requests::late_charges))
                 .route("/payment-requests/{id}/steps", web::get().to(payment_requests::steps))
                 .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))
                 .route("/payment-requests/{id}/refunds", web::post().to(payment_requests::refund))

@@ -1,5 +1,7 @@
 //! Payment requests.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::{self, Gives};
@@ -7,6 +9,7 @@ use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, attempt_named, attempt_of};
+use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
 use quittance_actors::values::{
     AttemptId, CustomerId, Date, EntityId, PaymentReference, PaymentRequestId, TenantId, Timestamp,
@@ -18,7 +21,7 @@ use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::store::List;
-use crate::{export, steps};
+use crate::{export, late, steps};
 
 /// Events of one timeline.
 const TIMELINE_EVENTS_MAX: usize = 500;
@@ -149,6 +152,28 @@ pub(super) async fn steps(app: Shared, request: HttpRequest, id: web::Path<Strin
     let data: Vec<Json> = steps.iter().map(views::step).collect();
     let scenario = known.and_then(|(state, _)| state.terms.as_ref()?.scenario.as_deref());
     Ok(HttpResponse::Ok().json(json!({ "scenario": scenario, "data": data })))
+}
+
+/// What is owed beside the amount by the end of a day, today when none is named (`?on=YYYY-MM-DD`).
+pub(super) async fn late_charges(
+    app: Shared, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let id = request_id(&id)?;
+    view(&app, &tenant, id).await?;
+    let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string())
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let known = app.service.config.service.tenant(&tenant);
+    let known = known.ok_or_else(|| Problem::not_found("the tenant is not configured any more"))?;
+    let on = match query.get("on") {
+        None => app.service.clocks.now(&tenant).date_in(&known.zone),
+        Some(text) => Date::parse(text).map_err(|error| Problem::bad_request(format!("on=\"{text}\": {error}")))?,
+    };
+    let charges = match &known.late_terms {
+        Some(terms) => late::charges(&app.service.router, terms, id, on, &known.zone).await?,
+        None => None,
+    };
+    Ok(HttpResponse::Ok().json(views::late_charges(charges.as_ref(), on)))
 }
 
 pub(super) async fn report_attempt(

@@ -2,11 +2,12 @@
 
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
-use quittance_actors::payment_request::{Collection, PaymentRequest, Source, Stage, end_to_end_id};
+use quittance_actors::payment_request::{Collection, LateCharges, PaymentRequest, Source, Stage, end_to_end_id};
 use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
-use quittance_actors::values::{Currency, CustomerId, Money, PaymentRequestId, TransferId};
+use quittance_actors::values::{Currency, CustomerId, Date, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
+use crate::late::percent;
 use crate::steps::{Progress, Standing, channels};
 
 /// A step of a reminder scenario.
@@ -28,6 +29,32 @@ pub(super) fn step(progress: &Progress<'_>) -> Json {
         "at": at.map(ToString::to_string),
         "channel": channel,
         "reason": reason.filter(|reason| !reason.is_empty()),
+    })
+}
+
+/// What is owed beside the amount; amounts are zero when nothing is.
+pub(super) fn late_charges(charges: Option<&LateCharges>, until: Date) -> Json {
+    let zero = Money::zero(Currency::EUR);
+    let spans = charges.map_or(&[][..], |charges| charges.spans.as_slice());
+    let spans: Vec<Json> = spans
+        .iter()
+        .map(|span| {
+            json!({
+                "from": span.from,
+                "to": span.to,
+                "days": span.days(),
+                "balance": span.balance,
+                "rate_percent": span.rate.map(percent),
+            })
+        })
+        .collect();
+    json!({
+        "until": until,
+        "days_late": charges.map_or(0, |charges| charges.days),
+        "indemnity": charges.map_or(zero, |charges| charges.indemnity),
+        "interest": charges.map_or(zero, |charges| charges.interest),
+        "total": charges.map_or(zero, LateCharges::total),
+        "spans": spans,
     })
 }
 

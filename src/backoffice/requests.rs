@@ -2,13 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Instrument, Method, ReasonClass};
-use quittance_actors::payment_request::{Collection, PaymentRequest, Stage, Status};
-use quittance_actors::ports::Snapshots as _;
+use quittance_actors::payment_request::{Collection, LateCharges, PaymentRequest, Stage, Status};
+use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared};
+use crate::late;
 use crate::steps::{Progress, Standing, progress};
 use crate::store::List;
 
@@ -160,6 +161,31 @@ fn row(app: &Shared, state: &PaymentRequest, wanted: &str) -> Option<Json> {
     })
 }
 
+/// What is owed beside the amount, as a reader checks it.
+fn charged(charges: &LateCharges) -> Json {
+    let spans: Vec<Json> = charges
+        .spans
+        .iter()
+        .map(|span| {
+            json!({
+                "from": words::day(span.from),
+                "to": words::day(span.to),
+                "days": span.days(),
+                "balance": words::money(span.balance),
+                "rate": span.rate.map(late::percent),
+            })
+        })
+        .collect();
+    json!({
+        "days": charges.days,
+        "until": words::day(charges.until),
+        "indemnity": words::money(charges.indemnity),
+        "interest": words::money(charges.interest),
+        "total": words::money(charges.total()),
+        "spans": spans,
+    })
+}
+
 pub(super) async fn page(
     app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -180,6 +206,12 @@ pub(super) async fn page(
     let policies = app.service.router.ports().tenants.policies(&frame.tenant);
     let steps = policies.as_deref().map_or_else(Vec::new, |policies| progress(state, &events, policies));
     let steps: Vec<Json> = steps.iter().map(|one| step(one, &zone)).collect();
+    let now = app.service.clocks.now(&frame.tenant).date_in(&zone);
+    let late_terms = app.service.config.service.tenant(&frame.tenant).and_then(|tenant| tenant.late_terms.as_ref());
+    let charges = match late_terms {
+        Some(terms) => late::charges(&app.service.router, terms, id, now, &zone).await?,
+        None => None,
+    };
     let (label, tone, icon) = status(state);
     let zero = Money::zero(terms.amount.currency());
     let paid = state.paid().unwrap_or(zero);
@@ -196,6 +228,7 @@ pub(super) async fn page(
         "next_reminder": state.reminders.next.map(|(_, due)| words::instant(due, &zone)),
         "timeline": timeline,
         "steps": steps,
+        "late": charges.as_ref().map(charged),
         "event_count": events.len(),
         "paid": words::money(paid),
         "paid_percent": paid.minor() * 100 / terms.amount.minor().max(1),

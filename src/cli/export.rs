@@ -30,8 +30,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     let (loaded, findings) = assemble::load(&options.config);
     let (config, _) = loaded.ok_or_else(|| anyhow::Error::msg(findings.render(false)))?;
     let (tenant, period) = options.days.of(&config)?;
-    let wanted =
-        Wanted { tenant: &tenant.id, zone: &tenant.zone, accounts: &tenant.accounts, period, format: options.format };
+    let wanted = Wanted {
+        tenant: &tenant.id,
+        zone: &tenant.zone,
+        accounts: &tenant.accounts,
+        late_terms: tenant.late_terms.as_ref(),
+        period,
+        format: options.format,
+    };
     let log = config.path(&config.service.data.dir).join("log");
     let exported = match export::export(&log, options.export, &wanted) {
         Ok(exported) => exported,

@@ -8,10 +8,11 @@ use std::path::Path;
 use quittance_actors::collection::{
     Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
+use quittance_actors::payment_request::{LateTerms, THOUSANDTHS_OF_ALL};
 use quittance_actors::policies::{Acceptances, BankGate, Contact, Payouts};
 use quittance_actors::rules::Field;
 use quittance_actors::transfer::{Acceptance, AcceptanceRule};
-use quittance_actors::values::Iban;
+use quittance_actors::values::{Date, Iban};
 use smol_str::SmolStr;
 
 use super::automation::{Reference, Target, local_time};
@@ -208,6 +209,56 @@ pub(super) fn read_payouts(section: &Section<'_, '_>) -> Payouts {
     let payouts = Payouts { connector, four_eyes_above_minor: above.flatten().unwrap_or(0) };
     section.close();
     payouts
+}
+
+/// `[tenant.late_charges]`: what late business payers owe beside the amount.
+pub(super) fn read_late_terms(section: &Section<'_, '_>) -> Option<LateTerms> {
+    let indemnity = section.has("indemnity_minor").then(|| section.integer("indemnity_minor", 0..=100_000));
+    let points = section.parsed("points", percent);
+    let mut reference_rates = section.each("reference_rate", |rate| {
+        let (from, percent) = (rate.parsed("from", Date::parse), rate.parsed("percent", percent));
+        Some((from?, percent?))
+    });
+    reference_rates.sort_unstable();
+    let twice = reference_rates.windows(2).find_map(|pair| match pair {
+        [(from, _), (other, _)] if from == other => Some(*from),
+        _ => None,
+    });
+    if let Some(from) = twice {
+        section.refuse("reference_rate", section.span(), format!("two rates from {from} on"), None);
+    }
+    if reference_rates.is_empty() {
+        section.refuse(
+            "reference_rate",
+            section.span(),
+            "there is none, so no interest is owed",
+            Some("[[tenant.late_charges.reference_rate]] with `from` and `percent`".to_owned()),
+        );
+    }
+    let basis = match section.has("basis") {
+        true => section.integer("basis", 360..=366).and_then(|days| u16::try_from(days).ok()),
+        false => Some(365),
+    };
+    section.close();
+    Some(LateTerms {
+        indemnity_minor: indemnity.flatten().unwrap_or(4_000),
+        points: points?,
+        reference_rates,
+        basis: basis?,
+    })
+}
+
+/// A rate of a year such as `2.15`, in thousandths of a percent.
+fn percent(text: &str) -> Result<i64, String> {
+    let expected =
+        || format!("\"{text}\" is not a rate from 0 to 100 percent with at most three decimals, such as 2.15");
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(decimals) || decimals.len() > 3 || text.ends_with('.') {
+        return Err(expected());
+    }
+    let rate: i64 = format!("{whole}{decimals:0<3}").parse().map_err(|_| expected())?;
+    if rate > THOUSANDTHS_OF_ALL { Err(expected()) } else { Ok(rate) }
 }
 
 /// `acceptance.toml`: which transfers are kept for a person whatever they pay. The first rule that fits counts.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use quittance_actors::feed::Expectation;
+use quittance_actors::payment_request::LateTerms;
 use quittance_actors::policies::{Contact, Matching, Payouts};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
@@ -194,6 +195,8 @@ pub struct Tenant {
     pub task_business_days: Option<u16>,
     /// How many days the words of what was written to people are kept; for ever without it.
     pub keep_messages_days: Option<u16>,
+    /// What late business payers owe it beside the amount.
+    pub late_terms: Option<LateTerms>,
     /// The accounts of its books.
     pub accounts: Accounts,
     /// API keys: name and SHA-256 of the key, in hexadecimal.

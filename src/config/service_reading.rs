@@ -8,7 +8,7 @@ use quittance_actors::policies::{Matching, WriteOff};
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::automation::local_time;
-use super::collections::{read_contact, read_payouts};
+use super::collections::{read_contact, read_late_terms, read_payouts};
 use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::service::{
@@ -149,6 +149,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let days = |key, range| section.has(key).then(|| section.integer(key, range)).flatten();
     let task_business_days = days("task_business_days", 0..=60).and_then(|days| u16::try_from(days).ok());
     let keep_messages_days = days("keep_messages_days", 1..=36_500).and_then(|days| u16::try_from(days).ok());
+    let late_terms = section.section("late_charges").and_then(|section| read_late_terms(&section));
     let payouts = section.section("payouts").map(|payouts| read_payouts(&payouts)).unwrap_or_default();
     let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
     let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
@@ -178,6 +179,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         payouts,
         task_business_days,
         keep_messages_days,
+        late_terms,
         lists,
         api_keys,
     })

@@ -1,7 +1,7 @@
 //! What systems outside read: events as JSON, and files that the record log tells.
 //!
 //! ```text
-//! record log ─► told (whose, which period, what names mean) ─► accounting │ notification │ statuses
+//! record log ─► told (whose, which period, what names mean) ─► accounting │ notification │ statuses │ late charges
 //! ```
 //!
 //! A file of a period is a function of the log and of the tenant's zone and accounts: once its last day is
@@ -11,6 +11,7 @@ mod accounting;
 mod catalogue;
 mod cloud_event;
 mod hook;
+mod late_charges;
 mod notification;
 mod published;
 mod statuses;
@@ -18,6 +19,7 @@ mod told;
 
 use std::path::Path;
 
+use quittance_actors::payment_request::LateTerms;
 use quittance_actors::values::{Date, TenantId, Zone};
 
 pub use accounting::Accounts;
@@ -39,6 +41,8 @@ pub enum Export {
     Transfers,
     /// What became of payment requests: the columns of the status file.
     Statuses,
+    /// What late business payers owe beside the amount, of requests settled in the period.
+    LateCharges,
 }
 
 impl Export {
@@ -48,6 +52,7 @@ impl Export {
             Export::Accounting => "accounting",
             Export::Transfers => "transfers",
             Export::Statuses => "statuses",
+            Export::LateCharges => "late-charges",
         }
     }
 
@@ -56,7 +61,7 @@ impl Export {
         match (self, format) {
             (Export::Accounting, _) => "text/tab-separated-values; charset=utf-8",
             (Export::Transfers, _) => "application/xml",
-            (Export::Statuses, StatusFormat::Csv) => "text/csv; charset=utf-8",
+            (Export::Statuses, StatusFormat::Csv) | (Export::LateCharges, _) => "text/csv; charset=utf-8",
             (Export::Statuses, StatusFormat::JsonLines) => "application/x-ndjson",
         }
     }
@@ -80,6 +85,8 @@ pub struct Wanted<'a> {
     pub zone: &'a Zone,
     /// Its accounts.
     pub accounts: &'a Accounts,
+    /// What late business payers owe it.
+    pub late_terms: Option<&'a LateTerms>,
     /// Of when.
     pub period: Period,
     /// How statuses are written.
@@ -111,6 +118,10 @@ pub fn export(folder: &Path, export: Export, wanted: &Wanted<'_>) -> Result<Expo
         Export::Transfers => {
             let (bytes, control) = notification::write(folder, &mut reader, wanted)?;
             (bytes, control, "xml")
+        }
+        Export::LateCharges => {
+            let (bytes, control) = late_charges::write(folder, &mut reader, wanted.late_terms)?;
+            (bytes, control, "csv")
         }
         Export::Statuses => {
             let rows = statuses::told(folder, &mut reader)?;

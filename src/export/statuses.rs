@@ -120,7 +120,7 @@ impl Row {
 }
 
 /// A text that a spreadsheet would run as a formula gets a quote in front.
-fn guarded(text: &str) -> String {
+pub(super) fn guarded(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -36,7 +36,7 @@ pub enum Failure {
 
 /// What is known so far of the tenant's customers, requests and transfers.
 pub(super) struct Names {
-    customers: BTreeMap<CustomerId, SmolStr>,
+    customers: BTreeMap<CustomerId, (SmolStr, customer::Kind)>,
     requests: BTreeMap<PaymentRequestId, Arc<payment_request::Terms>>,
     transfers: BTreeMap<TransferId, Arc<transfer::Details>>,
     payers: BTreeMap<TransferId, CustomerId>,
@@ -51,7 +51,12 @@ impl Names {
 
     /// The ERP's key of a customer.
     pub fn customer(&self, id: CustomerId) -> &str {
-        self.customers.get(&id).map_or("", SmolStr::as_str)
+        self.customers.get(&id).map_or("", |(external_ref, _)| external_ref.as_str())
+    }
+
+    /// Whether a customer is a company.
+    pub fn kind(&self, id: CustomerId) -> Option<customer::Kind> {
+        self.customers.get(&id).map(|(_, kind)| *kind)
     }
 
     /// What was agreed of a request.
@@ -76,7 +81,7 @@ impl Names {
                 EntityId::Customer(id),
                 Event::Customer(C::Registered { profile, .. } | C::ProfileChanged { profile }),
             ) => {
-                self.customers.insert(id, profile.external_ref.clone());
+                self.customers.insert(id, (profile.external_ref.clone(), profile.kind));
             }
             (EntityId::PaymentRequest(id), Event::PaymentRequest(payment_request::Event::Issued { terms })) => {
                 self.requests.insert(id, Arc::clone(terms));

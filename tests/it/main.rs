@@ -15,6 +15,7 @@ mod feeds;
 mod formats;
 mod hooks;
 mod journal;
+mod late_charges;
 mod mail;
 mod mock_bank;
 mod numbers;

@@ -186,6 +186,11 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
                     Source::Credit(_) => "credit",
                 }))
             }
+            (
+                P::AmountAllocated { source: Source::Transfer(transfer), .. }
+                | P::AllocationReversed { source: Source::Transfer(transfer), .. },
+                Field::AllocationTransfer,
+            ) => Some(Fact::printed(transfer)),
             (P::AttemptSucceeded { attempt, .. } | P::AttemptFailed { attempt, .. }, Field::AttemptId) => {
                 Some(Fact::printed(attempt))
             }

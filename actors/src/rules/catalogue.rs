@@ -75,7 +75,7 @@ impl EventType {
             E::ReminderSuppressed => (request, vec![F::ReminderStep, F::Reason]),
             E::ReminderDeferred => (request, vec![F::ReminderStep, F::ReminderUntil, F::Reason]),
             E::PaymentRequestPartiallyPaid | E::PaymentRequestPaid | E::PaymentRequestPaymentReversed => {
-                (request, vec![F::AllocationAmount, F::AllocationSource])
+                (request, vec![F::AllocationAmount, F::AllocationSource, F::AllocationTransfer])
             }
             E::PaymentRequestSettled
             | E::PaymentRequestIssued

@@ -331,6 +331,8 @@ fields! {
     NotificationChannel = "notification.channel": Text,
     /// Whether another message to the same address would not arrive either.
     NotificationLasting = "notification.lasting": Truth,
+    /// The id of the transfer that was counted, if it was one.
+    AllocationTransfer = "allocation.transfer": Text,
 }
 
 #[cfg(test)]

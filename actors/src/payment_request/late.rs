@@ -1,0 +1,234 @@
+//! What a late business payer owes beside the amount: an indemnity for the costs of recovery, and
+//! interest for every day on what was open that day. A consumer owes neither: that is no
+//! matter of configuration (N14).
+//! Source: directive 2011/7/EU, articles 3 and 6; code de commerce, L441-10 and D441-5.
+
+use std::cmp::Ordering;
+
+use crate::customer::Kind;
+use crate::values::{Currency, Date, Money};
+
+/// Rates are in thousandths of a percent a year.
+pub const THOUSANDTHS_OF_ALL: i64 = 100_000;
+
+/// What late business payers owe, as a merchant's terms say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateTerms {
+    /// The indemnity of each late request, in cents.
+    pub indemnity_minor: i64,
+    /// What is added to the reference rate, in thousandths of a percent.
+    pub points: i64,
+    /// Reference rates, each from a day on, the earliest first; before the first there is no interest.
+    pub reference_rates: Vec<(Date, i64)>,
+    /// Days of a year.
+    pub basis: u16,
+}
+
+/// What was open from the end of a day on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// The day.
+    pub on: Date,
+    /// What was open at its end, in cents.
+    pub minor: i64,
+}
+
+/// Days of one balance and one rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first day that counts.
+    pub from: Date,
+    /// The last day that counts.
+    pub to: Date,
+    /// What was open.
+    pub balance: Money,
+    /// The rate, in thousandths of a percent a year; none when no reference rate is known.
+    pub rate: Option<i64>,
+}
+
+/// What was open after each of these changes of `asked`: days, and cents more (or less, when negative). A payment
+/// counts on the day the bank booked it, whenever it became known.
+pub fn balances(asked: Money, issued_on: Date, mut changes: Vec<(Date, i64)>) -> Vec<Balance> {
+    changes.sort_by_key(|(on, _)| *on);
+    let mut minor = asked.minor();
+    let mut balances = vec![Balance { on: issued_on.min(changes.first().map_or(issued_on, |(on, _)| *on)), minor }];
+    for (on, change) in changes {
+        minor = minor.saturating_add(change);
+        balances.push(Balance { on, minor });
+    }
+    balances
+}
+
+impl Span {
+    /// How many days.
+    pub fn days(&self) -> i64 {
+        i64::from(self.to.days_since(self.from)) + 1
+    }
+}
+
+/// What is owed beside the amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateCharges {
+    /// The last day that was counted.
+    pub until: Date,
+    /// Days on which something was open after the deadline.
+    pub days: i64,
+    /// The indemnity.
+    pub indemnity: Money,
+    /// The interest, rounded once, half a cent up.
+    pub interest: Money,
+    /// What the interest is made of.
+    pub spans: Vec<Span>,
+}
+
+impl LateCharges {
+    /// Everything.
+    pub fn total(&self) -> Money {
+        self.indemnity.checked_add(self.interest).unwrap_or(self.indemnity)
+    }
+
+    /// What is owed of a request in euro that was due on `due_on`, by the end of `until`: nothing by consumers,
+    /// nothing of what was paid in time. `balances` are in order, the first of them what was asked for. The day of
+    /// a payment still counts.
+    pub fn of(kind: Kind, terms: &LateTerms, due_on: Date, balances: &[Balance], until: Date) -> Option<Self> {
+        match kind {
+            Kind::Consumer => return None,
+            Kind::Business => {}
+        }
+        let mut changes: Vec<Date> = balances.iter().map(|balance| balance.on.plus_days(1)).collect();
+        changes.extend(terms.reference_rates.iter().map(|(from, _)| *from));
+        changes.extend([due_on.plus_days(1), until.plus_days(1)]);
+        changes.retain(|day| (due_on.plus_days(1)..=until.plus_days(1)).contains(day));
+        changes.sort_unstable();
+        changes.dedup();
+        let at_start_of =
+            |day: Date| balances.iter().rev().find(|balance| balance.on < day).map_or(0, |found| found.minor);
+        let mut spans = Vec::new();
+        for pair in changes.windows(2) {
+            let [from, next] = *pair else { continue };
+            let minor = at_start_of(from);
+            if minor > 0 {
+                let balance = Money::from_minor(minor, Currency::EUR);
+                spans.push(Span { from, to: next.plus_days(-1), balance, rate: terms.rate_on(from) });
+            }
+        }
+        if spans.is_empty() {
+            return None;
+        }
+        let owed = |span: &Span| {
+            i128::from(span.balance.minor()) * i128::from(span.days()) * i128::from(span.rate.unwrap_or(0))
+        };
+        let whole = i128::from(THOUSANDTHS_OF_ALL) * i128::from(terms.basis.max(1));
+        let rounded = (2 * spans.iter().map(owed).sum::<i128>() + whole) / (2 * whole);
+        let interest = i64::try_from(rounded).unwrap_or(i64::MAX);
+        Some(Self {
+            until,
+            days: spans.iter().map(Span::days).sum(),
+            indemnity: Money::from_minor(terms.indemnity_minor, Currency::EUR),
+            interest: Money::from_minor(interest, Currency::EUR),
+            spans,
+        })
+    }
+}
+
+impl LateTerms {
+    fn rate_on(&self, day: Date) -> Option<i64> {
+        let known = self.reference_rates.iter().rev().find(|(from, _)| from.cmp(&day) != Ordering::Greater);
+        known.map(|(_, rate)| rate.saturating_add(self.points))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Date {
+        Date::parse(text).unwrap()
+    }
+
+    fn terms() -> LateTerms {
+        let reference_rates = vec![(day("2026-01-01"), 2_150), (day("2026-07-01"), 2_400)];
+        LateTerms { indemnity_minor: 4_000, points: 8_000, reference_rates, basis: 365 }
+    }
+
+    fn balances_of(of: &[(&str, i64)]) -> Vec<Balance> {
+        of.iter().map(|(on, minor)| Balance { on: day(on), minor: *minor }).collect()
+    }
+
+    fn charges(due_on: &str, of: &[(&str, i64)], until: &str) -> Option<(i64, i64, i64)> {
+        let found = LateCharges::of(Kind::Business, &terms(), day(due_on), &balances_of(of), day(until))?;
+        Some((found.days, found.indemnity.minor(), found.interest.minor()))
+    }
+
+    #[test]
+    fn interest_is_of_every_day_on_what_was_open_that_day() {
+        let asked = ("2026-03-01", 100_000);
+        for (due_on, of, until, expected) in [
+            // 1,000.00 for 30 days at 10.15 %: 8.342… .
+            ("2026-03-31", vec![asked], "2026-04-30", Some((30, 4_000, 834))),
+            // Paid on the tenth day: that day counts, the next ones do not.
+            ("2026-03-31", vec![asked, ("2026-04-10", 0)], "2026-04-30", Some((10, 4_000, 278))),
+            // A part on the tenth day: 10 days of 1,000.00 and 20 of 400.00, 2.7808 + 2.2247 = 5.0055.
+            ("2026-03-31", vec![asked, ("2026-04-10", 40_000)], "2026-04-30", Some((30, 4_000, 501))),
+            // The rate changes on 1 July: 10 days at 10.15 % and 10 at 10.40 %, 2.7808 + 2.8493 = 5.6301.
+            ("2026-06-20", vec![asked], "2026-07-10", Some((20, 4_000, 563))),
+            // Paid back by the bank, and open again from the next day on: 5 + 10 days.
+            (
+                "2026-03-31",
+                vec![asked, ("2026-04-05", 0), ("2026-04-20", 100_000)],
+                "2026-04-30",
+                Some((15, 4_000, 417)),
+            ),
+            // In time, on the last day, and before any deadline.
+            ("2026-03-31", vec![asked, ("2026-03-31", 0)], "2026-04-30", None),
+            ("2026-03-31", vec![asked], "2026-03-31", None),
+            ("2026-03-31", vec![asked], "2026-02-01", None),
+            // One day late.
+            ("2026-03-31", vec![asked, ("2026-04-01", 0)], "2026-12-31", Some((1, 4_000, 28))),
+            // Before the first known rate there is an indemnity and no interest.
+            ("2025-11-30", vec![("2025-11-01", 100_000), ("2025-12-31", 0)], "2026-01-31", Some((31, 4_000, 0))),
+            // A leap day counts.
+            ("2028-02-28", vec![("2028-02-01", 100_000)], "2028-03-01", Some((2, 4_000, 57))),
+        ] {
+            assert_eq!(charges(due_on, &of, until), expected, "{due_on} {of:?} {until}");
+        }
+    }
+
+    #[test]
+    fn n14_a_consumer_owes_nothing_whatever_is_configured() {
+        let (due_on, of, until) = (day("2026-03-31"), balances_of(&[("2026-03-01", 100_000)]), day("2027-03-31"));
+        let greedy = LateTerms { indemnity_minor: 1_000_000, points: 90_000, ..terms() };
+        assert_eq!(LateCharges::of(Kind::Consumer, &greedy, due_on, &of, until), None);
+        assert!(LateCharges::of(Kind::Business, &greedy, due_on, &of, until).is_some());
+    }
+
+    #[test]
+    fn payments_count_on_the_day_the_bank_booked_them() {
+        let asked = Money::from_minor(100_000, Currency::EUR);
+        // Known in the other order than they were booked.
+        let changes = vec![(day("2026-04-10"), -40_000), (day("2026-04-02"), -60_000)];
+        let found = balances(asked, day("2026-03-01"), changes);
+        let wanted = balances_of(&[("2026-03-01", 100_000), ("2026-04-02", 40_000), ("2026-04-10", 0)]);
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn spans_add_up_to_every_day() {
+        let of = balances_of(&[("2026-03-01", 100_000), ("2026-06-25", 60_000), ("2026-07-05", 0)]);
+        let found = LateCharges::of(Kind::Business, &terms(), day("2026-06-20"), &of, day("2026-07-31")).unwrap();
+        let shown: Vec<String> = found
+            .spans
+            .iter()
+            .map(|span| format!("{} {} {} {:?}", span.from, span.to, span.balance, span.rate))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "2026-06-21 2026-06-25 1000.00 EUR Some(10150)",
+                "2026-06-26 2026-06-30 600.00 EUR Some(10150)",
+                "2026-07-01 2026-07-05 600.00 EUR Some(10400)",
+            ]
+        );
+        assert_eq!(found.days, 15);
+    }
+}
