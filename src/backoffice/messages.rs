@@ -100,7 +100,7 @@ pub(super) async fn html(
     let (archive, tenant) = (app.service.archive.clone(), frame.tenant.to_string());
     let found = tokio::task::spawn_blocking(move || archive.get(&tenant, &id)).await;
     let found = found.map_err(|_| Problem::overloaded("the service is stopping"))?;
-    let html = found.and_then(|sent| sent.message.html).ok_or_else(|| Problem::not_found("no such message"))?;
+    let html = found.and_then(|sent| sent.message.page()).ok_or_else(|| Problem::not_found("no such message"))?;
     let policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")

@@ -122,7 +122,7 @@ pub(super) async fn html(app: Shared, pages: SharedPages, request: HttpRequest) 
     };
     let open = chosen(&app, &request).ok_or_else(|| Problem::not_found("no such template"))?;
     let message = rendered(&app, &frame, &open).await?;
-    let html = message.html.ok_or_else(|| Problem::not_found("it is no mail"))?;
+    let html = message.page().ok_or_else(|| Problem::not_found("it is no mail"))?;
     let policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")

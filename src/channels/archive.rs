@@ -213,7 +213,13 @@ mod tests {
             edition: "0".to_owned(),
             cause: "scenario".to_owned(),
             taken: None,
-            message: Message { subject: String::new(), text: text.to_owned(), html: None, edition: String::new() },
+            message: Message {
+                subject: String::new(),
+                text: text.to_owned(),
+                html: None,
+                scan: None,
+                edition: String::new(),
+            },
         };
         const DAY: i64 = 86_400_000;
         archive.keep("shop", &sent("dlv_1", "a", 0)).unwrap();

@@ -2,7 +2,7 @@
 
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mime, Tokio1Executor};
@@ -12,7 +12,7 @@ use quittance_actors::values::{EmailAddress, Timestamp};
 use super::dkim::{Signer, signed};
 use super::{later, never};
 use crate::config::{Smtp, SmtpTls};
-use crate::render::Message;
+use crate::render::{Message, SCAN};
 
 /// An e-mail about to leave.
 pub struct Mail<'a> {
@@ -133,8 +133,16 @@ pub fn mime(mail: &Mail<'_>) -> Result<Mime, String> {
         None => builder.singlepart(text),
         Some(html) => {
             let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(html.clone());
-            let parts = MultiPart::alternative().boundary(format!("part-{}", mail.id));
-            builder.multipart(parts.singlepart(text).singlepart(html))
+            let parts = MultiPart::alternative().boundary(format!("part-{}", mail.id)).singlepart(text);
+            builder.multipart(match mail.message.scan_picture() {
+                None => parts.singlepart(html),
+                Some(picture) => {
+                    let kind = ContentType::parse("image/png").map_err(|error| error.to_string())?;
+                    let picture = Attachment::new_inline(SCAN.to_owned()).body(picture, kind);
+                    let related = MultiPart::related().boundary(format!("shown-{}", mail.id));
+                    parts.multipart(related.singlepart(html).singlepart(picture))
+                }
+            })
         }
     };
     built.map_err(|error| error.to_string())
@@ -155,6 +163,7 @@ mod tests {
             subject: subject.to_owned(),
             text: "Bonjour é".to_owned(),
             html: Some("<p>Bonjour é</p>".to_owned()),
+            scan: None,
             edition: String::new(),
         };
         let mail = Mail {

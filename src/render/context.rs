@@ -6,6 +6,7 @@ use quittance_actors::rules::{EventType, Field, Kind, Published, Value};
 use quittance_actors::values::{Currency, Date, Language, Money, Timestamp, Zone};
 use serde_json::{Map, Value as Json};
 
+use super::scan::Transfer;
 use super::words;
 
 /// Whom and what a message is about.
@@ -38,8 +39,18 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
     }
     if let Some(iban) = subject.virtual_iban {
         insert(&mut data, "payment.iban", Json::String(iban.to_owned()));
+        if let Some(scan) = scan(subject, iban) {
+            insert(&mut data, "payment.scan", Json::String(scan));
+        }
     }
     Json::Object(data)
+}
+
+/// The text of a QR code that asks for what is open.
+fn scan(subject: &Subject<'_>, iban: &str) -> Option<String> {
+    let Some(Value::Money(amount)) = subject.event.fact(Field::RequestOutstanding) else { return None };
+    let Some(Value::Text(reference)) = subject.event.fact(Field::RequestCreditorReference) else { return None };
+    Transfer { name: subject.merchant, iban, amount: *amount, reference }.text()
 }
 
 /// An example of every fact, to try templates with.
@@ -72,6 +83,13 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
     let of_customer = ["customer.name", "payment.iban"].into_iter().filter(|_| is_told(Field::CustomerId));
     for name in always.into_iter().chain(of_customer) {
         insert(&mut data, name, Json::String("example".to_owned()));
+    }
+    if is_told(Field::CustomerId) && is_told(Field::RequestOutstanding) {
+        let (amount, reference) = (Money::from_minor(312_050, Currency::EUR), "RF18539007547034");
+        let example = Transfer { name: "Example", iban: "FR7630006000011234567890189", amount, reference };
+        if let Some(text) = example.text() {
+            insert(&mut data, "payment.scan", Json::String(text));
+        }
     }
     Json::Object(data)
 }

@@ -38,8 +38,22 @@ pub(super) fn payment_lines(data: &Json, language: Language) -> String {
     lines.join("\n")
 }
 
+/// The text of the QR code, if there is one.
+pub(super) fn scan(data: &Json) -> Option<&str> {
+    at(data, "payment", "scan")
+}
+
+/// What a mail shows beside its text.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    /// What to pay and where.
+    pub payment_box: bool,
+    /// A code that says the same to a banking application.
+    pub scan: bool,
+}
+
 /// The whole page.
-pub(super) fn page(subject: &str, text: &str, data: &Json, language: Language, payment_box: bool) -> String {
+pub(super) fn page(subject: &str, text: &str, data: &Json, language: Language, shown: Shown) -> String {
     let paragraphs: String = text
         .split("\n\n")
         .map(|paragraph| {
@@ -47,7 +61,7 @@ pub(super) fn page(subject: &str, text: &str, data: &Json, language: Language, p
             format!("<p style=\"margin:0 0 16px\">{}</p>", lines.join("<br>"))
         })
         .collect();
-    let receipt = if payment_box { receipt(data, language) } else { String::new() };
+    let receipt = if shown.payment_box { receipt(data, language, shown.scan) } else { String::new() };
     let merchant = escape(at(data, "merchant", "name").unwrap_or_default());
     let title = escape(subject);
     let code = language.code();
@@ -63,7 +77,7 @@ pub(super) fn page(subject: &str, text: &str, data: &Json, language: Language, p
     )
 }
 
-fn receipt(data: &Json, language: Language) -> String {
+fn receipt(data: &Json, language: Language, scan: bool) -> String {
     let rows: String = rows(data, language)
         .into_iter()
         .enumerate()
@@ -76,8 +90,23 @@ fn receipt(data: &Json, language: Language) -> String {
             )
         })
         .collect();
+    let scan = if scan { scan_row(language) } else { String::new() };
     format!(
         "<tr><td style=\"padding:0 28px 28px\"><table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
-         style=\"background:#f7f6f3;border:1px solid #e2dfd8;border-radius:8px\">{rows}</table></td></tr>"
+         style=\"background:#f7f6f3;border:1px solid #e2dfd8;border-radius:8px\">{rows}{scan}</table></td></tr>"
+    )
+}
+
+/// The code, white around it whatever the reader's colours.
+fn scan_row(language: Language) -> String {
+    let (alt, told) = match language {
+        Language::Fr => ("QR code de virement", "À scanner avec votre application bancaire : tout est déjà rempli."),
+        Language::En => ("Credit transfer QR code", "Scan it with your banking app: everything is filled in."),
+    };
+    format!(
+        "<tr><td colspan=\"2\" align=\"center\" style=\"padding:16px\">\
+         <img src=\"cid:{}\" width=\"164\" height=\"164\" alt=\"{alt}\" style=\"display:block;background:#ffffff;border-radius:8px\">\
+         <span style=\"display:block;padding-top:8px;color:#50535e;font-size:13px\">{told}</span></td></tr>",
+        super::SCAN
     )
 }

@@ -10,6 +10,7 @@
 mod bounds;
 mod context;
 mod html;
+mod scan;
 mod words;
 
 pub(crate) use context::insert;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use base64::Engine as _;
 use handlebars::Handlebars;
 use quittance_actors::delivery::Channel;
 use quittance_actors::rules::EventType;
@@ -53,8 +55,35 @@ pub struct Message {
     pub text: String,
     /// The same as HTML, for e-mail.
     pub html: Option<String>,
+    /// The text of the QR code beside what is to be paid, for e-mail; the HTML shows it as `cid:` [`SCAN`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<String>,
     /// Which edition of its template: a digest of the template's text and of the pieces it may take in.
     pub edition: String,
+}
+
+/// The content id of the QR code in a mail.
+pub const SCAN: &str = "scan-to-pay@mail";
+
+impl Message {
+    /// The HTML as a page shows it: with the picture of the QR code in it.
+    pub fn page(&self) -> Option<String> {
+        let html = self.html.as_ref()?;
+        let picture = self.scan.as_deref().and_then(scan::picture);
+        Some(match picture {
+            Some(picture) => {
+                let data =
+                    format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(picture));
+                html.replace(&format!("cid:{SCAN}"), &data)
+            }
+            None => html.clone(),
+        })
+    }
+
+    /// The picture of the QR code, if it shows one.
+    pub fn scan_picture(&self) -> Option<Vec<u8>> {
+        self.scan.as_deref().and_then(scan::picture)
+    }
 }
 
 /// Why a message could not be rendered.
@@ -355,14 +384,16 @@ impl Templates {
         let subject = self.run(language, &format!("{id}#subject"), &data).map_err(failed)?;
         let subject = subject.chars().map(|c| if c.is_control() { ' ' } else { c });
         let subject: String = subject.take(SUBJECT_CHARACTERS_MAX).collect();
-        let html =
-            (channel == Channel::Email).then(|| html::page(&subject, &text, &data, language, template.payment_box));
+        let scan = html::scan(&data).filter(|_| template.payment_box && channel == Channel::Email);
+        let scan = scan.map(str::to_owned);
+        let shown = html::Shown { payment_box: template.payment_box, scan: scan.is_some() };
+        let html = (channel == Channel::Email).then(|| html::page(&subject, &text, &data, language, shown));
         let text = if template.payment_box && channel == Channel::Email {
             format!("{text}\n\n{}", html::payment_lines(&data, language))
         } else {
             text
         };
-        Ok(Message { subject, text, html, edition: template.edition.clone() })
+        Ok(Message { subject, text, html, scan, edition: template.edition.clone() })
     }
 
     fn run(&self, language: Language, id: &str, data: &Json) -> Result<String, handlebars::RenderError> {

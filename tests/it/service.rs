@@ -1,5 +1,6 @@
 //! The real binary from end to end: files in, mail, SMS, hooks and files out.
 
+use base64::Engine as _;
 use serde_json::json;
 
 use crate::support::golden::project;
@@ -21,6 +22,20 @@ const PRIVATE: &str = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HK
 fn printed_in_groups(iban: &str) -> String {
     let letters: Vec<char> = iban.chars().collect();
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
+/// What the QR code of a mail says, as a banking application reads it.
+fn scanned(mail: &str) -> String {
+    let part = mail.split("Content-ID: <scan-to-pay@mail>").nth(1).expect("the mail has a code");
+    let body = part.replace('\r', "");
+    let body = body.split("\n\n").nth(1).unwrap().split("\n--").next().unwrap().replace('\n', "");
+    let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let side = usize::try_from(info.width).unwrap();
+    let grey = |x: usize, y: usize| if pixels[y * info.line_size + x / 8] >> (7 - x % 8) & 1 == 1 { 255 } else { 0 };
+    rqrr::PreparedImage::prepare_from_greyscale(side, side, grey).detect_grids()[0].decode().unwrap().1
 }
 
 #[test]
@@ -66,6 +81,14 @@ fn invoices_become_requests_reminders_leave_a_transfer_settles_and_the_erp_is_to
     ] {
         assert!(request.contains(part), "{part} in\n{request}");
     }
+    assert_eq!(
+        scanned(&request),
+        format!(
+            "BCD\n002\n1\nSCT\n\nMaison Dupré\n{virtual_iban}\nEUR120.00\n\n{}",
+            first["creditor_reference"].as_str().unwrap()
+        ),
+        "the code in the mail asks for what is open"
+    );
     wait_for("the English mail", || mails(&maildir).into_iter().find(|mail| mail.contains("Your invoice F-2")));
 
     // What left is kept word for word, with what the relay said.
