@@ -109,7 +109,10 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
     let mut is_past = state.reminders.next.is_some();
     let of_step = |(place, step): (usize, &'a Step)| {
         let told = told(events, &step.name);
-        let armed = state.reminders.next.filter(|(next, _)| usize::from(*next) == place);
+        let armed = state.reminders.next.filter(|(next, _)| match &state.reminders.name {
+            Some(name) => *name == step.name,
+            None => usize::from(*next) == place,
+        });
         is_past &= armed.is_none();
         let due = armed.map_or_else(|| step.due(terms, &zone, &policies.calendar), |(_, due)| due);
         let standing = match (armed, told) {

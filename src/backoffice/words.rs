@@ -292,7 +292,10 @@ fn instant_of(event: &Published, field: Field, zone: &Zone) -> String {
 /// When a planned reminder is due.
 fn planned(event: &Published, zone: &Zone) -> String {
     match fact(event, Field::Reason).map(|text| Timestamp::parse(&text)) {
-        Some(Ok(due)) => format!("for {}", instant(due, zone)),
+        Some(Ok(due)) => match fact(event, Field::ReminderStep) {
+            Some(step) => format!("{step}, for {}", instant(due, zone)),
+            None => format!("for {}", instant(due, zone)),
+        },
         _ => String::new(),
     }
 }

@@ -293,6 +293,7 @@ fn name(event: &Event) -> &'static str {
         Event::PaymentRequest(event) => match event {
             P::Issued { .. } => "payment_request.issued",
             P::ReminderPlanned { .. } => "payment_request.reminder_planned",
+            P::StepPlanned { .. } => "payment_request.step_planned",
             P::ReminderReached { .. } => "payment_request.reminder_reached",
             P::ReminderSkipped { .. } => "payment_request.reminder_skipped",
             P::RemindersStopped { .. } => "payment_request.reminders_stopped",
@@ -387,7 +388,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 110);
+    assert_eq!(seen.len(), 111);
 }
 
 /// What a record of version 1 lists of its public event.

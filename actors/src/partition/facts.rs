@@ -163,8 +163,10 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (event, field) => of_instruments(field, event),
         },
         Event::PaymentRequest(event) => match (event, field) {
-            (P::ReminderPlanned { due, .. }, Field::Reason) => Some(Fact::printed(due)),
-            (P::ReminderSkipped { name, .. }, Field::ReminderStep) => Some(Fact::text(name)),
+            (P::ReminderPlanned { due, .. } | P::StepPlanned { due, .. }, Field::Reason) => Some(Fact::printed(due)),
+            (P::ReminderSkipped { name, .. } | P::StepPlanned { name, .. }, Field::ReminderStep) => {
+                Some(Fact::text(name))
+            }
             (
                 P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
                 Field::Reason,

@@ -171,7 +171,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
     use payment_request::Event as E;
     match event {
         E::Issued { .. } => Some(EventType::PaymentRequestIssued),
-        E::ReminderPlanned { .. } => Some(EventType::ReminderPlanned),
+        E::ReminderPlanned { .. } | E::StepPlanned { .. } => Some(EventType::ReminderPlanned),
         E::ReminderReached { .. } => None,
         E::ReminderSkipped { .. } => Some(EventType::ReminderSuppressed),
         E::RemindersStopped { .. } => Some(EventType::ReminderStopped),

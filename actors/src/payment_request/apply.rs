@@ -9,18 +9,30 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::Issued { terms } => state.terms = Some(terms.clone()),
         Event::ReminderPlanned { step, due, generation } => {
             state.reminders.next = Some((*step, *due));
+            state.reminders.name = None;
+            state.reminders.generation = *generation;
+        }
+        Event::StepPlanned { step, name, due, generation } => {
+            state.reminders.next = Some((*step, *due));
+            state.reminders.name = Some(name.clone());
             state.reminders.generation = *generation;
         }
         Event::ReminderReached { step, .. } => {
             state.reminders.next = None;
             state.reminders.reached = step.saturating_add(1);
+            if let Some(name) = state.reminders.name.take() {
+                state.reminders.pass(name);
+            }
         }
-        Event::ReminderSkipped { step, .. } => {
+        Event::ReminderSkipped { step, name, .. } => {
             state.reminders.next = None;
+            state.reminders.name = None;
             state.reminders.reached = step.saturating_add(1);
+            state.reminders.pass(name.clone());
         }
         Event::RemindersStopped { generation, .. } => {
             state.reminders.next = None;
+            state.reminders.name = None;
             state.reminders.generation = *generation;
         }
         Event::AmountAllocated { source, amount, .. } => {
@@ -55,8 +67,10 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.status = Status::Cancelled;
             state.overdue = false;
         }
-        Event::ReminderDeferred { step, until, generation, .. } => {
+        Event::ReminderDeferred { step, name, until, generation, .. } => {
             state.reminders.next = Some((*step, *until));
+            state.reminders.name = Some(name.clone());
+            state.reminders.passed.retain(|passed| passed != name);
             state.reminders.generation = *generation;
             state.reminders.reached = *step;
         }

@@ -195,7 +195,7 @@ pub(super) fn reopen(
         decision.push(Event::BecameOverdue { at: context.now });
     }
     if state.dispute.is_none() {
-        reminders::plan(decision, state, terms, state.reminders.reached, context);
+        reminders::go_on(decision, state, terms, context);
     }
     let open = customer::Command::OpenRequest {
         request: terms.id,

@@ -18,7 +18,7 @@ pub enum Event {
         /// What was agreed.
         terms: Arc<Terms>,
     },
-    /// A reminder step was planned.
+    /// A reminder step was planned. Since steps are known by name, [`Event::StepPlanned`] is written.
     ReminderPlanned {
         /// The step's place in the scenario.
         step: u16,
@@ -273,5 +273,16 @@ pub enum Event {
     ZoneKnown {
         /// The time zone.
         zone: SmolStr,
+    },
+    /// A reminder step was planned, of which the name is kept: the scenario may change before it is due.
+    StepPlanned {
+        /// The step's place in the scenario as it is now.
+        step: u16,
+        /// The step's name.
+        name: SmolStr,
+        /// When it is due.
+        due: Timestamp,
+        /// Which arming this is.
+        generation: u32,
     },
 }

@@ -53,7 +53,7 @@ pub(super) fn due(
     }
     let mut decision = Decision::of(Event::PromiseBroken { on: *on });
     if state.dispute.is_none() {
-        reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
+        reminders::go_on(&mut decision, state, terms, context);
     }
     decision
 }
@@ -99,7 +99,7 @@ pub(super) fn end_dispute(
     mark(&mut decision, terms, false);
     if state.status == Status::Open {
         if state.promise.is_none() {
-            reminders::plan(&mut decision, state, terms, state.reminders.reached, context);
+            reminders::go_on(&mut decision, state, terms, context);
         }
         decision.join(collecting::resume(state, terms, None, context));
     }

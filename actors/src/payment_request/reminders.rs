@@ -1,7 +1,9 @@
 //! Which reminder step comes next, and what a due one leads to.
 //!
 //! Exactly one step is armed at a time. After an outage at most one late step leaves: earlier
-//! ones are collapsed into the latest that is due, and one that is too late is skipped.
+//! ones are collapsed into the latest that is due, and one that is too late is skipped. Steps are known by
+//! name, so that a scenario may change while it runs: what is over does not come again, and what is armed
+//! leaves when and if the scenario says so now.
 
 use smol_str::SmolStr;
 
@@ -23,6 +25,10 @@ pub(super) fn plan(
     let zone = context.policies.zone_of(state.zone.as_deref());
     let mut step = from;
     while let Some(candidate) = scenario.step(step) {
+        if state.reminders.passed.contains(&candidate.name) {
+            step = step.saturating_add(1);
+            continue;
+        }
         let due = candidate.due(terms, &zone, &context.policies.calendar);
         if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
             let name = candidate.name.clone();
@@ -30,12 +36,38 @@ pub(super) fn plan(
             step = step.saturating_add(1);
             continue;
         }
-        decision.push(Event::ReminderPlanned { step, due, generation });
-        decision.effect(Effect::ArmTimer { purpose: Purpose::Reminder, due, generation });
+        armed(decision, (step, candidate), due, generation);
         return;
     }
     let reason = "scenario completed".into();
     decision.push(Event::RemindersStopped { reason, generation });
+}
+
+fn armed(decision: &mut Decision<Event>, (step, definition): (u16, &Step), due: Timestamp, generation: u32) {
+    decision.push(Event::StepPlanned { step, name: definition.name.clone(), due, generation });
+    decision.effect(Effect::ArmTimer { purpose: Purpose::Reminder, due, generation });
+}
+
+/// Arms the first step after those that are over.
+pub(super) fn go_on(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
+    let Some(scenario) = scenario(terms, context) else { return };
+    let passed = &state.reminders.passed;
+    let last = passed.iter().filter_map(|name| scenario.place_of(name)).max();
+    let from = match last {
+        Some(place) => place.saturating_add(1),
+        // Nothing that is over stands in the scenario any more, or names were not kept then.
+        None if passed.is_empty() => state.reminders.reached,
+        None => 0,
+    };
+    plan(decision, state, terms, from, context);
+}
+
+/// Where the armed step stands now; none when it was taken out of the scenario.
+fn place(state: &PaymentRequest, scenario: &Scenario) -> Option<u16> {
+    match &state.reminders.name {
+        Some(name) => scenario.place_of(name),
+        None => state.reminders.next.map(|(step, _)| step),
+    }
 }
 
 /// A firing of the reminder timer.
@@ -51,8 +83,7 @@ pub(super) struct Fired {
 /// What a firing of the reminder timer leads to.
 pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context: &Context<'_>) -> Decision<Event> {
     let Fired { generation, due, bank_complete_to } = *fired;
-    let Some((step, _)) = state.reminders.next else { return Decision::default() };
-    if state.reminders.generation != generation || state.status != Status::Open {
+    if state.reminders.next.is_none() || state.reminders.generation != generation || state.status != Status::Open {
         return Decision::default(); // Disarmed since.
     }
     crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
@@ -61,12 +92,19 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         stop(&mut decision, state, "the scenario is no longer configured");
         return decision;
     };
-    let Some(definition) = scenario.step(step) else {
-        plan(&mut decision, state, terms, step, context);
+    let known = place(state, scenario).and_then(|step| Some((step, scenario.step(step)?)));
+    let Some((step, definition)) = known else {
+        go_on(&mut decision, state, terms, context);
         return decision;
     };
     let name = definition.name.clone();
     let zone = context.policies.zone_of(state.zone.as_deref());
+    let its_due = definition.due(terms, &zone, &context.policies.calendar);
+    if its_due > context.now {
+        // It was moved to a later time.
+        armed(&mut decision, (step, definition), its_due, state.reminders.generation.wrapping_add(1));
+        return decision;
+    }
     if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if let Some(reason) = too_little(state, context) {
@@ -155,9 +193,12 @@ pub(super) fn learn_zone(
                 "by the clock where the customer lives",
             ));
         }
-        (None, Some((next, _))) => {
+        (None, Some(_)) => {
             let there = PaymentRequest { zone: Some(zone.clone()), ..state.clone() };
-            plan(&mut decision, &there, terms, next, context);
+            match place(state, scenario) {
+                Some(next) => plan(&mut decision, &there, terms, next, context),
+                None => go_on(&mut decision, &there, terms, context),
+            }
         }
         (None, None) => {}
     }

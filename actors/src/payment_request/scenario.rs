@@ -202,6 +202,12 @@ impl Scenario {
         &self.steps
     }
 
+    /// Where the step of a name stands.
+    pub fn place_of(&self, name: &str) -> Option<u16> {
+        let place = self.steps.iter().position(|step| step.name == name)?;
+        u16::try_from(place).ok()
+    }
+
     /// The step at `index`.
     pub fn step(&self, index: u16) -> Option<&Step> {
         self.steps.get(usize::from(index))

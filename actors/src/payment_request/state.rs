@@ -74,6 +74,19 @@ pub struct Reminders {
     pub generation: u32,
     /// Steps reached so far.
     pub reached: u16,
+    /// The name of the step armed next; none of what was armed before names were kept.
+    pub name: Option<SmolStr>,
+    /// The names of the steps that are over, sent or not: none of them comes again, wherever it stands.
+    pub passed: Vec<SmolStr>,
+}
+
+impl Reminders {
+    /// A step is over.
+    pub(super) fn pass(&mut self, name: SmolStr) {
+        if !self.passed.contains(&name) {
+            self.passed.push(name);
+        }
+    }
 }
 
 /// Where a collection attempt stands.

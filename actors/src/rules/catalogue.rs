@@ -72,7 +72,7 @@ impl EventType {
             E::RecurringSuspended => (customer, vec![F::Reason]),
             E::CustomerOptedOut | E::CustomerOptedIn => (customer, vec![F::OptOutChannel]),
             E::ReminderSent => (request, vec![F::ReminderStep, F::ReminderChannel]),
-            E::ReminderSuppressed => (request, vec![F::ReminderStep, F::Reason]),
+            E::ReminderSuppressed | E::ReminderPlanned => (request, vec![F::ReminderStep, F::Reason]),
             E::ReminderDeferred => (request, vec![F::ReminderStep, F::ReminderUntil, F::Reason]),
             E::PaymentRequestPartiallyPaid | E::PaymentRequestPaid | E::PaymentRequestPaymentReversed => {
                 (request, vec![F::AllocationAmount, F::AllocationSource, F::AllocationTransfer])
@@ -83,7 +83,6 @@ impl EventType {
             | E::PaymentRequestReopened
             | E::PromiseKept => (request, vec![]),
             E::PaymentRequestCancelled
-            | E::ReminderPlanned
             | E::ReminderStopped
             | E::PaymentRequestDisputed
             | E::DisputeEnded

@@ -42,6 +42,8 @@ pub(super) struct Auditor {
     sequences: BTreeMap<u8, u64>,
     commands: BTreeMap<CommandId, u64>,
     issued: BTreeMap<SmolStr, PaymentRequestId>,
+    /// Steps that have left.
+    reminded: BTreeSet<(PaymentRequestId, SmolStr)>,
     /// The last event of each key.
     numbers: BTreeMap<EntityId, u64>,
     /// Deliveries that have not ended.
@@ -94,6 +96,13 @@ impl Auditor {
             entity.apply(&change.event);
         }
         self.numbered(commit)?;
+        for change in &commit.changes {
+            if let Event::Customer(customer::Event::ReminderSent { request, step, .. }) = &change.event
+                && !self.reminded.insert((*request, step.clone()))
+            {
+                return broken("INV-03", format!("{request} gets the step {step} a second time"));
+            }
+        }
         for place in 0..commit.deliveries.len() {
             self.pending.insert(commit.delivery_id(place));
         }

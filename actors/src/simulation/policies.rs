@@ -4,7 +4,7 @@ use crate::collection::{
     Caps, Method, OnExhausted, PolicyError, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
 };
 use crate::delivery::{Channel, Recipient};
-use crate::payment_request::{Anchor, Offset, Scenario, Step};
+use crate::payment_request::{Anchor, Offset, Scenario, ScenarioError, Step};
 use crate::policies::{Collections, Contact, Payouts, Policies, WriteOff};
 use crate::rules::{Action, Condition, EventType, Field, Once, Operator, Per, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
@@ -15,23 +15,7 @@ pub(super) fn policies() -> Result<Policies, String> {
     let calendar = Calendar::new("weekends", 1, vec![6, 7], vec![], vec![], vec![]).map_err(|error| text(&error))?;
     let zone = Zone::parse("Europe/Paris").map_err(|error| text(&error))?;
     let mut policies = Policies::quiet(zone, calendar);
-    let step = |name: &str, anchor, offset_days, channels: &[Channel]| Step {
-        when: Condition::Always(true),
-        name: name.into(),
-        anchor,
-        offset: Offset::Days(offset_days),
-        at: (9, 30),
-        channels: channels.to_vec(),
-        template: name.into(),
-    };
-    let steps = vec![
-        step("request", Anchor::Created, 0, &[Channel::Email]),
-        step("before", Anchor::Due, -3, &[Channel::Email]),
-        step("late_3", Anchor::Due, 3, &[Channel::Email, Channel::Sms]),
-        step("late_10", Anchor::Due, 10, &[Channel::Sms, Channel::Email]),
-    ];
-    let scenario = Scenario::new("standard", steps, 24 * 3_600_000).map_err(|error| text(&error))?;
-    policies.scenarios.insert("standard".to_owned(), scenario);
+    policies.scenarios.insert("standard".to_owned(), edition(0).map_err(|error| text(&error))?);
     policies.card_notices_days = vec![60, 30, 7];
     policies.status_export = true;
     let hook = |name: &str| Action::Tell {
@@ -61,6 +45,36 @@ pub(super) fn policies() -> Result<Policies, String> {
     policies.payouts = Payouts { connector: Some("bank".into()), four_eyes_above_minor: 1_000 };
     policies.collections = collections().map_err(|error| text(&error))?;
     Ok(policies)
+}
+
+/// Editions of the scenario: people change it while it runs.
+pub(super) const EDITIONS: u64 = 5;
+
+/// The scenario as it was written first, or changed.
+pub(super) fn edition(number: u64) -> Result<Scenario, ScenarioError> {
+    let step = |name: &str, anchor, offset_days, channels: &[Channel]| Step {
+        when: Condition::Always(true),
+        name: name.into(),
+        anchor,
+        offset: Offset::Days(offset_days),
+        at: (9, 30),
+        channels: channels.to_vec(),
+        template: name.into(),
+    };
+    let last = if matches!(number, 1 | 3) { 20 } else { 10 };
+    let mut steps = vec![
+        step("request", Anchor::Created, 0, &[Channel::Email]),
+        step("before", Anchor::Due, -3, &[Channel::Email]),
+        step("late_3", Anchor::Due, 3, &[Channel::Email, Channel::Sms]),
+        step("late_10", Anchor::Due, last, &[Channel::Sms, Channel::Email]),
+    ];
+    match number {
+        1 => steps.insert(1, step("early", Anchor::Due, -5, &[Channel::Email])),
+        2 => steps.insert(3, step("late_5", Anchor::Due, 5, &[Channel::Email])),
+        4 => drop(steps.remove(2)),
+        _ => {}
+    }
+    Scenario::new("standard", steps, 24 * 3_600_000)
 }
 
 /// New attempts after the first.

@@ -8,7 +8,7 @@ use super::auditor::{Audited, Auditor, Violation, broken};
 use super::collectors::Gateway;
 use super::disk::{Log, Store, store};
 use super::mutation::Mutation;
-use super::policies::policies;
+use super::policies::{EDITIONS, edition, policies};
 use super::random::Random;
 use crate::machine::Tell;
 use crate::partition::{
@@ -176,6 +176,7 @@ impl World {
             37 => self.gateway_tells(),
             38..=48 => self.attempt(),
             49..=50 => self.refund_or_cancel(),
+            51 if self.random.once_in(4) => self.change_scenario(),
             51 => self.decide(),
             52..=54 => self.card(),
             55..=57 => self.repeat(),
@@ -187,6 +188,15 @@ impl World {
             95..=97 => self.jump(),
             _ => self.crash(),
         }
+    }
+
+    /// Somebody changes the scenario, for requests under way as well.
+    fn change_scenario(&mut self) -> Audited {
+        let number = self.random.below(EDITIONS);
+        let scenario = edition(number).map_err(|error| Violation { invariant: "panic", found: error.to_string() })?;
+        self.note(format!("edition {number} of the scenario"));
+        self.policies.scenarios.insert("standard".to_owned(), scenario);
+        Ok(())
     }
 
     pub(super) fn fresh(&mut self) -> u64 {

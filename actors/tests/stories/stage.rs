@@ -4,6 +4,7 @@ mod collections;
 mod expectations;
 mod payouts;
 mod policies;
+mod scenario;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -14,10 +15,9 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::{
     ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
 };
-use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Scenario, Terms};
+use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Terms};
 use quittance_actors::policies::{BankGate, Policies, WriteOff};
 use quittance_actors::ports::{PortError, Round, Snapshots};
-use quittance_actors::rules::{Condition, Field, Operator, Value};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
@@ -222,18 +222,7 @@ impl Stage {
                 self.policies.contact.quiet_weekdays = vec![number(2)?];
                 Ok(())
             }
-            // `step_when late_3 50.00`: the step leaves only when as much is open.
-            "step_when" => {
-                let least = Value::Money(money(line.word(1)?)?);
-                let when = Condition::Compare(Field::RequestOutstanding, Operator::GreaterOrEqual, least);
-                let known = self.policies.scenarios.get("standard").ok_or("no scenario")?;
-                let mut steps = known.steps().to_vec();
-                let step = steps.iter_mut().find(|step| step.name == line.words[0]).ok_or("no such step")?;
-                step.when = when;
-                let changed = Scenario::new("standard", steps, known.late_within_ms);
-                self.policies.scenarios.insert("standard".to_owned(), changed.map_err(|error| error.to_string())?);
-                Ok(())
-            }
+            "step_when" | "step_put" | "step_day" | "step_gone" => self.change_step(line),
             // `bank gate 1 48`: the statements of the last business day, waited for 48 hours; `bank 2026-03-12`.
             "bank" if line.word(0)? == "gate" => {
                 let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());

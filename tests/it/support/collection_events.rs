@@ -30,6 +30,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::WrittenOff { amount, reason: "a small difference".into() },
         P::WriteOffReversed { amount, reason: "ana: wrong".into() },
         P::ZoneKnown { zone: "Pacific/Auckland".into() },
+        P::StepPlanned { step: 2, name: "late".into(), due: AT, generation: 9 },
         P::ReferenceGiven { reference: "090933755493".into(), customer: CustomerId::new(AT, 6, 42) },
         P::CollectionAgreed { usage, policy: "standard".into() },
         P::AttemptPlanned {
