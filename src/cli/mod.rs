@@ -102,9 +102,9 @@ enum Command {
         after_help = "Examples:\n  quittance events\n  quittance events payment_request.settled\n  quittance events attempt. --json"
     )]
     Events(events::Options),
-    /// Tries rules on what happened: what they would fire on, beside what left. Nothing leaves.
+    /// Tries rules on what happened, and scenarios on what is open: what would leave, beside what left. Nothing leaves.
     #[command(
-        after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31"
+        after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate scenario standard -c draft/quittance.toml --data data --tenant shop --from 2026-04-01 --to 2026-04-30"
     )]
     Simulate(simulate::Options),
     /// Shows or moves the test clock of a sandbox.

@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 use super::data::Days;
 use super::exit;
 use crate::export::Period;
-use crate::simulate::{Asked, Example, Simulated, simulate};
+use crate::simulate::rule::{Asked, Example, Simulated, simulate};
+use crate::simulate::scenario::{self, Foreseen};
 use crate::{assemble, diagnostics};
 
 #[derive(Args)]
@@ -23,6 +24,28 @@ pub(super) struct Options {
 enum What {
     /// Rules, on events that the log tells.
     Rule(OfRules),
+    /// Reminder scenarios, on the requests open at a moment, by a clock that runs on from there.
+    Scenario(OfScenarios),
+}
+
+#[derive(Args)]
+struct OfScenarios {
+    /// The scenario; every one without a name.
+    name: Option<String>,
+    #[command(flatten)]
+    days: Days,
+    /// The configuration with the scenarios: the one in use, or a draft of the next.
+    #[arg(short, long, default_value = "config/quittance.toml")]
+    config: PathBuf,
+    /// The data directory, when it is not the configuration's.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Messages shown.
+    #[arg(long, default_value_t = 5)]
+    show: usize,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -46,7 +69,104 @@ struct OfRules {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
-    let What::Rule(options) = &options.what;
+    match &options.what {
+        What::Rule(options) => rules(options),
+        What::Scenario(options) => scenarios(options),
+    }
+}
+
+fn scenarios(options: &OfScenarios) -> anyhow::Result<u8> {
+    let (loaded, findings) = assemble::load(&options.config);
+    let Some((config, _)) = loaded else {
+        print!("{}", findings.render(false));
+        return Ok(exit::CONFIGURATION);
+    };
+    let (tenant, period) = options.days.of(&config)?;
+    anyhow::ensure!(period.from <= period.to, "the period ends before it begins");
+    let policies = config.policies(tenant).ok_or_else(|| anyhow::anyhow!("the tenant's calendar is not there"))?;
+    let scenario = options.name.as_deref();
+    if let Some(name) = scenario.filter(|name| !policies.scenarios.contains_key(*name)) {
+        let near = diagnostics::nearest(name, policies.scenarios.keys().map(String::as_str));
+        let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+        anyhow::bail!("there is no scenario \"{name}\"{near}");
+    }
+    let data = options.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
+    let asked = scenario::Asked { tenant: &tenant.id, policies: &policies, scenario, period, examples: options.show };
+    let found = match scenario::foresee(&data, &asked) {
+        Ok(found) => found,
+        Err(error) => {
+            eprintln!("quittance: {error}");
+            return Ok(exit::FINDINGS);
+        }
+    };
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(&foreseen_json(&found))?),
+        false => print!("{}", foreseen(&found, scenario, period)?),
+    }
+    Ok(0)
+}
+
+fn foreseen(
+    found: &Foreseen, scenario: Option<&str>, Period { from, to }: Period,
+) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let of = scenario.map_or("every scenario".to_owned(), |name| format!("scenario \"{name}\""));
+    writeln!(text, "{of}, {from} to {to}, as if nothing else happened; nothing left")?;
+    writeln!(text, "  requests open      {:>8}", found.open)?;
+    writeln!(text, "  messages           {:>8}", found.messages())?;
+    let busiest = found.days.iter().max_by_key(|(day, count)| (**count, std::cmp::Reverse(**day)));
+    if let Some((day, count)) = busiest {
+        writeln!(text, "  busiest day        {count:>8}  {day}")?;
+    }
+    let most = found.customers.iter().max_by_key(|(id, count)| (**count, std::cmp::Reverse(**id)));
+    if let Some((customer, count)) = most {
+        writeln!(text, "  most to a customer {count:>8}  {customer}")?;
+    }
+    let width = found.steps.keys().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
+    writeln!(text, "\n  {:<width$}    email      sms  not sent    waits  left then", "step")?;
+    for (name, step) in &found.steps {
+        let by = |channel: &str| step.sent.get(channel).copied().unwrap_or(0);
+        let not_sent: u64 = step.not_sent.values().sum();
+        let scenario::Step { deferred, left, .. } = step;
+        let (email, sms) = (by("email"), by("sms"));
+        writeln!(text, "  {name:<width$} {email:>8} {sms:>8} {not_sent:>9} {deferred:>8} {left:>10}")?;
+    }
+    for (name, step) in &found.steps {
+        for (reason, count) in &step.not_sent {
+            writeln!(text, "  {name} not sent {count} times: {reason}")?;
+        }
+    }
+    for scenario::Message { at, request, number, step, channel } in &found.examples {
+        writeln!(text, "\n  {at}  {step} by {channel}  {number}  {request}")?;
+    }
+    Ok(text)
+}
+
+fn foreseen_json(found: &Foreseen) -> Json {
+    let steps: Vec<Json> = found
+        .steps
+        .iter()
+        .map(|(name, step)| {
+            let scenario::Step { sent, not_sent, deferred, left } = step;
+            json!({ "step": name, "sent": sent, "not_sent": not_sent, "waits": deferred, "left": left })
+        })
+        .collect();
+    let days: Vec<Json> =
+        found.days.iter().map(|(day, count)| json!({ "day": day.to_string(), "messages": count })).collect();
+    let examples: Vec<Json> = found
+        .examples
+        .iter()
+        .map(|scenario::Message { at, request, number, step, channel }| {
+            json!({
+                "at": at.to_string(), "payment_request": request.to_string(), "external_ref": number, "step": step,
+                "channel": channel,
+            })
+        })
+        .collect();
+    json!({ "open": found.open, "messages": found.messages(), "steps": steps, "days": days, "examples": examples })
+}
+
+fn rules(options: &OfRules) -> anyhow::Result<u8> {
     let (loaded, findings) = assemble::load(&options.config);
     let Some((config, _)) = loaded else {
         print!("{}", findings.render(false));

@@ -27,6 +27,75 @@ fn simulated(config: &Path, data: &Path, more: &[&str]) -> (bool, String) {
     (run.status.success(), text)
 }
 
+const LATE: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+    F-1;C-1;Jean Dupont;jean@example.org;+33612345678;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+    F-2;C-2;Personne;;;en;80,50;02/03/2026;10/03/2026;Design\n\
+    F-3;C-3;Zoé;zoe@example.org;;en;50,00;02/03/2026;10/03/2026;Design\n";
+
+/// What the scenarios of `config` would send from a day on.
+fn foreseen(config: &Path, data: &Path, from: &str, to: &str) -> Json {
+    let run = Command::new(BINARY)
+        .args(["simulate", "scenario", "standard", "--json", "--tenant", "maison-dupre", "--from", from, "--to", to])
+        .arg("--config")
+        .arg(config)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    serde_json::from_slice(&run.stdout).unwrap()
+}
+
+fn steps(found: &Json) -> Vec<String> {
+    let told = |step: &Json| format!("{} {} left {}", step["step"].as_str().unwrap(), step["sent"], step["left"]);
+    found["steps"].as_array().unwrap().iter().map(told).collect()
+}
+
+#[test]
+fn scenarios_in_use_come_to_what_left_and_a_draft_says_what_it_would_send() {
+    let (scratch, mut running) = sample("foresee", |text| text);
+    let data = scratch.path().join("data");
+    drop_file(&data.join("erp/in"), "late.csv", LATE.as_bytes());
+    running.advance("26d");
+    running.stop();
+    let config = scratch.path().join("config/quittance.toml");
+
+    // From the day after the files came, the machines decide what they decided.
+    let again = foreseen(&config, &data, "2026-03-03", "2026-03-27");
+    assert_eq!(
+        steps(&again),
+        [r#"before {"email":2} left 2"#, r#"late_10 {"email":1,"sms":1} left 2"#, r#"late_3 {"email":2} left 2"#],
+        "{again:#}"
+    );
+    assert_eq!((&again["open"], &again["messages"]), (&json!(3), &json!(6)), "{again:#}");
+    let of = |step: &str| again["steps"].as_array().unwrap().iter().find(|found| found["step"] == step).unwrap();
+    let nobody = of("late_3")["not_sent"].as_object().unwrap();
+    assert_eq!(
+        nobody.values().map(|count| count.as_u64().unwrap()).sum::<u64>(),
+        1,
+        "who cannot be reached: {again}"
+    );
+    assert_eq!(again, foreseen(&config, &data, "2026-03-03", "2026-03-27"), "the same again");
+
+    // A draft that has one more step, put before one that has left.
+    let draft = scratch.path().join("draft");
+    std::fs::create_dir_all(&draft).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(scratch.path().join("config")).arg(&draft).status().unwrap();
+    assert!(copied.success());
+    let scenarios = draft.join("config/scenarios.toml");
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    let at = text.find("[[scenario.step]]\nname = \"late_10\"").unwrap_or_else(|| panic!("{text}"));
+    let step = "[[scenario.step]]\nname = \"late_5\"\nanchor = \"due\"\noffset = \"5d\"\nat = \"09:30\"\n\
+        channels = [\"email\"]\ntemplate = \"reminder_late\"\n\n";
+    std::fs::write(&scenarios, format!("{}{step}{}", &text[..at], &text[at..])).unwrap();
+    let more = foreseen(&draft.join("config/quittance.toml"), &data, "2026-03-12", "2026-03-27");
+    assert_eq!(
+        steps(&more),
+        [r#"late_10 {"email":1,"sms":1} left 2"#, r#"late_3 {"email":2} left 2"#, r#"late_5 {"email":2} left 0"#],
+        "{more:#}"
+    );
+}
+
 fn of<'a>(all: &'a Json, rule: &str) -> &'a Json {
     all.as_array().unwrap().iter().find(|found| found["rule"] == rule).unwrap_or_else(|| panic!("{rule} in {all}"))
 }
