@@ -124,14 +124,14 @@ fn foreseen(
     }
     let width = found.steps.keys().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
     writeln!(text, "\n  {:<width$}    email      sms  not sent    waits  left then", "step")?;
-    for (name, step) in &found.steps {
+    for (name, step) in in_order(found) {
         let by = |channel: &str| step.sent.get(channel).copied().unwrap_or(0);
         let not_sent: u64 = step.not_sent.values().sum();
         let scenario::Step { deferred, left, .. } = step;
         let (email, sms) = (by("email"), by("sms"));
         writeln!(text, "  {name:<width$} {email:>8} {sms:>8} {not_sent:>9} {deferred:>8} {left:>10}")?;
     }
-    for (name, step) in &found.steps {
+    for (name, step) in in_order(found) {
         for (reason, count) in &step.not_sent {
             writeln!(text, "  {name} not sent {count} times: {reason}")?;
         }
@@ -142,10 +142,12 @@ fn foreseen(
     Ok(text)
 }
 
+fn in_order(found: &Foreseen) -> impl Iterator<Item = (&String, &scenario::Step)> {
+    found.order.iter().filter_map(|name| Some((name, found.steps.get(name)?)))
+}
+
 fn foreseen_json(found: &Foreseen) -> Json {
-    let steps: Vec<Json> = found
-        .steps
-        .iter()
+    let steps: Vec<Json> = in_order(found)
         .map(|(name, step)| {
             let scenario::Step { sent, not_sent, deferred, left } = step;
             json!({ "step": name, "sent": sent, "not_sent": not_sent, "waits": deferred, "left": left })

@@ -78,6 +78,8 @@ pub struct Foreseen {
     pub open: u64,
     /// By name.
     pub steps: BTreeMap<String, Step>,
+    /// The names in the order of the scenarios, those that stand in none any more first.
+    pub order: Vec<String>,
     /// Messages by day.
     pub days: BTreeMap<Date, u64>,
     /// Messages by the customer who gets them.
@@ -140,7 +142,12 @@ pub fn foresee(data: &Path, asked: &Asked<'_>) -> Result<Foreseen, String> {
             clock.found.steps.entry(step).or_default().left += 1;
         }
     }
-    Ok(clock.found)
+    let mut found = clock.found;
+    let scenarios = asked.policies.scenarios.values();
+    let place = |name: &String| scenarios.clone().find_map(|scenario| scenario.place_of(name));
+    found.order = found.steps.keys().cloned().collect();
+    found.order.sort_by_key(|name| (place(name), name.clone()));
+    Ok(found)
 }
 
 fn reminder_sent(change: &StoredChange) -> Option<(PaymentRequestId, String)> {

@@ -64,7 +64,7 @@ fn scenarios_in_use_come_to_what_left_and_a_draft_says_what_it_would_send() {
     let again = foreseen(&config, &data, "2026-03-03", "2026-03-27");
     assert_eq!(
         steps(&again),
-        [r#"before {"email":2} left 2"#, r#"late_10 {"email":1,"sms":1} left 2"#, r#"late_3 {"email":2} left 2"#],
+        [r#"before {"email":2} left 2"#, r#"late_3 {"email":2} left 2"#, r#"late_10 {"email":1,"sms":1} left 2"#],
         "{again:#}"
     );
     assert_eq!((&again["open"], &again["messages"]), (&json!(3), &json!(6)), "{again:#}");
@@ -91,7 +91,7 @@ fn scenarios_in_use_come_to_what_left_and_a_draft_says_what_it_would_send() {
     let more = foreseen(&draft.join("config/quittance.toml"), &data, "2026-03-12", "2026-03-27");
     assert_eq!(
         steps(&more),
-        [r#"late_10 {"email":1,"sms":1} left 2"#, r#"late_3 {"email":2} left 2"#, r#"late_5 {"email":2} left 0"#],
+        [r#"late_3 {"email":2} left 2"#, r#"late_5 {"email":2} left 0"#, r#"late_10 {"email":1,"sms":1} left 2"#],
         "{more:#}"
     );
 }
