@@ -37,6 +37,7 @@ use crate::journal::Writer;
 use crate::observe::Live;
 use crate::recovery::{Recovery, State, recover};
 use crate::render::Templates;
+use crate::review;
 use crate::store::Store;
 use crate::watch::{self, Activity, Watched};
 
@@ -208,6 +209,13 @@ pub async fn assemble_with(
         let announced = SystemFact::Announced { boot: recovery.boots };
         router.record_fact(0, &tenant.id, announced).await.map_err(|error| error.to_string())?;
     }
+    actix::spawn(review::run(
+        Arc::clone(&config),
+        Arc::clone(&router),
+        Arc::clone(&store),
+        Arc::clone(&clocks),
+        checkpointer.clone(),
+    ));
     let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
     Ok(Service {

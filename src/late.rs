@@ -1,9 +1,9 @@
 //! What is owed of a late request beside its amount, from what its events tell.
 
-use quittance_actors::payment_request::{LateCharges, LateTerms, Status, balances};
+use quittance_actors::payment_request::{Change, Changes, From, LateCharges, LateTerms, Status};
 use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::runtime::{Router, SubmitError};
-use quittance_actors::values::{Currency, Date, EntityId, PaymentRequestId, TransferId, Zone};
+use quittance_actors::values::{AttemptId, Currency, Date, EntityId, PaymentRequestId, TransferId, Zone};
 
 /// Events of a request that are looked at.
 const EVENTS_MAX: usize = 10_000;
@@ -27,17 +27,23 @@ pub async fn charges(
     let Some(kind) = customer.as_customer().and_then(|state| Some(state.profile.as_ref()?.kind)) else {
         return Ok(None);
     };
-    let mut changes = Vec::new();
+    let mut changes = Changes::default();
+    let mut collected = None;
     for event in &events {
-        if let Some((amount, transfer)) = change(event) {
-            let booked_on = match transfer {
-                Some(transfer) => booked_on(router, transfer).await?,
-                None => None,
+        if event.event == EventType::AttemptSucceeded {
+            collected = attempt(event);
+        }
+        if let Some(change) = change(event, collected) {
+            let booked_on = match change {
+                Change::Counted(From::Transfer(id), _) | Change::TakenBack(From::Transfer(id), _) => {
+                    booked_on(router, id).await?
+                }
+                _ => None,
             };
-            changes.push((booked_on.unwrap_or_else(|| event.at.date_in(zone)), amount));
+            changes.take(change, (event.at, event.at.date_in(zone)), terms.issued_on, |_| booked_on);
         }
     }
-    let balances = balances(terms.amount, terms.issued_on, changes);
+    let balances = changes.balances(terms.amount, terms.issued_on);
     Ok(LateCharges::of(kind, late_terms, terms.due_on, &balances, until))
 }
 
@@ -48,25 +54,42 @@ pub fn percent(thousandths: i64) -> String {
     short.strip_suffix('.').unwrap_or(short).to_owned()
 }
 
-/// What an event changes of what is open, and the transfer whose money it is.
-fn change(event: &Published) -> Option<(i64, Option<TransferId>)> {
+fn attempt(event: &Published) -> Option<AttemptId> {
+    match event.fact(Field::AttemptId) {
+        Some(Value::Text(id)) => AttemptId::parse(id).ok(),
+        _ => None,
+    }
+}
+
+/// What an event changes of what is open; `collected` is the attempt that succeeded last.
+fn change(event: &Published, collected: Option<AttemptId>) -> Option<Change> {
     let money = |field| match event.fact(field) {
         Some(Value::Money(amount)) => Some(amount.minor()),
         _ => None,
     };
-    let transfer = match event.fact(Field::AllocationTransfer) {
-        Some(Value::Text(id)) => TransferId::parse(id).ok(),
-        _ => None,
+    let text = |field| match event.fact(field) {
+        Some(Value::Text(text)) => text.as_str(),
+        _ => "",
     };
-    match event.event {
+    let from = || match text(Field::AllocationSource) {
+        "transfer" => TransferId::parse(text(Field::AllocationTransfer)).map_or(From::Other, From::Transfer),
+        "attempt" => collected.map_or(From::Other, From::Attempt),
+        "credit_note" => From::CreditNote,
+        _ => From::Other,
+    };
+    Some(match event.event {
+        EventType::AttemptOrdered => match event.fact(Field::AttemptCollectsOn) {
+            Some(Value::Date(collects_on)) => Change::Ordered(attempt(event)?, *collects_on),
+            _ => return None,
+        },
         EventType::PaymentRequestPartiallyPaid | EventType::PaymentRequestPaid => {
-            Some((-money(Field::AllocationAmount)?, transfer))
+            Change::Counted(from(), money(Field::AllocationAmount)?)
         }
-        EventType::PaymentRequestPaymentReversed => Some((money(Field::AllocationAmount)?, None)),
-        EventType::PaymentRequestWrittenOff => Some((-money(Field::WriteOffAmount)?, None)),
-        EventType::PaymentRequestWriteOffReversed => Some((money(Field::WriteOffAmount)?, None)),
-        _ => None,
-    }
+        EventType::PaymentRequestPaymentReversed => Change::TakenBack(from(), money(Field::AllocationAmount)?),
+        EventType::PaymentRequestWrittenOff => Change::GivenUp(money(Field::WriteOffAmount)?),
+        EventType::PaymentRequestWriteOffReversed => Change::AskedAgain(money(Field::WriteOffAmount)?),
+        _ => return None,
+    })
 }
 
 /// The day the bank booked a transfer.

@@ -43,6 +43,7 @@ pub mod priority;
 pub mod recovery;
 pub mod render;
 pub mod replay;
+mod review;
 pub mod server;
 pub mod simulate;
 pub mod steps;

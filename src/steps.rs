@@ -106,7 +106,8 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
     let zone = policies.zone_of(state.zone.as_deref());
     let stopped = events.iter().rev().find(|event| event.event == EventType::ReminderStopped);
     let stopped = stopped.map_or("", |event| text(event, Field::Reason));
-    let mut is_past = state.reminders.next.is_some();
+    let stands = |name: &str| scenario.is_some_and(|scenario| scenario.place_of(name).is_some());
+    let mut is_past = state.reminders.next.is_some() && state.reminders.name.as_deref().is_none_or(stands);
     let of_step = |(place, step): (usize, &'a Step)| {
         let told = told(events, &step.name);
         let armed = state.reminders.next.filter(|(next, _)| match &state.reminders.name {

@@ -2,15 +2,17 @@
 //! period after its deadline, for the ERP to invoice.
 //!
 //! A request that was opened again and settled again stands in the later file with everything: its row
-//! replaces the earlier one.
+//! replaces the earlier one, with zeros when nothing is owed any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use quittance_actors::customer::Kind;
 use quittance_actors::partition::{Event, StoredChange};
-use quittance_actors::payment_request::{Event as Request, LateCharges, LateTerms, Source, Status, balances};
-use quittance_actors::values::{Currency, Date, EntityId, PaymentRequestId};
+use quittance_actors::payment_request::{
+    Change, Changes, Event as Request, From, LateCharges, LateTerms, Source, Terms,
+};
+use quittance_actors::values::{Currency, Date, EntityId, Money, PaymentRequestId};
 
 use super::statuses::{Control, Sums};
 use super::told::{Failure, Names, Reader, When};
@@ -19,28 +21,47 @@ use super::told::{Failure, Names, Reader, When};
 const HEADER: [&str; 9] =
     ["invoice", "customer", "due_on", "settled_on", "days_late", "indemnity", "interest", "total", "currency"];
 
-/// What became of requests so far: what changed of what is open, and when.
-#[derive(Default)]
-struct Open(BTreeMap<PaymentRequestId, Vec<(Date, i64)>>);
+/// What a change of a request says of what is open.
+fn change(event: &Request) -> Option<Change> {
+    let from = |source: &Source| match source {
+        Source::Transfer(id) => From::Transfer(*id),
+        Source::Attempt(id) => From::Attempt(*id),
+        Source::CreditNote(_) => From::CreditNote,
+        Source::Credit(_) => From::Other,
+    };
+    Some(match event {
+        Request::AttemptOrdered { attempt, collects_on, .. } => Change::Ordered(*attempt, *collects_on),
+        Request::AmountAllocated { source, amount, .. } => Change::Counted(from(source), amount.minor()),
+        Request::AllocationReversed { source, amount, .. } => Change::TakenBack(from(source), amount.minor()),
+        Request::WrittenOff { amount, .. } => Change::GivenUp(amount.minor()),
+        Request::WriteOffReversed { amount, .. } => Change::AskedAgain(amount.minor()),
+        _ => return None,
+    })
+}
 
-impl Open {
-    /// Takes a change over; says whether it settles the request.
-    fn take(&mut self, names: &Names, id: PaymentRequestId, event: &Request, on: Date) -> Option<Status> {
-        let booked = |source: &Source| match source {
-            Source::Transfer(transfer) => names.transfer(*transfer).map_or(on, |details| details.booked_on),
-            Source::Attempt(_) | Source::CreditNote(_) | Source::Credit(_) => on,
-        };
-        let (on, change) = match event {
-            Request::AmountAllocated { source, amount, .. } => (booked(source), -amount.minor()),
-            Request::WrittenOff { amount, .. } => (on, -amount.minor()),
-            Request::AllocationReversed { amount, .. } | Request::WriteOffReversed { amount, .. } => {
-                (on, amount.minor())
-            }
-            Request::Settled { .. } => return Some(Status::Settled),
-            _ => return None,
-        };
-        self.0.entry(id).or_default().push((on, change));
-        None
+/// A request that was settled late.
+struct Row {
+    columns: [String; 9],
+    owed: [Money; 2],
+}
+
+impl Row {
+    fn of(names: &Names, terms: &Terms, settled_on: Date, charges: Option<&LateCharges>) -> Self {
+        let zero = Money::zero(Currency::EUR);
+        let owed = charges.map_or([zero, zero], |charges| [charges.indemnity, charges.interest]);
+        let [indemnity, interest] = owed.map(Money::decimal);
+        let columns = [
+            super::statuses::guarded(&terms.external_ref),
+            super::statuses::guarded(names.customer(terms.customer)),
+            terms.due_on.to_string(),
+            settled_on.to_string(),
+            charges.map_or(0, |charges| charges.days).to_string(),
+            indemnity,
+            interest,
+            charges.map_or(zero, LateCharges::total).decimal(),
+            Currency::EUR.code().to_owned(),
+        ];
+        Self { columns, owed }
     }
 }
 
@@ -50,39 +71,55 @@ pub(super) fn write(
     let late_terms = late_terms.ok_or_else(|| {
         Failure::Written("the tenant has no [tenant.late_charges]: nothing is owed beside the amount".to_owned())
     })?;
-    let zone = reader.zone();
-    let (mut open, mut rows, mut sums) = (Open::default(), Vec::<[String; 9]>::new(), Sums::default());
+    let (zone, last_day) = (reader.zone(), reader.last_day());
+    let mut open: BTreeMap<PaymentRequestId, Changes> = BTreeMap::new();
+    let mut rows: BTreeMap<PaymentRequestId, Row> = BTreeMap::new();
+    // Those that an earlier file told of.
+    let mut told: BTreeSet<PaymentRequestId> = BTreeSet::new();
     reader.read(folder, |names, commit, when| {
         let today = commit.at.date_in(zone);
+        if today > last_day {
+            return rows.len();
+        }
         for StoredChange { entity, event, .. } in &commit.changes {
             let (EntityId::PaymentRequest(id), Event::PaymentRequest(event)) = (entity, event) else { continue };
-            let settled = open.take(names, *id, event, today).is_some();
-            let terms = names.request(*id).filter(|terms| terms.amount.currency() == Currency::EUR);
-            let Some(terms) = terms.filter(|_| settled && when == When::Within) else { continue };
-            let kind = names.kind(terms.customer).unwrap_or(Kind::Consumer);
-            let changes = open.0.get(id).cloned().unwrap_or_default();
-            let settled_on = changes.iter().map(|(on, _)| *on).max().unwrap_or(today);
-            let balances = balances(terms.amount, terms.issued_on, changes);
-            let Some(charges) = LateCharges::of(kind, late_terms, terms.due_on, &balances, today) else { continue };
-            for (column, amount) in [("indemnity", charges.indemnity), ("interest", charges.interest)] {
-                sums.add("EUR", column, amount.minor());
+            let Some(terms) = names.request(*id).filter(|terms| terms.amount.currency() == Currency::EUR) else {
+                continue;
+            };
+            if let Some(change) = change(event) {
+                let booked_on = |id| names.transfer(id).map(|details| details.booked_on);
+                open.entry(*id).or_default().take(change, (commit.at, today), terms.issued_on, booked_on);
             }
-            rows.push([
-                super::statuses::guarded(&terms.external_ref),
-                super::statuses::guarded(names.customer(terms.customer)),
-                terms.due_on.to_string(),
-                settled_on.to_string(),
-                charges.days.to_string(),
-                charges.indemnity.decimal(),
-                charges.interest.decimal(),
-                charges.total().decimal(),
-                Currency::EUR.code().to_owned(),
-            ]);
+            match event {
+                // What it owes is told when it is settled again.
+                Request::Reopened { .. } => drop(rows.remove(id)),
+                Request::Settled { .. } => {
+                    let changes = open.entry(*id).or_default();
+                    let kind = names.kind(terms.customer).unwrap_or(Kind::Consumer);
+                    let balances = changes.balances(terms.amount, terms.issued_on);
+                    let charges = LateCharges::of(kind, late_terms, terms.due_on, &balances, today);
+                    let settled_on = changes.last_day().unwrap_or(today);
+                    if when == When::Within && (charges.is_some() || told.contains(id)) {
+                        rows.insert(*id, Row::of(names, terms, settled_on, charges.as_ref()));
+                    } else if charges.is_some() {
+                        told.insert(*id);
+                    }
+                }
+                _ => {}
+            }
         }
         rows.len()
     })?;
+    let mut sums = Sums::default();
+    for row in rows.values() {
+        for (column, amount) in ["indemnity", "interest"].into_iter().zip(row.owed) {
+            sums.add("EUR", column, amount.minor());
+        }
+    }
     let mut writer = csv::WriterBuilder::new().delimiter(b';').from_writer(Vec::new());
-    let written = writer.write_record(HEADER).and_then(|()| rows.iter().try_for_each(|row| writer.write_record(row)));
+    let written = writer
+        .write_record(HEADER)
+        .and_then(|()| rows.values().try_for_each(|row| writer.write_record(&row.columns)));
     written.map_err(|error| Failure::Written(error.to_string()))?;
     let bytes = writer.into_inner().map_err(|error| Failure::Written(error.to_string()))?;
     Ok((bytes, Control::with(rows.len(), sums)))

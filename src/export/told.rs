@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quittance_actors::partition::{Commit, Event};
-use quittance_actors::values::{CustomerId, EntityId, PaymentRequestId, PayoutId, TransferId, Zone};
+use quittance_actors::values::{CustomerId, Date, EntityId, PaymentRequestId, PayoutId, TransferId, Zone};
 use quittance_actors::{customer, payment_request, payout, transfer};
 use smol_str::SmolStr;
 use thiserror::Error;
@@ -138,6 +138,11 @@ impl<'a> Reader<'a> {
     /// The zone in which days are counted.
     pub fn zone(&self) -> &'a Zone {
         self.wanted.zone
+    }
+
+    /// The last day of the period.
+    pub fn last_day(&self) -> Date {
+        self.wanted.period.to
     }
 
     /// Gives every record of the tenant to `visit`, in the order of the log, those outside the

@@ -11,6 +11,11 @@ pub(super) const TIMES: &[u8] = b"time/";
 pub(super) const REMEMBERED: &[u8] = b"remembered";
 pub(super) const FORMAT: &[u8] = b"format";
 
+/// By which scenarios what a tenant's requests have armed was planned.
+pub(super) fn edition(of: &TenantId) -> Vec<u8> {
+    join(&[b"edition/", of.as_str().as_bytes()])
+}
+
 fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }

@@ -26,6 +26,7 @@ mod recon;
 mod recovery;
 mod rounds;
 mod safekeeping;
+mod scenarios;
 mod service;
 mod signatures;
 mod simulate;

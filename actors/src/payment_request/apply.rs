@@ -20,8 +20,9 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::ReminderReached { step, .. } => {
             state.reminders.next = None;
             state.reminders.reached = step.saturating_add(1);
-            if let Some(name) = state.reminders.name.take() {
-                state.reminders.pass(name);
+            match state.reminders.name.take() {
+                Some(name) => state.reminders.pass(name),
+                None => state.reminders.unnamed = step.saturating_add(1),
             }
         }
         Event::ReminderSkipped { step, name, .. } => {
@@ -71,6 +72,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.reminders.next = Some((*step, *until));
             state.reminders.name = Some(name.clone());
             state.reminders.passed.retain(|passed| passed != name);
+            state.reminders.unnamed = state.reminders.unnamed.min(*step);
             state.reminders.generation = *generation;
             state.reminders.reached = *step;
         }

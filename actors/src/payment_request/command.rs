@@ -133,6 +133,8 @@ pub enum Command {
         /// Its place in the scenario.
         step: u16,
     },
+    /// The scenario has changed: what is armed is armed by it.
+    ReviewReminders,
     /// No more steps of the scenario leave.
     StopReminders {
         /// Why.
@@ -248,6 +250,7 @@ impl Command {
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::ResumeCollection { .. } => "resume_collection",
             Command::PlanReminder { .. } => "plan_reminder",
+            Command::ReviewReminders => "review_reminders",
             Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",

@@ -75,6 +75,7 @@ impl Machine for PaymentRequest {
                 Ok(reminders::defer(self, terms, *step, *until, reason, context))
             }
             Command::PlanReminder { step } => Ok(reminders::plan_next(self, terms, *step, context)),
+            Command::ReviewReminders => Ok(reminders::review(self, terms, context)),
             Command::StopReminders { reason } => {
                 let mut decision = Decision::default();
                 reminders::stop(&mut decision, self, reason);

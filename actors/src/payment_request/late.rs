@@ -4,9 +4,10 @@
 //! Source: directive 2011/7/EU, articles 3 and 6; code de commerce, L441-10 and D441-5.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::customer::Kind;
-use crate::values::{Currency, Date, Money};
+use crate::values::{AttemptId, Currency, Date, Money, Timestamp, TransferId};
 
 /// Rates are in thousandths of a percent a year.
 pub const THOUSANDTHS_OF_ALL: i64 = 100_000;
@@ -46,17 +47,95 @@ pub struct Span {
     pub rate: Option<i64>,
 }
 
-/// What was open after each of these changes of `asked`: days, and cents more (or less, when negative). A payment
-/// counts on the day the bank booked it, whenever it became known.
-pub fn balances(asked: Money, issued_on: Date, mut changes: Vec<(Date, i64)>) -> Vec<Balance> {
-    changes.sort_by_key(|(on, _)| *on);
-    let mut minor = asked.minor();
-    let mut balances = vec![Balance { on: issued_on.min(changes.first().map_or(issued_on, |(on, _)| *on)), minor }];
-    for (on, change) in changes {
-        minor = minor.saturating_add(change);
-        balances.push(Balance { on, minor });
+/// Where money came from, as far as it says when it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// A transfer: the day the bank booked it.
+    Transfer(TransferId),
+    /// A collection: the day it was to be collected, when it was ordered here.
+    Attempt(AttemptId),
+    /// A credit note: it was never owed.
+    CreditNote,
+    /// Credit, and what else is counted when it is recorded.
+    Other,
+}
+
+/// What changes what is open, or says when it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A collection is ordered for a day.
+    Ordered(AttemptId, Date),
+    /// A payment is counted: where it came from, and how much.
+    Counted(From, i64),
+    /// It is counted no longer.
+    TakenBack(From, i64),
+    /// What was left is given up.
+    GivenUp(i64),
+    /// It is asked for again.
+    AskedAgain(i64),
+}
+
+/// What was open of a request, change by change, each on the day it counts.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    ordered: BTreeMap<AttemptId, Date>,
+    /// When the last payment was recorded, and the day it counts on.
+    last: Option<(Timestamp, Date)>,
+    changes: Vec<(Date, i64)>,
+}
+
+impl Changes {
+    /// Takes over what was recorded at `at`, which is `today`, of a request issued on `issued_on`. `booked_on`
+    /// is the day on which the bank booked a transfer, if it is known.
+    pub fn take(
+        &mut self, change: Change, (at, today): (Timestamp, Date), issued_on: Date,
+        booked_on: impl Fn(TransferId) -> Option<Date>,
+    ) {
+        let day = |from| match from {
+            From::Transfer(id) => booked_on(id).unwrap_or(today),
+            From::Attempt(id) => self.ordered.get(&id).copied().unwrap_or(today),
+            From::CreditNote => issued_on,
+            From::Other => today,
+        };
+        // What is given up beside a payment counts on the day of that payment.
+        let beside = self.last.filter(|(recorded, _)| *recorded == at).map_or(today, |(_, day)| day);
+        let (on, minor) = match change {
+            Change::Ordered(attempt, collects_on) => {
+                self.ordered.insert(attempt, collects_on);
+                return;
+            }
+            Change::Counted(from, minor) => (day(from), -minor),
+            // A bank that takes a collection back had given the money until then; any other payment that is
+            // taken back is as if it had never been: it was another's, or goes to another request.
+            Change::TakenBack(From::Attempt(_) | From::Other, minor) => (today, minor),
+            Change::TakenBack(from, minor) => (day(from), minor),
+            Change::GivenUp(minor) => (beside, -minor),
+            Change::AskedAgain(minor) => (beside, minor),
+        };
+        if matches!(change, Change::Counted(..) | Change::TakenBack(..)) {
+            self.last = Some((at, on));
+        }
+        self.changes.push((on, minor));
     }
-    balances
+
+    /// The last day on which something changed.
+    pub fn last_day(&self) -> Option<Date> {
+        self.changes.iter().map(|(on, _)| *on).max()
+    }
+
+    /// What was open of `asked` after each change.
+    pub fn balances(&self, asked: Money, issued_on: Date) -> Vec<Balance> {
+        let mut changes = self.changes.clone();
+        changes.sort_by_key(|(on, _)| *on);
+        let mut minor = asked.minor();
+        let mut balances =
+            vec![Balance { on: issued_on.min(changes.first().map_or(issued_on, |(on, _)| *on)), minor }];
+        for (on, change) in changes {
+            minor = minor.saturating_add(change);
+            balances.push(Balance { on, minor });
+        }
+        balances
+    }
 }
 
 impl Span {
@@ -203,13 +282,71 @@ mod tests {
     }
 
     #[test]
-    fn payments_count_on_the_day_the_bank_booked_them() {
-        let asked = Money::from_minor(100_000, Currency::EUR);
-        // Known in the other order than they were booked.
-        let changes = vec![(day("2026-04-10"), -40_000), (day("2026-04-02"), -60_000)];
-        let found = balances(asked, day("2026-03-01"), changes);
-        let wanted = balances_of(&[("2026-03-01", 100_000), ("2026-04-02", 40_000), ("2026-04-10", 0)]);
-        assert_eq!(found, wanted);
+    fn every_change_counts_on_its_day() {
+        let (transfer, other) =
+            (TransferId::new(Timestamp::default(), 1, 7), TransferId::new(Timestamp::default(), 2, 7));
+        let attempt = AttemptId::new(Timestamp::default(), 3, 7);
+        let booked = |id: TransferId| (id == transfer).then(|| day("2026-03-11"));
+        let of_transfer = |minor| Change::Counted(From::Transfer(transfer), minor);
+        for (what, changes, expected) in [
+            // Known two days later, with the last cent given up beside it.
+            (
+                "a transfer and a cent",
+                vec![("2026-03-13", of_transfer(99_999)), ("2026-03-13", Change::GivenUp(1))],
+                None,
+            ),
+            // Matched to it by mistake for six weeks: as if it had never been.
+            (
+                "a mistake",
+                vec![
+                    ("2026-03-13", of_transfer(100_000)),
+                    ("2026-04-20", Change::TakenBack(From::Transfer(transfer), 100_000)),
+                ],
+                Some(49),
+            ),
+            (
+                "matched, taken back and matched again",
+                vec![
+                    ("2026-03-13", of_transfer(100_000)),
+                    ("2026-04-20", Change::TakenBack(From::Transfer(transfer), 100_000)),
+                    ("2026-04-21", of_transfer(100_000)),
+                ],
+                None,
+            ),
+            // Presumed paid on the 16th, collected on the 12th.
+            (
+                "a direct debit in time",
+                vec![
+                    ("2026-03-10", Change::Ordered(attempt, day("2026-03-12"))),
+                    ("2026-03-16", Change::Counted(From::Attempt(attempt), 100_000)),
+                ],
+                None,
+            ),
+            (
+                "one that comes back",
+                vec![
+                    ("2026-03-10", Change::Ordered(attempt, day("2026-03-12"))),
+                    ("2026-03-16", Change::Counted(From::Attempt(attempt), 100_000)),
+                    ("2026-03-20", Change::TakenBack(From::Attempt(attempt), 100_000)),
+                ],
+                Some(41),
+            ),
+            ("a credit note", vec![("2026-03-22", Change::Counted(From::CreditNote, 100_000))], None),
+            (
+                "a transfer of which nothing is known",
+                vec![("2026-03-22", Change::Counted(From::Transfer(other), 100_000))],
+                Some(10),
+            ),
+        ] {
+            let mut open = Changes::default();
+            for (on, change) in changes {
+                let at = day(on).at(9, 0, &crate::values::Zone::utc());
+                open.take(change, (at, day(on)), day("2026-03-01"), booked);
+            }
+            let balances = open.balances(Money::from_minor(100_000, Currency::EUR), day("2026-03-01"));
+            let found = LateCharges::of(Kind::Business, &terms(), day("2026-03-12"), &balances, day("2026-04-30"));
+            assert_eq!(found.map(|charges| charges.days), expected, "{what}");
+        }
     }
 
     #[test]

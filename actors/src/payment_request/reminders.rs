@@ -51,15 +51,50 @@ fn armed(decision: &mut Decision<Event>, (step, definition): (u16, &Step), due: 
 /// Arms the first step after those that are over.
 pub(super) fn go_on(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
     let Some(scenario) = scenario(terms, context) else { return };
+    plan(decision, state, terms, after_passed(state, scenario), context);
+}
+
+/// The place after the last step that is over.
+fn after_passed(state: &PaymentRequest, scenario: &Scenario) -> u16 {
     let passed = &state.reminders.passed;
     let last = passed.iter().filter_map(|name| scenario.place_of(name)).max();
-    let from = match last {
-        Some(place) => place.saturating_add(1),
+    match last {
+        Some(place) => place.saturating_add(1).max(state.reminders.unnamed),
         // Nothing that is over stands in the scenario any more, or names were not kept then.
         None if passed.is_empty() => state.reminders.reached,
-        None => 0,
-    };
-    plan(decision, state, terms, from, context);
+        None => state.reminders.unnamed,
+    }
+}
+
+/// The scenario has changed: another step may be next, or the same at another time. What waits goes on waiting,
+/// and a new step that would be late already is as if it had never been.
+pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_>) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Some((_, armed_due)) = state.reminders.next.filter(|_| state.status == Status::Open) else { return decision };
+    let Some(scenario) = scenario(terms, context) else { return decision };
+    let zone = context.policies.zone_of(state.zone.as_deref());
+    let due_of = |step: &Step| step.due(terms, &zone, &context.policies.calendar);
+    let from = after_passed(state, scenario);
+    let next = (from..).map_while(|place| Some((place, scenario.step(place)?))).find(|(place, step)| {
+        !state.reminders.passed.contains(&step.name)
+            && passed_over(scenario, terms, (*place, due_of(step)), &zone, context).is_none()
+    });
+    let now_at = place(state, scenario);
+    let generation = state.reminders.generation.wrapping_add(1);
+    match (next, now_at) {
+        // It was taken away, and nothing is left.
+        (None, None) => go_on(&mut decision, state, terms, context),
+        (None, Some(_)) => {}
+        // It is due or waits already, or stands where it stood.
+        (Some((next, step)), Some(armed_at)) if next >= armed_at => {
+            let step = if next == armed_at { Some(step) } else { scenario.step(armed_at) };
+            if let Some(step) = step.filter(|step| due_of(step) > context.now && due_of(step) != armed_due) {
+                armed(&mut decision, (armed_at, step), due_of(step), generation);
+            }
+        }
+        (Some((next, step)), _) => armed(&mut decision, (next, step), due_of(step), generation),
+    }
+    decision
 }
 
 /// Where the armed step stands now; none when it was taken out of the scenario.
@@ -101,8 +136,8 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     let zone = context.policies.zone_of(state.zone.as_deref());
     let its_due = definition.due(terms, &zone, &context.policies.calendar);
     if its_due > context.now {
-        // It was moved to a later time.
-        armed(&mut decision, (step, definition), its_due, state.reminders.generation.wrapping_add(1));
+        // It was moved to a later time; another may be before it now.
+        plan(&mut decision, state, terms, step.min(after_passed(state, scenario)), context);
         return decision;
     }
     if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {

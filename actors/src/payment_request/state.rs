@@ -76,6 +76,8 @@ pub struct Reminders {
     pub reached: u16,
     /// The name of the step armed next; none of what was armed before names were kept.
     pub name: Option<SmolStr>,
+    /// Up to which place steps were over whose names were not kept.
+    pub unnamed: u16,
     /// The names of the steps that are over, sent or not: none of them comes again, wherever it stands.
     pub passed: Vec<SmolStr>,
 }

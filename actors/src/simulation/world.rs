@@ -15,6 +15,7 @@ use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryKey, DirectoryValue, Envelope, Lane, Origin, StepError, Stepped,
     entries_of,
 };
+use crate::payment_request;
 use crate::policies::Policies;
 use crate::values::{CommandId, Date, DeliveryId, TenantId, Timestamp};
 
@@ -196,6 +197,12 @@ impl World {
         let scenario = edition(number).map_err(|error| Violation { invariant: "panic", found: error.to_string() })?;
         self.note(format!("edition {number} of the scenario"));
         self.policies.scenarios.insert("standard".to_owned(), scenario);
+        // The service stood still meanwhile, and looks again at what is armed; or it has not come to it yet.
+        for (id, _) in self.auditor.open() {
+            if self.random.once_in(2) {
+                self.ask(Tell::PaymentRequest(id, payment_request::Command::ReviewReminders), Origin::System)?;
+            }
+        }
         Ok(())
     }
 

@@ -235,7 +235,7 @@ impl Stage {
                 Ok(())
             }
             "mandate" | "end" | "collect" | "result" | "bank_return" | "connector_silent" | "hold" | "lift"
-            | "resume" | "opt_out" | "promise" | "dispute" | "end_dispute" => self.collection(line),
+            | "resume" | "opt_out" | "review" | "promise" | "dispute" | "end_dispute" => self.collection(line),
             "day" => self.day(line.word(0)?, true),
             "outage" => self.day(line.word(0)?, false),
             "checkpoint" => self.checkpoint(),

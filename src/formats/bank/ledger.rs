@@ -84,7 +84,13 @@ impl<S: Statements> Ledger<S> {
         }
         let unread =
             |error| FieldError::wrong(0, 0, "", format!("the temporary file of its keys cannot be read: {error}"));
-        self.keys.failure().map_or(Ok(()), |error| Err(unread(error)))
+        match self.keys.failure().map(unread) {
+            None => Ok(()),
+            Some(error) => {
+                self.ready.clear();
+                Err(error)
+            }
+        }
     }
 
     fn open(&mut self, mut statement: Statement) {

@@ -112,7 +112,7 @@ fn mark(text: &str) -> Option<Mark> {
 fn nearest_year(entry: &str, valued_on: Date) -> Option<Date> {
     let (year, valued_in, _) = valued_on.parts();
     let (month, day): (i8, i8) = (entry.get(..2)?.parse().ok()?, entry.get(2..)?.parse().ok()?);
-    if (month - valued_in).abs() < 6 {
+    if (month - valued_in).abs() < 5 {
         // Nearer than any day of another year.
         return super::text::day_of(year, month, day);
     }
@@ -132,6 +132,8 @@ mod tests {
             ("2603050306C1250,00NTRFRF18//B-1", Ok("2026-03-06 1250.00 EUR + NTRF RF18 B-1")),
             ("260305D500NMSCNONREF", Ok("2026-03-05 500.00 EUR - NMSC  ")),
             ("2512310102CR12,5NTRFX", Ok("2026-01-02 12.50 EUR + NTRF X ")),
+            ("2707011231CR12,5NTRFX", Ok("2026-12-31 12.50 EUR + NTRF X ")),
+            ("2703010831CR12,5NTRFX", Ok("2026-08-31 12.50 EUR + NTRF X ")),
             ("2603050306RCR204,88N123X", Ok("2026-03-06 204.88 EUR - N123 X ")),
             ("2603050306RD1,NCHK", Ok("2026-03-06 1.00 EUR + NCHK  ")),
             ("0902300301D6,00N024NONREF", Ok("2009-03-01 6.00 EUR - N024  ")),

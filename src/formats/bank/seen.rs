@@ -1,4 +1,4 @@
-//! How often something has been seen in a file, for files of any size in bounded memory.
+//! How often something has been seen in a file, in ten megabytes and two bytes a hash beyond a million.
 //!
 //! The n-th time is remembered as a hash of its own, so that one set of 64-bit hashes holds every
 //! count: the first n that it does not hold is the one to come. What does not fit in memory goes

@@ -36,7 +36,14 @@ impl Stage {
             }
             "step_day" => {
                 let at = place(line.word(0)?)?;
-                steps[at].offset = days(1)?;
+                let moved = Step { offset: days(1)?, ..steps.remove(at) };
+                // Behind those that are due before it.
+                let is_later = |step: &Step| {
+                    matches!((step.anchor, step.offset, moved.offset),
+                    (Anchor::Due, Offset::Days(day), Offset::Days(new)) if day > new)
+                };
+                let at = steps.iter().position(is_later).unwrap_or(steps.len());
+                steps.insert(at, moved);
             }
             _ => {
                 steps.remove(place(line.word(0)?)?);

@@ -1,0 +1,90 @@
+//! A scenario was changed while the service stood still: what is armed by it is looked at again, request by
+//! request, beside the service's other work.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::payment_request::{Command, Status};
+use quittance_actors::ports::Clock as _;
+use quittance_actors::runtime::{Checkpointer, Offer, Priority, Request, Router, SubmitError};
+use quittance_actors::values::{CommandId, EntityId, PaymentRequestId, TenantId};
+use tracing::{info, warn};
+
+use crate::clock::Clocks;
+use crate::config::{Config, Tenant};
+use crate::digest;
+use crate::store::{List, Store};
+
+/// Requests looked at side by side.
+const PAGE: usize = 500;
+
+/// What a tenant's steps are due by, in one digest: another one means that something has changed.
+fn edition(config: &Config, tenant: &Tenant) -> Option<String> {
+    let policies = config.policies(tenant)?;
+    let text = format!("{:?} {:?} {:?}", policies.scenarios, policies.calendar, policies.zone);
+    Some(digest::hex(&digest::sha256(text.as_bytes())))
+}
+
+/// Looks again at what is armed for every tenant whose scenarios are not those of the last start.
+pub(crate) async fn run(
+    config: Arc<Config>, router: Arc<Router>, store: Arc<Store>, clocks: Arc<Clocks>,
+    checkpointer: Addr<Checkpointer>,
+) {
+    for tenant in &config.service.tenants {
+        let Some(edition) = edition(&config, tenant) else { continue };
+        if store.edition(&tenant.id).is_ok_and(|known| known.as_deref() == Some(edition.as_str())) {
+            continue;
+        }
+        // What the last run recorded is in the lists once it is checkpointed.
+        let _ = checkpointer.send(Offer).await; // It is tried again anyway; what came later was planned by now's scenario.
+        match review(&router, &store, &clocks, &tenant.id).await {
+            Ok(0) => {}
+            Ok(moved) => info!(tenant = %tenant.id, moved, "reminders are planned by the changed scenarios"),
+            Err(error) => {
+                warn!(tenant = %tenant.id, %error, "reminders could not all be planned by the changed scenarios: tried again at the next start");
+                continue;
+            }
+        }
+        if let Err(error) = store.note_edition(&tenant.id, &edition) {
+            warn!(%error, "the edition of the scenarios could not be noted");
+        }
+    }
+}
+
+async fn review(
+    router: &Arc<Router>, store: &Arc<Store>, clocks: &Arc<Clocks>, tenant: &TenantId,
+) -> Result<u64, SubmitError> {
+    let (mut before, mut moved) = (None, 0);
+    loop {
+        let (of, whose) = (Arc::clone(store), tenant.clone());
+        let page = tokio::task::spawn_blocking(move || of.page(&whose, List::PaymentRequests, before, PAGE)).await;
+        let page = page.map_err(|_| SubmitError::Stopping)??;
+        let armed = |entity: &quittance_actors::partition::Entity| {
+            let state = entity.as_payment_request();
+            state.is_some_and(|state| state.status == Status::Open && state.reminders.next.is_some())
+        };
+        let ids = page.entities.iter().filter(|(_, entity)| armed(entity)).filter_map(|(id, _)| match id {
+            EntityId::PaymentRequest(id) => Some(*id),
+            _ => None,
+        });
+        let requests: Vec<Request> = ids.map(|id| asked(clocks, tenant, id)).collect();
+        if !requests.is_empty() {
+            let answers = router.submit_all(tenant, requests, Priority::Patient).await?;
+            for answer in answers {
+                moved += u64::from(answer?.sequence > 0);
+            }
+        }
+        before = page.entities.last().map(|(id, _)| *id);
+        if !page.has_more {
+            return Ok(moved);
+        }
+    }
+}
+
+fn asked(clocks: &Clocks, tenant: &TenantId, id: PaymentRequestId) -> Request {
+    let command_id = CommandId::new(clocks.now(tenant), clocks.random(), id.partition());
+    let tell = Tell::PaymentRequest(id, Command::ReviewReminders);
+    Request { tell, command_id, fingerprint: 0, origin: Origin::System, fired: None }
+}

@@ -1,0 +1,53 @@
+//! Scenarios that change between two runs of the service.
+
+use crate::support::running::{Running, drop_file, sample};
+use crate::support::scratch::wait_for;
+
+const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+    F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
+
+/// The steps of a request and how each stands.
+fn steps(running: &Running, path: &str) -> Vec<String> {
+    let steps = running.get(&format!("{path}/steps")).json();
+    let told = |step: &serde_json::Value| {
+        format!("{} {} {}", step["step"].as_str().unwrap(), step["status"].as_str().unwrap(), step["due"])
+    };
+    steps["data"].as_array().unwrap().iter().map(told).collect()
+}
+
+#[test]
+fn what_is_armed_follows_a_scenario_that_changed_while_the_service_stood_still() {
+    let (scratch, mut running) = sample("edition", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", INVOICES.as_bytes());
+    running.advance("12d");
+    let id = running.find("/v1/payment-requests", "F-1")["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/payment-requests/{id}");
+    assert!(steps(&running, &path)[3].starts_with("late_10 next"), "{:?}", steps(&running, &path));
+    running.stop();
+
+    let scenarios = scratch.path().join("config/scenarios.toml");
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    let at = text.find("[[scenario.step]]\nname = \"late_10\"").unwrap();
+    let step = "[[scenario.step]]\nname = \"late_6\"\nanchor = \"due\"\noffset = \"6d\"\nat = \"09:30\"\n\
+        channels = [\"email\"]\ntemplate = \"reminder_late\"\n\n";
+    std::fs::write(&scenarios, format!("{}{step}{}", &text[..at], &text[at..])).unwrap();
+
+    let mut running = Running::start(&config);
+    let planned = wait_for("the new step", || {
+        let steps = steps(&running, &path);
+        steps[3].starts_with("late_6 next").then_some(steps)
+    });
+    assert_eq!(planned[3], "late_6 next \"2026-03-16T08:30:00Z\"");
+    assert!(planned[2].starts_with("late_3 sent") && planned[4].starts_with("late_10 to_come"), "{planned:?}");
+    let events =
+        |running: &Running| running.get(&format!("{path}/timeline")).json()["data"].as_array().unwrap().len();
+    let told = events(&running);
+    running.stop();
+
+    // The same scenario at the next start changes nothing.
+    let running = Running::start(&config);
+    running.advance("3d");
+    wait_for("the step to leave", || steps(&running, &path)[3].starts_with("late_6 sent").then_some(()));
+    assert_eq!(events(&running), told + 2, "sent, and the next one planned: {:?}", steps(&running, &path));
+}
