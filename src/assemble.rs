@@ -209,14 +209,15 @@ pub async fn assemble_with(
         let announced = SystemFact::Announced { boot: recovery.boots };
         router.record_fact(0, &tenant.id, announced).await.map_err(|error| error.to_string())?;
     }
+    let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
     actix::spawn(review::run(
         Arc::clone(&config),
         Arc::clone(&router),
         Arc::clone(&store),
         Arc::clone(&clocks),
         checkpointer.clone(),
+        replayed,
     ));
-    let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
     Ok(Service {
         config,

@@ -27,18 +27,21 @@ fn edition(config: &Config, tenant: &Tenant) -> Option<String> {
     Some(digest::hex(&digest::sha256(text.as_bytes())))
 }
 
-/// Looks again at what is armed for every tenant whose scenarios are not those of the last start.
+/// Looks again at what is armed for every tenant whose scenarios are not those of the last start, of which the log
+/// has told so many records beyond the store.
 pub(crate) async fn run(
     config: Arc<Config>, router: Arc<Router>, store: Arc<Store>, clocks: Arc<Clocks>,
-    checkpointer: Addr<Checkpointer>,
+    checkpointer: Addr<Checkpointer>, replayed: u64,
 ) {
     for tenant in &config.service.tenants {
         let Some(edition) = edition(&config, tenant) else { continue };
         if store.edition(&tenant.id).is_ok_and(|known| known.as_deref() == Some(edition.as_str())) {
             continue;
         }
-        // What the last run recorded is in the lists once it is checkpointed.
-        let _ = checkpointer.send(Offer).await; // It is tried again anyway; what came later was planned by now's scenario.
+        if replayed > 0 {
+            // What the last run recorded last is in the lists once it is checkpointed.
+            let _ = checkpointer.send(Offer).await; // It is tried again anyway.
+        }
         match review(&router, &store, &clocks, &tenant.id).await {
             Ok(0) => {}
             Ok(moved) => info!(tenant = %tenant.id, moved, "reminders are planned by the changed scenarios"),
