@@ -1,6 +1,6 @@
 //! What is owed of a late request beside its amount, from what its events tell.
 
-use quittance_actors::payment_request::{Change, Changes, From, LateCharges, LateTerms, Status};
+use quittance_actors::payment_request::{Change, Changes, LateCharges, LateTerms, Payment, Status};
 use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::runtime::{Router, SubmitError};
 use quittance_actors::values::{AttemptId, Currency, Date, EntityId, PaymentRequestId, TransferId, Zone};
@@ -35,7 +35,7 @@ pub async fn charges(
         }
         if let Some(change) = change(event, collected) {
             let booked_on = match change {
-                Change::Counted(From::Transfer(id), _) | Change::TakenBack(From::Transfer(id), _) => {
+                Change::Counted(Payment::Transfer(id), _) | Change::TakenBack(Payment::Transfer(id), _) => {
                     booked_on(router, id).await?
                 }
                 _ => None,
@@ -72,10 +72,10 @@ fn change(event: &Published, collected: Option<AttemptId>) -> Option<Change> {
         _ => "",
     };
     let from = || match text(Field::AllocationSource) {
-        "transfer" => TransferId::parse(text(Field::AllocationTransfer)).map_or(From::Other, From::Transfer),
-        "attempt" => collected.map_or(From::Other, From::Attempt),
-        "credit_note" => From::CreditNote,
-        _ => From::Other,
+        "transfer" => TransferId::parse(text(Field::AllocationTransfer)).map_or(Payment::Other, Payment::Transfer),
+        "attempt" => collected.map_or(Payment::Other, Payment::Attempt),
+        "credit_note" => Payment::CreditNote,
+        _ => Payment::Other,
     };
     Some(match event.event {
         EventType::AttemptOrdered => match event.fact(Field::AttemptCollectsOn) {

@@ -1,7 +1,7 @@
 //! `quittance simulate`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use quittance_actors::rules::{Leaf, Rule};
@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::data::Days;
 use super::exit;
+use crate::config::{Config, Tenant};
 use crate::export::Period;
 use crate::simulate::rule::{Asked, Example, Simulated, simulate};
 use crate::simulate::scenario::{self, Foreseen};
@@ -23,44 +24,25 @@ pub(super) struct Options {
 #[derive(Subcommand)]
 enum What {
     /// Rules, on events that the log tells.
-    Rule(OfRules),
+    Rule(Draft),
     /// Reminder scenarios, on the requests open at a moment, by a clock that runs on from there.
-    Scenario(OfScenarios),
+    Scenario(Draft),
 }
 
+/// What is tried, and on what.
 #[derive(Args)]
-struct OfScenarios {
-    /// The scenario; every one without a name.
+struct Draft {
+    /// The rule or scenario; every one without a name.
     name: Option<String>,
     #[command(flatten)]
     days: Days,
-    /// The configuration with the scenarios: the one in use, or a draft of the next.
+    /// The configuration that is tried: the one in use, or a draft of the next.
     #[arg(short, long, default_value = "config/quittance.toml")]
     config: PathBuf,
     /// The data directory, when it is not the configuration's.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Messages shown.
-    #[arg(long, default_value_t = 5)]
-    show: usize,
-    /// As JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-struct OfRules {
-    /// The rule; every rule without a name.
-    name: Option<String>,
-    #[command(flatten)]
-    days: Days,
-    /// The configuration with the rules: the one in use, or a draft of the next.
-    #[arg(short, long, default_value = "config/quittance.toml")]
-    config: PathBuf,
-    /// The data directory, when it is not the configuration's.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Events shown of a rule.
+    /// Events or messages shown.
     #[arg(long, default_value_t = 5)]
     show: usize,
     /// As JSON.
@@ -69,41 +51,57 @@ struct OfRules {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
-    match &options.what {
-        What::Rule(options) => rules(options),
-        What::Scenario(options) => scenarios(options),
-    }
-}
-
-fn scenarios(options: &OfScenarios) -> anyhow::Result<u8> {
-    let (loaded, findings) = assemble::load(&options.config);
+    let (What::Rule(draft) | What::Scenario(draft)) = &options.what;
+    let (loaded, findings) = assemble::load(&draft.config);
     let Some((config, _)) = loaded else {
         print!("{}", findings.render(false));
         return Ok(exit::CONFIGURATION);
     };
-    let (tenant, period) = options.days.of(&config)?;
+    let (tenant, period) = draft.days.of(&config)?;
     anyhow::ensure!(period.from <= period.to, "the period ends before it begins");
-    let policies = config.policies(tenant).ok_or_else(|| anyhow::anyhow!("the tenant's calendar is not there"))?;
-    let scenario = options.name.as_deref();
-    if let Some(name) = scenario.filter(|name| !policies.scenarios.contains_key(*name)) {
-        let near = diagnostics::nearest(name, policies.scenarios.keys().map(String::as_str));
-        let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
-        anyhow::bail!("there is no scenario \"{name}\"{near}");
-    }
-    let data = options.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
-    let asked = scenario::Asked { tenant: &tenant.id, policies: &policies, scenario, period, examples: options.show };
-    let found = match scenario::foresee(&data, &asked) {
-        Ok(found) => found,
+    let data = draft.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
+    let told = match &options.what {
+        What::Rule(_) => rules(draft, &config, (tenant, period), &data)?,
+        What::Scenario(_) => scenarios(draft, &config, (tenant, period), &data)?,
+    };
+    match told {
+        Ok(text) => {
+            print!("{text}");
+            Ok(0)
+        }
         Err(error) => {
             eprintln!("quittance: {error}");
-            return Ok(exit::FINDINGS);
+            Ok(exit::FINDINGS)
         }
-    };
-    match options.json {
-        true => println!("{}", serde_json::to_string_pretty(&foreseen_json(&found))?),
-        false => print!("{}", foreseen(&found, scenario, period)?),
     }
-    Ok(0)
+}
+
+/// What there is to say, or why the log does not tell.
+type Told = Result<String, String>;
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+    let near = diagnostics::nearest(name, known);
+    let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+    anyhow::anyhow!("there is no {what} \"{name}\"{near}")
+}
+
+fn scenarios(
+    draft: &Draft, config: &Config, (tenant, period): (&Tenant, Period), data: &Path,
+) -> anyhow::Result<Told> {
+    let policies = config.policies(tenant).ok_or_else(|| anyhow::anyhow!("the tenant's calendar is not there"))?;
+    let scenario = draft.name.as_deref();
+    if let Some(name) = scenario.filter(|name| !policies.scenarios.contains_key(*name)) {
+        return Err(unknown("scenario", name, policies.scenarios.keys().map(String::as_str)));
+    }
+    let asked = scenario::Asked { tenant: &tenant.id, policies: &policies, scenario, period, examples: draft.show };
+    let found = match scenario::foresee(data, &asked) {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(Ok(match draft.json {
+        true => serde_json::to_string_pretty(&foreseen_json(&found))? + "\n",
+        false => foreseen(&found, scenario, period)?,
+    }))
 }
 
 fn foreseen(
@@ -168,44 +166,29 @@ fn foreseen_json(found: &Foreseen) -> Json {
     json!({ "open": found.open, "messages": found.messages(), "steps": steps, "days": days, "examples": examples })
 }
 
-fn rules(options: &OfRules) -> anyhow::Result<u8> {
-    let (loaded, findings) = assemble::load(&options.config);
-    let Some((config, _)) = loaded else {
-        print!("{}", findings.render(false));
-        return Ok(exit::CONFIGURATION);
-    };
-    let (tenant, period) = options.days.of(&config)?;
-    anyhow::ensure!(period.from <= period.to, "the period ends before it begins");
-    let rules = wanted(config.automation.rules.rules(), options.name.as_deref())?;
-    let data = options.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
-    let asked = Asked { tenant: &tenant.id, zone: &tenant.zone, period, examples: options.show };
-    let found = match simulate(&data, &rules, &asked) {
+fn rules(draft: &Draft, config: &Config, (tenant, period): (&Tenant, Period), data: &Path) -> anyhow::Result<Told> {
+    let rules = wanted(config.automation.rules.rules(), draft.name.as_deref())?;
+    let asked = Asked { tenant: &tenant.id, zone: &tenant.zone, period, examples: draft.show };
+    let found = match simulate(data, &rules, &asked) {
         Ok(found) => found,
-        Err(error) => {
-            eprintln!("quittance: {error}");
-            return Ok(exit::FINDINGS);
-        }
+        Err(error) => return Ok(Err(error)),
     };
-    if options.json {
+    if draft.json {
         let all: Vec<Json> = rules.iter().zip(&found).map(|(rule, found)| as_json(rule, found)).collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
-        return Ok(0);
+        return Ok(Ok(serde_json::to_string_pretty(&all)? + "\n"));
     }
-    match (rules.as_slice(), found.as_slice()) {
-        ([rule], [found]) => print!("{}", one(rule, found, period)?),
-        _ => print!("{}", table(&rules, &found, period)?),
-    }
-    Ok(0)
+    Ok(Ok(match (rules.as_slice(), found.as_slice()) {
+        ([rule], [found]) => one(rule, found, period)?,
+        _ => table(&rules, &found, period)?,
+    }))
 }
 
 fn wanted(rules: &[Rule], name: Option<&str>) -> anyhow::Result<Vec<Rule>> {
     let Some(name) = name else { return Ok(rules.to_vec()) };
-    if let Some(rule) = rules.iter().find(|rule| *rule.name == *name) {
-        return Ok(vec![rule.clone()]);
+    match rules.iter().find(|rule| *rule.name == *name) {
+        Some(rule) => Ok(vec![rule.clone()]),
+        None => Err(unknown("rule", name, rules.iter().map(|rule| &*rule.name))),
     }
-    let near = diagnostics::nearest(name, rules.iter().map(|rule| &*rule.name));
-    let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
-    anyhow::bail!("there is no rule \"{name}\"{near}")
 }
 
 fn one(rule: &Rule, found: &Simulated, Period { from, to }: Period) -> Result<String, std::fmt::Error> {

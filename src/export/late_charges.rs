@@ -10,7 +10,7 @@ use std::path::Path;
 use quittance_actors::customer::Kind;
 use quittance_actors::partition::{Event, StoredChange};
 use quittance_actors::payment_request::{
-    Change, Changes, Event as Request, From, LateCharges, LateTerms, Source, Terms,
+    Change, Changes, Event as Request, LateCharges, LateTerms, Payment, Source, Terms,
 };
 use quittance_actors::values::{Currency, Date, EntityId, Money, PaymentRequestId};
 
@@ -24,10 +24,10 @@ const HEADER: [&str; 9] =
 /// What a change of a request says of what is open.
 fn change(event: &Request) -> Option<Change> {
     let from = |source: &Source| match source {
-        Source::Transfer(id) => From::Transfer(*id),
-        Source::Attempt(id) => From::Attempt(*id),
-        Source::CreditNote(_) => From::CreditNote,
-        Source::Credit(_) => From::Other,
+        Source::Transfer(id) => Payment::Transfer(*id),
+        Source::Attempt(id) => Payment::Attempt(*id),
+        Source::CreditNote(_) => Payment::CreditNote,
+        Source::Credit(_) => Payment::Other,
     };
     Some(match event {
         Request::AttemptOrdered { attempt, collects_on, .. } => Change::Ordered(*attempt, *collects_on),

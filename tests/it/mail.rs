@@ -130,7 +130,7 @@ fn a_mail_that_comes_back_ends_mail_to_its_address_and_the_next_step_takes_anoth
         wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&format!("To: {address}"))))
     };
     let mail = mail_to("jean@example.org");
-    assert!(mail.contains("X-MailFrom: bounces@maison-dupre.example"), "{mail}");
+    assert!(mail.contains("Return-Path: <bounces@maison-dupre.example>"), "{mail}");
     let id_of = |mail: &str| {
         let line = mail.lines().find(|line| line.starts_with("Message-ID: ")).unwrap().to_owned();
         line.trim_start_matches("Message-ID: <").trim_end_matches('>').to_owned()

@@ -13,18 +13,18 @@ const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emissi
     F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
     F-2;C-2;ACME Ltd;;;en;80,50;02/03/2026;10/03/2026;Design\n";
 
-fn simulated(config: &Path, data: &Path, more: &[&str]) -> (bool, String) {
-    let run = Command::new(BINARY)
-        .args(["simulate", "rule", "--tenant", "maison-dupre", "--from", "2026-03-01", "--to", "2026-12-31"])
-        .args(more)
-        .arg("--config")
-        .arg(config)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap();
+/// What `quittance simulate` says, and whether it went well.
+fn tried(what: &[&str], config: &Path, data: &Path) -> (bool, String) {
+    let mut command = Command::new(BINARY);
+    command.arg("simulate").args(what).args(["--tenant", "maison-dupre"]);
+    let run = command.arg("--config").arg(config).arg("--data").arg(data).output().unwrap();
     let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     (run.status.success(), text)
+}
+
+fn simulated(config: &Path, data: &Path, more: &[&str]) -> (bool, String) {
+    let rule = ["rule", "--from", "2026-03-01", "--to", "2026-12-31"];
+    tried(&[&rule, more].concat(), config, data)
 }
 
 const LATE: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
@@ -34,16 +34,9 @@ const LATE: &str = "facture;client;nom;email;telephone;langue;montant;emission;e
 
 /// What the scenarios of `config` would send from a day on.
 fn foreseen(config: &Path, data: &Path, from: &str, to: &str) -> Json {
-    let run = Command::new(BINARY)
-        .args(["simulate", "scenario", "standard", "--json", "--tenant", "maison-dupre", "--from", from, "--to", to])
-        .arg("--config")
-        .arg(config)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    serde_json::from_slice(&run.stdout).unwrap()
+    let (fine, text) = tried(&["scenario", "standard", "--json", "--from", from, "--to", to], config, data);
+    assert!(fine, "{text}");
+    serde_json::from_str(&text).unwrap()
 }
 
 fn steps(found: &Json) -> Vec<String> {

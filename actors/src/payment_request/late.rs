@@ -49,7 +49,7 @@ pub struct Span {
 
 /// Where money came from, as far as it says when it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
+pub enum Payment {
     /// A transfer: the day the bank booked it.
     Transfer(TransferId),
     /// A collection: the day it was to be collected, when it was ordered here.
@@ -66,9 +66,9 @@ pub enum Change {
     /// A collection is ordered for a day.
     Ordered(AttemptId, Date),
     /// A payment is counted: where it came from, and how much.
-    Counted(From, i64),
+    Counted(Payment, i64),
     /// It is counted no longer.
-    TakenBack(From, i64),
+    TakenBack(Payment, i64),
     /// What was left is given up.
     GivenUp(i64),
     /// It is asked for again.
@@ -92,10 +92,10 @@ impl Changes {
         booked_on: impl Fn(TransferId) -> Option<Date>,
     ) {
         let day = |from| match from {
-            From::Transfer(id) => booked_on(id).unwrap_or(today),
-            From::Attempt(id) => self.ordered.get(&id).copied().unwrap_or(today),
-            From::CreditNote => issued_on,
-            From::Other => today,
+            Payment::Transfer(id) => booked_on(id).unwrap_or(today),
+            Payment::Attempt(id) => self.ordered.get(&id).copied().unwrap_or(today),
+            Payment::CreditNote => issued_on,
+            Payment::Other => today,
         };
         // What is given up beside a payment counts on the day of that payment.
         let beside = self.last.filter(|(recorded, _)| *recorded == at).map_or(today, |(_, day)| day);
@@ -107,7 +107,7 @@ impl Changes {
             Change::Counted(from, minor) => (day(from), -minor),
             // A bank that takes a collection back had given the money until then; any other payment that is
             // taken back is as if it had never been: it was another's, or goes to another request.
-            Change::TakenBack(From::Attempt(_) | From::Other, minor) => (today, minor),
+            Change::TakenBack(Payment::Attempt(_) | Payment::Other, minor) => (today, minor),
             Change::TakenBack(from, minor) => (day(from), minor),
             Change::GivenUp(minor) => (beside, -minor),
             Change::AskedAgain(minor) => (beside, minor),
@@ -287,7 +287,7 @@ mod tests {
             (TransferId::new(Timestamp::default(), 1, 7), TransferId::new(Timestamp::default(), 2, 7));
         let attempt = AttemptId::new(Timestamp::default(), 3, 7);
         let booked = |id: TransferId| (id == transfer).then(|| day("2026-03-11"));
-        let of_transfer = |minor| Change::Counted(From::Transfer(transfer), minor);
+        let of_transfer = |minor| Change::Counted(Payment::Transfer(transfer), minor);
         for (what, changes, expected) in [
             // Known two days later, with the last cent given up beside it.
             (
@@ -300,7 +300,7 @@ mod tests {
                 "a mistake",
                 vec![
                     ("2026-03-13", of_transfer(100_000)),
-                    ("2026-04-20", Change::TakenBack(From::Transfer(transfer), 100_000)),
+                    ("2026-04-20", Change::TakenBack(Payment::Transfer(transfer), 100_000)),
                 ],
                 Some(49),
             ),
@@ -308,7 +308,7 @@ mod tests {
                 "matched, taken back and matched again",
                 vec![
                     ("2026-03-13", of_transfer(100_000)),
-                    ("2026-04-20", Change::TakenBack(From::Transfer(transfer), 100_000)),
+                    ("2026-04-20", Change::TakenBack(Payment::Transfer(transfer), 100_000)),
                     ("2026-04-21", of_transfer(100_000)),
                 ],
                 None,
@@ -318,7 +318,7 @@ mod tests {
                 "a direct debit in time",
                 vec![
                     ("2026-03-10", Change::Ordered(attempt, day("2026-03-12"))),
-                    ("2026-03-16", Change::Counted(From::Attempt(attempt), 100_000)),
+                    ("2026-03-16", Change::Counted(Payment::Attempt(attempt), 100_000)),
                 ],
                 None,
             ),
@@ -326,15 +326,15 @@ mod tests {
                 "one that comes back",
                 vec![
                     ("2026-03-10", Change::Ordered(attempt, day("2026-03-12"))),
-                    ("2026-03-16", Change::Counted(From::Attempt(attempt), 100_000)),
-                    ("2026-03-20", Change::TakenBack(From::Attempt(attempt), 100_000)),
+                    ("2026-03-16", Change::Counted(Payment::Attempt(attempt), 100_000)),
+                    ("2026-03-20", Change::TakenBack(Payment::Attempt(attempt), 100_000)),
                 ],
                 Some(41),
             ),
-            ("a credit note", vec![("2026-03-22", Change::Counted(From::CreditNote, 100_000))], None),
+            ("a credit note", vec![("2026-03-22", Change::Counted(Payment::CreditNote, 100_000))], None),
             (
                 "a transfer of which nothing is known",
-                vec![("2026-03-22", Change::Counted(From::Transfer(other), 100_000))],
+                vec![("2026-03-22", Change::Counted(Payment::Transfer(other), 100_000))],
                 Some(10),
             ),
         ] {

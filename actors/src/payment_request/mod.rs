@@ -27,6 +27,6 @@ mod writing_off;
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
 pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};
 pub use event::Event;
-pub use late::{Balance, Change, Changes, From, LateCharges, LateTerms, Span, THOUSANDTHS_OF_ALL};
+pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
 pub use scenario::{Anchor, Offset, Scenario, ScenarioError, Step};
 pub use state::{Attempt, AttemptStatus, PaymentRequest, Promise, Reminders, Source, Status, Terms};

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::golden::project;
 use super::scratch::wait_for;
 
 /// A call that a hook receiver took.
@@ -200,7 +201,8 @@ impl Judge {
 pub fn smtp_server(maildir: &Path) -> (Peer, u16) {
     let port = free_port();
     let mut command = Command::new("/usr/bin/python3");
-    command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}"), "-c", "aiosmtpd.handlers.Mailbox"]);
+    command.env("PYTHONPATH", project().join("tests/receivers")).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}"), "-c", "maildir.AsItCame"]);
     let log = maildir.with_extension("log");
     let mut peer = spawn(command.arg(maildir), "python3-aiosmtpd", &log);
     wait_listening("the SMTP server (package python3-aiosmtpd)", port, &mut peer, &log);
