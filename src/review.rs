@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
+use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::payment_request::{Command, Status};
 use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::{Checkpointer, Offer, Priority, Request, Router, SubmitError};
@@ -64,7 +64,7 @@ async fn review(
         let (of, whose) = (Arc::clone(store), tenant.clone());
         let page = tokio::task::spawn_blocking(move || of.page(&whose, List::PaymentRequests, before, PAGE)).await;
         let page = page.map_err(|_| SubmitError::Stopping)??;
-        let armed = |entity: &quittance_actors::partition::Entity| {
+        let armed = |entity: &Entity| {
             let state = entity.as_payment_request();
             state.is_some_and(|state| state.status == Status::Open && state.reminders.next.is_some())
         };
@@ -76,7 +76,14 @@ async fn review(
         if !requests.is_empty() {
             let answers = router.submit_all(tenant, requests, Priority::Patient).await?;
             for answer in answers {
-                moved += u64::from(answer?.sequence > 0);
+                match answer {
+                    Ok(receipt) => moved += u64::from(receipt.sequence > 0),
+                    // One that cannot be looked at keeps nobody else from it: its timer asks again.
+                    Err(error @ (SubmitError::Rejected(_) | SubmitError::Quarantined(_))) => {
+                        warn!(%tenant, %error, "a request's reminders could not be planned by the changed scenario");
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         before = page.entities.last().map(|(id, _)| *id);

@@ -1,4 +1,5 @@
-//! Formats: bytes to records or located errors. No path, no clock, no store.
+//! Formats: bytes to records or located errors. No path, no clock, no store; what tells the twins of a huge
+//! file apart is kept in a temporary file without a name (`bank/seen.rs`).
 //!
 //! | Folder | Reads |
 //! |---|---|

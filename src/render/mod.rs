@@ -69,8 +69,7 @@ impl Message {
     /// The HTML as a page shows it: with the picture of the QR code in it.
     pub fn page(&self) -> Option<String> {
         let html = self.html.as_ref()?;
-        let picture = self.scan.as_deref().and_then(scan::picture);
-        Some(match picture {
+        Some(match self.scan_picture() {
             Some(picture) => {
                 let data =
                     format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(picture));
@@ -384,8 +383,8 @@ impl Templates {
         let subject = self.run(language, &format!("{id}#subject"), &data).map_err(failed)?;
         let subject = subject.chars().map(|c| if c.is_control() { ' ' } else { c });
         let subject: String = subject.take(SUBJECT_CHARACTERS_MAX).collect();
-        let scan = html::scan(&data).filter(|_| template.payment_box && channel == Channel::Email);
-        let scan = scan.map(str::to_owned);
+        let shows_scan = template.payment_box && channel == Channel::Email;
+        let scan = html::scan(&data).filter(|_| shows_scan).map(str::to_owned);
         let shown = html::Shown { payment_box: template.payment_box, scan: scan.is_some() };
         let html = (channel == Channel::Email).then(|| html::page(&subject, &text, &data, language, shown));
         let text = if template.payment_box && channel == Channel::Email {

@@ -13,7 +13,7 @@ use quittance_actors::machine::Purpose;
 use quittance_actors::partition::{
     ArmedTimer, Commit, Envelope, Event, Lane, Origin, StepError, Stepped, StoredChange,
 };
-use quittance_actors::payment_request::Event as Request;
+use quittance_actors::payment_request::{Event as Request, Terms};
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::Snapshots;
 use quittance_actors::values::{
@@ -286,20 +286,16 @@ impl Clock<'_> {
     /// Whether a request has the scenario that is asked for.
     fn is_asked(&mut self, request: PaymentRequestId) -> Result<bool, String> {
         let Some(wanted) = self.asked.scenario else { return Ok(true) };
-        let entity = self.entity(request)?;
-        let terms = entity.as_payment_request().and_then(|state| state.terms.as_ref());
-        Ok(terms.is_some_and(|terms| terms.scenario.as_deref() == Some(wanted)))
+        Ok(self.terms(request)?.is_some_and(|terms| terms.scenario.as_deref() == Some(wanted)))
     }
 
     fn number_of(&mut self, request: PaymentRequestId) -> Result<String, String> {
-        let entity = self.entity(request)?;
-        let terms = entity.as_payment_request().and_then(|state| state.terms.as_ref());
-        Ok(terms.map(|terms| terms.external_ref.to_string()).unwrap_or_default())
+        Ok(self.terms(request)?.map(|terms| terms.external_ref.to_string()).unwrap_or_default())
     }
 
-    fn entity(&mut self, request: PaymentRequestId) -> Result<Arc<quittance_actors::partition::Entity>, String> {
+    fn terms(&mut self, request: PaymentRequestId) -> Result<Option<Arc<Terms>>, String> {
         let lane = self.lanes.get_mut(usize::from(request.partition())).ok_or("no such partition")?;
         let (_, entity) = lane.activate(EntityId::PaymentRequest(request)).map_err(|error| error.to_string())?;
-        Ok(entity)
+        Ok(entity.as_payment_request().and_then(|state| state.terms.clone()))
     }
 }

@@ -81,17 +81,6 @@ impl Store {
         Ok(Page { entities, has_more })
     }
 
-    /// The edition of the scenarios by which a tenant's requests were planned, if it was noted.
-    pub fn edition(&self, tenant: &TenantId) -> Result<Option<String>, PortError> {
-        let known = self.meta.get(keys::edition(tenant)).map_err(failed)?;
-        Ok(known.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-    }
-
-    /// Notes it.
-    pub fn note_edition(&self, tenant: &TenantId, edition: &str) -> Result<(), PortError> {
-        self.meta.insert(keys::edition(tenant), edition).map_err(failed)
-    }
-
     /// Files read, newest first.
     pub fn files(&self, tenant: &TenantId, limit: usize) -> Result<Vec<FileRecord>, PortError> {
         let prefix = keys::tenant(tenant);

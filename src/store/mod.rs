@@ -180,6 +180,17 @@ impl Store {
         Ok(Restored { position, sequences, outbox, remembered, times, boots })
     }
 
+    /// The edition of the scenarios by which a tenant's requests were planned, if it was noted.
+    pub fn edition(&self, tenant: &TenantId) -> Result<Option<String>, PortError> {
+        let known = self.meta.get(keys::edition(tenant)).map_err(failed)?;
+        Ok(known.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Notes it.
+    pub fn note_edition(&self, tenant: &TenantId, edition: &str) -> Result<(), PortError> {
+        self.meta.insert(keys::edition(tenant), edition).map_err(failed)
+    }
+
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_space().unwrap_or(0)

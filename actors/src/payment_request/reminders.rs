@@ -86,9 +86,10 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
         (None, None) => go_on(&mut decision, state, terms, context),
         (None, Some(_)) => {}
         // It is due or waits already, or stands where it stood.
-        (Some((next, step)), Some(armed_at)) if next >= armed_at => {
-            let step = if next == armed_at { Some(step) } else { scenario.step(armed_at) };
-            if let Some(step) = step.filter(|step| due_of(step) > context.now && due_of(step) != armed_due) {
+        (Some((next, _)), Some(armed_at)) if next >= armed_at => {
+            if let Some(step) =
+                scenario.step(armed_at).filter(|step| due_of(step) > context.now && due_of(step) != armed_due)
+            {
                 armed(&mut decision, (armed_at, step), due_of(step), generation);
             }
         }

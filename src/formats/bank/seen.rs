@@ -19,7 +19,7 @@ const HELD_MAX: usize = (1 << 20) / 8 * 7;
 /// Buckets of a run, by the first bits of its hashes.
 const BUCKET_BITS: u32 = 12;
 const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Bits of a filter for each hash, of which three are set within one word: one in 300 is doubted in vain.
+/// Bits of a filter for each hash, of which three are set within one word: one in 125 is doubted in vain.
 const FILTER_BITS: usize = 16;
 /// What sets the second time of a key apart from another key's first.
 const AGAIN: u64 = 0x9e37_79b9_7f4a_7c15;
