@@ -3,7 +3,7 @@
 //! | Folder | Is |
 //! |---|---|
 //! | `values` | the shared words: money, accounts, references, dates, contacts |
-//! | `customer`, `payment_request`, `transfer`, `payout` | one virtual actor each: state, commands, events, `decide`, `apply` |
+//! | `customer`, `payment_request`, `plan`, `transfer`, `payout` | one virtual actor each: state, commands, events, `decide`, `apply` |
 //! | `collection` | instruments, reason codes, retry policies, the caps of the schemes |
 //! | `feed` | a directory that files come in by, and when the next one is expected |
 //! | `delivery` | an outgoing message, its retry ladder and its lane's breaker |
@@ -27,6 +27,7 @@ pub mod machine;
 pub mod partition;
 pub mod payment_request;
 pub mod payout;
+pub mod plan;
 pub mod policies;
 pub mod ports;
 pub mod rules;

@@ -61,6 +61,10 @@ pub const ATTEMPTS_MAX: usize = 200;
 pub const PROMISE_DAYS_MAX: u16 = 60;
 /// Transfers of one customer that wait for a person and are weighed again with a late invoice.
 pub const UNPLACED_TRANSFERS_MAX: usize = 20;
+/// Plans of one customer that go on.
+pub const PLANS_MAX: usize = 100;
+/// Closed cycles that a plan remembers; older ones are found by their invoice numbers.
+pub const PLAN_CYCLES_KEPT_MAX: usize = 36;
 /// Mandates of one customer.
 pub const MANDATES_MAX: usize = 100;
 /// Requests of one customer whose collection waits for the same thing; others wait for a person.

@@ -17,12 +17,13 @@ use crate::delivery::{Channel, Guard, Recipient};
 use crate::feed;
 use crate::payment_request;
 use crate::payout;
+use crate::plan;
 use crate::policies::Policies;
 use crate::transfer;
 use smol_str::SmolStr;
 
 use crate::values::{
-    AttemptId, CustomerId, EntityId, FeedId, PaymentRequestId, PayoutId, TenantId, Timestamp, TransferId,
+    AttemptId, CustomerId, EntityId, FeedId, PaymentRequestId, PayoutId, PlanId, TenantId, Timestamp, TransferId,
 };
 
 /// A pure state machine.
@@ -115,6 +116,8 @@ pub enum Tell {
     Feed(FeedId, feed::Command),
     /// To a payout.
     Payout(PayoutId, payout::Command),
+    /// To a plan.
+    Plan(PlanId, plan::Command),
 }
 
 impl Tell {
@@ -126,6 +129,7 @@ impl Tell {
             Tell::Transfer(id, _) => EntityId::Transfer(*id),
             Tell::Feed(id, _) => EntityId::Feed(*id),
             Tell::Payout(id, _) => EntityId::Payout(*id),
+            Tell::Plan(id, _) => EntityId::Plan(*id),
         }
     }
 
@@ -137,6 +141,7 @@ impl Tell {
             Tell::Transfer(_, command) => command.name(),
             Tell::Feed(_, command) => command.name(),
             Tell::Payout(_, command) => command.name(),
+            Tell::Plan(_, command) => command.name(),
         }
     }
 }
@@ -199,4 +204,6 @@ pub enum Purpose {
     File,
     /// A task should have been decided.
     Task,
+    /// A cycle of a plan is due, or the end of its pause.
+    Plan,
 }

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
 
 use super::body::{Body, Received, received};
-use super::{App, Problem, Shared, created, entity_id, page_query, payouts, tenant, views};
+use super::{App, Problem, Shared, created, entity_id, page_query, payouts, plans, tenant, views};
 use crate::store::List;
 
 pub(super) fn kind(text: &str) -> Result<Kind, &'static str> {
@@ -113,6 +113,7 @@ pub(super) async fn page(
             (EntityId::PaymentRequest(id), Entity::PaymentRequest(state)) => views::payment_request(*id, state),
             (EntityId::Transfer(id), Entity::Transfer(state)) => views::transfer(*id, state),
             (EntityId::Payout(id), Entity::Payout(state)) => payouts::shown(*id, state),
+            (EntityId::Plan(id), Entity::Plan(state)) => plans::shown(*id, state),
             _ => Json::Null,
         })
         .collect();

@@ -43,7 +43,9 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::rules::EventType;
 use quittance_actors::runtime::Priority;
-use quittance_actors::values::{CommandId, CustomerId, EntityId, PaymentRequestId, PayoutId, TenantId, TransferId};
+use quittance_actors::values::{
+    CommandId, CustomerId, EntityId, PaymentRequestId, PayoutId, PlanId, TenantId, TransferId,
+};
 use serde_json::Value as Json;
 use subtle::ConstantTimeEq as _;
 
@@ -105,7 +107,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/promise", web::post().to(collections::promise))
                 .route("/payment-requests/{id}/dispute", web::post().to(collections::dispute))
                 .route("/payment-requests/{id}/dispute/end", web::post().to(collections::end_dispute))
-                .route("/instalment-plans", web::post().to(plans::create))
+                .route("/plans", web::post().to(plans::create))
+                .route("/plans", web::get().to(plans::list))
+                .route("/plans/{id}", web::get().to(plans::read))
+                .route("/plans/{id}/timeline", web::get().to(plans::timeline))
+                .route("/plans/{id}/{what}", web::post().to(plans::act))
                 .route("/collections", web::get().to(payment_requests::collections))
                 .service(
                     web::resource("/attempts")
@@ -189,6 +195,7 @@ fn entity_id(text: &str) -> Result<EntityId, Problem> {
     let parsed = match text.get(..4) {
         Some("cus_") => CustomerId::parse(text).map(EntityId::Customer),
         Some("out_") => PayoutId::parse(text).map(EntityId::Payout),
+        Some("plan") => PlanId::parse(text).map(EntityId::Plan),
         Some("prq_") => PaymentRequestId::parse(text).map(EntityId::PaymentRequest),
         _ => TransferId::parse(text).map(EntityId::Transfer),
     };

@@ -1,85 +1,268 @@
-//! Instalment plans: an amount in parts, each a payment request of its own.
+//! Plans: subscriptions, and amounts in instalments. Each cycle becomes a payment request of its own.
 
-use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::collection::{Instrument, PARTS_MAX, instalments};
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::collection::{Instrument, OnExhausted as Policy, PARTS_MAX, instalments};
+use quittance_actors::customer;
 use quittance_actors::limits;
+use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
-use quittance_actors::payment_request::Offset;
-use quittance_actors::runtime::{InvoiceRow, Priority, admit_invoice};
-use quittance_actors::values::{CommandId, Date, Money};
+use quittance_actors::plan::{Change, Command, Interval, Kind, OnExhausted, Phase, Plan, SuspendedBy, Terms};
+use quittance_actors::policies::Policies;
+use quittance_actors::runtime::{PlanRow, Priority, admit_plan};
+use quittance_actors::values::{CustomerId, Date, EntityId, Money, PlanId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
+use smol_str::SmolStr;
 
 use super::body::{Body, Received, received};
-use super::{Problem, Shared, created, tenant};
+use super::customers::{owned, page};
+use super::{App, Problem, Shared, created, submit, tenant};
+use crate::export;
+use crate::store::List;
 
-/// Characters of a plan's reference: its parts add a hyphen and a number.
-const REFERENCE_CHARACTERS_MAX: usize = limits::EXTERNAL_REFERENCE_CHARACTERS_MAX - 4;
+/// Characters of a plan's reference: its cycles add a hyphen and a number.
+const REFERENCE_CHARACTERS_MAX: usize = limits::EXTERNAL_REFERENCE_CHARACTERS_MAX - 6;
+/// Characters of a reason.
+const REASON_CHARACTERS_MAX: usize = 200;
+/// Cycles to come that are shown.
+const SCHEDULE_MAX: usize = 12;
+/// Events of a timeline.
+const TIMELINE_MAX: usize = 500;
+/// Days ahead of a deadline that a cycle can be asked for.
+const AHEAD_DAYS_MAX: i64 = 90;
 
-/// Issues a payment request for the deposit, if there is one, and for each part.
+/// The amounts of a body: what each cycle comes to.
+struct Amounts {
+    kind: Kind,
+    deposit: Option<Money>,
+    first: Money,
+    each: Money,
+    cycles: Option<u16>,
+}
+
+/// `amount` a cycle, with `cycles` or without an end; or a `total` in `parts`.
+fn amounts(body: &mut Body) -> Result<Amounts, Problem> {
+    let (amount, total) = (body.optional_money("amount"), body.optional_money("total"));
+    let (deposit, fee) = (body.optional_money("deposit"), body.optional_money("fee"));
+    let parts = body.optional_integer("parts", 1..=i64::from(PARTS_MAX));
+    let cycles = body.optional_integer("cycles", 1..=10_000).and_then(|cycles| u16::try_from(cycles).ok());
+    let refused = |error: &dyn std::fmt::Display| Problem::bad_request(error.to_string());
+    match (amount, total, parts) {
+        (Some(each), None, None) => {
+            let first = fee.map_or(Ok(each), |fee| each.checked_add(fee)).map_err(|error| refused(&error))?;
+            Ok(Amounts { kind: Kind::Subscription, deposit, first, each, cycles })
+        }
+        (None, Some(total), Some(parts)) if cycles.is_none() => {
+            let parts = u16::try_from(parts).unwrap_or(0);
+            let parted = instalments(total, deposit, fee, parts).map_err(|error| refused(&error))?;
+            match (parted.first(), parted.last()) {
+                (Some(first), Some(each)) => {
+                    let (first, each) = (*first, *each);
+                    Ok(Amounts { kind: Kind::Instalments, deposit, first, each, cycles: Some(parts) })
+                }
+                _ => Err(Problem::bad_request("an amount has at least one part")),
+            }
+        }
+        _ => Err(Problem::bad_request(
+            "a plan has an amount for each cycle (amount, with cycles or without an end), or one amount in parts (total and parts)",
+        )),
+    }
+}
+
+/// What happens when a cycle can no longer be collected, if the call does not say: as the retry policy says of others.
+fn default_on_exhausted(policies: &Policies, policy: Option<&str>) -> OnExhausted {
+    let collections = &policies.collections;
+    let policy = policy.or(collections.default_policy.as_deref()).and_then(|name| collections.policies.get(name));
+    match policy.map(|policy| policy.on_exhausted) {
+        Some(Policy::Alert) => OnExhausted::KeepCharging,
+        Some(Policy::Suspend) | None => OnExhausted::Suspend,
+    }
+}
+
+/// `POST /v1/plans`.
 pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
-    let bytes = received(bytes)?;
-    let tenant = tenant(&app, &request)?;
+    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
     let mut body = Body::parse(&bytes)?;
     let reference = body.text("external_ref", REFERENCE_CHARACTERS_MAX);
     let customer_ref = body.text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
-    let amount = body.money("amount");
-    let (deposit, fee) = (body.optional_money("deposit"), body.optional_money("fee"));
-    let parts = body.integer("parts", 1..=i64::from(PARTS_MAX));
-    let first_due_on = body.required("first_due_on", Date::parse);
+    let amounts = amounts(&mut body);
+    let every = body.required("every", Interval::parse);
+    let starts_on = body.required("first_due_on", Date::parse);
     let deposit_due_on = body.optional("deposit_due_on", Date::parse);
-    let every = body.required("every", |text| match Offset::parse(text) {
-        Ok(every @ (Offset::Days(1..) | Offset::Months(1..))) => Ok(every),
-        _ => Err("expected days, weeks or months, as in 1m or 2w"),
-    });
     let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
-    let scenario = body.optional_text("scenario", 64);
+    let (scenario, policy) = (body.optional_text("scenario", 64), body.optional_text("policy", 64));
     let collect_from = body.optional("collect_from", Instrument::parse);
+    let ahead_days = body.optional_integer("ask_days_before", 0..=AHEAD_DAYS_MAX);
+    let on_exhausted = body.optional("on_exhausted", OnExhausted::parse);
     body.finish()?;
-    let (Some(reference), Some(customer_ref), Some(amount), Some(parts), Some(first), Some(every)) =
-        (reference, customer_ref, amount, parts, first_due_on, every)
-    else {
-        return Err(Problem::bad_request("the body cannot be used"));
-    };
-    let parted = instalments(amount, deposit, fee, u16::try_from(parts).unwrap_or(0));
-    let parted = parted.map_err(|error| Problem::bad_request(error.to_string()))?;
-    let down = deposit.map(|deposit| (format!("{reference}-0"), deposit, deposit_due_on.unwrap_or(first)));
-    let due = |number: i32| match every {
-        Offset::Months(months) => first.plus_months(months.saturating_mul(number)),
-        Offset::Days(days) => first.plus_days(days.saturating_mul(number)),
-        Offset::Hours(_) | Offset::BusinessDays(_) => first,
-    };
-    let numbered = (0_i32..).zip(parted);
-    let parts: Vec<(String, Money, Date)> = down
-        .into_iter()
-        .chain(numbered.map(|(number, part)| (format!("{reference}-{}", number + 1), part, due(number))))
-        .collect();
-    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let Amounts { kind, deposit, first, each, cycles } = amounts?;
+    let unusable = || Problem::bad_request("the body cannot be used");
+    let ((reference, customer_ref), (every, starts_on)) =
+        reference.zip(customer_ref).zip(every.zip(starts_on)).ok_or_else(unusable)?;
     let service = &app.service;
-    let pool = service.config.service.pool(&tenant);
-    let mut issued: Vec<Json> = Vec::new();
-    // In their order: what breaks off is finished by the same call again, whose parts are known by their numbers.
-    for (external_ref, amount, due_on) in parts {
-        let row = InvoiceRow {
-            payment_reference: None,
-            customer: None,
-            customer_ref: customer_ref.clone(),
-            external_ref: external_ref.clone(),
-            amount,
-            issued_on: None,
-            due_on,
-            description: description.clone().unwrap_or_default(),
-            scenario: scenario.clone(),
-            collect_from: collect_from.clone(),
-        };
-        let seed = [held.command.to_bytes().as_slice(), external_ref.as_bytes()].concat();
-        let command = CommandId::from_bytes(xxhash_rust::xxh3::xxh3_128(&seed).to_be_bytes());
-        let (router, priority) = (&service.router, Priority::Interactive);
-        let admitted = admit_invoice(router, &tenant, &row, pool.as_ref(), command, Origin::Api, priority).await;
-        let (id, _) = admitted?;
-        issued.push(json!({ "id": id, "external_ref": external_ref, "amount": amount, "due_on": due_on }));
-    }
+    let policies = service.router.ports().tenants.policies(&tenant);
+    let policies = policies.ok_or_else(|| Problem::internal("the tenant has no policies"))?;
+    let on_exhausted = on_exhausted.unwrap_or_else(|| default_on_exhausted(&policies, policy.as_deref()));
+    let scenario = scenario.map(SmolStr::from).or_else(|| policies.default_scenario.as_deref().map(SmolStr::from));
+    let none = [0; 16];
+    let terms = Terms {
+        id: PlanId::from_bytes(none),
+        customer: CustomerId::from_bytes(none),
+        external_ref: reference.into(),
+        description: description.unwrap_or_default().into(),
+        kind,
+        deposit: deposit.map(|amount| (amount, deposit_due_on.unwrap_or(starts_on))),
+        first,
+        each,
+        cycles,
+        every,
+        starts_on,
+        ahead_days: 0,
+        collect_from,
+        policy: policy.map(Into::into),
+        scenario,
+        on_exhausted,
+        created_at: Timestamp::default(),
+    };
+    let row = PlanRow { customer_ref, terms, ahead_days: ahead_days.and_then(|days| u16::try_from(days).ok()) };
+    let held = app.keys.hold(&request, &tenant, &bytes)?;
+    let (command, priority) = (held.command, Priority::Interactive);
+    let (id, _) = admit_plan(&service.router, &tenant, &row, command, Origin::Api, priority).await?;
     let replayed = held.replayed;
     held.done();
-    let view = json!({ "external_ref": reference, "payment_requests": issued });
-    Ok(created("/v1/payment-requests", replayed, &view))
+    Ok(created(&format!("/v1/plans/{id}"), replayed, &view(&app, &tenant, id).await?))
+}
+
+/// A plan as calls and exports show it.
+pub(super) fn shown(id: PlanId, state: &Plan) -> Json {
+    let Some(terms) = &state.terms else { return Json::Null };
+    let cycle = |(number, due_on, amount): &(u16, Date, Money)| json!({ "number": number, "external_ref": terms.number(*number), "due_on": due_on, "amount": amount });
+    let asked = |(number, cycle): (&u16, &quittance_actors::plan::Cycle)| {
+        let (request, standing) = (cycle.request, cycle.standing);
+        let (external_ref, amount) = (terms.number(*number), terms.amount(*number));
+        let due_on = cycle.due_on;
+        json!({ "number": number, "external_ref": external_ref, "payment_request": request, "due_on": due_on, "amount": amount, "standing": standing })
+    };
+    let suspended_by = match state.phase {
+        Phase::Suspended(SuspendedBy::Person) => Some("person"),
+        Phase::Suspended(SuspendedBy::Exhausted) => Some("exhausted"),
+        Phase::Suspended(SuspendedBy::Refused) => Some("refused"),
+        Phase::Suspended(SuspendedBy::Customer) => Some("customer"),
+        _ => None,
+    };
+    json!({
+        "id": id,
+        "external_ref": terms.external_ref,
+        "customer": terms.customer,
+        "description": terms.description,
+        "kind": terms.kind,
+        "status": state.status(),
+        "amount": terms.each,
+        "first_amount": terms.first,
+        "deposit": terms.deposit.map(|(amount, due_on)| json!({ "amount": amount, "due_on": due_on })),
+        "cycles": terms.cycles,
+        "every": terms.every.to_string(),
+        "first_due_on": terms.starts_on,
+        "ask_days_before": terms.ahead_days,
+        "collect_from": terms.collect_from.as_ref().map(ToString::to_string),
+        "policy": terms.policy,
+        "scenario": terms.scenario,
+        "on_exhausted": terms.on_exhausted,
+        "reason": state.reason,
+        "suspended_by": suspended_by,
+        "paused_until": state.paused_until,
+        "collection_held": state.holds_collection,
+        "question": state.question,
+        "asked": state.cycles.iter().map(asked).collect::<Vec<_>>(),
+        "next_asked_at": state.next.map(|next| next.at),
+        "to_come": state.schedule(SCHEDULE_MAX).iter().map(cycle).collect::<Vec<_>>(),
+        "created_at": terms.created_at,
+    })
+}
+
+async fn view(app: &App, tenant: &TenantId, id: PlanId) -> Result<Json, Problem> {
+    let (_, entity, _) = app.service.router.read(EntityId::Plan(id), 0).await?;
+    match entity.as_plan().filter(|state| state.terms.is_some()) {
+        Some(state) if owned(app, tenant, EntityId::Plan(id)).await => Ok(shown(id, state)),
+        _ => Err(Problem::not_found(format!("plan {id} is not known"))),
+    }
+}
+
+fn plan_id(text: &str) -> Result<PlanId, Problem> {
+    PlanId::parse(text).map_err(|error| Problem::not_found(error.to_string()))
+}
+
+pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    Ok(HttpResponse::Ok().json(view(&app, &tenant, plan_id(&id)?).await?))
+}
+
+/// `GET /v1/plans/{id}/timeline`.
+pub(super) async fn timeline(
+    app: Shared, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (tenant, id) = (tenant(&app, &request)?, plan_id(&id)?);
+    view(&app, &tenant, id).await?;
+    let (_, _, events) = app.service.router.read(EntityId::Plan(id), TIMELINE_MAX).await?;
+    let data: Vec<Json> = events.iter().map(export::event_json).collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+/// Plans; with `?status=attention` those that are behind, suspended or wait for a person.
+pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let attention = request.query_string().split('&').any(|pair| pair == "status=attention");
+    page(&app, &tenant, if attention { List::PlansAttention } else { List::Plans }, &request).await
+}
+
+/// Reads what one of the calls below asks of a plan.
+fn asked(what: &str, body: &mut Body) -> Result<Option<Command>, Problem> {
+    let reason = |body: &mut Body| body.text("reason", REASON_CHARACTERS_MAX).map(SmolStr::from);
+    Ok(match what {
+        "pause" => {
+            let until = body.optional("until", Date::parse);
+            reason(body).map(|reason| Command::Pause { until, reason })
+        }
+        "resume" => Some(Command::Resume { catch_up: body.flag("catch_up", false) }),
+        "suspend" => reason(body).map(|reason| Command::Suspend { reason, by: SuspendedBy::Person }),
+        "cancel" => {
+            let open_too = body.flag("open_requests", false);
+            reason(body).map(|reason| Command::Cancel { reason, open_too })
+        }
+        "change" => Some(Command::Change(Change {
+            amount: body.optional_money("amount"),
+            cycles: body.optional_integer("cycles", 1..=10_000).and_then(|cycles| u16::try_from(cycles).ok()),
+            collect_from: body.optional("collect_from", Instrument::parse),
+            policy: body.optional_text("policy", 64).map(Into::into),
+            scenario: body.optional_text("scenario", 64).map(Into::into),
+            ahead_days: body
+                .optional_integer("ask_days_before", 0..=AHEAD_DAYS_MAX)
+                .and_then(|days| u16::try_from(days).ok()),
+            on_exhausted: body.optional("on_exhausted", OnExhausted::parse),
+        })),
+        _ => return Err(Problem::not_found("there is nothing at this address")),
+    })
+}
+
+/// `POST /v1/plans/{id}/{pause|resume|suspend|cancel|change}`.
+pub(super) async fn act(
+    app: Shared, request: HttpRequest, path: web::Path<(String, String)>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
+    let (id, what) = path.into_inner();
+    let id = plan_id(&id)?;
+    let mut body = Body::parse(&bytes)?;
+    let command = asked(&what, &mut body)?;
+    body.finish()?;
+    let command = command.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let known = view(&app, &tenant, id).await?;
+    let customer = known.get("customer").and_then(Json::as_str).map(CustomerId::parse);
+    let tell = match (command, customer) {
+        // What is collected from is for the customer to agree to.
+        (Command::Change(change), Some(Ok(customer))) => {
+            Tell::Customer(customer, customer::Command::ChangePlan { plan: id, change })
+        }
+        (command, _) => Tell::Plan(id, command),
+    };
+    let replayed = submit(&app, &request, &tenant, &bytes, |_| tell).await?;
+    Ok(created(&format!("/v1/plans/{id}"), replayed, &view(&app, &tenant, id).await?))
 }

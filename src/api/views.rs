@@ -100,6 +100,7 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "kind": profile.kind,
         "name": profile.name,
         "zone": state.zone,
+        "plans": state.plans,
         "email": profile.email,
         "phone": profile.phone,
         "language": profile.language,
@@ -171,6 +172,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "collection": state.collection.as_ref().map(collection),
         "promise": state.promise.as_ref().map(|promise| json!({ "on": promise.on })),
         "dispute": state.dispute,
+        "plan": state.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
     })
 }
 

@@ -12,6 +12,7 @@ mod live;
 mod messages;
 mod overview;
 mod payouts;
+mod plans;
 mod requests;
 mod templates;
 mod transfers;
@@ -97,6 +98,9 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/requests", web::get().to(requests::list))
             .route("/requests/{id}", web::get().to(requests::page))
             .route("/collections", web::get().to(collections::page))
+            .route("/plans", web::get().to(plans::list))
+            .route("/plans/{id}", web::get().to(plans::page))
+            .route("/plans/{id}/{what}", web::post().to(plans::act))
             .route("/reconciliation", web::get().to(workbench::page))
             .route("/reconciliation/{id}/{what}", web::post().to(workbench::decide))
             .route("/payouts", web::get().to(payouts::page))
@@ -147,11 +151,14 @@ impl Frame {
         let tasks = tasks.map_or(0, |page| page.entities.len());
         let approvals = app.service.store.page(&self.tenant, List::Approvals, None, 99);
         let approvals = approvals.map_or(0, |page| page.entities.len());
+        let plans = app.service.store.page(&self.tenant, List::PlansAttention, None, 99);
+        let plans = plans.map_or(0, |page| page.entities.len());
         let nav: Vec<Json> = [
             ("", "overview", "/bo", "layout-dashboard", "Overview", 0),
             ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
             ("", "requests", "/bo/requests", "receipt", "Payment requests", 0),
             ("", "collections", "/bo/collections", "repeat", "Collections", 0),
+            ("", "plans", "/bo/plans", "calendar", "Plans", plans),
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
             ("", "templates", "/bo/templates", "file-text", "Templates", 0),

@@ -194,6 +194,19 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::CustomerCreditMissing => {
             ("triangle-alert", "bad-i", "Credit is missing", text(Field::TransferCredit))
         }
+        EventType::PlanCreated
+        | EventType::PlanActivated
+        | EventType::PlanCycleIssued
+        | EventType::PlanPastDue
+        | EventType::PlanRecovered
+        | EventType::PlanCollectionHeld
+        | EventType::PlanReviewAsked
+        | EventType::PlanPaused
+        | EventType::PlanResumed
+        | EventType::PlanSuspended
+        | EventType::PlanCancelled
+        | EventType::PlanCompleted
+        | EventType::PlanChanged => planned_ahead(event),
         EventType::PayoutExecuted => ("circle-check", "ok-i", "Payout executed", text(Field::PayoutAmount)),
         EventType::PayoutFailed => {
             ("circle-x", "bad-i", "Payout failed", format!("{}: {}", text(Field::PayoutAmount), text(Field::Reason)))
@@ -261,6 +274,37 @@ fn collected(event: &Published, zone: &Zone) -> (&'static str, &'static str, &'s
         }
         EventType::RetryExhausted => ("circle-x", "bad-i", "Every attempt failed", format!("{invoice}{because}")),
         _ => ("ban", "bad-i", "Collection stopped", format!("{invoice}{because}")),
+    }
+}
+
+/// A plan's event: icon, class, what, detail.
+fn planned_ahead(event: &Published) -> (&'static str, &'static str, &'static str, String) {
+    let text = |field| fact(event, field).unwrap_or_default();
+    let (plan, reason) = (text(Field::PlanExternalRef), text(Field::Reason));
+    let because = if reason.is_empty() { plan.clone() } else { format!("{plan}: {reason}") };
+    let cycle = match text(Field::PlanCycle).as_str() {
+        "0" => format!("{plan}, deposit"),
+        number => format!("{plan}, no. {number}"),
+    };
+    match event.event {
+        EventType::PlanCreated => ("calendar", "info-i", "Plan agreed", plan),
+        EventType::PlanActivated => ("circle-check", "info-i", "Plan begins", plan),
+        EventType::PlanCycleIssued => {
+            let detail = format!("{cycle}, {} by {}", text(Field::RequestAmount), text(Field::RequestDueOn));
+            ("file-text", "info-i", "Cycle asked for", detail)
+        }
+        EventType::PlanPastDue => ("clock", "bad-i", "Plan is behind", format!("{cycle}: {reason}")),
+        EventType::PlanRecovered => ("circle-check", "ok-i", "Plan is behind no more", cycle),
+        EventType::PlanCollectionHeld => ("ban", "warn-i", "Plan is not collected", format!("{cycle}: {reason}")),
+        EventType::PlanReviewAsked => {
+            ("triangle-alert", "warn-i", "Plan needs a decision", format!("{cycle}: {reason}"))
+        }
+        EventType::PlanPaused => ("clock", "warn-i", "Plan paused", because),
+        EventType::PlanResumed => ("circle-check", "ok-i", "Plan goes on", plan),
+        EventType::PlanSuspended => ("ban", "bad-i", "Plan suspended", because),
+        EventType::PlanCancelled => ("ban", "bad-i", "Plan cancelled", because),
+        EventType::PlanChanged => ("file-text", "info-i", "Plan changed", plan),
+        _ => ("circle-check", "ok-i", "Plan completed", plan),
     }
 }
 

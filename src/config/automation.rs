@@ -294,6 +294,9 @@ fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
         ("suspend_recurring", 2),
         ("resume_recurring", 3),
         ("stop_reminders", 4),
+        ("suspend_plan", 5),
+        ("resume_plan", 6),
+        ("cancel_plan", 7),
     ];
     let hold = || {
         let hold = section.parsed("hold", Hold::parse)?;
@@ -312,13 +315,18 @@ fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
         1 => Deed::LiftHold { hold: hold()? },
         2 => Deed::SuspendRecurring,
         3 => Deed::ResumeRecurring,
-        _ => Deed::StopReminders,
+        4 => Deed::StopReminders,
+        5 => Deed::SuspendPlan,
+        6 => Deed::ResumePlan,
+        _ => Deed::CancelPlan,
     };
-    let (field, what) = match deed.is_of_request() {
-        true => (Field::RequestId, "payment request"),
-        false => (Field::CustomerId, "customer"),
+    let (fields, what): (&[Field], _) = match (deed.is_of_request(), deed.is_of_plan()) {
+        (true, _) => (&[Field::RequestId], "payment request"),
+        (_, true) => (&[Field::PlanId, Field::RequestPlan], "plan"),
+        _ => (&[Field::CustomerId], "customer"),
     };
-    if let Some(event) = on.iter().find(|event| !event.fields().contains(&field)) {
+    let concerns = |event: &&EventType| event.fields().iter().any(|field| fields.contains(field));
+    if let Some(event) = on.iter().find(|event| !concerns(event)) {
         section.refuse("do", section.span(), format!("{} concerns no {what}", event.name()), None);
         return None;
     }

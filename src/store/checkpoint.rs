@@ -6,6 +6,7 @@ use fjall::{Keyspace, PersistMode};
 use quittance_actors::partition::{ArmedTimer, Checkpoint, DirectoryValue, Entity, Receipt, Saved, SystemFact};
 use quittance_actors::payment_request;
 use quittance_actors::payout;
+use quittance_actors::plan;
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
@@ -187,6 +188,12 @@ fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut R
             let awaits = payout.status == payout::Status::AwaitsApproval;
             rows.push((keys::list(tenant, List::Approvals, id), awaits.then(Vec::new)));
             List::Payouts
+        }
+        Entity::Plan(plan) => {
+            let behind = matches!(plan.status(), plan::Status::PastDue | plan::Status::Suspended);
+            let attention = behind || plan.question.is_some();
+            rows.push((keys::list(tenant, List::PlansAttention, id), attention.then(Vec::new)));
+            List::Plans
         }
     };
     if new {

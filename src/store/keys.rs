@@ -129,6 +129,7 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
         DirectoryKey::Received(of, hash) => join(&[&[14], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Said(of, hash) => join(&[&[15], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Phone(of, hash) => join(&[&[16], &tenant(of), &hash.to_be_bytes()]),
+        DirectoryKey::PlanExternalRef(of, text) => join(&[&[17], &tenant(of), text.as_bytes()]),
         DirectoryKey::PayerIban(of, iban) => join(&[&[10], &tenant(of), iban.electronic().as_bytes()]),
     }
 }

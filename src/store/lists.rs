@@ -6,7 +6,7 @@ use fjall::Keyspace;
 use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord, StatusReport};
 use quittance_actors::ports::PortError;
 use quittance_actors::values::{
-    CustomerId, DeliveryId, EntityId, FeedId, PaymentRequestId, PayoutId, TenantId, Timestamp, TransferId,
+    CustomerId, DeliveryId, EntityId, FeedId, PaymentRequestId, PayoutId, PlanId, TenantId, Timestamp, TransferId,
 };
 
 use super::{Store, failed, keys};
@@ -29,6 +29,10 @@ pub enum List {
     Payouts,
     /// Payouts that wait for a second person.
     Approvals,
+    /// Plans.
+    Plans,
+    /// Plans that are behind, suspended or wait for a person.
+    PlansAttention,
 }
 
 impl List {
@@ -41,6 +45,8 @@ impl List {
             List::Collections => 5,
             List::Payouts => 6,
             List::Approvals => 7,
+            List::Plans => 8,
+            List::PlansAttention => 9,
         }
     }
 }
@@ -151,6 +157,7 @@ pub(super) fn entity_of(key: &[u8]) -> Option<EntityId> {
         3 => Some(EntityId::Transfer(TransferId::from_bytes(bytes))),
         4 => Some(EntityId::Feed(FeedId::from_bytes(bytes))),
         5 => Some(EntityId::Payout(PayoutId::from_bytes(bytes))),
+        6 => Some(EntityId::Plan(PlanId::from_bytes(bytes))),
         _ => None,
     }
 }

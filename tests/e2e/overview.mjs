@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/templates', '/bo/files', '/bo/event-types'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/templates', '/bo/files', '/bo/event-types'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });
@@ -112,6 +112,22 @@ try {
   check('a request tells each step of its scenario', (await page.$$('.steps li')).length === 4, await page.textContent('main'));
   await accessible('a timeline');
   await picture('timeline');
+  // A plan rests, and goes on.
+  await page.goto(`${origin}/bo/plans`);
+  await page.click('a.row-link >> nth=0');
+  await page.waitForSelector('.timeline li');
+  check('a plan shows its cycles', (await page.textContent('main')).includes('ABO-411-2'), await page.textContent('main'));
+  await accessible('a plan');
+  await picture('plan');
+  const pause = page.locator('form[action$="/pause"]');
+  await pause.locator('[name=reason]').fill('The payer is away');
+  await pause.locator('button').click();
+  await page.waitForSelector('.said');
+  check('a plan is paused', (await page.textContent('main')).includes('Paused until it is resumed: The payer is away'));
+  await accessible('a plan at rest');
+  await page.locator('form[action$="/resume"] button').click();
+  await page.waitForSelector('.said');
+  check('and goes on', (await page.textContent('.said')).includes('Goes on'), await page.textContent('main'));
   // A person decides with one key, and undoes it with one.
   await page.goto(`${origin}/bo/reconciliation`);
   const waiting = () => page.textContent('.head p');
@@ -193,7 +209,7 @@ try {
   await page.fill('input[name=about]', about);
   await page.click('text=Show');
   const seen = page.frameLocator('iframe.mail');
-  check('a template shows with an event of the past', (await seen.locator('body').textContent()).includes('F-2026-'), await page.textContent('main'));
+  check('a template shows with an event of the past', (await seen.locator('body').textContent()).match(/F-2026-|ABO-411-/) !== null, await page.textContent('main'));
   await accessible('a template with an event of the past');
   await picture('template');
   await page.goto(`${origin}/bo`);

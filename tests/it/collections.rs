@@ -194,7 +194,7 @@ fn direct_debits_go_from_file_to_file_and_are_tried_again() {
     files(&scratch, 2);
 }
 
-fn card(running: &Running, customer: &str, token: &str) {
+pub fn card(running: &Running, customer: &str, token: &str) {
     let body = json!({ "token": token, "last4": "4242", "expires_year": 2027, "expires_month": 12,
         "backs_recurring": true, "scheme": "mastercard" });
     let answer = running.post(&format!("/v1/customers/{customer}/payment-methods"), &body);
@@ -435,48 +435,4 @@ fn an_erp_sends_mandates_and_instalments_in_one_file() {
     assert_eq!(view(&running, &one)["collection"]["ended"], "MS02: stop");
     // A person may.
     assert_eq!(collect(&running, &one, "mandate:RUM-1")["collection"]["stage"], "planned");
-}
-
-#[test]
-fn a_plan_parts_an_amount_and_each_part_is_collected() {
-    let (_scratch, running) = sample("plan", |text| text);
-    let id = customer(&running, "C-1");
-    card(&running, &id, "tok_1");
-    let plan = json!({ "external_ref": "P-1", "customer_ref": "C-1", "amount": { "amount": 100_000, "currency": "EUR" },
-        "deposit": { "amount": 20_000, "currency": "EUR" }, "deposit_due_on": "2026-03-02",
-        "fee": { "amount": 1_000, "currency": "EUR" }, "parts": 3, "every": "1m", "first_due_on": "2026-03-31",
-        "collect_from": "card:tok_1" });
-    let answer = running.post("/v1/instalment-plans", &plan);
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let parts = answer.json()["payment_requests"].as_array().unwrap().clone();
-    let said: Vec<(String, i64, String)> = parts
-        .iter()
-        .map(|part| {
-            let text = |key: &str| part[key].as_str().unwrap().to_owned();
-            (text("external_ref"), part["amount"]["amount"].as_i64().unwrap(), text("due_on"))
-        })
-        .collect();
-    let expected = [
-        ("P-1-0", 20_000, "2026-03-02"),
-        ("P-1-1", 27_668, "2026-03-31"),
-        ("P-1-2", 26_666, "2026-04-30"),
-        ("P-1-3", 26_666, "2026-05-31"),
-    ];
-    let expected: Vec<(String, i64, String)> =
-        expected.iter().map(|(name, minor, day)| ((*name).to_owned(), *minor, (*day).to_owned())).collect();
-    assert_eq!(said, expected);
-    // The same plan again is the same plan.
-    let again = running.post("/v1/instalment-plans", &plan);
-    assert_eq!(again.json()["payment_requests"], answer.json()["payment_requests"], "{}", again.text());
-    for (days, settled) in [("1h", 1), ("30d", 2), ("30d", 3), ("32d", 4)] {
-        running.advance(days);
-        wait_for(&format!("{settled} parts to be collected"), || {
-            let of = |part: &Json| view(&running, part["id"].as_str().unwrap())["status"] == "settled";
-            (parts.iter().filter(|part| of(part)).count() == settled).then_some(())
-        });
-    }
-    let other = json!({ "external_ref": "P-2", "customer_ref": "C-1", "parts": 0, "every": "soon",
-        "amount": { "amount": 100, "currency": "EUR" }, "first_due_on": "2026-03-31" });
-    let refused = running.post("/v1/instalment-plans", &other);
-    assert!(refused.status == 422 && refused.text().contains("1m or 2w"), "{}", refused.text());
 }

@@ -21,6 +21,7 @@ mod mock_bank;
 mod numbers;
 mod orders;
 mod payouts;
+mod plans;
 mod recalls;
 mod recon;
 mod recovery;

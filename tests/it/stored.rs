@@ -28,6 +28,7 @@ use crate::support::collection_events::collection_events;
 use crate::support::feed_events::{feed_event_name, feed_events};
 use crate::support::golden::project;
 use crate::support::payout_events::{payout_event_name, payout_events};
+use crate::support::plan_events::{plan_event_name, plan_events};
 use crate::support::running::{Running, configure};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -248,6 +249,7 @@ fn name(event: &Event) -> &'static str {
     match event {
         Event::Feed(event) => feed_event_name(event),
         Event::Payout(event) => payout_event_name(event),
+        Event::Plan(event) => plan_event_name(event),
         Event::Customer(event) => match event {
             C::Registered { .. } => "customer.registered",
             C::ProfileChanged { .. } => "customer.profile_changed",
@@ -289,6 +291,8 @@ fn name(event: &Event) -> &'static str {
             C::MessageArrived { .. } => "customer.message_arrived",
             C::MessageFailed { .. } => "customer.message_failed",
             C::RuleFired { .. } => "customer.rule_fired",
+            C::PlanOpened { .. } => "customer.plan_opened",
+            C::PlanClosed { .. } => "customer.plan_closed",
         },
         Event::PaymentRequest(event) => match event {
             P::Issued { .. } => "payment_request.issued",
@@ -326,6 +330,7 @@ fn name(event: &Event) -> &'static str {
             P::WriteOffReversed { .. } => "payment_request.write_off_reversed",
             P::ReferenceGiven { .. } => "payment_request.reference_given",
             P::ZoneKnown { .. } => "payment_request.zone_known",
+            P::PlanJoined { .. } => "payment_request.plan_joined",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -381,6 +386,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
     let mut seen = BTreeSet::new();
     let feeds = feed_events().into_iter().map(Event::Feed);
     let later = later_events().into_iter().chain(collection_events(request_id())).chain(feeds).chain(payout_events());
+    let later = later.chain(plan_events());
     for event in events().into_iter().chain(later) {
         assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
         let now = encode_body(&event).unwrap();
@@ -388,7 +394,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 111);
+    assert_eq!(seen.len(), 131);
 }
 
 /// What a record of version 1 lists of its public event.

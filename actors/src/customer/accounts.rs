@@ -7,8 +7,8 @@
 //! What is booked is read as of its day: until the number was released it was this customer's, after that
 //! nobody's, and before it was given again somebody else's.
 
-use super::command::Rejection;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{Customer, FormerNumber};
 use crate::limits;
 use crate::machine::{Context, Decision};

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::collecting;
 use super::event::Event;
+use super::plans;
 use super::state::{Customer, FormerNumber, OpenRequest};
 use crate::collection::Instrument;
 use crate::delivery::Channel;
@@ -172,6 +173,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             }
             state.fired.insert(*key, *until);
         }
+        Event::PlanOpened { .. } | Event::PlanClosed { .. } => plans::apply(state, event),
         Event::ReminderSuppressed { .. } => {}
     }
 }

@@ -6,8 +6,9 @@
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::command::{Command, Rejection};
+use super::command::Command;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::Customer;
 use crate::collection::{CardScheme, Hold, Instrument, Ledger, Mandate, MandateKind, Method, ReasonClass, Usage};
 use crate::limits;
@@ -235,6 +236,21 @@ fn collect(
     if !state.open_requests.contains_key(&request) {
         return Err(Rejection::NotOpen { request });
     }
+    let (usage, policy) = way(state, instrument, policy, context)?;
+    let today = context.now.date_in(&context.policies.zone);
+    if let Err(reason) = usable(state, instrument, request, today) {
+        return Err(Rejection::NotUsable { instrument: instrument.clone(), reason });
+    }
+    let agree = payment_request::Command::AgreeCollection { usage, policy, again };
+    let mut decision = Decision::default();
+    decision.tell(Tell::PaymentRequest(request, agree));
+    Ok(decision)
+}
+
+/// From what and by which policy is collected, when a connector of it can.
+pub(super) fn way(
+    state: &Customer, instrument: &Instrument, policy: Option<&SmolStr>, context: &Context<'_>,
+) -> Result<(Usage, SmolStr), Rejection> {
     let collections = &context.policies.collections;
     let named = policy.map(SmolStr::as_str).or(collections.default_policy.as_deref());
     let name = named.ok_or(Rejection::NoPolicy)?;
@@ -243,23 +259,17 @@ fn collect(
     if policy.connector(method).is_none() {
         return Err(Rejection::NoConnector { policy: name.into(), method: method.name() });
     }
-    let today = context.now.date_in(&context.policies.zone);
-    if let Err(reason) = usable(state, instrument, request, today) {
-        return Err(Rejection::NotUsable { instrument: instrument.clone(), reason });
-    }
     let mandate = match instrument {
         Instrument::Mandate(reference) => state.mandates.get(reference),
         Instrument::Card(_) => None,
     };
-    let usage = usage_of(instrument.clone(), mandate);
-    let agree = payment_request::Command::AgreeCollection { usage, policy: name.into(), again };
-    let mut decision = Decision::default();
-    decision.tell(Tell::PaymentRequest(request, agree));
-    Ok(decision)
+    Ok((usage_of(instrument.clone(), mandate), name.into()))
 }
 
 /// Whether an instrument can be collected from on a day, or why not (INV-05).
-fn usable(state: &Customer, instrument: &Instrument, request: PaymentRequestId, on: Date) -> Result<(), SmolStr> {
+pub(super) fn usable(
+    state: &Customer, instrument: &Instrument, request: PaymentRequestId, on: Date,
+) -> Result<(), SmolStr> {
     let ledger = state.ledgers.get(instrument);
     if let Some(reason) = ledger.and_then(|ledger| ledger.ended.as_ref()) {
         return Err(format_smolstr!("it has ended: {reason}"));

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use smol_str::SmolStr;
-use thiserror::Error;
 
 use super::accounts::Given;
 use super::state::{Gives, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
+use crate::payment_request::Membership;
+use crate::plan;
 use crate::rules::{Condition, Field, Value};
 use crate::transfer::{self, ReferenceHit};
 use crate::values::{
-    Currency, CustomerId, Date, DeliveryId, Iban, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp,
+    CustomerId, Date, DeliveryId, Iban, Money, PaymentRequestId, PayoutId, PlanId, ShortReference, Timestamp,
     TransferId,
 };
 
@@ -165,6 +166,36 @@ pub enum Command {
         policy: Option<SmolStr>,
         /// Whether what has ended is collected again: a person asks so, and no row of a file.
         again: bool,
+    },
+    /// Agree to a plan.
+    OpenPlan {
+        /// What is agreed.
+        terms: Arc<plan::Terms>,
+    },
+    /// Agree to something of a plan anew.
+    ChangePlan {
+        /// Which.
+        plan: PlanId,
+        /// What is agreed now.
+        change: plan::Change,
+    },
+    /// A plan goes on, or has ended.
+    KnowPlan {
+        /// Which.
+        plan: PlanId,
+        /// Whether it goes on.
+        live: bool,
+    },
+    /// Collect the request of a cycle. What cannot be collected is told to the plan.
+    CollectCycle {
+        /// Which request.
+        request: PaymentRequestId,
+        /// From what.
+        instrument: Instrument,
+        /// By which policy; `None` for the tenant's default.
+        policy: Option<SmolStr>,
+        /// The cycle.
+        of: Membership,
     },
     /// An attempt is due: may it leave?
     AllowAttempt {
@@ -340,6 +371,10 @@ impl Command {
             Command::SignMandate { .. } => "sign_mandate",
             Command::EndInstrument { .. } => "end_instrument",
             Command::Collect { .. } => "collect",
+            Command::OpenPlan { .. } => "open_plan",
+            Command::ChangePlan { .. } => "change_plan",
+            Command::KnowPlan { .. } => "know_plan",
+            Command::CollectCycle { .. } => "collect_cycle",
             Command::AllowAttempt { .. } => "allow_attempt",
             Command::TakeFailure { .. } => "take_failure",
             Command::AwaitCollection { .. } => "await_collection",
@@ -354,94 +389,4 @@ impl Command {
             Command::WithdrawCredit(_) => "withdraw_credit",
         }
     }
-}
-
-/// Why a command was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[expect(missing_docs, reason = "the message of each variant says what it means")]
-pub enum Rejection {
-    #[error("the customer is not known")]
-    Unknown,
-    #[error("the customer has {0} open payment requests, the most there can be")]
-    TooManyRequests(usize),
-    #[error("the customer has {0} payment methods, the most there can be")]
-    TooManyMethods(usize),
-    #[error("payment method '{token}' is already known with another {field}")]
-    MethodDiffers {
-        /// The token.
-        token: SmolStr,
-        /// What differs.
-        field: &'static str,
-    },
-    #[error("this credit note is already recorded over {recorded}, of another invoice or amount")]
-    CreditNoteDiffers {
-        /// What was recorded.
-        recorded: Money,
-    },
-    #[error("the customer has {0} mandates, the most there can be")]
-    TooManyMandates(usize),
-    #[error("a mandate is signed on a day that has come, not on {0}")]
-    SignedLater(Date),
-    #[error("there is no retry policy '{0}'")]
-    UnknownPolicy(SmolStr),
-    #[error("the request names no retry policy, and the tenant has no default")]
-    NoPolicy,
-    #[error("retry policy '{policy}' names no connector for {method}")]
-    NoConnector {
-        /// The policy.
-        policy: SmolStr,
-        /// The method.
-        method: &'static str,
-    },
-    #[error("{instrument}: {reason}")]
-    NotUsable {
-        /// Which.
-        instrument: Instrument,
-        /// Why.
-        reason: SmolStr,
-    },
-    #[error("email and sms can be opted out of, and nothing else")]
-    NotAChannelOfPeople,
-    #[error("the customer is not held as {0}")]
-    NotHeld(&'static str),
-    #[error("the customer has no account number of its own")]
-    NoNumber,
-    #[error("the customer has an account number of its own already")]
-    HasNumber,
-    #[error("the customer has had {0} account numbers, the most there can be")]
-    TooManyNumbers(usize),
-    #[error("the customer has {0} of credit")]
-    NotSoMuchCredit(Money),
-    #[error("the customer has no credit in {0}")]
-    NoCredit(Currency),
-    #[error("the transfer is already placed on this customer's requests")]
-    AlreadyPlaced,
-    #[error("the transfer is not placed on this customer's requests")]
-    NotPlaced,
-    #[error("{request} is not open for this customer")]
-    NotOpen {
-        /// The request.
-        request: PaymentRequestId,
-    },
-    #[error("only {outstanding} of {request} is outstanding")]
-    ExceedsOutstanding {
-        /// The request.
-        request: PaymentRequestId,
-        /// What is left to pay.
-        outstanding: Money,
-    },
-    #[error("{credit} of it was kept as credit, and only {left} is left of that")]
-    CreditUsed {
-        /// What is to be given back.
-        credit: Money,
-        /// What is there.
-        left: Money,
-    },
-    #[error("the credit note is in {received}, the invoice in {expected}")]
-    CurrencyDiffers {
-        /// The currency of the request.
-        expected: Currency,
-        /// The currency of the note.
-        received: Currency,
-    },
 }

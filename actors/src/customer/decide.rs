@@ -7,9 +7,11 @@ use smol_str::SmolStr;
 use super::accounts::{self, Given};
 use super::apply::apply;
 use super::collecting;
-use super::command::{Command, CreditNote, PlaceTransfer, Rejection, Reminder, Report};
+use super::command::{Command, CreditNote, PlaceTransfer, Reminder, Report};
 use super::decided;
 use super::event::Event;
+use super::plans;
+use super::rejection::Rejection;
 use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
@@ -38,7 +40,10 @@ impl Machine for Customer {
                 }
                 Ok(decision)
             }
-            command => decide(self, self.id.ok_or(Rejection::Unknown)?, command, context),
+            command => {
+                let decision = decide(self, self.id.ok_or(Rejection::Unknown)?, command, context)?;
+                Ok(plans::inform(self, decision))
+            }
         }
     }
 
@@ -183,6 +188,10 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
                 }
             }))
         }
+        Command::OpenPlan { .. }
+        | Command::ChangePlan { .. }
+        | Command::KnowPlan { .. }
+        | Command::CollectCycle { .. } => plans::decide(state, command, context),
         command => collecting::decide(state, command, context),
     }
 }

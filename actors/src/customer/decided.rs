@@ -1,8 +1,9 @@
 //! What a person decided about a transfer, carried out at its customer.
 
 use super::collecting::withdraw;
-use super::command::{Placed, Rejection};
+use super::command::Placed;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::Customer;
 use crate::machine::{Decision, Tell};
 use crate::payment_request::{self, Source};

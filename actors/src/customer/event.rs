@@ -9,7 +9,7 @@ use super::state::{PaymentMethod, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate};
 use crate::delivery::Channel;
 use crate::values::{
-    CustomerId, Date, DeliveryId, Money, PaymentRequestId, PayoutId, ShortReference, Timestamp, TransferId,
+    CustomerId, Date, DeliveryId, Money, PaymentRequestId, PayoutId, PlanId, ShortReference, Timestamp, TransferId,
     VirtualIban,
 };
 
@@ -301,5 +301,17 @@ pub enum Event {
         reason: SmolStr,
         /// Whether another message to the same address would not arrive either.
         lasting: bool,
+    },
+    /// A plan is agreed, or goes on after its end.
+    PlanOpened {
+        /// Which.
+        plan: PlanId,
+        /// The token of the card that it is collected from.
+        card: Option<SmolStr>,
+    },
+    /// A plan has ended.
+    PlanClosed {
+        /// Which.
+        plan: PlanId,
     },
 }

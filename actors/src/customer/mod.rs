@@ -16,9 +16,12 @@ mod command;
 mod decide;
 mod decided;
 mod event;
+mod plans;
+mod rejection;
 mod state;
 
 pub use accounts::Given;
-pub use command::{Command, CreditNote, PlaceTransfer, Placed, Rejection, Reminder, Report};
+pub use command::{Command, CreditNote, PlaceTransfer, Placed, Reminder, Report};
 pub use event::Event;
+pub use rejection::Rejection;
 pub use state::{Customer, FormerNumber, Gives, Kind, OpenRequest, PaymentMethod, Profile};

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::collection::{Hold, Instrument, Ledger, Mandate};
 use crate::delivery::Channel;
 use crate::values::{
-    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, ShortReference,
+    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, PlanId, ShortReference,
     Timestamp, TransferId, VirtualIban,
 };
 
@@ -179,6 +179,8 @@ pub struct Customer {
     pub waiting: Vec<PaymentRequestId>,
     /// Rules that have fired and do not yet fire again, and until when.
     pub fired: LiteMap<u64, Timestamp>,
+    /// Plans that go on.
+    pub plans: Vec<PlanId>,
 }
 
 impl Customer {

@@ -15,6 +15,7 @@ use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use crate::feed;
 use crate::machine::{Purpose, Tell};
 use crate::payment_request;
+use crate::plan;
 use crate::rules::{EventId, Facts};
 use crate::transfer::{self, ReturnReason};
 use crate::values::{CommandId, Currency, Date, DeliveryId, EntityId, Money, TenantId, Timestamp};
@@ -103,6 +104,9 @@ impl ArmedTimer {
             }
             (EntityId::Transfer(id), Purpose::Task) => {
                 Some(Tell::Transfer(id, transfer::Command::TaskDue { generation, due }))
+            }
+            (EntityId::Plan(id), Purpose::Plan) => {
+                Some(Tell::Plan(id, plan::Command::CycleDue { generation, due, reserved: None }))
             }
             (EntityId::Feed(id), Purpose::File) => Some(Tell::Feed(id, feed::Command::FileDue { generation, due })),
             _ => None,

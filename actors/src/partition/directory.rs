@@ -8,10 +8,11 @@ use super::entity::Event;
 use crate::customer;
 use crate::limits;
 use crate::payment_request;
+use crate::plan;
 use crate::transfer::{self, Details, Doubt, Identification, Particulars, awaited_numbers, references};
 use crate::values::{
-    Currency, CustomerId, EntityId, Iban, Money, PaymentRequestId, PhoneNumber, ShortReference, TenantId, TransferId,
-    canonical_number, name_key, stable_hash, tail,
+    Currency, CustomerId, EntityId, Iban, Money, PaymentRequestId, PhoneNumber, PlanId, ShortReference, TenantId,
+    TransferId, canonical_number, name_key, stable_hash, tail,
 };
 
 /// What can be looked up.
@@ -47,6 +48,8 @@ pub enum DirectoryKey {
     Received(TenantId, u64),
     /// Customers by a hash of their phone number.
     Phone(TenantId, u64),
+    /// A plan by the ERP's key.
+    PlanExternalRef(TenantId, SmolStr),
     /// The newest money received of which the bank says all this but the amount, by a hash.
     Said(TenantId, u64),
 }
@@ -158,6 +161,8 @@ pub enum DirectoryValue {
     Requests([PaymentRequestId; 3], u8),
     /// Two or three customers have it, so many of these.
     Customers([CustomerId; 3], u8),
+    /// A plan.
+    Plan(PlanId),
 }
 
 /// An entry.
@@ -253,6 +258,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                     let key = DirectoryKey::InvoiceNumber(tenant.clone(), canonical_number(reference));
                     entries.push((key, DirectoryValue::Request(id, *customer)));
                 }
+            }
+            Event::Plan(plan::Event::Created { terms }) => {
+                let key = DirectoryKey::PlanExternalRef(tenant.clone(), terms.external_ref.clone());
+                entries.push((key, DirectoryValue::Plan(terms.id)));
             }
             Event::Transfer(transfer::Event::Received { details, customer }) => {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());

@@ -8,6 +8,7 @@ use crate::feed::{self, Feed};
 use crate::machine::{Context, Effect, Machine, Tell};
 use crate::payment_request::{self, PaymentRequest};
 use crate::payout::{self, Payout};
+use crate::plan::{self, Plan};
 use crate::transfer::{self, Transfer};
 use crate::values::EntityId;
 
@@ -24,6 +25,8 @@ pub enum Entity {
     Feed(Feed),
     /// A payout.
     Payout(Payout),
+    /// A plan.
+    Plan(Plan),
 }
 
 /// An event of a virtual actor. Stored by position: only ever added at the end (N8).
@@ -39,6 +42,8 @@ pub enum Event {
     Feed(feed::Event),
     /// Of a payout.
     Payout(payout::Event),
+    /// Of a plan.
+    Plan(plan::Event),
 }
 
 /// Why a command was refused.
@@ -59,6 +64,9 @@ pub enum Rejection {
     /// By a payout.
     #[error(transparent)]
     Payout(#[from] payout::Rejection),
+    /// By a plan.
+    #[error(transparent)]
+    Plan(#[from] plan::Rejection),
 }
 
 impl Rejection {
@@ -70,6 +78,7 @@ impl Rejection {
             EntityId::Transfer(_) => transfer::Rejection::Unknown.into(),
             EntityId::Feed(_) => feed::Rejection::Unknown.into(),
             EntityId::Payout(_) => payout::Rejection::Unknown.into(),
+            EntityId::Plan(_) => plan::Rejection::Unknown.into(),
         }
     }
 
@@ -82,6 +91,7 @@ impl Rejection {
                 | Rejection::Transfer(transfer::Rejection::Unknown)
                 | Rejection::Feed(feed::Rejection::Unknown)
                 | Rejection::Payout(payout::Rejection::Unknown)
+                | Rejection::Plan(plan::Rejection::Unknown)
         )
     }
 }
@@ -102,6 +112,7 @@ impl Entity {
             EntityId::Transfer(_) => Entity::Transfer(Transfer::default()),
             EntityId::Feed(_) => Entity::Feed(Feed::default()),
             EntityId::Payout(_) => Entity::Payout(Payout::default()),
+            EntityId::Plan(_) => Entity::Plan(Plan::default()),
         }
     }
 
@@ -145,6 +156,14 @@ impl Entity {
         }
     }
 
+    /// The state of a plan.
+    pub fn as_plan(&self) -> Option<&Plan> {
+        match self {
+            Entity::Plan(state) => Some(state),
+            _ => None,
+        }
+    }
+
     pub(super) fn decide(&self, tell: &Tell, context: &Context<'_>) -> Result<Decided, Rejection> {
         match (self, tell) {
             (Entity::Customer(state), Tell::Customer(_, command)) => {
@@ -172,6 +191,11 @@ impl Entity {
                 let events = decision.events.into_iter().map(Event::Payout).collect();
                 Ok(Decided { events, tells: decision.tells, effects: decision.effects })
             }
+            (Entity::Plan(state), Tell::Plan(_, command)) => {
+                let decision = state.decide(command, context)?;
+                let events = decision.events.into_iter().map(Event::Plan).collect();
+                Ok(Decided { events, tells: decision.tells, effects: decision.effects })
+            }
             // An id names its kind, so state and command always agree; nothing is decided else.
             _ => Ok(Decided { events: Vec::new(), tells: Vec::new(), effects: Vec::new() }),
         }
@@ -185,6 +209,7 @@ impl Entity {
             (Entity::Transfer(state), Event::Transfer(event)) => state.apply(event),
             (Entity::Feed(state), Event::Feed(event)) => state.apply(event),
             (Entity::Payout(state), Event::Payout(event)) => state.apply(event),
+            (Entity::Plan(state), Event::Plan(event)) => state.apply(event),
             _ => crate::invariants::broken(crate::invariants::STATE_IS_FOLD),
         }
     }

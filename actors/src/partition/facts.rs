@@ -6,6 +6,7 @@ use crate::customer::{self, PaymentMethod};
 use crate::feed;
 use crate::payment_request::{self, Source};
 use crate::payout;
+use crate::plan;
 use crate::rules::{Fact, Field};
 use crate::transfer;
 
@@ -121,6 +122,32 @@ fn of_payout(field: Field, event: &payout::Event) -> Option<Fact<'_>> {
     }
 }
 
+/// What a change of a plan tells.
+fn of_plan(field: Field, event: &plan::Event) -> Option<Fact<'_>> {
+    use plan::Event as E;
+    match (event, field) {
+        (
+            E::CycleTaken { number, .. }
+            | E::PastDue { number, .. }
+            | E::Recovered { number }
+            | E::CollectionHeld { number, .. }
+            | E::Questioned { number, .. },
+            Field::PlanCycle,
+        ) => Some(Fact::Number(i64::from(*number))),
+        (E::Paused { until, .. }, Field::PlanPausedUntil) => until.map(Fact::Date),
+        (
+            E::PastDue { reason, .. }
+            | E::CollectionHeld { reason, .. }
+            | E::Questioned { reason, .. }
+            | E::Paused { reason, .. }
+            | E::Suspended { reason, .. }
+            | E::Cancelled { reason, .. },
+            Field::Reason,
+        ) => (!reason.is_empty()).then(|| Fact::text(reason)),
+        _ => None,
+    }
+}
+
 /// What a change of a feed tells.
 fn of_feed(field: Field, event: &feed::Event) -> Option<Fact<'_>> {
     use feed::Event as E;
@@ -207,6 +234,7 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
         },
         Event::Feed(event) => of_feed(field, event),
         Event::Payout(event) => of_payout(field, event),
+        Event::Plan(event) => of_plan(field, event),
         Event::Transfer(event) => match (event, field) {
             (T::Received { details, .. }, Field::TransferAmount) => Some(Fact::Money(details.amount)),
             (T::Received { details, .. }, Field::TransferBookedOn) => Some(Fact::Date(details.booked_on)),

@@ -11,9 +11,10 @@ use crate::feed;
 use crate::machine::Context;
 use crate::payment_request::{self, PaymentRequest};
 use crate::payout::{self, Payout};
+use crate::plan::{self, Plan};
 use crate::rules::{EventType, Fact, Facts, Field, RequestFigures, Value, of_customer, of_request};
 use crate::transfer::{self, Transfer};
-use crate::values::{CustomerId, EntityId, Money, PaymentRequestId};
+use crate::values::{CustomerId, EntityId, Money, PaymentRequestId, PlanId};
 
 /// A public event of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +116,11 @@ pub(super) fn published_of(
             };
             Some((of_payout(event), customer, None))
         }
+        (_, Entity::Plan(state), Event::Plan(event)) => {
+            let (event, number) = of_plan(event)?;
+            let request = number.and_then(|number| state.cycles.get(&number)).map(|cycle| cycle.request);
+            Some((event, Some(state.terms.as_ref()?.customer), request))
+        }
         (_, _, Event::Feed(event)) => Some((of_feed(event)?, None, None)),
         _ => None,
     }
@@ -153,6 +159,8 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
         E::MessageFailed { .. } => Some((EventType::NotificationBounced, None)),
         E::CardSchemeKnown { .. }
         | E::RuleFired { .. }
+        | E::PlanOpened { .. }
+        | E::PlanClosed { .. }
         | E::DisputeMarked { .. }
         | E::ZoneKnown { .. }
         | E::TransferUnplaced { .. }
@@ -207,7 +215,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::DisputeEnded { .. } => Some(EventType::DisputeEnded),
         E::WrittenOff { .. } => Some(EventType::PaymentRequestWrittenOff),
         E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
-        E::ReferenceGiven { .. } | E::ZoneKnown { .. } => None,
+        E::ReferenceGiven { .. } | E::ZoneKnown { .. } | E::PlanJoined { .. } => None,
     }
 }
 
@@ -251,6 +259,27 @@ fn of_payout(event: &payout::Event) -> EventType {
     }
 }
 
+/// What is published of a plan, and the number of the cycle concerned.
+fn of_plan(event: &plan::Event) -> Option<(EventType, Option<u16>)> {
+    use plan::Event as E;
+    match event {
+        E::Created { .. } => Some((EventType::PlanCreated, None)),
+        E::Activated => Some((EventType::PlanActivated, None)),
+        E::CycleTaken { number, .. } => Some((EventType::PlanCycleIssued, Some(*number))),
+        E::PastDue { number, .. } => Some((EventType::PlanPastDue, Some(*number))),
+        E::Recovered { number } => Some((EventType::PlanRecovered, Some(*number))),
+        E::CollectionHeld { number, .. } => Some((EventType::PlanCollectionHeld, Some(*number))),
+        E::Questioned { number, .. } => Some((EventType::PlanReviewAsked, Some(*number))),
+        E::Paused { .. } => Some((EventType::PlanPaused, None)),
+        E::Resumed { .. } => Some((EventType::PlanResumed, None)),
+        E::Suspended { .. } => Some((EventType::PlanSuspended, None)),
+        E::Cancelled { .. } => Some((EventType::PlanCancelled, None)),
+        E::Completed => Some((EventType::PlanCompleted, None)),
+        E::Changed { .. } => Some((EventType::PlanChanged, None)),
+        E::CyclePlanned { .. } | E::CycleAsked { .. } | E::CycleRefused { .. } | E::CycleStood { .. } => None,
+    }
+}
+
 fn of_feed(event: &feed::Event) -> Option<EventType> {
     use feed::{Event as E, Outcome};
     match event {
@@ -273,9 +302,18 @@ pub(super) struct About<'a> {
     pub request: Option<&'a PaymentRequest>,
     pub transfer: Option<&'a Transfer>,
     pub payout: Option<&'a Payout>,
+    pub plan: Option<&'a Plan>,
 }
 
 impl About<'_> {
+    /// The plan that an event concerns: its own, or that of the request.
+    pub fn plan_of(&self, entity: EntityId) -> Option<PlanId> {
+        match entity {
+            EntityId::Plan(id) => Some(id),
+            _ => self.request.and_then(|state| state.plan).map(|joined| joined.plan),
+        }
+    }
+
     /// The figures of this moment.
     pub fn figures(&self, event: &Event, context: &Context<'_>) -> Figures {
         let open = |customer: &Customer| u32::try_from(customer.open_requests.len()).unwrap_or(u32::MAX);
@@ -314,6 +352,7 @@ impl Facts for View<'_> {
                 .or_else(|| self.of_request(field, figures.request.as_ref()))
                 .or_else(|| self.of_transfer(field, figures.transfer.as_ref()))
                 .or_else(|| self.of_payout(field))
+                .or_else(|| self.of_plan(field))
                 .or_else(|| of_method(field, figures.method.as_ref()))
                 .or_else(|| of_event(field, self.event)),
         }
@@ -342,6 +381,21 @@ impl View<'_> {
     /// Facts of the request concerned.
     fn of_request(&self, field: Field, figures: Option<&RequestFigures>) -> Option<Fact<'_>> {
         of_request(field, self.about.request, figures?)
+    }
+
+    fn of_plan(&self, field: Field) -> Option<Fact<'_>> {
+        let terms = self.about.plan?.terms.as_ref()?;
+        match field {
+            Field::PlanId => Some(Fact::printed(terms.id)),
+            Field::PlanExternalRef => Some(Fact::text(&terms.external_ref)),
+            Field::PlanDescription => Some(Fact::text(&terms.description)),
+            Field::PlanInterval => Some(Fact::printed(terms.every)),
+            Field::PlanKind => Some(Fact::text(match terms.kind {
+                plan::Kind::Subscription => "subscription",
+                plan::Kind::Instalments => "instalments",
+            })),
+            _ => None,
+        }
     }
 
     fn of_payout(&self, field: Field) -> Option<Fact<'_>> {

@@ -17,7 +17,7 @@ use crate::machine::{Context, Effect, Tell};
 use crate::payment_request;
 use crate::policies::Policies;
 use crate::ports::PortError;
-use crate::rules::{Action, EventType, Rule, Truth};
+use crate::rules::{Action, Concerned, EventType, Rule, Truth};
 use crate::values::{CustomerId, EntityId};
 
 /// Why a step led to nothing.
@@ -66,8 +66,8 @@ impl<'a> Step<'a> {
             given @ StepError::Rejected(Rejection::PaymentRequest(payment_request::Rejection::RefundedSince {
                 ..
             })) => given,
-            // And what cannot be paid out.
-            unpaid @ StepError::Rejected(Rejection::Payout(_)) => unpaid,
+            // And what cannot be paid out, or agreed in a plan.
+            refused @ StepError::Rejected(Rejection::Payout(_) | Rejection::Plan(_)) => refused,
             // What an entity tells another must be accepted: a refusal there is our mistake.
             StepError::Rejected(rejection) if self.told > 1 => {
                 StepError::Bug(format!("a tell was refused: {rejection}"))
@@ -178,6 +178,10 @@ impl<'a> Step<'a> {
             EntityId::Payout(_) => Some(self.entity(entity)?),
             _ => None,
         };
+        let plan_state = match entity {
+            EntityId::Plan(_) => Some(self.entity(entity)?),
+            _ => None,
+        };
         let about = About {
             customer: match (customer, &customer_state) {
                 (Some(id), Some((_, state))) => state.as_customer().map(|state| (id, state)),
@@ -186,6 +190,7 @@ impl<'a> Step<'a> {
             request: request_state.as_ref().and_then(|(_, state)| state.as_payment_request()),
             transfer: transfer_state.as_ref().and_then(|(_, state)| state.as_transfer()),
             payout: payout_state.as_ref().and_then(|(_, state)| state.as_payout()),
+            plan: plan_state.as_ref().and_then(|(_, state)| state.as_plan()),
         };
         let context = self.context;
         let Some(change) = self.commit.changes.last() else {
@@ -217,7 +222,8 @@ impl<'a> Step<'a> {
                     Action::Tell { channel, template, recipient } => (*channel, template.clone(), recipient.clone()),
                     Action::Do(deed) => {
                         let today = context.now.date_in(&context.policies.zone);
-                        self.deeds.extend(deed.command(&rule.name, customer, request, today));
+                        let concerned = Concerned { customer, request, plan: about.plan_of(entity) };
+                        self.deeds.extend(deed.command(&rule.name, concerned, today));
                         continue;
                     }
                 };

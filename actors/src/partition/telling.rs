@@ -71,11 +71,13 @@ impl Lane {
         let request = state(known_request.map(EntityId::PaymentRequest))?;
         let transfer = state(Some(change.entity).filter(|id| matches!(id, EntityId::Transfer(_))))?;
         let payout = state(Some(change.entity).filter(|id| matches!(id, EntityId::Payout(_))))?;
+        let plan = state(Some(change.entity).filter(|id| matches!(id, EntityId::Plan(_))))?;
         let about = About {
             customer: known_customer.zip(customer.as_ref().and_then(|state| state.as_customer())),
             request: request.as_ref().and_then(|state| state.as_payment_request()),
             transfer: transfer.as_ref().and_then(|state| state.as_transfer()),
             payout: payout.as_ref().and_then(|state| state.as_payout()),
+            plan: plan.as_ref().and_then(|state| state.as_plan()),
         };
         let view = View { event: &change.event, standing: &occurrence.standing, about };
         Ok(Some(Published {
@@ -213,6 +215,6 @@ fn concerns(event: &Published, id: EntityId) -> bool {
         || match id {
             EntityId::Customer(id) => event.customer == Some(id),
             EntityId::PaymentRequest(id) => event.request == Some(id),
-            EntityId::Transfer(_) | EntityId::Feed(_) | EntityId::Payout(_) => false,
+            EntityId::Transfer(_) | EntityId::Feed(_) | EntityId::Payout(_) | EntityId::Plan(_) => false,
         }
 }

@@ -86,6 +86,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::WrittenOff { amount, .. } => state.written_off_minor = amount.minor(),
         Event::WriteOffReversed { .. } => state.written_off_minor = 0,
         Event::ZoneKnown { zone } => state.zone = Some(zone.clone()),
+        Event::PlanJoined { membership } => state.plan = Some(*membership),
         Event::ReferenceGiven { reference, .. } => state.payment_reference = Some(reference.clone()),
         Event::CollectionAgreed { .. }
         | Event::AttemptPlanned { .. }

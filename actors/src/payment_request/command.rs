@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::state::{AttemptStatus, Source, Status, Terms};
+use super::state::{AttemptStatus, Membership, Source, Status, Terms};
 use crate::collection::Usage;
 use crate::values::{AttemptId, Date, Money, PaymentReference, Timestamp};
 
@@ -156,6 +156,8 @@ pub enum Command {
         /// Why.
         reason: SmolStr,
     },
+    /// It is a cycle of a plan.
+    JoinPlan(Membership),
     /// The payer promises to pay.
     Promise {
         /// The last day of it.
@@ -254,6 +256,7 @@ impl Command {
             Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",
+            Command::JoinPlan(_) => "join_plan",
             Command::Promise { .. } => "promise",
             Command::PromiseDue { .. } => "promise_due",
             Command::Dispute { .. } => "dispute",

@@ -9,7 +9,7 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{collecting, promise, reminders, writing_off};
+use super::{collecting, membership, promise, reminders, writing_off};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::values::{AttemptId, Money, Timestamp};
@@ -26,71 +26,74 @@ impl Machine for PaymentRequest {
             return issue(self, terms, *dated, context);
         }
         let terms = self.terms.as_ref().ok_or(Rejection::Unknown)?;
-        match command {
-            Command::Issue { .. } => Ok(Decision::default()), // Handled above.
-            Command::Allocate { source, amount } => allocate(self, terms, *source, *amount, context),
-            Command::ReverseAllocation { source } => take_back(self, terms, *source, context),
-            Command::ReminderDue { generation, due, bank_complete_to } => {
-                let fired =
-                    reminders::Fired { generation: *generation, due: *due, bank_complete_to: *bank_complete_to };
-                Ok(reminders::due(self, terms, &fired, context))
-            }
-            Command::OverdueDue { due } => Ok(overdue_due(self, *due, context)),
-            Command::ReportAttempt(report) => report_attempt(self, terms, report, context),
-            Command::InitiateRefund { key, amount } => initiate_refund(self, terms, key, *amount),
-            Command::Cancel { reason } => cancel(self, terms, reason, context),
-            Command::TakeCreditNote { note, amount } => Ok(writing_off::credit_note(self, terms, *note, *amount)),
-            Command::LosePayment { source } => {
-                let mut decision = reverse_allocation(self, terms, *source, true, context)?;
-                if self.status == Status::Settled && !decision.events.is_empty() {
-                    collecting::reopened(&mut decision, self, terms, context);
-                }
-                Ok(decision)
-            }
-            Command::GiveReference(reference) => match &self.payment_reference {
-                Some(known) if known == reference.as_str() => Ok(Decision::default()),
-                Some(known) => Err(Rejection::ReferenceDiffers(known.clone())),
-                None => {
-                    let (reference, customer) = (reference.as_str().into(), terms.customer);
-                    Ok(Decision::of(Event::ReferenceGiven { reference, customer }))
-                }
-            },
-            Command::WriteOff { reason } => writing_off::by_person(self, terms, reason, context),
-            Command::UndoWriteOff { reason } => writing_off::undo(self, terms, reason, context),
-            Command::AgreeCollection { usage, policy, again } => {
-                Ok(collecting::agree(self, terms, (usage, policy, *again), context))
-            }
-            Command::CollectionDue { generation, due } => collecting::due(self, terms, *generation, *due, context),
-            Command::AnswerAttempt(answer) => Ok(collecting::answered(self, terms, answer, context)),
-            Command::ClaimAttempt { attempt } => collecting::claim(self, *attempt, context),
-            Command::AcceptAttempt { attempt } => Ok(collecting::accepted(self, *attempt, context)),
-            Command::GiveUpAttempt { attempt, reason } => {
-                collecting::given_up(self, terms, *attempt, reason, context)
-            }
-            Command::ReturnAttempt { attempt, reason_code } => {
-                collecting::returned(self, terms, *attempt, reason_code, context)
-            }
-            Command::ResumeCollection { usage } => Ok(collecting::resume(self, terms, usage.as_ref(), context)),
-            Command::DeferReminder { step, until, reason } => {
-                Ok(reminders::defer(self, terms, *step, *until, reason, context))
-            }
-            Command::PlanReminder { step } => Ok(reminders::plan_next(self, terms, *step, context)),
-            Command::ReviewReminders => Ok(reminders::review(self, terms, context)),
-            Command::StopReminders { reason } => {
-                let mut decision = Decision::default();
-                reminders::stop(&mut decision, self, reason);
-                Ok(decision)
-            }
-            Command::LearnZone { zone, step } => Ok(reminders::learn_zone(self, terms, zone, *step, context)),
-            Command::Promise { on } => promise::make(self, *on, context),
-            Command::PromiseDue { generation, due } => Ok(promise::due(self, terms, *generation, *due, context)),
-            Command::Dispute { reason } => promise::dispute(self, terms, reason, context),
-            Command::EndDispute { outcome } => promise::end_dispute(self, terms, outcome, context),
-        }
+        let decision = decide(self, terms, command, context)?;
+        Ok(membership::inform(self, decision))
     }
 
     fn apply(&mut self, event: &Event) {
         apply(self, event);
+    }
+}
+
+fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context: &Context<'_>) -> Decided {
+    match command {
+        Command::Issue { .. } => Ok(Decision::default()), // Handled above.
+        Command::Allocate { source, amount } => allocate(state, terms, *source, *amount, context),
+        Command::ReverseAllocation { source } => take_back(state, terms, *source, context),
+        Command::ReminderDue { generation, due, bank_complete_to } => {
+            let fired = reminders::Fired { generation: *generation, due: *due, bank_complete_to: *bank_complete_to };
+            Ok(reminders::due(state, terms, &fired, context))
+        }
+        Command::OverdueDue { due } => Ok(overdue_due(state, *due, context)),
+        Command::ReportAttempt(report) => report_attempt(state, terms, report, context),
+        Command::InitiateRefund { key, amount } => initiate_refund(state, terms, key, *amount),
+        Command::Cancel { reason } => cancel(state, terms, reason, context),
+        Command::TakeCreditNote { note, amount } => Ok(writing_off::credit_note(state, terms, *note, *amount)),
+        Command::LosePayment { source } => {
+            let mut decision = reverse_allocation(state, terms, *source, true, context)?;
+            if state.status == Status::Settled && !decision.events.is_empty() {
+                collecting::reopened(&mut decision, state, terms, context);
+            }
+            Ok(decision)
+        }
+        Command::GiveReference(reference) => match &state.payment_reference {
+            Some(known) if known == reference.as_str() => Ok(Decision::default()),
+            Some(known) => Err(Rejection::ReferenceDiffers(known.clone())),
+            None => {
+                let (reference, customer) = (reference.as_str().into(), terms.customer);
+                Ok(Decision::of(Event::ReferenceGiven { reference, customer }))
+            }
+        },
+        Command::WriteOff { reason } => writing_off::by_person(state, terms, reason, context),
+        Command::UndoWriteOff { reason } => writing_off::undo(state, terms, reason, context),
+        Command::AgreeCollection { usage, policy, again } => {
+            Ok(collecting::agree(state, terms, (usage, policy, *again), context))
+        }
+        Command::CollectionDue { generation, due } => collecting::due(state, terms, *generation, *due, context),
+        Command::AnswerAttempt(answer) => Ok(collecting::answered(state, terms, answer, context)),
+        Command::ClaimAttempt { attempt } => collecting::claim(state, *attempt, context),
+        Command::AcceptAttempt { attempt } => Ok(collecting::accepted(state, *attempt, context)),
+        Command::GiveUpAttempt { attempt, reason } => collecting::given_up(state, terms, *attempt, reason, context),
+        Command::ReturnAttempt { attempt, reason_code } => {
+            collecting::returned(state, terms, *attempt, reason_code, context)
+        }
+        Command::ResumeCollection { usage } => Ok(collecting::resume(state, terms, usage.as_ref(), context)),
+        Command::DeferReminder { step, until, reason } => {
+            Ok(reminders::defer(state, terms, *step, *until, reason, context))
+        }
+        Command::PlanReminder { step } => Ok(reminders::plan_next(state, terms, *step, context)),
+        Command::ReviewReminders => Ok(reminders::review(state, terms, context)),
+        Command::StopReminders { reason } => {
+            let mut decision = Decision::default();
+            reminders::stop(&mut decision, state, reason);
+            Ok(decision)
+        }
+        Command::LearnZone { zone, step } => Ok(reminders::learn_zone(state, terms, zone, *step, context)),
+        Command::JoinPlan(joined) => Ok(membership::join(state, terms.id, *joined)),
+        Command::Promise { on } => promise::make(state, *on, context),
+        Command::PromiseDue { generation, due } => Ok(promise::due(state, terms, *generation, *due, context)),
+        Command::Dispute { reason } => promise::dispute(state, terms, reason, context),
+        Command::EndDispute { outcome } => promise::end_dispute(state, terms, outcome, context),
     }
 }
 

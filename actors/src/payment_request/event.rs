@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::state::{Source, Terms};
+use super::state::{Membership, Source, Terms};
 use crate::collection::{Instrument, Usage};
 use crate::values::{AttemptId, CustomerId, Date, Money, Timestamp};
 
@@ -284,5 +284,10 @@ pub enum Event {
         due: Timestamp,
         /// Which arming this is.
         generation: u32,
+    },
+    /// It is a cycle of a plan.
+    PlanJoined {
+        /// Which.
+        membership: Membership,
     },
 }

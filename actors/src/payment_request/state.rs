@@ -9,7 +9,8 @@ use smol_str::SmolStr;
 use super::collection::Collection;
 use crate::collection::Usage;
 use crate::values::{
-    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, ShortReference, Timestamp, TransferId,
+    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, PlanId, ShortReference, Timestamp,
+    TransferId,
 };
 
 /// What was agreed when it was issued. It never changes.
@@ -145,6 +146,15 @@ pub struct Promise {
     pub generation: u32,
 }
 
+/// The plan that a request is a cycle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Which.
+    pub plan: PlanId,
+    /// The number of the cycle.
+    pub number: u16,
+}
+
 /// The state of a payment request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PaymentRequest {
@@ -180,6 +190,8 @@ pub struct PaymentRequest {
     pub overdue: bool,
     /// When the last cent came in.
     pub settled_at: Option<Timestamp>,
+    /// The plan that it is a cycle of, if it is.
+    pub plan: Option<Membership>,
 }
 
 impl PaymentRequest {

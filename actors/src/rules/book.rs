@@ -59,7 +59,7 @@ impl Action {
         match self {
             Action::NotifyCustomer { channel, .. } => customer.is_some_and(|state| state.reachable_by(*channel)),
             Action::Tell { .. } => true,
-            Action::Do(deed) => deed.is_of_request() || customer.is_some(),
+            Action::Do(deed) => deed.is_of_request() || deed.is_of_plan() || customer.is_some(),
         }
     }
 }

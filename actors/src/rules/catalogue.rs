@@ -10,7 +10,7 @@ use Field as F;
 
 const CUSTOMER: [Field; 5] =
     [F::CustomerId, F::CustomerExternalRef, F::CustomerKind, F::CustomerLanguage, F::CustomerOpenCount];
-const REQUEST: [Field; 14] = [
+const REQUEST: [Field; 16] = [
     F::RequestId,
     F::RequestExternalRef,
     F::RequestAmount,
@@ -25,6 +25,8 @@ const REQUEST: [Field; 14] = [
     F::RequestCreditorReference,
     F::RequestPaymentReference,
     F::RequestSettledAt,
+    F::RequestPlan,
+    F::RequestCycle,
 ];
 const TRANSFER: [Field; 6] = [
     F::TransferId,
@@ -35,6 +37,7 @@ const TRANSFER: [Field; 6] = [
     F::TransferIdentified,
 ];
 const METHOD: [Field; 3] = [F::MethodLast4, F::MethodExpiresOn, F::MethodBacksRecurring];
+const PLAN: [Field; 5] = [F::PlanId, F::PlanExternalRef, F::PlanKind, F::PlanDescription, F::PlanInterval];
 const PAYOUT: [Field; 3] = [F::PayoutId, F::PayoutAmount, F::PayoutSource];
 const FILE: [Field; 6] =
     [F::FeedName, F::FileName, F::FileRows, F::FileAcceptedRows, F::FileKnownRows, F::FileRefusedRows];
@@ -56,6 +59,8 @@ impl EventType {
         let request: Vec<&'static [Field]> = vec![&CUSTOMER, &REQUEST];
         let transfer: Vec<&'static [Field]> = vec![&CUSTOMER, &TRANSFER];
         let payout: Vec<&'static [Field]> = vec![&CUSTOMER, &PAYOUT];
+        let plan: Vec<&'static [Field]> = vec![&CUSTOMER, &PLAN];
+        let cycle: Vec<&'static [Field]> = vec![&CUSTOMER, &REQUEST, &PLAN];
         match self {
             E::CustomerCreated | E::CustomerUpdated | E::RecurringResumed => (customer, vec![]),
             E::CustomerCreditChanged => (request, vec![F::TransferCredit]),
@@ -134,6 +139,11 @@ impl EventType {
                 (customer, vec![F::NotificationId, F::NotificationChannel, F::NotificationLasting, F::Reason])
             }
             E::PayoutContradicted => (payout, vec![F::PayoutOn, F::Reason]),
+            E::PlanCreated | E::PlanActivated | E::PlanResumed | E::PlanCompleted | E::PlanChanged => (plan, vec![]),
+            E::PlanCycleIssued | E::PlanRecovered => (cycle, vec![F::PlanCycle]),
+            E::PlanPastDue | E::PlanCollectionHeld | E::PlanReviewAsked => (cycle, vec![F::PlanCycle, F::Reason]),
+            E::PlanPaused => (plan, vec![F::PlanPausedUntil, F::Reason]),
+            E::PlanSuspended | E::PlanCancelled => (plan, vec![F::Reason]),
         }
     }
 }

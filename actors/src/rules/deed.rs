@@ -5,8 +5,9 @@ use smol_str::format_smolstr;
 use super::published::EventType;
 use crate::collection::Hold;
 use crate::machine::Tell;
-use crate::values::{CustomerId, Date, PaymentRequestId};
-use crate::{customer, payment_request};
+use crate::plan::SuspendedBy;
+use crate::values::{CustomerId, Date, PaymentRequestId, PlanId};
+use crate::{customer, payment_request, plan};
 
 /// Something that a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,23 @@ pub enum Deed {
     ResumeRecurring,
     /// No more steps of the request's scenario leave, until it is open again, or a promise or dispute about it ends.
     StopReminders,
+    /// The plan rests until a person resumes it.
+    SuspendPlan,
+    /// The plan goes on, with its next date.
+    ResumePlan,
+    /// The plan ends; what it has asked for stays.
+    CancelPlan,
+}
+
+/// What an event concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Concerned {
+    /// The customer.
+    pub customer: Option<CustomerId>,
+    /// The payment request.
+    pub request: Option<PaymentRequestId>,
+    /// The plan, or that of the request.
+    pub plan: Option<PlanId>,
 }
 
 impl Deed {
@@ -38,10 +56,15 @@ impl Deed {
         self == Deed::StopReminders
     }
 
+    /// Whether it is done to a plan.
+    pub fn is_of_plan(self) -> bool {
+        matches!(self, Deed::SuspendPlan | Deed::ResumePlan | Deed::CancelPlan)
+    }
+
     /// The command that does it, if the event concerns what it is done to.
-    pub fn command(
-        self, rule: &str, customer: Option<CustomerId>, request: Option<PaymentRequestId>, today: Date,
-    ) -> Option<Tell> {
+    pub fn command(self, rule: &str, concerned: Concerned, today: Date) -> Option<Tell> {
+        let Concerned { customer, request, plan } = concerned;
+        let of_plan = |command| plan.map(|plan| Tell::Plan(plan, command));
         let reason = format_smolstr!("rule {rule}");
         let told = match self {
             Deed::PlaceHold { hold, days } => {
@@ -55,6 +78,9 @@ impl Deed {
                 return request
                     .map(|id| Tell::PaymentRequest(id, payment_request::Command::StopReminders { reason }));
             }
+            Deed::SuspendPlan => return of_plan(plan::Command::Suspend { reason, by: SuspendedBy::Person }),
+            Deed::ResumePlan => return of_plan(plan::Command::Resume { catch_up: false }),
+            Deed::CancelPlan => return of_plan(plan::Command::Cancel { reason, open_too: false }),
         };
         customer.map(|id| Tell::Customer(id, told))
     }
@@ -69,6 +95,9 @@ impl Deed {
                 &[EventType::RecurringResumed, EventType::RetryScheduled, EventType::AttemptScheduled]
             }
             Deed::StopReminders => &[EventType::ReminderStopped],
+            Deed::SuspendPlan => &[EventType::PlanSuspended],
+            Deed::ResumePlan => &[EventType::PlanResumed, EventType::PlanCompleted],
+            Deed::CancelPlan => &[EventType::PlanCancelled],
         }
     }
 }

@@ -333,6 +333,24 @@ fields! {
     NotificationLasting = "notification.lasting": Truth,
     /// The id of the transfer that was counted, if it was one.
     AllocationTransfer = "allocation.transfer": Text,
+    /// The id of the plan that the request is a cycle of.
+    RequestPlan = "request.plan": Text,
+    /// The number of the cycle that the request is; 0 for a deposit.
+    RequestCycle = "request.cycle": Number,
+    /// The plan's id.
+    PlanId = "plan.id": Text,
+    /// The ERP's key of the plan.
+    PlanExternalRef = "plan.external_ref": Text,
+    /// `subscription` or `instalments`.
+    PlanKind = "plan.kind": Text,
+    /// What the plan is for.
+    PlanDescription = "plan.description": Text,
+    /// How far one cycle is from the next, as in 1m.
+    PlanInterval = "plan.interval": Text,
+    /// The number of the cycle concerned; 0 for a deposit.
+    PlanCycle = "plan.cycle": Number,
+    /// The last day of a pause.
+    PlanPausedUntil = "plan.paused_until": Date,
 }
 
 #[cfg(test)]

@@ -214,6 +214,32 @@ event_types! {
     NotificationDelivered = "notification.delivered",
     /// A message did not arrive, its provider says.
     NotificationBounced = "notification.bounced",
+    /// A subscription or an amount in instalments was agreed.
+    PlanCreated = "plan.created",
+    /// The first cycle of a plan was asked for.
+    PlanActivated = "plan.activated",
+    /// A cycle of a plan is asked for: its payment request is there.
+    PlanCycleIssued = "plan.cycle_issued",
+    /// A plan is behind: a cycle has failed or is overdue.
+    PlanPastDue = "plan.past_due",
+    /// A plan is behind no more.
+    PlanRecovered = "plan.recovered",
+    /// The cycles of a plan are asked for and not collected any more.
+    PlanCollectionHeld = "plan.collection_held",
+    /// A person is asked what becomes of a plan of which a cycle can no longer be collected.
+    PlanReviewAsked = "plan.review_asked",
+    /// A person lets a plan rest.
+    PlanPaused = "plan.paused",
+    /// A plan goes on.
+    PlanResumed = "plan.resumed",
+    /// A plan rests until it is resumed.
+    PlanSuspended = "plan.suspended",
+    /// A plan has ended before its end.
+    PlanCancelled = "plan.cancelled",
+    /// Everything of a plan was asked for and paid.
+    PlanCompleted = "plan.completed",
+    /// Something of a plan is agreed anew.
+    PlanChanged = "plan.changed",
 }
 
 impl fmt::Display for EventType {

@@ -11,17 +11,18 @@ use super::orders::OrderReturned;
 use super::payouts::PayoutReturned;
 use super::recalls::takes_back;
 use super::reconciliation::tell_awaited;
+use super::reserving::{Held, references, request_id};
 use super::{Priority, Router, SubmitError};
 use crate::collection::{Instrument, Mandate};
 use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt, Rejection};
 use crate::payment_request::{self, Terms};
-use crate::ports::{Found, PortError};
+use crate::ports::PortError;
 use crate::transfer::Particulars;
 use crate::values::{
-    AttemptId, CommandId, CreditorReference, CustomerId, Date, FrenchPool, IbanError, Money, PaymentReference,
-    PaymentRequestId, PayoutId, ShortReference, TenantId, Timestamp, TransferId, stable_hash,
+    AttemptId, CommandId, CustomerId, Date, FrenchPool, IbanError, Money, PaymentReference, PaymentRequestId,
+    PayoutId, TenantId, TransferId, stable_hash,
 };
 
 /// What a file or a call brings.
@@ -224,43 +225,6 @@ pub async fn admit_customer(
     Ok((id, receipt))
 }
 
-/// A key of the directory that is found, or reserved until this is dropped.
-pub(super) struct Held<'a> {
-    router: &'a Arc<Router>,
-    key: DirectoryKey,
-    pub(super) value: DirectoryValue,
-    reserved: bool,
-    /// A command that will record it is under way.
-    under_way: bool,
-}
-
-impl<'a> Held<'a> {
-    fn find_or_reserve(router: &'a Arc<Router>, key: DirectoryKey, fresh: DirectoryValue) -> Result<Self, PortError> {
-        let (value, reserved) = match router.ports().directory.find_or_reserve(&key, &fresh)? {
-            Found::Known(value) => (value, false),
-            Found::Reserved(value) => (value, true),
-        };
-        Ok(Self { router, key, value, reserved, under_way: false })
-    }
-
-    /// Waits for the command that records it. A caller that goes away meanwhile leaves it
-    /// reserved: its command may still be recorded.
-    pub(super) async fn until<T>(&mut self, submitted: impl Future<Output = T>) -> T {
-        self.under_way = true;
-        let result = submitted.await;
-        self.under_way = false;
-        result
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        if self.reserved && !self.under_way {
-            self.router.ports().directory.release(&self.key);
-        }
-    }
-}
-
 fn fingerprint_of_customer(row: &CustomerRow) -> u64 {
     let profile = &row.profile;
     let email = profile.email.as_ref().map_or("", |email| email.as_str());
@@ -356,7 +320,9 @@ pub(super) async fn admit_mandate(
     Ok(router.submit(tenant, Tell::Customer(customer, sign), command, fingerprint, origin, priority).await?)
 }
 
-fn known_customer(router: &Arc<Router>, tenant: &TenantId, reference: &str) -> Result<CustomerId, IntakeError> {
+pub(super) fn known_customer(
+    router: &Arc<Router>, tenant: &TenantId, reference: &str,
+) -> Result<CustomerId, IntakeError> {
     let key = DirectoryKey::CustomerExternalRef(tenant.clone(), reference.into());
     match router.ports().directory.find(&key)? {
         Some(DirectoryValue::Customer(id)) => Ok(id),
@@ -418,39 +384,6 @@ async fn customer_of(
         return Ok(id);
     }
     known_customer(router, tenant, &row.customer_ref)
-}
-
-fn request_id<'a>(
-    router: &'a Arc<Router>, tenant: &TenantId, external_ref: &str, customer: CustomerId, now: Timestamp,
-) -> Result<Held<'a>, IntakeError> {
-    let ports = router.ports();
-    let key = DirectoryKey::RequestExternalRef(tenant.clone(), external_ref.into());
-    let id = PaymentRequestId::new(now, ports.clock.random(), customer.partition());
-    let held = Held::find_or_reserve(router, key, DirectoryValue::Request(id, customer))?;
-    match held.value {
-        DirectoryValue::Request(_, owner) if owner == customer => Ok(held),
-        _ => Err(IntakeError::OtherCustomer(external_ref.to_owned())),
-    }
-}
-
-/// The references of a request: drawn from its id, moved on while another request has them.
-fn references<'a>(
-    router: &'a Arc<Router>, tenant: &TenantId, id: PaymentRequestId, customer: CustomerId,
-) -> Result<(Held<'a>, ShortReference, CreditorReference), IntakeError> {
-    let ports = router.ports();
-    let reference_key = ports.tenants.reference_key(tenant);
-    let mut index = stable_hash(&["reference", &id.to_string()]);
-    loop {
-        let short = ShortReference::of(index, reference_key);
-        let key = DirectoryKey::ShortReference(tenant.clone(), short);
-        let held = Held::find_or_reserve(router, key, DirectoryValue::Request(id, customer))?;
-        if matches!(held.value, DirectoryValue::Request(owner, _) if owner == id) {
-            let creditor = CreditorReference::of(&short.compact())
-                .map_err(|error| SubmitError::Quarantined(format!("creditor reference of {short}: {error}")))?;
-            return Ok((held, short, creditor));
-        }
-        index = index.wrapping_add(1);
-    }
 }
 
 /// The id of the transfer with `entry_key`, in the lane of its payer if that is known.

@@ -18,10 +18,10 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
 use tracing::{error, warn};
 
 use super::checkpointer::{Checkpointer, Offer};
-use super::{Router, SubmitError};
+use super::{Router, SubmitError, plans};
 use crate::limits;
 use crate::partition::{ArmedTimer, SystemFact};
-use crate::values::{TenantId, Timestamp};
+use crate::values::{EntityId, TenantId, Timestamp};
 
 /// The longest and the shortest rest between two looks.
 const REST_MAX: Duration = Duration::from_millis(20);
@@ -262,10 +262,18 @@ async fn fire_all(
     if due.is_empty() {
         return Ok(());
     }
-    let answers = match router.fire(tenant, &due).await {
+    // Timers of plans ask for something outside their lane first.
+    let (of_plans, due): (Vec<_>, Vec<_>) =
+        due.into_iter().partition(|timer| matches!(timer.entity, EntityId::Plan(_)));
+    let mut answers = match router.fire(tenant, &due).await {
         Ok(answers) => answers,
         Err(error) => vec![Err(error); due.len()],
     };
+    answers.extend(match plans::fire(router, tenant, &of_plans).await {
+        Ok(answers) => answers,
+        Err(error) => vec![Err(error); of_plans.len()],
+    });
+    let due = [due, of_plans].concat();
     let mut again = Vec::new();
     let mut result = Ok(());
     for (timer, answer) in due.iter().zip(answers) {

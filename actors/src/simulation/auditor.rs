@@ -86,6 +86,7 @@ impl Auditor {
             {
                 return broken("INV-11", format!("{} is issued a second time", terms.external_ref));
             }
+            self.cycle(change)?;
             let (version, entity) =
                 self.model.entry(change.entity).or_insert_with(|| (0, Entity::new(change.entity)));
             if change.version != *version + 1 {
@@ -159,7 +160,7 @@ impl Auditor {
                     }
                 }
                 Some((_, Entity::Payout(state))) => self.payout(state)?,
-                Some((_, Entity::Feed(_))) | None => {}
+                Some((_, Entity::Feed(_) | Entity::Plan(_))) | None => {}
             }
         }
         Ok(())
@@ -302,6 +303,7 @@ impl Auditor {
 
     /// After everything due has fired: nothing waits for a timer that never came.
     pub fn woken(&self, now: Timestamp, zone: &crate::values::Zone) -> Audited {
+        self.cycles_asked(now)?;
         for (id, (_, entity)) in &self.model {
             let Entity::PaymentRequest(state) = entity else { continue };
             let Some(terms) = state.terms.as_ref().filter(|_| state.status == Status::Open) else { continue };
@@ -319,6 +321,7 @@ impl Auditor {
     /// Every part that a request counts from a transfer is one that the transfer gives, or a decision under
     /// way is about it; and the other way round.
     pub fn books(&self) -> Audited {
+        self.plans_and_requests()?;
         for (_, entity) in self.model.values() {
             if let Entity::Transfer(state) = entity
                 && state.pending.is_none()

@@ -10,6 +10,7 @@ use crate::collection::Instrument;
 use crate::machine::Tell;
 use crate::partition::{Checkpoint, Commit, DirectoryValue, Envelope, Event, Lane, entries_of};
 use crate::payment_request;
+use crate::plan;
 use crate::transfer;
 use crate::values::Money;
 
@@ -167,6 +168,13 @@ impl World {
                     _ => None,
                 });
                 ordered.map(|instrument| *instrument = Instrument::Card("stolen".into())).is_some()
+            },
+            Some(Mutation::RepeatCycle) => |commit| {
+                let asked = commit.changes.iter_mut().find_map(|change| match &mut change.event {
+                    Event::Plan(plan::Event::CycleAsked { number, .. }) if *number > 1 => Some(number),
+                    _ => None,
+                });
+                asked.map(|number| *number -= 1).is_some()
             },
             _ => return commit,
         };

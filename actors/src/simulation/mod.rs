@@ -15,6 +15,7 @@ mod faults;
 mod messages;
 mod mutation;
 mod people;
+mod plans;
 mod policies;
 mod random;
 mod world;

@@ -35,6 +35,8 @@ pub enum Mutation {
     SendAgain,
     /// A checkpoint forgets how many events of a customer were told.
     ForgetNumbers,
+    /// A plan asks for the cycle before once more.
+    RepeatCycle,
 }
 
 impl Mutation {
@@ -56,5 +58,6 @@ impl Mutation {
         (Mutation::OtherInstrument, &["INV-05"]),
         (Mutation::SendAgain, &["INV-14"]),
         (Mutation::ForgetNumbers, &["INV-15"]),
+        (Mutation::RepeatCycle, &["INV-16"]),
     ];
 }

@@ -41,6 +41,8 @@ pub struct Report {
     pub fired: usize,
     /// Orders that gateways were given.
     pub ordered: usize,
+    /// Cycles that plans asked for.
+    pub cycles: usize,
     /// Every byte of the log.
     pub log: Vec<Vec<u8>>,
 }
@@ -122,7 +124,7 @@ impl World {
             auditor: Auditor::default(),
             gateway: Gateway::new(),
             number: 0,
-            report: Report { records: 0, crashes: 0, left: 0, fired: 0, ordered: 0, log: Vec::new() },
+            report: Report { records: 0, crashes: 0, left: 0, fired: 0, ordered: 0, cycles: 0, log: Vec::new() },
             trace: VecDeque::new(),
         })
     }
@@ -156,6 +158,7 @@ impl World {
         self.settle()?;
         self.audit()?;
         self.report.records = self.log.records.len();
+        self.report.cycles = self.auditor.cycles();
         self.report.log = self.log.records.iter().map(|(bytes, _)| bytes.clone()).collect();
         Ok(self.report.clone())
     }
@@ -182,7 +185,8 @@ impl World {
             52..=54 => self.card(),
             55..=57 => self.repeat(),
             58..=59 => self.give_back(),
-            60..=70 => self.sync(),
+            60..=61 => self.plan(),
+            62..=70 => self.sync(),
             71..=79 => self.deliver(),
             80..=85 => self.tick(),
             86..=94 => self.checkpoint(),
@@ -333,7 +337,7 @@ impl World {
             self.auditor.fires(&timer, self.now)?;
             self.report.fired += 1;
             self.note(format!("timer {:?} of {}", timer.purpose, timer.entity));
-            let Some(tell) = timer.command(None) else { continue };
+            let Some(tell) = self.cycle_due(&timer) else { continue };
             let command_id = CommandId::new(self.now, self.fresh(), timer.entity.partition());
             let (tenant, at) = (self.tenant.clone(), self.now);
             let envelope = Envelope { tenant, command_id, fingerprint: 0, origin: Origin::Timer, at, tell };

@@ -153,6 +153,9 @@ id!(
     /// A payout: money that leaves by credit transfer.
     PayoutId, "out");
 id!(
+    /// A plan: a subscription, or an amount in instalments.
+    PlanId, "plan");
+id!(
     /// One message that must leave.
     DeliveryId, "dlv");
 id!(
@@ -217,6 +220,8 @@ pub enum EntityId {
     Feed(FeedId),
     /// A payout.
     Payout(PayoutId),
+    /// A plan.
+    Plan(PlanId),
 }
 
 impl FeedId {
@@ -236,6 +241,7 @@ impl EntityId {
             EntityId::Transfer(id) => id.partition(),
             EntityId::Feed(id) => id.partition(),
             EntityId::Payout(id) => id.partition(),
+            EntityId::Plan(id) => id.partition(),
         }
     }
 
@@ -247,6 +253,7 @@ impl EntityId {
             EntityId::Transfer(id) => (3, id.to_bytes()),
             EntityId::Feed(id) => (4, id.to_bytes()),
             EntityId::Payout(id) => (5, id.to_bytes()),
+            EntityId::Plan(id) => (6, id.to_bytes()),
         };
         let mut key = [kind; 17];
         for (place, byte) in key.iter_mut().skip(1).zip(bytes) {
@@ -264,6 +271,7 @@ impl fmt::Display for EntityId {
             EntityId::Transfer(id) => id.fmt(f),
             EntityId::Feed(id) => id.fmt(f),
             EntityId::Payout(id) => id.fmt(f),
+            EntityId::Plan(id) => id.fmt(f),
         }
     }
 }

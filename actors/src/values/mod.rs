@@ -23,7 +23,7 @@ pub use hash::stable_hash;
 pub use iban::{FrenchPool, Iban, IbanError, VirtualIban, french_iban, rib_key};
 pub use ids::{
     AttemptId, CommandId, CustomerId, DeliveryId, EntityId, FeedId, IdError, PARTITIONS, PaymentRequestId, PayoutId,
-    TenantId, TransferId,
+    PlanId, TenantId, TransferId,
 };
 pub use invoice_number::{NumberText, canonical_number, is_telling_number, last_digits, tail};
 pub use money::{Currency, DecimalMark, Money, MoneyError};

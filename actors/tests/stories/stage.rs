@@ -3,6 +3,7 @@
 mod collections;
 mod expectations;
 mod payouts;
+mod plans;
 mod policies;
 mod scenario;
 
@@ -21,7 +22,7 @@ use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DecimalMark, EmailAddress, EntityId,
-    Language, Money, PaymentRequestId, PayoutId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation,
+    Language, Money, PaymentRequestId, PayoutId, PhoneNumber, PlanId, Reading, ReferenceKey, RemittanceInformation,
     ShortReference, TenantId, Timestamp, TransferId, VirtualIban, Zone, french_iban,
 };
 
@@ -79,6 +80,9 @@ pub struct Stage {
     requests: BTreeMap<String, PaymentRequestId>,
     transfers: BTreeMap<String, TransferId>,
     payouts: BTreeMap<String, PayoutId>,
+    plans: BTreeMap<String, PlanId>,
+    /// Plans whose next number means something else.
+    taken: BTreeSet<String>,
     number: u64,
 }
 
@@ -115,6 +119,8 @@ impl Stage {
             requests: BTreeMap::new(),
             transfers: BTreeMap::new(),
             payouts: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            taken: BTreeSet::new(),
             number: 0,
         }
     }
@@ -236,6 +242,7 @@ impl Stage {
             }
             "mandate" | "end" | "collect" | "result" | "bank_return" | "connector_silent" | "hold" | "lift"
             | "resume" | "opt_out" | "review" | "promise" | "dispute" | "end_dispute" => self.collection(line),
+            verb if verb == "plan" || verb.starts_with("plan_") => self.plan(line),
             "day" => self.day(line.word(0)?, true),
             "outage" => self.day(line.word(0)?, false),
             "checkpoint" => self.checkpoint(),
@@ -513,7 +520,7 @@ impl Stage {
     }
 
     fn fire(&mut self, timer: ArmedTimer) -> Result<(), String> {
-        let tell = timer.command(self.bank_complete_to).ok_or("a timer of nobody")?;
+        let tell = self.asked_by(&timer)?;
         self.number += 1;
         let command_id = CommandId::new(self.now, self.number, LANE);
         let tenant = self.tenant.clone();

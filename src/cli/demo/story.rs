@@ -29,7 +29,7 @@ pub(super) async fn play(stage: &Stage, started: Instant) -> anyhow::Result<()> 
     drop_file(stage, "statement-0306.xml", "data/bank/in").await?;
     drop_file(stage, "invoices-0306.csv", "data/erp/in").await?;
     println!("          (first mail, hook and match after {:.1} s)", started.elapsed().as_secs_f64());
-    chapter("A direct debit fails, a customer is refunded, a card will be collected from");
+    chapter("A direct debit fails, a customer is refunded, a card will be collected from, another subscribes");
     attempts(stage).await?;
     collection(stage).await?;
     chapter("More time passes, and another statement comes");
@@ -185,7 +185,16 @@ async fn collection(stage: &Stage) -> anyhow::Result<()> {
     let mandate = json!({ "reference": "RUM-LEMOINE-1", "iban": "FR7630006000011234567890189",
         "signed_on": "2026-01-12", "notice_days": 5 });
     stage.client.post(&format!("/v1/customers/{customer}/mandates"), &mandate).await?;
-    collect(stage, "F-2026-2311", "mandate:RUM-LEMOINE-1").await
+    collect(stage, "F-2026-2311", "mandate:RUM-LEMOINE-1").await?;
+    subscription(stage).await
+}
+
+/// A customer subscribes, and is charged on the 12th of each month from the card that has no funds at first.
+async fn subscription(stage: &Stage) -> anyhow::Result<()> {
+    let plan = json!({ "external_ref": "ABO-411", "customer_ref": "411BRIGHT", "every": "1m", "first_due_on": "2026-03-12",
+        "amount": { "amount": 4_900, "currency": "EUR" }, "collect_from": "card:tok_fail-51-1",
+        "description": "Maintenance", "on_exhausted": "ask" });
+    stage.client.post("/v1/plans", &plan).await.map(|_| ())
 }
 
 async fn collect(stage: &Stage, invoice: &str, instrument: &str) -> anyhow::Result<()> {
@@ -255,6 +264,12 @@ fn line(event: &Published) -> Option<String> {
         EventType::RetryStopped | EventType::RetryExhausted => {
             format!("attempt   {invoice} is for a person: {}", text(Field::Reason))
         }
+        EventType::PlanCreated => format!("plan      {} agreed", text(Field::PlanExternalRef)),
+        EventType::PlanCycleIssued => format!("plan      {invoice} asked for, its cycle {}", text(Field::PlanCycle)),
+        EventType::PlanPastDue => {
+            format!("plan      {} is behind: {}", text(Field::PlanExternalRef), text(Field::Reason))
+        }
+        EventType::PlanRecovered => format!("plan      {} is behind no more", text(Field::PlanExternalRef)),
         EventType::AttemptSucceeded => format!("attempt   {invoice} {} collected", text(Field::AttemptAmount)),
         EventType::RefundInitiated => format!("refund    {invoice} {} initiated", text(Field::RefundAmount)),
         EventType::PaymentMethodExpiring => {

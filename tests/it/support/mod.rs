@@ -5,7 +5,9 @@ pub mod feed_events;
 pub mod golden;
 pub mod http;
 pub mod payout_events;
+
 pub mod peers;
+pub mod plan_events;
 pub mod running;
 pub mod schema;
 pub mod scratch;

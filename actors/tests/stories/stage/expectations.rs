@@ -39,6 +39,7 @@ impl Stage {
             "timers" => same("timers", self.live_timers()?, line.word(1)?.parse().unwrap_or(usize::MAX)),
             name if self.requests.contains_key(name) => self.expect_request(line),
             name if self.transfers.contains_key(name) => self.expect_transfer(line),
+            name if self.plans.contains_key(name) => self.expect_plan(line),
             name if self.payouts.contains_key(name) => self.expect_payout(line),
             name => Err(format!("nothing is called {name}")),
         }
@@ -172,7 +173,7 @@ impl Stage {
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("{what} is {found:?}, not {expected:?}")) }
 }
 

@@ -72,6 +72,30 @@ pub(super) fn policies() -> Policies {
                 Action::Do(Deed::LiftHold { hold: Hold::Legal }),
             ],
         ),
+        Rule::new(
+            "plans",
+            vec![
+                EventType::PlanPastDue,
+                EventType::PlanRecovered,
+                EventType::PlanSuspended,
+                EventType::PlanReviewAsked,
+                EventType::PlanCollectionHeld,
+                EventType::PlanCompleted,
+            ],
+            Condition::Always(true),
+            vec![Action::Tell {
+                channel: Channel::Hook,
+                template: None,
+                recipient: Recipient::Endpoint("team".into()),
+            }],
+        ),
+        // A merchant who is not the one of the mandate: nothing more of that plan.
+        Rule::new(
+            "not ours",
+            vec![EventType::AttemptFailed],
+            Condition::Compare(Field::AttemptReasonCode, Operator::Equal, "BE01".into()),
+            vec![Action::Do(Deed::CancelPlan)],
+        ),
         // Whatever happens meanwhile, one message in two days about a request.
         rule(
             "failed",

@@ -1,0 +1,166 @@
+//! The plans of a customer: what is agreed is collected from something that can be, and rests when nothing recurring is
+//! collected.
+
+use std::sync::Arc;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::collecting::{usable, way};
+use super::command::Command;
+use super::event::Event;
+use super::rejection::Rejection;
+use super::state::{Customer, PaymentMethod};
+use crate::collection::{Hold, Instrument, MandateKind};
+use crate::limits;
+use crate::machine::{Context, Decision, Tell};
+use crate::payment_request::{self, Membership};
+use crate::plan::{self, SuspendedBy};
+use crate::values::{PaymentRequestId, PlanId};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>) -> Decided {
+    match command {
+        Command::OpenPlan { terms } => open(state, terms, context),
+        Command::ChangePlan { plan, change } => {
+            if let Some(instrument) = &change.collect_from {
+                agreed(state, instrument, change.policy.as_ref(), context)?;
+            } else if let Some(policy) = &change.policy
+                && !context.policies.collections.policies.contains_key(policy.as_str())
+            {
+                return Err(Rejection::UnknownPolicy(policy.clone()));
+            }
+            let mut decision = Decision::default();
+            if let Some(Instrument::Card(token)) = &change.collect_from
+                && state.plans.contains(plan)
+            {
+                decision.push(Event::PlanOpened { plan: *plan, card: Some(token.clone()) });
+            }
+            decision.tell(Tell::Plan(*plan, plan::Command::Change(change.clone())));
+            Ok(decision)
+        }
+        Command::KnowPlan { plan, live } => Ok(match (state.plans.contains(plan), *live) {
+            (false, true) => Decision::of(Event::PlanOpened { plan: *plan, card: None }),
+            (true, false) => Decision::of(Event::PlanClosed { plan: *plan }),
+            _ => Decision::default(),
+        }),
+        Command::CollectCycle { request, instrument, policy, of } => {
+            Ok(collect(state, *request, instrument, (policy.as_ref(), *of), context))
+        }
+        _ => Ok(Decision::default()), // Decided by the caller.
+    }
+}
+
+/// Whether cycles can be collected from an instrument as things are.
+fn agreed(
+    state: &Customer, instrument: &Instrument, policy: Option<&SmolStr>, context: &Context<'_>,
+) -> Result<(), Rejection> {
+    way(state, instrument, policy, context)?;
+    let unusable = |reason| Rejection::NotUsable { instrument: instrument.clone(), reason };
+    let today = context.now.date_in(&context.policies.zone);
+    // No request is asked for yet.
+    let none = PaymentRequestId::from_bytes([0; 16]);
+    usable(state, instrument, none, today).map_err(unusable)?;
+    let one_off = |kind| matches!(kind, MandateKind::CoreOneOff | MandateKind::B2bOneOff);
+    match instrument {
+        Instrument::Mandate(reference) if state.mandates.get(reference).is_some_and(|known| one_off(known.kind)) => {
+            Err(unusable("the mandate is for one collection, and a plan has several".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open(state: &Customer, terms: &Arc<plan::Terms>, context: &Context<'_>) -> Decided {
+    let mut decision = Decision::default();
+    let create = Tell::Plan(terms.id, plan::Command::Create { terms: Arc::clone(terms) });
+    if state.plans.contains(&terms.id) {
+        decision.tell(create); // The same again, or it is refused.
+        return Ok(decision);
+    }
+    if state.is_deceased() {
+        return Err(Rejection::RecurringSuspended(Hold::Deceased.name().into()));
+    }
+    if let Some(reason) = &state.suspended {
+        return Err(Rejection::RecurringSuspended(reason.clone()));
+    }
+    if state.plans.len() >= limits::PLANS_MAX {
+        return Err(Rejection::TooManyPlans(limits::PLANS_MAX));
+    }
+    let mut card = None;
+    if let Some(instrument) = &terms.collect_from {
+        agreed(state, instrument, terms.policy.as_ref(), context)?;
+        if let Instrument::Card(token) = instrument {
+            card = Some(token.clone());
+        }
+    }
+    decision.push(Event::PlanOpened { plan: terms.id, card });
+    decision.tell(create);
+    Ok(decision)
+}
+
+/// The request of a cycle is collected. An instrument that cannot be used today may be renewed by then: the attempt
+/// waits for it.
+fn collect(
+    state: &Customer, request: PaymentRequestId, instrument: &Instrument,
+    (policy, of): (Option<&SmolStr>, Membership), context: &Context<'_>,
+) -> Decision<Event> {
+    let mut decision = Decision::default();
+    if !state.open_requests.contains_key(&request) {
+        return decision; // It is paid already.
+    }
+    match way(state, instrument, policy, context) {
+        Ok((usage, policy)) => {
+            let agree = payment_request::Command::AgreeCollection { usage, policy, again: false };
+            decision.tell(Tell::PaymentRequest(request, agree));
+        }
+        Err(error) => {
+            let (number, reason) = (of.number, format_smolstr!("{error}"));
+            decision.tell(Tell::Plan(of.plan, plan::Command::HoldCollection { number, reason }));
+        }
+    }
+    decision
+}
+
+/// Adds what the plans of a customer hear of a decision.
+pub(super) fn inform(state: &Customer, mut decision: Decision<Event>) -> Decision<Event> {
+    if state.plans.is_empty() {
+        return decision;
+    }
+    let heard = decision.events.iter().find_map(|event| match event {
+        Event::RecurringSuspended { reason } => Some(plan::Command::Suspend {
+            reason: format_smolstr!("recurring payments of the customer: {reason}"),
+            by: SuspendedBy::Customer,
+        }),
+        Event::HoldPlaced { hold: Hold::Deceased, .. } => {
+            Some(plan::Command::Suspend { reason: Hold::Deceased.name().into(), by: SuspendedBy::Customer })
+        }
+        Event::RecurringResumed if !state.is_deceased() => Some(plan::Command::ResumeWithCustomer),
+        Event::HoldLifted { hold: Hold::Deceased } if state.suspended.is_none() => {
+            Some(plan::Command::ResumeWithCustomer)
+        }
+        _ => None,
+    });
+    if let Some(command) = heard {
+        let tell = |plan: &PlanId| Tell::Plan(*plan, command.clone());
+        decision.tells.extend(state.plans.iter().map(tell));
+    }
+    decision
+}
+
+pub(super) fn apply(state: &mut Customer, event: &Event) {
+    match event {
+        Event::PlanOpened { plan, card } => {
+            if !state.plans.contains(plan) {
+                state.plans.push(*plan);
+            }
+            // From now on its end is a matter of recurring payments.
+            let of_plan = |(_, method): &(&u16, &PaymentMethod)| Some(&method.token) == card.as_ref();
+            let slot = state.payment_methods.iter().find(of_plan).map(|(slot, _)| *slot);
+            if let Some(method) = slot.and_then(|slot| state.payment_methods.get_mut(&slot)) {
+                method.backs_recurring = true;
+            }
+        }
+        Event::PlanClosed { plan } => state.plans.retain(|known| known != plan),
+        _ => {}
+    }
+}
