@@ -17,7 +17,7 @@ use super::{IntakeError, Priority, Request, Router, SubmitError};
 use crate::collection::Instrument;
 use crate::customer;
 use crate::machine::Tell;
-use crate::partition::{ArmedTimer, DirectoryKey, DirectoryValue, Origin, Receipt, Rejection};
+use crate::partition::{ArmedTimer, DirectoryKey, DirectoryValue, Entity, Origin, Receipt, Rejection};
 use crate::plan::{self, Phase, Reserved, Terms};
 use crate::values::{CommandId, EntityId, PlanId, TenantId, stable_hash};
 
@@ -100,8 +100,15 @@ pub(super) async fn fire(
     router: &Arc<Router>, tenant: &TenantId, timers: &[ArmedTimer],
 ) -> Result<Vec<Answer>, SubmitError> {
     let (mut requests, mut held) = (Vec::with_capacity(timers.len()), Vec::new());
-    for timer in timers {
-        let command = due(router, tenant, timer, &mut held).await?;
+    // Read side by side: on the first of a month there are many.
+    let read = |timer: &ArmedTimer| {
+        let (router, entity) = (Arc::clone(router), timer.entity);
+        actix::spawn(async move { router.read(entity, 0).await })
+    };
+    let states: Vec<_> = timers.iter().map(read).collect();
+    for (timer, state) in timers.iter().zip(states) {
+        let (_, entity, _) = state.await.map_err(|_| SubmitError::Stopping)??;
+        let command = due(router, tenant, (timer, &entity), &mut held)?;
         let EntityId::Plan(id) = timer.entity else { continue };
         let command_id = CommandId::new(timer.due, router.ports().clock.random(), id.partition());
         let (tell, fired) = (Tell::Plan(id, command), Some(*timer));
@@ -126,11 +133,10 @@ async fn held_until<T>(held: &mut [Held<'_>], submitted: impl Future<Output = T>
 }
 
 /// What the timer of a plan asks of it.
-async fn due<'a>(
-    router: &'a Arc<Router>, tenant: &TenantId, timer: &ArmedTimer, held: &mut Vec<Held<'a>>,
+fn due<'a>(
+    router: &'a Arc<Router>, tenant: &TenantId, (timer, entity): (&ArmedTimer, &Entity), held: &mut Vec<Held<'a>>,
 ) -> Result<plan::Command, SubmitError> {
     let ArmedTimer { due, generation, .. } = *timer;
-    let (_, entity, _) = router.read(timer.entity, 0).await?;
     let next = entity.as_plan().filter(|state| state.generation == generation).and_then(|state| {
         let (terms, next) = (state.terms.clone()?, state.next?);
         (state.phase == Phase::Running).then_some((terms, next.number))
