@@ -17,7 +17,7 @@ use quittance::config::Config;
 use quittance::formats::{Item, Reader, erp, open_bank};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Processor time of this thread.
 fn now() -> Duration {
