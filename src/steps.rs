@@ -103,7 +103,7 @@ fn text(event: &Published, field: Field) -> &str {
 pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a Policies) -> Vec<Progress<'a>> {
     let Some(terms) = &state.terms else { return Vec::new() };
     let scenario = terms.scenario.as_deref().and_then(|name| policies.scenarios.get(name));
-    let zone = policies.zone_of(state.zone.as_deref());
+    let zone = policies.zone_of(state.rare.zone.as_deref());
     let stopped = events.iter().rev().find(|event| event.event == EventType::ReminderStopped);
     let stopped = stopped.map_or("", |event| text(event, Field::Reason));
     let stands = |name: &str| scenario.is_some_and(|scenario| scenario.place_of(name).is_some());
@@ -123,8 +123,8 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
             (None, _) if is_past => Standing::Passed,
             (None, _) if state.status == Status::Settled => Standing::NotReached { reason: "settled".into() },
             (None, _) if state.status == Status::Cancelled => Standing::NotReached { reason: "cancelled".into() },
-            (None, _) if state.dispute.is_some() => Standing::Paused { reason: "disputed" },
-            (None, _) if state.promise.is_some() => Standing::Paused { reason: "a payment is promised" },
+            (None, _) if state.rare.dispute.is_some() => Standing::Paused { reason: "disputed" },
+            (None, _) if state.rare.promise.is_some() => Standing::Paused { reason: "a payment is promised" },
             // Between a step and the planning of the next one nothing is armed, and nothing has stopped.
             (None, _) if state.reminders.next.is_some() || stopped.is_empty() => Standing::ToCome,
             (None, _) => Standing::NotReached { reason: stopped.into() },

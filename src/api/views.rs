@@ -92,19 +92,20 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
             })
         })
         .collect();
-    let holds: Vec<Json> = state.holds.iter().map(|(hold, until)| json!({ "kind": hold, "until": until })).collect();
+    let holds: Vec<Json> =
+        state.rare.holds.iter().map(|(hold, until)| json!({ "kind": hold, "until": until })).collect();
     let money = |(currency, minor): (&Currency, &i64)| Money::from_minor(*minor, *currency);
     json!({
         "id": id,
         "external_ref": profile.external_ref,
         "kind": profile.kind,
         "name": profile.name,
-        "zone": state.zone,
-        "plans": state.plans,
+        "zone": state.rare.zone,
+        "plans": state.rare.plans,
         "email": profile.email,
         "phone": profile.phone,
         "language": profile.language,
-        "former_virtual_ibans": state.former_numbers.iter().map(|former| json!({
+        "former_virtual_ibans": state.rare.former_numbers.iter().map(|former| json!({
             "virtual_iban": former.virtual_iban.iban().electronic(),
             "until": former.until,
             "free_on": former.free_on,
@@ -112,12 +113,12 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "virtual_iban": state.virtual_iban.as_ref().map(|number| number.iban().electronic().to_owned()),
         "payment_methods": methods,
         "open_requests": open,
-        "credit": state.credit.iter().map(money).collect::<Vec<_>>(),
+        "credit": state.rare.credit.iter().map(money).collect::<Vec<_>>(),
         "mandates": mandates,
         "holds": holds,
-        "opted_out": state.opted_out.keys().collect::<Vec<_>>(),
-        "unreachable": state.unreachable.keys().collect::<Vec<_>>(),
-        "recurring_suspended": state.suspended,
+        "opted_out": state.rare.opted_out.keys().collect::<Vec<_>>(),
+        "unreachable": state.rare.unreachable.keys().collect::<Vec<_>>(),
+        "recurring_suspended": state.rare.suspended,
     })
 }
 
@@ -154,8 +155,8 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "amount": terms.amount,
         "paid": state.paid(),
         "outstanding": state.outstanding(),
-        "written_off": Money::from_minor(state.written_off_minor, terms.amount.currency()),
-        "refunded": Money::from_minor(state.refunded_minor, terms.amount.currency()),
+        "written_off": Money::from_minor(state.rare.written_off_minor, terms.amount.currency()),
+        "refunded": Money::from_minor(state.rare.refunded_minor, terms.amount.currency()),
         "status": state.status,
         "overdue": state.overdue,
         "issued_on": terms.issued_on,
@@ -164,15 +165,15 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "description": terms.description,
         "short_reference": terms.short_reference.to_string(),
         "creditor_reference": terms.creditor_reference,
-        "payment_reference": state.payment_reference,
+        "payment_reference": state.rare.payment_reference,
         "scenario": terms.scenario,
         "next_reminder_at": state.reminders.next.map(|(_, due)| due),
         "allocations": allocations,
         "attempts": attempts,
-        "collection": state.collection.as_ref().map(collection),
-        "promise": state.promise.as_ref().map(|promise| json!({ "on": promise.on })),
-        "dispute": state.dispute,
-        "plan": state.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
+        "collection": state.collection.as_deref().map(collection),
+        "promise": state.rare.promise.as_ref().map(|promise| json!({ "on": promise.on })),
+        "dispute": state.rare.dispute,
+        "plan": state.rare.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
     })
 }
 

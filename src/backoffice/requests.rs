@@ -241,10 +241,10 @@ pub(super) async fn page(
         "virtual_iban": iban,
         "scenario": terms.scenario.as_deref().unwrap_or("none"),
         "collection": state.collection.as_ref().map(|collection| collected(collection, &zone)),
-        "plan": state.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
-        "promise": state.promise.as_ref().map(|promise| words::day(promise.on)),
-        "dispute": state.dispute,
-        "hold": who.and_then(|state| state.holds.keys().next()).map(|hold| hold.name()),
+        "plan": state.rare.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
+        "promise": state.rare.promise.as_ref().map(|promise| words::day(promise.on)),
+        "dispute": state.rare.dispute,
+        "hold": who.and_then(|state| state.rare.holds.keys().next()).map(|hold| hold.name()),
     });
     pages.page("request", &frame.data(&app, &terms.external_ref, "/bo/requests", own))
 }

@@ -43,7 +43,7 @@ pub(super) fn give(decision: &mut Decision<Event>, state: &Customer, given: Opti
 /// The number is the customer's no more from tomorrow on.
 pub(super) fn release(state: &Customer, reason: &str, context: &Context<'_>) -> Decided {
     let virtual_iban = state.virtual_iban.clone().ok_or(Rejection::NoNumber)?;
-    if state.former_numbers.len() >= limits::FORMER_NUMBERS_MAX {
+    if state.rare.former_numbers.len() >= limits::FORMER_NUMBERS_MAX {
         return Err(Rejection::TooManyNumbers(limits::FORMER_NUMBERS_MAX));
     }
     let until = context.now.date_in(&context.policies.zone);
@@ -56,10 +56,10 @@ pub(super) fn doubt(state: &Customer, details: &Details) -> Option<Doubt> {
     let account = details.account.as_ref()?;
     let of_former = |former: &&FormerNumber| former.virtual_iban.iban() == account;
     if state.virtual_iban.as_ref().is_some_and(|own| own.iban() == account) {
-        let early = state.number_since.is_some_and(|since| details.booked_on < since);
+        let early = state.rare.number_since.is_some_and(|since| details.booked_on < since);
         return early.then_some(Doubt::AccountOfAnother);
     }
-    let former = state.former_numbers.iter().rev().find(of_former)?;
+    let former = state.rare.former_numbers.iter().rev().find(of_former)?;
     (details.booked_on > former.until).then_some(Doubt::AccountClosed)
 }
 
@@ -67,7 +67,7 @@ impl Customer {
     /// Whether a number that was this customer's may be another's from a day on.
     pub fn has_freed(&self, iban: &Iban, on: Date) -> bool {
         let own = self.virtual_iban.as_ref().is_some_and(|own| own.iban() == iban);
-        let mut former = self.former_numbers.iter().filter(|former| former.virtual_iban.iban() == iban);
+        let mut former = self.rare.former_numbers.iter().filter(|former| former.virtual_iban.iban() == iban);
         !own && former.next_back().is_some_and(|former| former.free_on <= on)
     }
 }

@@ -20,29 +20,33 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             let known = state.profile.as_ref();
             // Another address may be reached.
             if known.is_some_and(|known| known.email != profile.email) {
-                state.unreachable.remove(&Channel::Email);
+                state.rare.unreachable.remove(&Channel::Email);
             }
             if known.is_some_and(|known| known.phone != profile.phone) {
-                state.unreachable.remove(&Channel::Sms);
+                state.rare.unreachable.remove(&Channel::Sms);
             }
             state.profile = Some(profile.clone());
         }
         Event::MessageFailed { channel, lasting: true, .. } => {
-            state.unreachable.insert(*channel, ());
+            state.rare.unreachable.insert(*channel, ());
         }
         Event::MessageArrived { channel, .. } => {
-            state.unreachable.remove(channel);
+            if let Some(rare) = state.rare.said() {
+                rare.unreachable.remove(channel);
+            }
         }
         Event::MessageFailed { .. } => {}
         Event::VirtualIbanGiven { virtual_iban, since, .. } => {
             state.virtual_iban = Some(virtual_iban.clone());
-            state.number_since = *since;
+            if since.is_some() || state.rare.number_since.is_some() {
+                state.rare.number_since = *since;
+            }
         }
         Event::VirtualIbanReleased { virtual_iban, until, free_on, .. } => {
             state.virtual_iban = None;
-            state.number_since = None;
+            state.rare.number_since = None;
             let former = FormerNumber { virtual_iban: virtual_iban.clone(), until: *until, free_on: *free_on };
-            state.former_numbers.push(former);
+            state.rare.former_numbers.push(former);
         }
         Event::VirtualIbanAssigned { virtual_iban } => {
             state.virtual_iban = Some(virtual_iban.clone());
@@ -91,46 +95,48 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             state.open_requests.remove(request);
         }
         Event::CreditNoteTaken { note, amount, request, credit } => {
-            state.credit_notes.insert(*note, (*amount, *request));
+            state.rare.credit_notes.insert(*note, (*amount, *request));
             if credit.is_positive() {
-                *state.credit.entry(credit.currency()).or_insert(0) += credit.minor();
+                *state.rare.credit.entry(credit.currency()).or_insert(0) += credit.minor();
             }
         }
         Event::CreditAdded { amount } => {
-            let credit = state.credit.entry(amount.currency()).or_default();
+            let credit = state.rare.credit.entry(amount.currency()).or_default();
             *credit = credit.saturating_add(amount.minor());
         }
         Event::CreditUseReversed { number, amount, .. } => {
-            state.credit_used.remove(number);
-            let left = state.credit.entry(amount.currency()).or_default();
+            state.rare.credit_used.remove(number);
+            let left = state.rare.credit.entry(amount.currency()).or_default();
             *left = left.saturating_add(amount.minor());
         }
         Event::CreditMissing { .. } => {}
         Event::CreditUsed { amount, number, request } => {
-            if state.credit_used.len() >= limits::CREDIT_USES_REMEMBERED_MAX
-                && let Some(oldest) = state.credit_used.keys().next().copied()
+            if state.rare.credit_used.len() >= limits::CREDIT_USES_REMEMBERED_MAX
+                && let Some(oldest) = state.rare.credit_used.keys().next().copied()
             {
-                state.credit_used.remove(&oldest);
+                state.rare.credit_used.remove(&oldest);
             }
-            state.credit_used.insert(*number, (*request, *amount));
-            let left = state.credit.entry(amount.currency()).or_default();
+            state.rare.credit_used.insert(*number, (*request, *amount));
+            let left = state.rare.credit.entry(amount.currency()).or_default();
             *left = left.saturating_sub(amount.minor());
-            state.credit_uses = *number;
+            state.rare.credit_uses = *number;
         }
         Event::TransferUnplaced { transfer } => {
-            if state.unplaced.len() == limits::UNPLACED_TRANSFERS_MAX {
-                state.unplaced.remove(0);
+            if state.rare.unplaced.len() == limits::UNPLACED_TRANSFERS_MAX {
+                state.rare.unplaced.remove(0);
             }
-            state.unplaced.push(*transfer);
+            state.rare.unplaced.push(*transfer);
         }
         Event::TransferPlaced { transfer, amount } => {
-            state.unplaced.retain(|known| known != transfer);
+            if let Some(rare) = state.rare.said() {
+                rare.unplaced.retain(|known| known != transfer);
+            }
             state.placed_transfers.insert(*transfer, *amount);
         }
         Event::TransferTakenBack { transfer, credit } => {
             state.placed_transfers.remove(transfer);
             if credit.is_positive() {
-                let left = state.credit.entry(credit.currency()).or_default();
+                let left = state.rare.credit.entry(credit.currency()).or_default();
                 *left = left.saturating_sub(credit.minor());
             }
         }
@@ -142,16 +148,16 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             }
             state.contacts.push(*at);
         }
-        Event::ZoneKnown { zone } => state.zone = Some(zone.clone()),
+        Event::ZoneKnown { zone } => state.rare.zone = Some(zone.clone()),
         Event::OptedOut { channel } => {
-            state.opted_out.insert(*channel, ());
+            state.rare.opted_out.insert(*channel, ());
         }
         Event::OptedIn { channel } => {
-            state.opted_out.remove(channel);
-            state.unreachable.remove(channel);
+            state.rare.opted_out.remove(channel);
+            state.rare.unreachable.remove(channel);
         }
         Event::CreditWithdrawn { amount } | Event::CreditPaidOut { amount, .. } => {
-            let left = state.credit.entry(amount.currency()).or_default();
+            let left = state.rare.credit.entry(amount.currency()).or_default();
             *left = left.saturating_sub(amount.minor());
         }
         Event::MandateSigned { .. }
@@ -165,13 +171,13 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         | Event::HoldPlaced { .. }
         | Event::HoldLifted { .. } => collecting::apply(state, event),
         Event::RuleFired { key, at, until } => {
-            state.fired.retain(|_, until| *until > *at);
+            state.rare.fired.retain(|_, until| *until > *at);
             // Of so many, the one that ends first is forgotten: it fires once more.
-            let first = state.fired.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
-            if let Some(first) = first.filter(|_| state.fired.len() >= limits::RULES_REMEMBERED_MAX) {
-                state.fired.remove(&first);
+            let first = state.rare.fired.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            if let Some(first) = first.filter(|_| state.rare.fired.len() >= limits::RULES_REMEMBERED_MAX) {
+                state.rare.fired.remove(&first);
             }
-            state.fired.insert(*key, *until);
+            state.rare.fired.insert(*key, *until);
         }
         Event::PlanOpened { .. } | Event::PlanClosed { .. } => plans::apply(state, event),
         Event::ReminderSuppressed { .. } => {}

@@ -34,7 +34,7 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::AwaitCollection { request, at_once } => {
             let mut decision = Decision::default();
             let today = context.now.date_in(&context.policies.zone);
-            if *at_once && state.held(today).is_none() && state.suspended.is_none() {
+            if *at_once && state.held(today).is_none() && state.rare.suspended.is_none() {
                 // What kept it back is over already.
                 let resume = payment_request::Command::ResumeCollection { usage: None };
                 decision.tell(Tell::PaymentRequest(*request, resume));
@@ -43,11 +43,11 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
             }
             Ok(decision)
         }
-        Command::SuspendRecurring { reason } => Ok(match &state.suspended {
+        Command::SuspendRecurring { reason } => Ok(match &state.rare.suspended {
             None => Decision::of(Event::RecurringSuspended { reason: reason.clone() }),
             Some(_) => Decision::default(),
         }),
-        Command::ResumeRecurring => Ok(match &state.suspended {
+        Command::ResumeRecurring => Ok(match &state.rare.suspended {
             Some(_) => resumed(state, Event::RecurringResumed, None),
             None => Decision::default(),
         }),
@@ -56,12 +56,12 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::PlaceHold { hold: Hold::Deceased, .. } => {
             Ok(Decision::of(Event::HoldPlaced { hold: Hold::Deceased, until: None }))
         }
-        Command::ProlongHold { hold, until } => match state.holds.get(hold) {
+        Command::ProlongHold { hold, until } => match state.rare.holds.get(hold) {
             Some(None) => Ok(Decision::default()),
             Some(Some(known)) if until.is_some_and(|until| until <= *known) => Ok(Decision::default()),
             _ => decide(state, &Command::PlaceHold { hold: *hold, until: *until }, context),
         },
-        Command::PlaceHold { hold, until } => Ok(match state.holds.get(hold) {
+        Command::PlaceHold { hold, until } => Ok(match state.rare.holds.get(hold) {
             Some(known) if known == until => Decision::default(),
             _ => {
                 let mut decision = Decision::of(Event::HoldPlaced { hold: *hold, until: *until });
@@ -73,16 +73,16 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
             }
         }),
         Command::HoldDue => Ok(holds_over(state, context)),
-        Command::LiftHold { hold } => match state.holds.contains_key(hold) {
+        Command::LiftHold { hold } => match state.rare.holds.contains_key(hold) {
             true => Ok(resumed(state, Event::HoldLifted { hold: *hold }, None)),
             false => Err(Rejection::NotHeld(hold.name())),
         },
         Command::SetOptOut { channel, .. } if !channel.reaches_people() => Err(Rejection::NotAChannelOfPeople),
-        Command::SetOptOut { channel, out } => Ok(match (state.opted_out.contains_key(channel), *out) {
+        Command::SetOptOut { channel, out } => Ok(match (state.rare.opted_out.contains_key(channel), *out) {
             (false, true) => Decision::of(Event::OptedOut { channel: *channel }),
             (true, false) => Decision::of(Event::OptedIn { channel: *channel }),
             // Messages do arrive after all, somebody says.
-            (false, false) if state.unreachable.contains_key(channel) => {
+            (false, false) if state.rare.unreachable.contains_key(channel) => {
                 Decision::of(Event::OptedIn { channel: *channel })
             }
             _ => Decision::default(),
@@ -96,9 +96,9 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
 /// paid out already is missing, and people are told.
 pub(super) fn withdraw(state: &Customer, amount: Money) -> Decision<Event> {
     let money = |minor| Money::from_minor(minor, amount.currency());
-    let mut left = state.credit.get(&amount.currency()).copied().unwrap_or(0);
+    let mut left = state.rare.credit.get(&amount.currency()).copied().unwrap_or(0);
     let mut decision = Decision::default();
-    for (number, (request, used)) in state.credit_used.iter().rev() {
+    for (number, (request, used)) in state.rare.credit_used.iter().rev() {
         if left >= amount.minor() {
             break;
         }
@@ -135,15 +135,15 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             ledger.last_used = Some(*collects_on);
             ledger.used_for.get_or_insert(*request);
         }
-        Event::CollectionAwaited { request } => state.waiting.push(*request),
-        Event::CollectionsResumed => state.waiting.clear(),
-        Event::RecurringSuspended { reason } => state.suspended = Some(reason.clone()),
-        Event::RecurringResumed => state.suspended = None,
+        Event::CollectionAwaited { request } => state.rare.waiting.push(*request),
+        Event::CollectionsResumed => state.rare.waiting.clear(),
+        Event::RecurringSuspended { reason } => state.rare.suspended = Some(reason.clone()),
+        Event::RecurringResumed => state.rare.suspended = None,
         Event::HoldPlaced { hold, until } => {
-            state.holds.insert(*hold, *until);
+            state.rare.holds.insert(*hold, *until);
         }
         Event::HoldLifted { hold } => {
-            state.holds.remove(hold);
+            state.rare.holds.remove(hold);
         }
         _ => {}
     }
@@ -314,7 +314,7 @@ fn allow_attempt(
     let refused = ledger.and_then(|ledger| caps.refuses(ledger, ledger.scheme.or(scheme)?, context.now));
     let answer = if let Some(hold) = state.held(today) {
         waits(format_smolstr!("on hold: {}", hold.name()), false)
-    } else if let Some(reason) = &state.suspended {
+    } else if let Some(reason) = &state.rare.suspended {
         waits(format_smolstr!("recurring payments are suspended: {reason}"), false)
     } else if let Err(reason) = usable(state, instrument, request, collects_on) {
         waits(reason, true)
@@ -356,14 +356,14 @@ fn take_failure(
 /// Holds whose last day is over end.
 fn holds_over(state: &Customer, context: &Context<'_>) -> Decision<Event> {
     let today = context.now.date_in(&context.policies.zone);
-    let over = state.holds.iter().filter(|(_, until)| until.is_some_and(|until| until < today));
+    let over = state.rare.holds.iter().filter(|(_, until)| until.is_some_and(|until| until < today));
     let mut decision = Decision::default();
     decision.events.extend(over.map(|(hold, _)| Event::HoldLifted { hold: *hold }));
     if !decision.events.is_empty() {
         resume_all(&mut decision, state, None);
     }
     // The others end later: the day may have begun otherwise when the timer was set.
-    for until in state.holds.values().flatten().filter(|until| **until >= today) {
+    for until in state.rare.holds.values().flatten().filter(|until| **until >= today) {
         let due = until.plus_days(1).at(0, 0, &context.policies.zone);
         decision.effect(Effect::ArmTimer { purpose: Purpose::Hold, due, generation: 0 });
     }
@@ -371,7 +371,7 @@ fn holds_over(state: &Customer, context: &Context<'_>) -> Decision<Event> {
 }
 
 fn awaited(decision: &mut Decision<Event>, state: &Customer, request: PaymentRequestId) {
-    if !state.waiting.contains(&request) && state.waiting.len() < limits::WAITING_COLLECTIONS_MAX {
+    if !state.rare.waiting.contains(&request) && state.rare.waiting.len() < limits::WAITING_COLLECTIONS_MAX {
         decision.push(Event::CollectionAwaited { request });
     }
 }
@@ -384,11 +384,11 @@ fn resumed(state: &Customer, event: Event, usage: Option<&Usage>) -> Decision<Ev
 }
 
 fn resume_all(decision: &mut Decision<Event>, state: &Customer, usage: Option<&Usage>) {
-    if state.waiting.is_empty() {
+    if state.rare.waiting.is_empty() {
         return;
     }
     decision.push(Event::CollectionsResumed);
-    for request in &state.waiting {
+    for request in &state.rare.waiting {
         let resume = payment_request::Command::ResumeCollection { usage: usage.cloned() };
         decision.tell(Tell::PaymentRequest(*request, resume));
     }

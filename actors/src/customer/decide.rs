@@ -35,7 +35,7 @@ impl Machine for Customer {
             Command::Register { id, profile, gives, zone, virtual_iban } => {
                 let profile = gives.over(profile, self.profile.as_deref());
                 let mut decision = register(self, *id, Arc::new(profile), virtual_iban.as_ref());
-                if let Some(zone) = zone.as_ref().filter(|zone| self.zone.as_ref() != Some(zone)) {
+                if let Some(zone) = zone.as_ref().filter(|zone| self.rare.zone.as_ref() != Some(zone)) {
                     decision.push(Event::ZoneKnown { zone: zone.clone() });
                 }
                 Ok(decision)
@@ -85,16 +85,16 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             if *disputed {
                 decision.push(Event::DisputeMarked { request, disputed: true });
             }
-            if let Some(zone) = state.zone.as_ref().filter(|_| *is_new) {
+            if let Some(zone) = state.rare.zone.as_ref().filter(|_| *is_new) {
                 let zone = payment_request::Command::LearnZone { zone: zone.clone(), step: None };
                 decision.tell(Tell::PaymentRequest(request, zone));
             }
             // The payer may have been faster than the invoice.
-            for waits in &state.unplaced {
+            for waits in &state.rare.unplaced {
                 let new = new.clone();
                 decision.tell(Tell::Transfer(*waits, transfer::Command::Reconsider { request, new }));
             }
-            if *is_new && context.policies.matching.nets_credit && !state.credit.is_empty() {
+            if *is_new && context.policies.matching.nets_credit && !state.rare.credit.is_empty() {
                 // After those above: they may have paid it.
                 decision.tell(Tell::Customer(id, Command::NetCredit { request }));
             }
@@ -107,7 +107,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
             _ => Decision::default(),
         }),
         Command::PayOutCredit { payout, amount, iban, by, reason } => {
-            let credit = state.credit.get(&amount.currency()).copied().unwrap_or(0);
+            let credit = state.rare.credit.get(&amount.currency()).copied().unwrap_or(0);
             if !amount.is_positive() || amount.minor() > credit {
                 return Err(Rejection::NotSoMuchCredit(Money::from_minor(credit, amount.currency())));
             }
@@ -137,7 +137,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         }
         Command::ReleaseNumber { reason } => accounts::release(state, reason, context),
         Command::ReturnCredit { number, request, amount } => {
-            Ok(Decision::of(match state.credit_used.contains_key(number) {
+            Ok(Decision::of(match state.rare.credit_used.contains_key(number) {
                 true => Event::CreditUseReversed { number: *number, request: *request, amount: *amount },
                 false => Event::CreditAdded { amount: *amount }, // So long ago that it is not remembered.
             }))
@@ -322,7 +322,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
         }
         Placement::Doubt { .. } => {
             let known = received.identified_by != transfer::Identification::Nothing;
-            if known && !state.unplaced.contains(transfer) {
+            if known && !state.rare.unplaced.contains(transfer) {
                 decision.push(Event::TransferUnplaced { transfer: *transfer });
             }
         }
@@ -357,8 +357,8 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     if !state.open_requests.contains_key(request) {
         return suppressed("nothing is open any more");
     }
-    if *zone != state.zone
-        && let Some(zone) = &state.zone
+    if *zone != state.rare.zone
+        && let Some(zone) = &state.rare.zone
     {
         // Its time is counted anew where the customer lives.
         let zone = payment_request::Command::LearnZone { zone: zone.clone(), step: Some(*place) };
@@ -378,15 +378,15 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     let reachable = |channel: &&Channel| channel.reaches_people() && state.reachable_by(**channel);
     let Some(channel) = channels.iter().find(reachable).copied() else {
         let why = |channel: &Channel| match channel {
-            channel if state.opted_out.contains_key(channel) => format!("{}: not wanted", channel.name()),
-            channel if state.unreachable.contains_key(channel) => format!("{}: does not arrive", channel.name()),
+            channel if state.rare.opted_out.contains_key(channel) => format!("{}: not wanted", channel.name()),
+            channel if state.rare.unreachable.contains_key(channel) => format!("{}: does not arrive", channel.name()),
             channel => format!("{}: no address", channel.name()),
         };
         let reasons: Vec<String> = channels.iter().map(why).collect();
         return suppressed(&reasons.join(", "));
     };
     let Policies { contact, calendar, .. } = context.policies;
-    let zone = context.policies.zone_of(state.zone.as_deref());
+    let zone = context.policies.zone_of(state.rare.zone.as_deref());
     if let Some((until, reason)) = contact.allows(&state.contacts, context.now, calendar, &zone) {
         let mut decision = Decision::default();
         let defer = payment_request::Command::DeferReminder { step: *place, until, reason: reason.into() };
@@ -408,12 +408,12 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
 fn use_credit(
     decision: &mut Decision<Event>, state: &Customer, request: PaymentRequestId, outstanding: Money,
 ) -> bool {
-    let credit = state.credit.get(&outstanding.currency()).copied().unwrap_or(0);
+    let credit = state.rare.credit.get(&outstanding.currency()).copied().unwrap_or(0);
     let amount = Money::from_minor(credit.min(outstanding.minor()), outstanding.currency());
     if !amount.is_positive() {
         return false;
     }
-    let number = state.credit_uses.saturating_add(1);
+    let number = state.rare.credit_uses.saturating_add(1);
     decision.push(Event::CreditUsed { request, amount, number });
     let source = payment_request::Source::Credit(number);
     decision.tell(Tell::PaymentRequest(request, payment_request::Command::Allocate { source, amount }));
@@ -423,7 +423,7 @@ fn use_credit(
 /// Takes a credit note off the request it names, as far as that is open; the rest is credit.
 fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
     let CreditNote { note, amount, request } = taken;
-    match state.credit_notes.get(&note) {
+    match state.rare.credit_notes.get(&note) {
         Some(recorded) if *recorded == (amount, request) => return Ok(Decision::default()), // The same note again.
         Some((recorded, _)) => return Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
         None => {}

@@ -41,7 +41,7 @@ pub(super) fn take_back(state: &Customer, placed: &Placed) -> Decided {
     if !state.placed_transfers.contains_key(transfer) {
         return Err(Rejection::NotPlaced);
     }
-    let left = state.credit.get(&credit.currency()).copied().unwrap_or(0);
+    let left = state.rare.credit.get(&credit.currency()).copied().unwrap_or(0);
     if credit.minor() > left {
         let left = Money::from_minor(left, credit.currency());
         return Err(Rejection::CreditUsed { credit: *credit, left });

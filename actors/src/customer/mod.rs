@@ -24,4 +24,4 @@ pub use accounts::Given;
 pub use command::{Command, CreditNote, PlaceTransfer, Placed, Reminder, Report};
 pub use event::Event;
 pub use rejection::Rejection;
-pub use state::{Customer, FormerNumber, Gives, Kind, OpenRequest, PaymentMethod, Profile};
+pub use state::{Customer, FormerNumber, Gives, Kind, OpenRequest, PaymentMethod, Profile, Rare};

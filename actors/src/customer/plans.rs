@@ -32,14 +32,14 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
             }
             let mut decision = Decision::default();
             if let Some(Instrument::Card(token)) = &change.collect_from
-                && state.plans.contains(plan)
+                && state.rare.plans.contains(plan)
             {
                 decision.push(Event::PlanOpened { plan: *plan, card: Some(token.clone()) });
             }
             decision.tell(Tell::Plan(*plan, plan::Command::Change(change.clone())));
             Ok(decision)
         }
-        Command::KnowPlan { plan, live } => Ok(match (state.plans.contains(plan), *live) {
+        Command::KnowPlan { plan, live } => Ok(match (state.rare.plans.contains(plan), *live) {
             (false, true) => Decision::of(Event::PlanOpened { plan: *plan, card: None }),
             (true, false) => Decision::of(Event::PlanClosed { plan: *plan }),
             _ => Decision::default(),
@@ -73,17 +73,17 @@ fn agreed(
 fn open(state: &Customer, terms: &Arc<plan::Terms>, context: &Context<'_>) -> Decided {
     let mut decision = Decision::default();
     let create = Tell::Plan(terms.id, plan::Command::Create { terms: Arc::clone(terms) });
-    if state.plans.contains(&terms.id) {
+    if state.rare.plans.contains(&terms.id) {
         decision.tell(create); // The same again, or it is refused.
         return Ok(decision);
     }
     if state.is_deceased() {
         return Err(Rejection::RecurringSuspended(Hold::Deceased.name().into()));
     }
-    if let Some(reason) = &state.suspended {
+    if let Some(reason) = &state.rare.suspended {
         return Err(Rejection::RecurringSuspended(reason.clone()));
     }
-    if state.plans.len() >= limits::PLANS_MAX {
+    if state.rare.plans.len() >= limits::PLANS_MAX {
         return Err(Rejection::TooManyPlans(limits::PLANS_MAX));
     }
     let mut card = None;
@@ -123,7 +123,7 @@ fn collect(
 
 /// Adds what the plans of a customer hear of a decision.
 pub(super) fn inform(state: &Customer, mut decision: Decision<Event>) -> Decision<Event> {
-    if state.plans.is_empty() {
+    if state.rare.plans.is_empty() {
         return decision;
     }
     let heard = decision.events.iter().find_map(|event| match event {
@@ -135,14 +135,14 @@ pub(super) fn inform(state: &Customer, mut decision: Decision<Event>) -> Decisio
             Some(plan::Command::Suspend { reason: Hold::Deceased.name().into(), by: SuspendedBy::Customer })
         }
         Event::RecurringResumed if !state.is_deceased() => Some(plan::Command::ResumeWithCustomer),
-        Event::HoldLifted { hold: Hold::Deceased } if state.suspended.is_none() => {
+        Event::HoldLifted { hold: Hold::Deceased } if state.rare.suspended.is_none() => {
             Some(plan::Command::ResumeWithCustomer)
         }
         _ => None,
     });
     if let Some(command) = heard {
         let tell = |plan: &PlanId| Tell::Plan(*plan, command.clone());
-        decision.tells.extend(state.plans.iter().map(tell));
+        decision.tells.extend(state.rare.plans.iter().map(tell));
     }
     decision
 }
@@ -150,8 +150,8 @@ pub(super) fn inform(state: &Customer, mut decision: Decision<Event>) -> Decisio
 pub(super) fn apply(state: &mut Customer, event: &Event) {
     match event {
         Event::PlanOpened { plan, card } => {
-            if !state.plans.contains(plan) {
-                state.plans.push(*plan);
+            if !state.rare.plans.contains(plan) {
+                state.rare.plans.push(*plan);
             }
             // From now on its end is a matter of recurring payments.
             let of_plan = |(_, method): &(&u16, &PaymentMethod)| Some(&method.token) == card.as_ref();
@@ -160,7 +160,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
                 method.backs_recurring = true;
             }
         }
-        Event::PlanClosed { plan } => state.plans.retain(|known| known != plan),
+        Event::PlanClosed { plan } => state.rare.plans.retain(|known| known != plan),
         _ => {}
     }
 }

@@ -10,8 +10,8 @@ use smol_str::SmolStr;
 use crate::collection::{Hold, Instrument, Ledger, Mandate};
 use crate::delivery::Channel;
 use crate::values::{
-    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, PlanId, ShortReference,
-    Timestamp, TransferId, VirtualIban,
+    Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, PlanId, Seldom,
+    ShortReference, Timestamp, TransferId, Unsaid, VirtualIban,
 };
 
 /// A consumer or a business: legal guards depend on it (N14).
@@ -135,18 +135,35 @@ pub struct Customer {
     pub id: Option<CustomerId>,
     /// Who it is; set when registered.
     pub profile: Option<Arc<Profile>>,
-    /// The time zone where it lives, if not the tenant's.
-    pub zone: Option<SmolStr>,
     /// The account number of its own to pay to.
     pub virtual_iban: Option<VirtualIban>,
-    /// Since when that is this customer's, if it was another's before.
-    pub number_since: Option<Date>,
-    /// Numbers that were this customer's, the oldest first.
-    pub former_numbers: Vec<FormerNumber>,
     /// Payment methods, by slot.
     pub payment_methods: LiteMap<u16, PaymentMethod>,
     /// Open requests.
     pub open_requests: LiteMap<PaymentRequestId, OpenRequest>,
+    /// Transfers already placed, so that the same one is never placed twice.
+    pub placed_transfers: LiteMap<TransferId, Money>,
+    /// When a person was last written to.
+    pub last_contact_at: Option<Timestamp>,
+    /// When reminders were sent, the oldest first, as far back as a cap looks.
+    pub contacts: Vec<Timestamp>,
+    /// Direct debit mandates by their unique reference.
+    pub mandates: LiteMap<SmolStr, Mandate>,
+    /// What was tried from each instrument.
+    pub ledgers: LiteMap<Instrument, Ledger>,
+    /// What most customers never have.
+    pub rare: Seldom<Rare>,
+}
+
+/// What most customers never have.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rare {
+    /// The time zone where it lives, if not the tenant's.
+    pub zone: Option<SmolStr>,
+    /// Since when that is this customer's, if it was another's before.
+    pub number_since: Option<Date>,
+    /// Numbers that were this customer's, the oldest first.
+    pub former_numbers: Vec<FormerNumber>,
     /// Credit left by over-payments, by currency, in minor units.
     pub credit: LiteMap<Currency, i64>,
     /// How often credit has paid a request.
@@ -155,24 +172,14 @@ pub struct Customer {
     pub credit_used: LiteMap<u32, (PaymentRequestId, Money)>,
     /// Credit notes already taken, by a hash of their number.
     pub credit_notes: LiteMap<u64, (Money, Option<PaymentRequestId>)>,
-    /// Transfers already placed, so that the same one is never placed twice.
-    pub placed_transfers: LiteMap<TransferId, Money>,
     /// Transfers of the customer that wait for a person, the oldest first.
     pub unplaced: Vec<TransferId>,
-    /// When a person was last written to.
-    pub last_contact_at: Option<Timestamp>,
-    /// When reminders were sent, the oldest first, as far back as a cap looks.
-    pub contacts: Vec<Timestamp>,
     /// Channels the customer does not want.
     pub opted_out: LiteMap<Channel, ()>,
     /// Channels by which messages do not arrive, as long as the address is the same.
     pub unreachable: LiteMap<Channel, ()>,
     /// Why nobody collects from or writes to the customer, and until when.
     pub holds: LiteMap<Hold, Option<Date>>,
-    /// Direct debit mandates by their unique reference.
-    pub mandates: LiteMap<SmolStr, Mandate>,
-    /// What was tried from each instrument.
-    pub ledgers: LiteMap<Instrument, Ledger>,
     /// Why recurring payments are suspended, if they are.
     pub suspended: Option<SmolStr>,
     /// Requests whose collection waits for a new instrument, or for the end of a hold.
@@ -183,25 +190,45 @@ pub struct Customer {
     pub plans: Vec<PlanId>,
 }
 
+impl Unsaid for Rare {
+    const UNSAID: &'static Self = &Self {
+        zone: None,
+        number_since: None,
+        former_numbers: Vec::new(),
+        credit: LiteMap::new(),
+        credit_uses: 0,
+        credit_used: LiteMap::new(),
+        credit_notes: LiteMap::new(),
+        unplaced: Vec::new(),
+        opted_out: LiteMap::new(),
+        unreachable: LiteMap::new(),
+        holds: LiteMap::new(),
+        suspended: None,
+        waiting: Vec::new(),
+        fired: LiteMap::new(),
+        plans: Vec::new(),
+    };
+}
+
 impl Customer {
     /// The hold that counts on `today`, the gravest first.
     pub fn held(&self, today: Date) -> Option<Hold> {
-        self.holds.iter().find(|(_, until)| until.is_none_or(|until| today <= until)).map(|(hold, _)| *hold)
+        self.rare.holds.iter().find(|(_, until)| until.is_none_or(|until| today <= until)).map(|(hold, _)| *hold)
     }
 
     /// Whether a rule that fires once in a while may fire.
     pub fn may_fire(&self, key: u64, now: Timestamp) -> bool {
-        self.fired.get(&key).is_none_or(|until| now >= *until)
+        self.rare.fired.get(&key).is_none_or(|until| now >= *until)
     }
 
     /// Whether nobody writes any more, whatever is configured (N14).
     pub fn is_deceased(&self) -> bool {
-        self.holds.contains_key(&Hold::Deceased)
+        self.rare.holds.contains_key(&Hold::Deceased)
     }
 
     /// Whether a message of this channel can reach the customer, or needs no address of theirs.
     pub fn reachable_by(&self, channel: Channel) -> bool {
-        let silent = || self.opted_out.contains_key(&channel) || self.unreachable.contains_key(&channel);
+        let silent = || self.rare.opted_out.contains_key(&channel) || self.rare.unreachable.contains_key(&channel);
         if channel.reaches_people() && (self.is_deceased() || silent()) {
             return false;
         }

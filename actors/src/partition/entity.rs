@@ -20,7 +20,7 @@ pub enum Entity {
     /// A payment request.
     PaymentRequest(PaymentRequest),
     /// A transfer.
-    Transfer(Transfer),
+    Transfer(Box<Transfer>),
     /// A feed.
     Feed(Feed),
     /// A payout.
@@ -109,7 +109,7 @@ impl Entity {
         match id {
             EntityId::Customer(_) => Entity::Customer(Customer::default()),
             EntityId::PaymentRequest(_) => Entity::PaymentRequest(PaymentRequest::default()),
-            EntityId::Transfer(_) => Entity::Transfer(Transfer::default()),
+            EntityId::Transfer(_) => Entity::Transfer(Box::default()),
             EntityId::Feed(_) => Entity::Feed(Feed::default()),
             EntityId::Payout(_) => Entity::Payout(Payout::default()),
             EntityId::Plan(_) => Entity::Plan(Plan::default()),

@@ -310,7 +310,7 @@ impl About<'_> {
     pub fn plan_of(&self, entity: EntityId) -> Option<PlanId> {
         match entity {
             EntityId::Plan(id) => Some(id),
-            _ => self.request.and_then(|state| state.plan).map(|joined| joined.plan),
+            _ => self.request.and_then(|state| state.rare.plan).map(|joined| joined.plan),
         }
     }
 

@@ -120,15 +120,17 @@ impl Lane {
                 Some(known) if known.status == AttemptStatus::Ordered => {
                     let ended = known.usage.as_ref().and_then(|usage| customer.ledgers.get(&usage.instrument));
                     let ended = ended.is_some_and(|ledger| ledger.ended.is_some());
-                    let kept = ended || !customer.holds.is_empty() || customer.suspended.is_some();
+                    let kept = ended || !customer.rare.holds.is_empty() || customer.rare.suspended.is_some();
                     kept.then_some("the customer is not collected from now")
                 }
                 _ => Some("the attempt has ended"),
             },
-            _ if state.dispute.is_some() => Some("it is disputed"),
-            _ if state.promise.is_some() => Some("a payment is promised"),
-            _ if !customer.holds.is_empty() => Some("the customer is on hold"),
-            _ if customer.opted_out.contains_key(&outgoing.channel) => Some("the customer wants no such message"),
+            _ if state.rare.dispute.is_some() => Some("it is disputed"),
+            _ if state.rare.promise.is_some() => Some("a payment is promised"),
+            _ if !customer.rare.holds.is_empty() => Some("the customer is on hold"),
+            _ if customer.rare.opted_out.contains_key(&outgoing.channel) => {
+                Some("the customer wants no such message")
+            }
             _ => None,
         };
         Ok(kept_back.map(str::to_owned))

@@ -44,7 +44,9 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             collection::settled(state);
             state.settled_at = Some(*at);
             state.overdue = false;
-            state.promise = None;
+            if let Some(rare) = state.rare.said() {
+                rare.promise = None;
+            }
         }
         Event::BecameOverdue { .. } => state.overdue = true,
         Event::AttemptSucceeded { attempt, amount } => {
@@ -54,8 +56,8 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             collection::end_attempt(state, *attempt, *amount, AttemptStatus::Failed, Some(reason_code));
         }
         Event::RefundInitiated { key, amount } => {
-            state.refunds.insert(key.clone(), *amount);
-            state.refunded_minor = state.refunded_minor.saturating_add(amount.minor());
+            state.rare.refunds.insert(key.clone(), *amount);
+            state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
         }
         Event::AllocationReversed { source, .. } => {
             state.allocations.remove(source);
@@ -77,17 +79,17 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.reminders.reached = *step;
         }
         Event::PromiseMade { on, generation } => {
-            state.promise = Some(Promise { on: *on, generation: *generation });
-            state.promises = *generation;
+            state.rare.promise = Some(Promise { on: *on, generation: *generation });
+            state.rare.promises = *generation;
         }
-        Event::PromiseKept | Event::PromiseBroken { .. } => state.promise = None,
-        Event::Disputed { reason } => state.dispute = Some(reason.clone()),
-        Event::DisputeEnded { .. } => state.dispute = None,
-        Event::WrittenOff { amount, .. } => state.written_off_minor = amount.minor(),
-        Event::WriteOffReversed { .. } => state.written_off_minor = 0,
-        Event::ZoneKnown { zone } => state.zone = Some(zone.clone()),
-        Event::PlanJoined { membership } => state.plan = Some(*membership),
-        Event::ReferenceGiven { reference, .. } => state.payment_reference = Some(reference.clone()),
+        Event::PromiseKept | Event::PromiseBroken { .. } => state.rare.promise = None,
+        Event::Disputed { reason } => state.rare.dispute = Some(reason.clone()),
+        Event::DisputeEnded { .. } => state.rare.dispute = None,
+        Event::WrittenOff { amount, .. } => state.rare.written_off_minor = amount.minor(),
+        Event::WriteOffReversed { .. } => state.rare.written_off_minor = 0,
+        Event::ZoneKnown { zone } => state.rare.zone = Some(zone.clone()),
+        Event::PlanJoined { membership } => state.rare.plan = Some(*membership),
+        Event::ReferenceGiven { reference, .. } => state.rare.payment_reference = Some(reference.clone()),
         Event::CollectionAgreed { .. }
         | Event::AttemptPlanned { .. }
         | Event::AttemptOrdered { .. }

@@ -81,7 +81,7 @@ fn succeeded_attempt(
     let mut counted = counted;
     if counted.is_positive() {
         decision = allocate(state, terms, Source::Attempt(*attempt), counted, context)?;
-    } else if state.written_off_minor > 0 {
+    } else if state.rare.written_off_minor > 0 {
         counted = writing_off::absorb(&mut decision, state, Source::Attempt(*attempt), *amount);
     }
     decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });

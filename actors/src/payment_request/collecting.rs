@@ -105,11 +105,11 @@ fn attempt_due(
         end(&mut decision, collection, false, "the policy is no longer configured".into());
         return decision;
     };
-    if let Some(reason) = &state.dispute {
+    if let Some(reason) = &state.rare.dispute {
         plan.waits(&mut decision, format_smolstr!("disputed: {reason}"), false);
         return decision;
     }
-    if let Some(promise) = &state.promise {
+    if let Some(promise) = &state.rare.promise {
         // The order itself waits for the promise to end, and not only the day of collection.
         let ends = promise::ends(promise.on, context).plus_millis(60_000).max(context.now.plus_millis(60_000));
         let Timing { due, collects_on } = plan.late_timing(wish.max(ends.date_in(&context.policies.zone)));
@@ -168,7 +168,7 @@ pub(super) fn answered(
 /// A connector is about to send an attempt: recorded before it leaves.
 pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>) -> Decided {
     let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
-    let wanted = state.status == Status::Open && state.dispute.is_none();
+    let wanted = state.status == Status::Open && state.rare.dispute.is_none();
     match (record.status, &state.collection) {
         (AttemptStatus::Ordered, Some(collection)) if wanted => {
             if state.outstanding() != Some(record.amount) {
@@ -233,7 +233,7 @@ fn moved(collection: &Collection, attempt: AttemptId, reason: &str, context: &Co
     let next = collection.ordered.saturating_add(1);
     let generation = collection.generation.wrapping_add(1);
     decision.push(Event::AttemptSkipped { number, attempt: Some(attempt), reason: reason.into(), generation });
-    let collection = Collection { generation, ..collection.clone() };
+    let collection = Collection { generation, ..Collection::clone(collection) };
     if let Some(plan) = Plan::of(&collection, context) {
         let Timing { due, collects_on } = plan.late_timing(collects_on);
         plan.attempt_at(&mut decision, next, due, collects_on, reason);
@@ -418,7 +418,7 @@ pub(super) fn postpone(
     let (reason, attempt) = ("a payment is promised", Some(attempt));
     decision.push(Event::AttemptSkipped { number, attempt, reason: reason.into(), generation });
     let Some(collection) = &state.collection else { return };
-    let collection = Collection { generation, ..collection.clone() };
+    let collection = Collection { generation, ..Collection::clone(collection) };
     if let Some(plan) = Plan::of(&collection, context) {
         let Timing { due, collects_on } = plan.late_timing(until.date_in(&context.policies.zone));
         plan.attempt_at(decision, collection.ordered.saturating_add(1), due.max(until), collects_on, reason);
@@ -439,7 +439,7 @@ pub(super) fn pause(decision: &mut Decision<Event>, state: &PaymentRequest, reas
     let Some((number, attempt, generation)) = not_left(state) else { return };
     decision.push(Event::AttemptSkipped { number, attempt, reason: reason.into(), generation });
     let Some(collection) = &state.collection else { return };
-    let collection = Collection { generation, ..collection.clone() };
+    let collection = Collection { generation, ..Collection::clone(collection) };
     if let Some(plan) = Plan::of(&collection, context) {
         plan.waits(decision, reason.into(), false);
     }
@@ -448,7 +448,7 @@ pub(super) fn pause(decision: &mut Decision<Event>, state: &PaymentRequest, reas
 /// The attempt that is planned or ordered and has not left: number, id if it was ordered, and the
 /// generation that takes its timer away.
 fn not_left(state: &PaymentRequest) -> Option<(u16, Option<AttemptId>, u32)> {
-    let Collection { stage, generation, .. } = state.collection.as_ref()?;
+    let Collection { stage, generation, .. } = state.collection.as_deref()?;
     let next = generation.wrapping_add(1);
     match stage {
         Stage::Planned { number, .. } => Some((*number, None, next)),

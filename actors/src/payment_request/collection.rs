@@ -104,7 +104,7 @@ impl PaymentRequest {
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
         Event::CollectionAgreed { usage, policy } => {
-            let (stage, generation, ordered) = match state.collection.take() {
+            let (stage, generation, ordered) = match state.collection.take().map(|known| *known) {
                 Some(Collection { stage: stage @ Stage::Running { .. }, generation, ordered, .. }) => {
                     (stage, generation, ordered)
                 }
@@ -112,7 +112,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
                 None => (Stage::Idle, 0, 0),
             };
             let (usage, policy) = (usage.clone(), policy.clone());
-            state.collection = Some(Collection { usage, policy, stage, generation, ordered });
+            state.collection = Some(Box::new(Collection { usage, policy, stage, generation, ordered }));
         }
         Event::AttemptPlanned { number, due, collects_on, generation, .. } => {
             let stage = Stage::Planned { number: *number, due: *due, collects_on: *collects_on };
@@ -161,7 +161,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
 
 /// Nothing is waited for any more.
 pub(super) fn settled(state: &mut PaymentRequest) {
-    if let Some(Collection { stage: stage @ Stage::Waits { .. }, .. }) = &mut state.collection {
+    if let Some(Collection { stage: stage @ Stage::Waits { .. }, .. }) = state.collection.as_deref_mut() {
         *stage = Stage::Idle;
     }
 }
@@ -174,7 +174,7 @@ pub(super) fn end_attempt(
     let usage = state.attempts.get_mut(&attempt).and_then(|known| known.usage.take());
     let record = Attempt { amount, status, reason_code: reason_code.cloned(), usage };
     state.attempts.insert(attempt, record);
-    if let Some(Collection { stage: stage @ Stage::Running { .. }, .. }) = &mut state.collection
+    if let Some(Collection { stage: stage @ Stage::Running { .. }, .. }) = state.collection.as_deref_mut()
         && matches!(stage, Stage::Running { attempt: running, .. } if *running == attempt)
     {
         *stage = Stage::Idle;

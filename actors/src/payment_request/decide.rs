@@ -56,7 +56,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
             }
             Ok(decision)
         }
-        Command::GiveReference(reference) => match &state.payment_reference {
+        Command::GiveReference(reference) => match &state.rare.payment_reference {
             Some(known) if known == reference.as_str() => Ok(Decision::default()),
             Some(known) => Err(Rejection::ReferenceDiffers(known.clone())),
             None => {
@@ -198,7 +198,7 @@ pub(super) fn reopen(
     if context.now >= overdue {
         decision.push(Event::BecameOverdue { at: context.now });
     }
-    if state.dispute.is_none() {
+    if state.rare.dispute.is_none() {
         reminders::go_on(decision, state, terms, context);
     }
     let open = customer::Command::OpenRequest {
@@ -207,7 +207,7 @@ pub(super) fn reopen(
         due_on: terms.due_on,
         number: terms.external_ref.clone(),
         reference: terms.short_reference,
-        disputed: state.dispute.is_some(),
+        disputed: state.rare.dispute.is_some(),
         is_new: false,
     };
     decision.tell(Tell::Customer(terms.customer, open));
@@ -229,22 +229,22 @@ pub(super) fn reverse_allocation(
     let Some(amount) = state.allocations.get(&source).copied() else { return Ok(Decision::default()) };
     let left = state.paid_minor().saturating_sub(amount.minor());
     // What a bank has taken is gone, whatever was given back before.
-    if left < state.refunded_minor && !is_fact {
-        let refunded = Money::from_minor(state.refunded_minor, amount.currency());
+    if left < state.rare.refunded_minor && !is_fact {
+        let refunded = Money::from_minor(state.rare.refunded_minor, amount.currency());
         return Err(Rejection::RefundedSince { refunded });
     }
     let before = state.outstanding().ok_or(Rejection::Unknown)?;
     let outstanding = match state.status {
         Status::Cancelled => before,
         Status::Open | Status::Settled => {
-            let given_up = Money::from_minor(state.written_off_minor, amount.currency());
+            let given_up = Money::from_minor(state.rare.written_off_minor, amount.currency());
             let with_it = before.checked_add(amount).and_then(|left| left.checked_add(given_up));
             with_it.map_err(|_| Rejection::Unknown)?
         }
     };
     let mut decision = Decision::of(Event::AllocationReversed { source, amount, outstanding });
-    if state.written_off_minor > 0 {
-        let amount = Money::from_minor(state.written_off_minor, amount.currency());
+    if state.rare.written_off_minor > 0 {
+        let amount = Money::from_minor(state.rare.written_off_minor, amount.currency());
         decision.push(Event::WriteOffReversed { amount, reason: "the payment was taken back".into() });
     }
     match state.status {
@@ -280,13 +280,13 @@ fn overdue_due(state: &PaymentRequest, due: Timestamp, context: &Context<'_>) ->
 
 fn initiate_refund(state: &PaymentRequest, terms: &Terms, key: &SmolStr, amount: Money) -> Decided {
     same_currency(terms, amount)?;
-    match state.refunds.get(key) {
+    match state.rare.refunds.get(key) {
         Some(recorded) if *recorded == amount => return Ok(Decision::default()),
         Some(recorded) => return Err(Rejection::RefundDiffers { recorded: *recorded }),
         None => {}
     }
     let paid = state.paid().ok_or(Rejection::Unknown)?;
-    let refundable = Money::from_minor(paid.minor() - state.refunded_minor, paid.currency());
+    let refundable = Money::from_minor(paid.minor() - state.rare.refunded_minor, paid.currency());
     if amount.minor() > refundable.minor() {
         return Err(Rejection::ExceedsPaid { refundable });
     }
@@ -301,9 +301,9 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
     }
     let of_credit = |(source, _): &(&Source, &Money)| matches!(source, Source::Credit(_));
     let credit: i64 = state.allocations.iter().filter(of_credit).map(|(_, amount)| amount.minor()).sum();
-    if state.paid_minor().saturating_sub(credit) < state.refunded_minor && credit > 0 {
+    if state.paid_minor().saturating_sub(credit) < state.rare.refunded_minor && credit > 0 {
         // The same money would be given back twice.
-        let refunded = Money::from_minor(state.refunded_minor, terms.amount.currency());
+        let refunded = Money::from_minor(state.rare.refunded_minor, terms.amount.currency());
         return Err(Rejection::RefundedSince { refunded });
     }
     let mut decision = Decision::default();

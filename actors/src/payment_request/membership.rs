@@ -13,7 +13,7 @@ use crate::values::PaymentRequestId;
 /// The request is a cycle of a plan.
 pub(super) fn join(state: &PaymentRequest, request: PaymentRequestId, membership: Membership) -> Decision<Event> {
     let mut decision = Decision::default();
-    if state.plan == Some(membership) {
+    if state.rare.plan == Some(membership) {
         return decision;
     }
     decision.push(Event::PlanJoined { membership });
@@ -32,7 +32,7 @@ pub(super) fn join(state: &PaymentRequest, request: PaymentRequestId, membership
 /// Adds what the plan of a request hears of a decision. What becomes of the next cycles is the plan's to say: the
 /// customer's other recurring payments go on.
 pub(super) fn inform(state: &PaymentRequest, mut decision: Decision<Event>) -> Decision<Event> {
-    let (Some(membership), Some(terms)) = (state.plan, &state.terms) else { return decision };
+    let (Some(membership), Some(terms)) = (state.rare.plan, &state.terms) else { return decision };
     let suspends = |tell: &Tell| matches!(tell, Tell::Customer(_, customer::Command::SuspendRecurring { .. }));
     decision.tells.retain(|tell| !suspends(tell));
     // What fails of a request that is paid otherwise says nothing of it.

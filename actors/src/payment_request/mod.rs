@@ -30,4 +30,6 @@ pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejectio
 pub use event::Event;
 pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
 pub use scenario::{Anchor, Offset, Scenario, ScenarioError, Step};
-pub use state::{Attempt, AttemptStatus, Membership, PaymentRequest, Promise, Reminders, Source, Status, Terms};
+pub use state::{
+    Attempt, AttemptStatus, Membership, PaymentRequest, Promise, Rare, Reminders, Source, Status, Terms,
+};

@@ -23,10 +23,10 @@ pub(super) fn make(state: &PaymentRequest, on: Date, context: &Context<'_>) -> D
     if !(0..=i32::from(limits::PROMISE_DAYS_MAX)).contains(&days) {
         return Err(Rejection::PromiseTooFar(limits::PROMISE_DAYS_MAX));
     }
-    if state.promise.as_ref().is_some_and(|known| known.on == on) {
+    if state.rare.promise.as_ref().is_some_and(|known| known.on == on) {
         return Ok(Decision::default()); // The same again.
     }
-    let generation = state.promises.wrapping_add(1);
+    let generation = state.rare.promises.wrapping_add(1);
     let mut decision = Decision::of(Event::PromiseMade { on, generation });
     let due = ends(on, context);
     decision.effect(Effect::ArmTimer { purpose: Purpose::Promise, due, generation });
@@ -44,7 +44,7 @@ pub(super) fn ends(on: Date, context: &Context<'_>) -> Timestamp {
 pub(super) fn due(
     state: &PaymentRequest, terms: &Terms, generation: u32, due: Timestamp, context: &Context<'_>,
 ) -> Decision<Event> {
-    let Some(Promise { on, .. }) = state.promise.as_ref().filter(|known| known.generation == generation) else {
+    let Some(Promise { on, .. }) = state.rare.promise.as_ref().filter(|known| known.generation == generation) else {
         return Decision::default();
     };
     crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
@@ -52,7 +52,7 @@ pub(super) fn due(
         return Decision::default();
     }
     let mut decision = Decision::of(Event::PromiseBroken { on: *on });
-    if state.dispute.is_none() {
+    if state.rare.dispute.is_none() {
         reminders::go_on(&mut decision, state, terms, context);
     }
     decision
@@ -60,7 +60,7 @@ pub(super) fn due(
 
 /// Everything is paid while a promise counts.
 pub(super) fn kept(decision: &mut Decision<Event>, state: &PaymentRequest) {
-    if state.promise.is_some() {
+    if state.rare.promise.is_some() {
         decision.push(Event::PromiseKept);
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn dispute(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, c
     if state.status != Status::Open {
         return Err(Rejection::WrongStatus(state.status));
     }
-    if state.dispute.as_ref() == Some(reason) {
+    if state.rare.dispute.as_ref() == Some(reason) {
         let mut decision = Decision::default();
         mark(&mut decision, terms, true); // It may have been disputed before customers were told.
         return Ok(decision);
@@ -92,13 +92,13 @@ pub(super) fn dispute(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, c
 pub(super) fn end_dispute(
     state: &PaymentRequest, terms: &Terms, outcome: &SmolStr, context: &Context<'_>,
 ) -> Decided {
-    if state.dispute.is_none() {
+    if state.rare.dispute.is_none() {
         return Err(Rejection::NotDisputed);
     }
     let mut decision = Decision::of(Event::DisputeEnded { outcome: outcome.clone() });
     mark(&mut decision, terms, false);
     if state.status == Status::Open {
-        if state.promise.is_none() {
+        if state.rare.promise.is_none() {
             reminders::go_on(&mut decision, state, terms, context);
         }
         decision.join(collecting::resume(state, terms, None, context));

@@ -22,7 +22,7 @@ pub(super) fn plan(
 ) {
     let Some(scenario) = scenario(terms, context) else { return };
     let generation = state.reminders.generation.wrapping_add(1);
-    let zone = context.policies.zone_of(state.zone.as_deref());
+    let zone = context.policies.zone_of(state.rare.zone.as_deref());
     let mut step = from;
     while let Some(candidate) = scenario.step(step) {
         if state.reminders.passed.contains(&candidate.name) {
@@ -72,7 +72,7 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
     let mut decision = Decision::default();
     let Some((_, armed_due)) = state.reminders.next.filter(|_| state.status == Status::Open) else { return decision };
     let Some(scenario) = scenario(terms, context) else { return decision };
-    let zone = context.policies.zone_of(state.zone.as_deref());
+    let zone = context.policies.zone_of(state.rare.zone.as_deref());
     let due_of = |step: &Step| step.due(terms, &zone, &context.policies.calendar);
     let from = after_passed(state, scenario);
     let next = (from..).map_while(|place| Some((place, scenario.step(place)?))).find(|(place, step)| {
@@ -134,7 +134,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         return decision;
     };
     let name = definition.name.clone();
-    let zone = context.policies.zone_of(state.zone.as_deref());
+    let zone = context.policies.zone_of(state.rare.zone.as_deref());
     let its_due = definition.due(terms, &zone, &context.policies.calendar);
     if its_due > context.now {
         // It was moved to a later time; another may be before it now.
@@ -163,7 +163,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             step: name,
             channels: definition.channels.clone(),
             template: definition.template.clone(),
-            zone: state.zone.clone(),
+            zone: state.rare.zone.clone(),
             when: definition.when.clone(),
             facts: facts(state, &definition.when, context),
         };
@@ -188,7 +188,7 @@ pub(super) fn plan_next(state: &PaymentRequest, terms: &Terms, step: u16, contex
 
 /// What a condition asks for of a request, as it stands.
 fn facts(state: &PaymentRequest, when: &Condition, context: &Context<'_>) -> Vec<(Field, Value)> {
-    let today = context.now.date_in(&context.policies.zone_of(state.zone.as_deref()));
+    let today = context.now.date_in(&context.policies.zone_of(state.rare.zone.as_deref()));
     let Some(figures) = RequestFigures::of(state, today) else { return Vec::new() };
     let known = |field: Field| Some((field, of_request(field, Some(state), &figures)?.into_value()));
     when.fields().into_iter().filter_map(known).collect()
@@ -211,7 +211,7 @@ pub(super) fn defer(
 pub(super) fn learn_zone(
     state: &PaymentRequest, terms: &Terms, zone: &SmolStr, step: Option<u16>, context: &Context<'_>,
 ) -> Decision<Event> {
-    if state.zone.as_ref() == Some(zone) && step.is_none() {
+    if state.rare.zone.as_ref() == Some(zone) && step.is_none() {
         return Decision::default();
     }
     let mut decision = Decision::of(Event::ZoneKnown { zone: zone.clone() });
@@ -230,7 +230,8 @@ pub(super) fn learn_zone(
             ));
         }
         (None, Some(_)) => {
-            let there = PaymentRequest { zone: Some(zone.clone()), ..state.clone() };
+            let mut there = state.clone();
+            there.rare.zone = Some(zone.clone());
             match place(state, scenario) {
                 Some(next) => plan(&mut decision, &there, terms, next, context),
                 None => go_on(&mut decision, &there, terms, context),

@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 use super::collection::Collection;
 use crate::collection::Usage;
 use crate::values::{
-    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, PlanId, ShortReference, Timestamp,
-    TransferId,
+    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, PlanId, Seldom, ShortReference,
+    Timestamp, TransferId, Unsaid,
 };
 
 /// What was agreed when it was issued. It never changes.
@@ -164,6 +164,23 @@ pub struct PaymentRequest {
     pub status: Status,
     /// Parts paid, by source.
     pub allocations: LiteMap<Source, Money>,
+    /// Where reminders stand.
+    pub reminders: Reminders,
+    /// Attempts, reported or ordered.
+    pub attempts: LiteMap<AttemptId, Attempt>,
+    /// How it is collected, if it is.
+    pub collection: Option<Box<Collection>>,
+    /// Whether the deadline has passed unpaid.
+    pub overdue: bool,
+    /// When the last cent came in.
+    pub settled_at: Option<Timestamp>,
+    /// What most requests never have.
+    pub rare: Seldom<Rare>,
+}
+
+/// What most requests never have.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rare {
     /// The reference that the ERP prints on the invoice.
     pub payment_reference: Option<SmolStr>,
     /// What was given up, in minor units.
@@ -172,26 +189,30 @@ pub struct PaymentRequest {
     pub refunded_minor: i64,
     /// Refunds by the caller's key.
     pub refunds: LiteMap<SmolStr, Money>,
-    /// Where reminders stand.
-    pub reminders: Reminders,
     /// The time zone where the customer lives, if not the tenant's.
     pub zone: Option<SmolStr>,
-    /// Attempts, reported or ordered.
-    pub attempts: LiteMap<AttemptId, Attempt>,
-    /// How it is collected, if it is.
-    pub collection: Option<Collection>,
     /// What the payer has promised, as long as it counts.
     pub promise: Option<Promise>,
     /// Promises so far.
     pub promises: u32,
     /// What the payer disputes.
     pub dispute: Option<SmolStr>,
-    /// Whether the deadline has passed unpaid.
-    pub overdue: bool,
-    /// When the last cent came in.
-    pub settled_at: Option<Timestamp>,
     /// The plan that it is a cycle of, if it is.
     pub plan: Option<Membership>,
+}
+
+impl Unsaid for Rare {
+    const UNSAID: &'static Self = &Self {
+        payment_reference: None,
+        written_off_minor: 0,
+        refunded_minor: 0,
+        refunds: LiteMap::new(),
+        zone: None,
+        promise: None,
+        promises: 0,
+        dispute: None,
+        plan: None,
+    };
 }
 
 impl PaymentRequest {
@@ -222,7 +243,7 @@ impl PaymentRequest {
         match self.status {
             Status::Cancelled => Some(Money::zero(amount.currency())),
             Status::Open | Status::Settled => {
-                let given_up = Money::from_minor(self.written_off_minor, amount.currency());
+                let given_up = Money::from_minor(self.rare.written_off_minor, amount.currency());
                 amount.checked_sub(self.paid()?).and_then(|left| left.checked_sub(given_up)).ok()
             }
         }

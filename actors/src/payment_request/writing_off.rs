@@ -31,7 +31,7 @@ pub(super) fn is_small(
 /// A person gives up what is left.
 pub(super) fn by_person(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, context: &Context<'_>) -> Decided {
     match state.status {
-        Status::Settled if state.written_off_minor > 0 => return Ok(Decision::default()),
+        Status::Settled if state.rare.written_off_minor > 0 => return Ok(Decision::default()),
         Status::Settled | Status::Cancelled => return Err(Rejection::WrongStatus(state.status)),
         Status::Open => {}
     }
@@ -50,10 +50,10 @@ pub(super) fn by_person(state: &PaymentRequest, terms: &Terms, reason: &SmolStr,
 
 /// A person asks for it again.
 pub(super) fn undo(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, context: &Context<'_>) -> Decided {
-    if state.written_off_minor == 0 {
+    if state.rare.written_off_minor == 0 {
         return Err(Rejection::NotWrittenOff);
     }
-    let amount = Money::from_minor(state.written_off_minor, terms.amount.currency());
+    let amount = Money::from_minor(state.rare.written_off_minor, terms.amount.currency());
     let mut decision = Decision::of(Event::WriteOffReversed { amount, reason: reason.clone() });
     let left = terms.amount.minor().saturating_sub(state.paid_minor());
     reopen(&mut decision, state, terms, Money::from_minor(left, amount.currency()), context);
@@ -64,12 +64,12 @@ pub(super) fn undo(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, cont
 /// What comes after all for a request of which something was given up counts there first: so much of it is
 /// given up no more. Gives what was counted.
 pub(super) fn absorb(decision: &mut Decision<Event>, state: &PaymentRequest, source: Source, amount: Money) -> Money {
-    let counted = amount.minor().min(state.written_off_minor).max(0);
+    let counted = amount.minor().min(state.rare.written_off_minor).max(0);
     let money = |minor| Money::from_minor(minor, amount.currency());
     if counted > 0 && !state.allocations.contains_key(&source) {
-        let given_up = money(state.written_off_minor);
+        let given_up = money(state.rare.written_off_minor);
         decision.push(Event::WriteOffReversed { amount: given_up, reason: "it was paid after all".into() });
-        let outstanding = money(state.written_off_minor - counted);
+        let outstanding = money(state.rare.written_off_minor - counted);
         decision.push(Event::AmountAllocated { source, amount: money(counted), outstanding });
         if outstanding.is_positive() {
             decision.push(Event::WrittenOff { amount: outstanding, reason: "what is still not paid".into() });

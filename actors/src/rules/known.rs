@@ -79,10 +79,10 @@ pub fn of_request<'a>(field: Field, state: Option<&'a PaymentRequest>, figures: 
         Field::RequestDueOn => Some(Fact::Date(terms.due_on)),
         Field::RequestDescription => Some(Fact::text(&terms.description)),
         Field::RequestShortReference => Some(Fact::printed(terms.short_reference)),
-        Field::RequestPaymentReference => state.payment_reference.as_deref().map(Fact::text),
+        Field::RequestPaymentReference => state.rare.payment_reference.as_deref().map(Fact::text),
         Field::RequestCreditorReference => Some(Fact::printed(terms.creditor_reference.printed())),
-        Field::RequestPlan => state.plan.map(|joined| Fact::printed(joined.plan)),
-        Field::RequestCycle => state.plan.map(|joined| Fact::Number(i64::from(joined.number))),
+        Field::RequestPlan => state.rare.plan.map(|joined| Fact::printed(joined.plan)),
+        Field::RequestCycle => state.rare.plan.map(|joined| Fact::Number(i64::from(joined.number))),
         Field::RequestSettledAt if figures.status == Status::Settled => state.settled_at.map(Fact::Instant),
         _ => None,
     }

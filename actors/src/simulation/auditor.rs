@@ -140,7 +140,7 @@ impl Auditor {
                 Some((_, Entity::PaymentRequest(state))) => {
                     let Some(terms) = &state.terms else { continue };
                     let paid: i64 = state.allocations.values().map(|part| part.minor()).sum();
-                    if paid.saturating_add(state.written_off_minor) > terms.amount.minor() {
+                    if paid.saturating_add(state.rare.written_off_minor) > terms.amount.minor() {
                         return broken("INV-01", format!("{}: {paid} is allocated of {}", terms.id, terms.amount));
                     }
                     let made = self.made.get(&terms.id).copied().unwrap_or(0);
@@ -155,7 +155,7 @@ impl Auditor {
                 Some((_, Entity::Transfer(state))) => self.transfer(state)?,
                 Some((_, Entity::Customer(state))) => {
                     self.wanted(&change.event, state)?;
-                    if let Some((_, minor)) = state.credit.iter().find(|(_, minor)| **minor < 0) {
+                    if let Some((_, minor)) = state.rare.credit.iter().find(|(_, minor)| **minor < 0) {
                         return broken("INV-02", format!("{:?} has {minor} of credit", change.entity));
                     }
                 }
@@ -169,11 +169,11 @@ impl Auditor {
     /// Nobody is reminded who is held, has promised, disputes, or does not want it (INV-03).
     fn wanted(&self, event: &Event, customer: &customer::Customer) -> Audited {
         let Event::Customer(customer::Event::ReminderSent { request, channel, .. }) = event else { return Ok(()) };
-        let held = customer.is_deceased() || customer.opted_out.contains_key(channel);
+        let held = customer.is_deceased() || customer.rare.opted_out.contains_key(channel);
         let state = self.model.get(&EntityId::PaymentRequest(*request));
-        let kept = state
-            .and_then(|(_, entity)| entity.as_payment_request())
-            .is_some_and(|state| state.promise.is_some() || state.dispute.is_some() || state.in_flight().is_some());
+        let kept = state.and_then(|(_, entity)| entity.as_payment_request()).is_some_and(|state| {
+            state.rare.promise.is_some() || state.rare.dispute.is_some() || state.in_flight().is_some()
+        });
         if held || kept {
             return broken("INV-03", format!("{request} is reminded of, and is not to be"));
         }
@@ -193,7 +193,7 @@ impl Auditor {
             Instrument::Mandate(reference) => state.mandates.contains_key(reference),
         };
         let ended = state.ledgers.get(instrument).is_some_and(|ledger| ledger.ended.is_some());
-        if !known || ended || state.suspended.is_some() || state.is_deceased() {
+        if !known || ended || state.rare.suspended.is_some() || state.is_deceased() {
             return broken("INV-05", format!("{attempt} is made from {instrument}, which cannot be used"));
         }
         Ok(())

@@ -185,7 +185,7 @@ impl Auditor {
                     Status::Settled => cycle.standing == Standing::Paid,
                     Status::Cancelled => cycle.standing == Standing::Cancelled,
                 };
-                let joined = request.plan.is_some_and(|joined| joined.plan == id && joined.number == *number);
+                let joined = request.rare.plan.is_some_and(|joined| joined.plan == id && joined.number == *number);
                 if !expected || !joined {
                     let (status, standing) = (request.status, cycle.standing);
                     return broken("INV-16", format!("{id}: cycle {number} is {standing:?}, its request {status:?}"));
@@ -193,7 +193,7 @@ impl Auditor {
             }
         }
         for (id, (_, entity)) in &self.model {
-            let Some(request) = entity.as_payment_request().filter(|request| request.plan.is_some()) else {
+            let Some(request) = entity.as_payment_request().filter(|request| request.rare.plan.is_some()) else {
                 continue;
             };
             if request.terms.as_ref().is_none_or(|terms| !named.contains(&terms.id)) {

@@ -33,11 +33,25 @@ pub struct Currency(Listed);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Listed {
     Current(iso_currency::Currency),
-    Withdrawn(&'static Withdrawn),
+    Withdrawn(Old),
+}
+
+/// The place of a currency in list three: an amount is two words, and there are many.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Old(u8);
+
+impl Old {
+    fn find(is: impl Fn(&Withdrawn) -> bool) -> Option<Currency> {
+        let place = WITHDRAWN.iter().position(is).and_then(|place| u8::try_from(place).ok())?;
+        Some(Currency(Listed::Withdrawn(Self(place))))
+    }
+
+    fn known(self) -> Option<&'static Withdrawn> {
+        WITHDRAWN.get(usize::from(self.0))
+    }
 }
 
 /// A currency of ISO 4217 list three.
-#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Withdrawn {
     code: &'static str,
     numeric: u16,
@@ -83,9 +97,7 @@ impl Currency {
         if let Some(current) = iso_currency::Currency::from_code(code) {
             return Ok(Self(Listed::Current(current)));
         }
-        let withdrawn = WITHDRAWN.iter().find(|known| known.code == code);
-        withdrawn
-            .map(|known| Self(Listed::Withdrawn(known)))
+        Old::find(|known| known.code == code)
             .ok_or_else(|| MoneyError::UnknownCurrency(code.chars().take(12).collect()))
     }
 
@@ -94,13 +106,13 @@ impl Currency {
         if let Some(current) = iso_currency::Currency::from_numeric(numeric) {
             return Some(Self(Listed::Current(current)));
         }
-        WITHDRAWN.iter().find(|known| known.numeric == numeric).map(|known| Self(Listed::Withdrawn(known)))
+        Old::find(|known| known.numeric == numeric)
     }
 
     fn numeric(self) -> u16 {
         match self.0 {
             Listed::Current(current) => current.numeric(),
-            Listed::Withdrawn(known) => known.numeric,
+            Listed::Withdrawn(old) => old.known().map_or(0, |known| known.numeric),
         }
     }
 
@@ -108,7 +120,7 @@ impl Currency {
     pub fn code(self) -> &'static str {
         match self.0 {
             Listed::Current(current) => current.code(),
-            Listed::Withdrawn(known) => known.code,
+            Listed::Withdrawn(old) => old.known().map_or("", |known| known.code),
         }
     }
 
@@ -117,7 +129,7 @@ impl Currency {
         match self.0 {
             Listed::Current(iso_currency::Currency::EUR) => Some(2),
             Listed::Current(current) => current.exponent(),
-            Listed::Withdrawn(known) => Some(known.exponent),
+            Listed::Withdrawn(old) => old.known().map(|known| known.exponent),
         }
     }
 
@@ -125,7 +137,7 @@ impl Currency {
     pub fn symbol(self) -> String {
         match self.0 {
             Listed::Current(current) => current.symbol().to_string(),
-            Listed::Withdrawn(known) => known.code.to_owned(),
+            Listed::Withdrawn(_) => self.code().to_owned(),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Stage {
             "credit" => {
                 let entity = self.entity(EntityId::Customer(self.customers[line.word(1)?]))?;
                 let state = entity.as_customer().ok_or("not a customer")?;
-                let held = state.credit.get(&Currency::EUR).copied().unwrap_or(0);
+                let held = state.rare.credit.get(&Currency::EUR).copied().unwrap_or(0);
                 same("credit", held, money(line.word(2)?)?.minor())
             }
             "timers" => same("timers", self.live_timers()?, line.word(1)?.parse().unwrap_or(usize::MAX)),
