@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quittance_actors::partition::{Commit, Lane, SystemFact, entries_of};
 use quittance_actors::ports::{Clock as _, Directory as _, Observer as _, PortError, Round, Snapshots};
 use quittance_actors::runtime::{Router, Timers, horizon};
-use quittance_actors::values::{PARTITIONS, TenantId, Timestamp};
+use quittance_actors::values::{EntityId, PARTITIONS, TenantId, Timestamp};
 use tracing::warn;
 
 use crate::clock::Clocks;
@@ -154,6 +154,19 @@ impl Tail<'_> {
                 for (place, lane) in lanes.iter().enumerate() {
                     if let Some(of_lane) = places.get_mut(usize::from(lane.partition())) {
                         *of_lane = Some(place);
+                    }
+                }
+                // In the order of the store each of its blocks is read once, and not as often as the log names it.
+                let named = chunk.iter().flat_map(|(_, commit)| commit.changes.iter().map(|change| change.entity));
+                let here =
+                    |entity: &EntityId| places.get(usize::from(entity.partition())).copied().flatten().is_some();
+                let mut named: Vec<EntityId> = named.filter(here).collect();
+                named.sort_unstable_by_key(|entity| (entity.partition(), entity.to_key()));
+                named.dedup();
+                for entity in named {
+                    let place = places.get(usize::from(entity.partition())).copied().flatten();
+                    if let Some(lane) = place.and_then(|place| lanes.get_mut(place)) {
+                        lane.activate(entity)?;
                     }
                 }
                 for (position, commit) in chunk {
