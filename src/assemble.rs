@@ -19,6 +19,7 @@ use quittance_actors::runtime::{
 };
 use quittance_actors::values::{CommandId, FeedId, PARTITIONS, ReferenceKey, TenantId};
 use smol_str::SmolStr;
+use tokio::sync::mpsc;
 use tracing::info;
 
 use crate::callbacks::Callbacks;
@@ -29,10 +30,12 @@ use crate::channels::credentials::Credentials;
 use crate::channels::dkim::Signer;
 use crate::channels::email::Email;
 use crate::channels::hook::{self, Hooks, SigningKey};
+use crate::channels::smpp::{Heard, Ids, SmppLink};
 use crate::channels::sms::SmsChannel;
 use crate::clock::{Clocks, system_now};
 use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider};
-use crate::dispatch::Channels;
+use crate::dispatch::{Channels, SmsCarrier};
+use crate::inbound::Inbound;
 use crate::journal::Writer;
 use crate::observe::Live;
 use crate::recovery::{Recovery, State, recover};
@@ -158,6 +161,13 @@ pub async fn assemble_with(
     let kept_days = config.service.tenants.iter().filter_map(|t| Some((t.id.to_string(), t.keep_messages_days?)));
     let archive = Archive::new(data.join("sent"), kept_days.collect());
     look_after(archive.clone());
+    let (dispatch, smsc) = match dispatch {
+        Some(dispatch) => (dispatch, None),
+        None => {
+            let (channels, smsc) = channels(&config, Arc::clone(&templates), archive.clone())?;
+            (Arc::new(channels) as Arc<dyn Dispatch>, smsc)
+        }
+    };
     let configured = config.service.tenants.iter().filter_map(|tenant| {
         Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
     });
@@ -168,10 +178,7 @@ pub async fn assemble_with(
         directory: directory as Arc<dyn Directory>,
         clock: Arc::clone(&clocks) as _,
         tenants: Arc::new(Configured { policies: configured.collect() }),
-        dispatch: match dispatch {
-            Some(dispatch) => dispatch,
-            None => Arc::new(channels(&config, Arc::clone(&templates), archive.clone())?),
-        },
+        dispatch,
         observer: Arc::clone(&live) as _,
     };
     let release = Arc::new(Release::new(ports.clone(), Arc::clone(&timers)));
@@ -208,6 +215,12 @@ pub async fn assemble_with(
     if let Some(tenant) = config.service.tenants.first() {
         let announced = SystemFact::Announced { boot: recovery.boots };
         router.record_fact(0, &tenant.id, announced).await.map_err(|error| error.to_string())?;
+    }
+    if let Some((link, told)) = smsc {
+        let inbound = Inbound { router: Arc::clone(&router), store: Arc::clone(&store) };
+        let senders = config.service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.sms_from.clone()));
+        actix::spawn(crate::smsc::hear(Arc::clone(&link), told, inbound, senders.collect()));
+        actix::spawn(link.keep());
     }
     let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
     actix::spawn(review::run(
@@ -294,15 +307,29 @@ fn tactics(config: &Config) -> Tactics {
     Tactics { default: Tactic { ladder: default, order: Order::None }, of }
 }
 
-fn channels(config: &Config, templates: Arc<Templates>, archive: Archive) -> Result<Channels, String> {
+/// A link to an SMSC, and what comes in by it.
+type Smsc = (Arc<SmppLink>, mpsc::Receiver<Heard>);
+
+fn channels(
+    config: &Config, templates: Arc<Templates>, archive: Archive,
+) -> Result<(Channels, Option<Smsc>), String> {
     let service = &config.service;
     let email = match &service.email {
         EmailTransport::Catch => None,
         EmailTransport::Smtp(relay) => Some(Email::new(relay)?),
     };
-    let sms = match &service.sms {
-        SmsProvider::Catch => None,
-        provider => Some(SmsChannel::new(provider.clone()).map_err(|error| error.to_string())?),
+    let (sms, smsc) = match &service.sms {
+        SmsProvider::Catch => (None, None),
+        SmsProvider::Smpp(settings) => {
+            let path = config.path(&service.data.dir).join("smpp.ids");
+            let ids = Ids::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let (link, told) = SmppLink::new((**settings).clone(), ids);
+            (Some(SmsCarrier::Smpp(Arc::clone(&link))), Some((link, told)))
+        }
+        provider => {
+            let provider = SmsChannel::new(provider.clone()).map_err(|error| error.to_string())?;
+            (Some(SmsCarrier::Http(provider)), None)
+        }
     };
     let policy = Policy::new(service.hooks.allow.clone());
     let hooks = Hooks::new(policy, service.hooks.allow_http, service.hooks.timeout_ms);
@@ -328,7 +355,7 @@ fn channels(config: &Config, templates: Arc<Templates>, archive: Archive) -> Res
         let folder = config.path(tenant.status_export.as_deref()?);
         Some((tenant.id.clone(), (folder, tenant.status_format)))
     });
-    Ok(Channels {
+    let channels = Channels {
         templates,
         tenants: service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.clone())).collect(),
         email,
@@ -340,7 +367,8 @@ fn channels(config: &Config, templates: Arc<Templates>, archive: Archive) -> Res
         outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
         statuses: statuses.collect(),
         archive,
-    })
+    };
+    Ok((channels, smsc))
 }
 
 /// The ledgers of files for banks, of every connector there has been.

@@ -16,7 +16,9 @@ use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
 use crate::channels::file;
 use crate::channels::hook::{Body, Endpoint, Hooks};
-use crate::channels::sms::{Sms, SmsChannel};
+use crate::channels::smpp::SmppLink;
+use crate::channels::sms::SmsChannel;
+use crate::channels::{self, Sms};
 use crate::clock;
 use crate::config::Tenant;
 use crate::export::{HookBody, StatusFormat, hook_body};
@@ -33,7 +35,7 @@ pub struct Channels {
     /// Addresses that others call, if they may.
     pub callbacks: Option<Callbacks>,
     /// SMS; `None` to catch them.
-    pub sms: Option<SmsChannel>,
+    pub sms: Option<SmsCarrier>,
     /// Hooks.
     pub hooks: Arc<Hooks>,
     /// Who collects.
@@ -46,6 +48,14 @@ pub struct Channels {
     pub statuses: BTreeMap<TenantId, (PathBuf, StatusFormat)>,
     /// Messages as they left.
     pub archive: Archive,
+}
+
+/// Who carries SMS.
+pub enum SmsCarrier {
+    /// An HTTP provider.
+    Http(SmsChannel),
+    /// An SMSC.
+    Smpp(Arc<SmppLink>),
 }
 
 /// What is kept of a message.
@@ -198,14 +208,22 @@ impl Channels {
         let (from, to) = (tenant.sms_from.clone(), vec![phone.as_str().to_owned()]);
         let kept = Kept { from, to, message: message.clone() };
         match &self.sms {
-            Some(provider) => {
+            Some(carrier) => {
                 let id = prepared.delivery.id;
-                let status_url = match prepared.delivery.recipient {
-                    Recipient::Customer(customer) => self.address(tenant, About::Message(customer, id)),
+                let customer = match prepared.delivery.recipient {
+                    Recipient::Customer(customer) => Some(customer),
                     _ => None,
                 };
+                let status_url = customer.and_then(|customer| self.address(tenant, About::Message(customer, id)));
+                let of = |customer| channels::About { tenant: tenant.id.clone(), customer, delivery: id };
+                let about = customer.map(of);
                 let (id, from, text) = (id.to_string(), tenant.sms_from.as_str(), message.text.as_str());
-                let verdict = provider.send(&Sms { id, from, to: phone, text, status_url }).await;
+                let sms = Sms { id, from, to: phone, text, status_url, about };
+                let verdict = match (sms.too_long(), carrier) {
+                    (Some(verdict), _) => verdict,
+                    (None, SmsCarrier::Http(provider)) => provider.send(&sms).await,
+                    (None, SmsCarrier::Smpp(link)) => link.send(&sms).await,
+                };
                 self.sent(prepared, kept, verdict).await
             }
             None => self.catch(prepared, kept).await,

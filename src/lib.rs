@@ -9,6 +9,7 @@
 //! | `backup`, `replay` | copies of the log, and the state it tells, built again and compared |
 //! | `watch`, `formats` | directories and the files in them |
 //! | `channels`, `render`, `dispatch` | e-mail, SMS, hooks, files, and what they say |
+//! | `inbound`, `smsc`, `mail_report` | what comes back about messages |
 //! | `api`, `backoffice`, `server` | HTTP for machines and for people |
 //! | `export` | events as JSON, and files of a period that the log tells |
 //! | `observe`, `overview` | logs, metrics, live figures |
@@ -33,6 +34,7 @@ pub mod dispatch;
 pub mod export;
 pub mod formats;
 pub mod gsm;
+mod inbound;
 pub mod journal;
 pub mod late;
 pub mod mail_report;
@@ -46,6 +48,7 @@ pub mod replay;
 mod review;
 pub mod server;
 pub mod simulate;
+mod smsc;
 pub mod steps;
 pub mod store;
 pub mod watch;

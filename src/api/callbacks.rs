@@ -2,53 +2,24 @@
 //! people who want no more mail. Each address carries its code; nothing else lets in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::customer::{Command, Report};
 use quittance_actors::delivery::Channel;
-use quittance_actors::machine::Tell;
-use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity, Origin};
-use quittance_actors::runtime::Priority;
-use quittance_actors::values::{
-    CommandId, CustomerId, DeliveryId, EntityId, Language, PhoneNumber, TenantId, stable_hash, wants_no_more,
-};
+use quittance_actors::values::{CustomerId, DeliveryId, EntityId, Language, PhoneNumber, TenantId, wants_no_more};
 use serde_json::Value as Json;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{Problem, Shared, owned};
 use crate::assemble;
-use crate::digest;
+use crate::inbound::{self, Inbound, command_of};
 use crate::mail_report::{self, REPORT_BYTES_MAX};
-use crate::store::List;
 
 /// Bytes of a call.
 const BODY_BYTES_MAX: usize = 16 << 10;
-/// Customers of a page when many have one number.
-const PAGE: usize = 500;
-
-/// Statuses that say that a message arrived, and that it did not. Source: Kannel user guide (`%d`), Twilio, Vonage and
-/// Brevo API references, SMPP 3.4 §5.2.28. Any other says that it is under way.
-const ARRIVED: [&str; 3] = ["1", "delivered", "delivrd"];
-const FAILED: [&str; 15] = [
-    "2",
-    "16",
-    "undelivered",
-    "undeliv",
-    "failed",
-    "rejected",
-    "rejectd",
-    "expired",
-    "deleted",
-    "canceled",
-    "hardbounce",
-    "softbounce",
-    "hard_bounce",
-    "soft_bounce",
-    "blocked",
-];
-
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(
         web::scope("/callbacks/{tenant}")
@@ -116,26 +87,9 @@ fn parsed<T, E: std::fmt::Display>(
     parse(text).map_err(|error| Problem::not_found(error.to_string()))
 }
 
-/// The id of what a call leads to: the same call, the same command.
-fn command_of(parts: &[&str]) -> CommandId {
-    let hash = digest::sha256(parts.join("\u{1f}").as_bytes());
-    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
-    CommandId::from_bytes(bytes)
-}
-
-/// The id of a wish that has none of its own: what it asks for changes nothing when it is so already.
-fn once_more(parts: &[&str], app: &Shared) -> CommandId {
-    let now = app.service.router.ports().clock.system_now().unix_millis().to_string();
-    command_of(&[&parts.join("\u{1f}"), &now])
-}
-
-async fn tell(
-    app: &Shared, tenant: &TenantId, customer: CustomerId, command: Command, id: CommandId,
-) -> Result<(), Problem> {
-    let told = Tell::Customer(customer, command);
-    let fingerprint = stable_hash(&["callback", &id.to_string()]);
-    app.service.router.submit(tenant, told, id, fingerprint, Origin::Api, Priority::Patient).await?;
-    Ok(())
+/// The way of what comes back.
+fn inbound(app: &Shared) -> Inbound {
+    Inbound { router: Arc::clone(&app.service.router), store: Arc::clone(&app.service.store) }
 }
 
 /// What became of a message. Providers say it several times, and what they say last may come first.
@@ -154,22 +108,16 @@ async fn message(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpR
         _ => None,
     };
     if let Some(out) = out {
-        let id = once_more(&["reply", &customer.to_string(), &out.to_string()], &app);
-        tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Sms, out }, id).await?;
+        let inbound = inbound(&app);
+        let id = inbound.once_more(&["reply", &customer.to_string(), &out.to_string()]);
+        inbound.tell(&tenant, customer, Command::SetOptOut { channel: Channel::Sms, out }, id).await?;
         return Ok(HttpResponse::Ok().body("noted"));
     }
-    let report = if ARRIVED.contains(&status.as_str()) {
-        Report::Arrived
-    } else if FAILED.contains(&status.as_str()) {
-        let code = said.first(&["ErrorCode", "err-code", "error_code", "err", "reason", "description"]);
-        let code: String = code.unwrap_or_default().chars().filter(|c| !c.is_control()).take(60).collect();
-        let reason = if code.is_empty() { status.clone() } else { format!("{status} ({code})") };
-        Report::Failed { reason: reason.into(), lasting: false }
-    } else {
+    let code = said.first(&["ErrorCode", "err-code", "error_code", "err", "reason", "description"]);
+    let Some(report) = inbound::report(&status, code.unwrap_or_default()) else {
         return Ok(HttpResponse::Ok().body("under way"));
     };
-    let id = command_of(&["report", &delivery.to_string(), &status]);
-    tell(&app, &tenant, customer, Command::TakeReport { delivery, channel: Channel::Sms, report }, id).await?;
+    inbound(&app).reported(&tenant, (customer, delivery), &status, report).await?;
     Ok(HttpResponse::Ok().body("noted"))
 }
 
@@ -203,13 +151,15 @@ async fn mail(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResp
         }
         mail_report::Said::Complaint => {
             let id = command_of(&["complaint", &delivery]);
-            tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id).await?;
+            inbound(&app)
+                .tell(&tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id)
+                .await?;
             return Ok(HttpResponse::Ok().body("noted"));
         }
     };
     let id = command_of(&["report", &delivery, word]);
     let command = Command::TakeReport { delivery: delivery_id, channel: Channel::Email, report };
-    tell(&app, &tenant, customer, command, id).await?;
+    inbound(&app).tell(&tenant, customer, command, id).await?;
     Ok(HttpResponse::Ok().body("noted"))
 }
 
@@ -227,65 +177,8 @@ async fn incoming(app: Shared, request: HttpRequest, body: Bytes) -> Result<Http
         warn!(%tenant, out, digits = digits.len(), "an SMS came back from a number that cannot be read");
         Problem::bad_request(format!("from: {error}: expected it with its country, as in +33612345678"))
     })?;
-    let customers = phoned(&app, &tenant, &phone).await?;
-    if customers.is_empty() {
-        warn!(%tenant, from = phone.masked(), out, "nobody has the number that an SMS came from");
-    }
-    for customer in customers {
-        info!(%tenant, %customer, out, "an SMS came back");
-        let of = ["incoming", &customer.to_string(), phone.as_str(), &out.to_string(), id];
-        let command = if id.is_empty() { once_more(&of, &app) } else { command_of(&of) };
-        tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Sms, out }, command).await?;
-    }
+    inbound(&app).wished(&tenant, &phone, out, id).await?;
     Ok(HttpResponse::Ok().body("noted"))
-}
-
-/// The customers who have a phone number.
-async fn phoned(app: &Shared, tenant: &TenantId, phone: &PhoneNumber) -> Result<Vec<CustomerId>, Problem> {
-    let failed = |error: quittance_actors::ports::PortError| Problem::overloaded(error.to_string());
-    let key = DirectoryKey::phone(tenant, phone);
-    let maybe = match app.service.router.ports().directory.find(&key).map_err(failed)? {
-        Some(DirectoryValue::Customer(id)) => vec![id],
-        Some(DirectoryValue::Customers(ids, count)) => ids.into_iter().take(usize::from(count)).collect(),
-        Some(DirectoryValue::Several) => every_customer(app, tenant).await?,
-        _ => Vec::new(),
-    };
-    let mut found = Vec::new();
-    for id in maybe {
-        let (_, entity, _) = app.service.router.read(EntityId::Customer(id), 0).await?;
-        let profile = entity.as_customer().and_then(|state| state.profile.as_ref());
-        // Who had it once may have another now.
-        if profile.is_some_and(|profile| profile.phone.as_ref() == Some(phone)) {
-            found.push(id);
-        }
-    }
-    Ok(found)
-}
-
-/// Every customer of a tenant: of a number that many have, the directory does not say who.
-async fn every_customer(app: &Shared, tenant: &TenantId) -> Result<Vec<CustomerId>, Problem> {
-    let (store, tenant) = (app.service.store.clone(), tenant.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let (mut all, mut before) = (Vec::new(), None);
-        loop {
-            let page = store.page(&tenant, List::Customers, before, PAGE)?;
-            let with_phone = page.entities.iter().filter_map(|(id, entity)| match (id, entity.as_ref()) {
-                (EntityId::Customer(id), Entity::Customer(state)) => {
-                    state.profile.as_ref()?.phone.as_ref()?;
-                    Some(*id)
-                }
-                _ => None,
-            });
-            all.extend(with_phone);
-            before = page.entities.last().map(|(id, _)| *id);
-            if !page.has_more {
-                return Ok(all);
-            }
-        }
-    });
-    let read: Result<_, quittance_actors::ports::PortError> =
-        read.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
-    read.map_err(|error| Problem::overloaded(error.to_string()))
 }
 
 /// The customer of a call of its own, and the language it reads.
@@ -316,8 +209,9 @@ async fn ask(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem>
 /// Ends mail to a customer, by the button of the page or of a mail program. Source: RFC 8058.
 async fn unsubscribe(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
     let (tenant, customer, language) = customer_of(&app, &request, &body).await?;
-    let id = once_more(&["unsubscribe", &customer.to_string()], &app);
-    tell(&app, &tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id).await?;
+    let inbound = inbound(&app);
+    let id = inbound.once_more(&["unsubscribe", &customer.to_string()]);
+    inbound.tell(&tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id).await?;
     let done = match language {
         Language::Fr => "C’est noté : vous ne recevrez plus d’e-mails.",
         Language::En => "Noted: you will get no more e-mail.",

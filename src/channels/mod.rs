@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `email` | e-mail by SMTP, signed by `dkim` |
 //! | `sms` | SMS by an HTTP provider |
+//! | `smpp` | SMS by SMPP, and what an SMSC tells |
 //! | `hook` | events by signed HTTP call, with `credentials` where the other side asks for them |
 //! | `file` | events as JSON files, statuses as CSV files |
 //! | `archive` | nothing: it keeps what left, and what a sandbox shows instead of sending |
@@ -19,12 +20,54 @@ pub mod dkim;
 pub mod email;
 pub mod file;
 pub mod hook;
+pub mod smpp;
 pub mod sms;
 mod vetting;
 
 pub use vetting::{Policy, Vetted};
 
 use quittance_actors::delivery::Verdict;
+use quittance_actors::values::{CustomerId, DeliveryId, PhoneNumber, TenantId};
+
+use crate::gsm::segments;
+
+/// Messages that one text may become on the way; more is no SMS.
+const SEGMENTS_MAX: usize = 10;
+
+/// A message to a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Of which tenant.
+    pub tenant: TenantId,
+    /// To whom.
+    pub customer: CustomerId,
+    /// Which.
+    pub delivery: DeliveryId,
+}
+
+/// An SMS about to leave.
+pub struct Sms<'a> {
+    /// The delivery's id, sent along where the provider has a field for it.
+    pub id: String,
+    /// The sender.
+    pub from: &'a str,
+    /// The recipient.
+    pub to: &'a PhoneNumber,
+    /// What it says.
+    pub text: &'a str,
+    /// Where the provider says what became of it, if it may.
+    pub status_url: Option<String>,
+    /// To which customer of whom it goes, if it is one.
+    pub about: Option<About>,
+}
+
+impl Sms<'_> {
+    /// Why it is too long to be sent, if it is.
+    pub fn too_long(&self) -> Option<Verdict> {
+        let count = segments(self.text);
+        (count > SEGMENTS_MAX).then(|| never(format!("it would be {count} messages, the most is {SEGMENTS_MAX}")))
+    }
+}
 
 /// It arrived.
 fn accepted(detail: &str) -> Verdict {

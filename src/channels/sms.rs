@@ -4,36 +4,18 @@
 //! is not repeated, it ends as unknown for a person.
 
 use quittance_actors::delivery::Verdict;
-use quittance_actors::values::PhoneNumber;
 use reqwest::{RequestBuilder, Response};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde_json::{Value as Json, json};
 
-use super::{later, never};
+use super::{Sms, later, never};
 use crate::clock;
 use crate::config::{Ovh, SmsAnswer, SmsBody, SmsCall, SmsProvider};
 use crate::digest;
-use crate::gsm::{is_gsm, segments};
-
-/// Messages that one text may become on the way; more is no SMS.
-const SEGMENTS_MAX: usize = 10;
+use crate::gsm::is_gsm;
 
 /// Bytes of an answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-
-/// An SMS about to leave.
-pub struct Sms<'a> {
-    /// The delivery's id, sent along where the provider has a field for it.
-    pub id: String,
-    /// The sender.
-    pub from: &'a str,
-    /// The recipient.
-    pub to: &'a PhoneNumber,
-    /// What it says.
-    pub text: &'a str,
-    /// Where the provider says what became of it, if it may.
-    pub status_url: Option<String>,
-}
 
 impl Sms<'_> {
     /// What stands in a place of a provider's text; nothing where it is left out.
@@ -113,12 +95,9 @@ impl SmsChannel {
 
     /// Sends once.
     pub async fn send(&self, sms: &Sms<'_>) -> Verdict {
-        let count = segments(sms.text);
-        if count > SEGMENTS_MAX {
-            return never(format!("it would be {count} messages, the most is {SEGMENTS_MAX}"));
-        }
         let (request, says) = match &self.provider {
             SmsProvider::Catch => return never("SMS are caught, not sent"),
+            SmsProvider::Smpp(_) => return never("SMS leave by SMPP"),
             SmsProvider::Call(call) => (self.call(call, sms), call.answer.clone()),
             SmsProvider::Ovh(ovh) => (self.ovh(ovh, sms, clock::system_now().unix_millis() / 1_000), of_ovh()),
         };

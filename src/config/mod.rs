@@ -23,7 +23,7 @@ pub use service::{
     Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
     Service, Smtp, SmtpTls, Tenant,
 };
-pub use sms::{Ovh, SmsAnswer, SmsBody, SmsCall, SmsProvider};
+pub use sms::{Ovh, Smpp, SmsAnswer, SmsBody, SmsCall, SmsProvider};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -16,6 +16,8 @@ pub enum SmsProvider {
     Call(Box<SmsCall>),
     /// By OVH, whose calls are signed.
     Ovh(Box<Ovh>),
+    /// By SMPP.
+    Smpp(Box<Smpp>),
 }
 
 /// How a provider is called. Texts hold `{to}`, `{digits}` (the number without its plus), `{from}`, `{text}`, `{id}`,
@@ -81,6 +83,23 @@ pub struct Ovh {
     pub consumer_key: Secret,
 }
 
+/// An SMSC.
+#[derive(Debug, Clone)]
+pub struct Smpp {
+    /// Host and port.
+    pub address: String,
+    /// The name on its certificate, where TLS is spoken.
+    pub tls_name: Option<String>,
+    /// Who binds.
+    pub user: String,
+    /// With which password.
+    pub password: Secret,
+    /// As what; most SMSCs do not ask.
+    pub system_type: String,
+    /// How many messages wait for an answer at once.
+    pub window: u16,
+}
+
 /// A text that has no places.
 fn plain(text: &str) -> String {
     text.replace('{', "{{")
@@ -91,7 +110,7 @@ fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
-    let words = ["catch", "kannel", "json", "twilio", "brevo", "ovh", "vonage", "http"];
+    let words = ["catch", "kannel", "json", "twilio", "brevo", "ovh", "vonage", "http", "smpp"];
     let words: Vec<(&'static str, &str)> = words.into_iter().map(|word| (word, word)).collect();
     let url = |default: &str| match section.has("url") {
         true => section.parsed("url", url::Url::parse).map(|url| url.to_string()),
@@ -101,6 +120,7 @@ pub(super) fn read_sms(section: &Section<'_, '_>) -> Option<SmsProvider> {
         |url: String, body| SmsCall { url, headers: Vec::new(), basic: None, body, answer: SmsAnswer::default() };
     let call = match section.choice("provider", &words)? {
         "catch" => return Some(SmsProvider::Catch),
+        "smpp" => return read_smpp(section).map(|smpp| SmsProvider::Smpp(Box::new(smpp))),
         "ovh" => return read_ovh(section).map(|ovh| SmsProvider::Ovh(Box::new(ovh))),
         // Source: Kannel user guide, "Sending SMS with HTTP"; 31 asks for every report.
         "kannel" => {
@@ -267,6 +287,33 @@ fn json(value: &DeValue<'_>) -> Json {
             table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect()
         }
     }
+}
+
+fn read_smpp(section: &Section<'_, '_>) -> Option<Smpp> {
+    const PORT: u16 = 2775; // Source: IANA.
+    let address = |text: &str| {
+        let expected = "expected smpp://HOST:PORT, or smpps:// for TLS";
+        let url = url::Url::parse(text).map_err(|_| expected)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(expected)?.to_owned();
+        match url.scheme() {
+            "smpp" => Ok((host, url.port().unwrap_or(PORT), false)),
+            "smpps" => Ok((host, url.port().unwrap_or(PORT), true)),
+            _ => Err(expected),
+        }
+    };
+    let (url, user) = (section.parsed("url", address), section.required("user"));
+    let password = read_secret(section, "password");
+    let window = if section.has("window") { section.integer("window", 1..=1_000) } else { Some(10) };
+    let system_type = section.text("system_type").unwrap_or_default().to_owned();
+    let (host, port, tls) = url?;
+    Some(Smpp {
+        address: format!("{host}:{port}"),
+        tls_name: tls.then(|| host.trim_matches(['[', ']']).to_owned()),
+        user: user?.to_owned(),
+        password: password?,
+        system_type,
+        window: window.and_then(|window| u16::try_from(window).ok())?,
+    })
 }
 
 fn read_ovh(section: &Section<'_, '_>) -> Option<Ovh> {

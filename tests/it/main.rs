@@ -31,6 +31,7 @@ mod scenarios;
 mod service;
 mod signatures;
 mod simulate;
+mod smpp;
 mod sms;
 mod stored;
 mod support;

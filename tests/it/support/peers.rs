@@ -300,3 +300,44 @@ impl Kannel {
         text.lines().filter(|line| line.contains("Got message")).map(str::to_owned).collect()
     }
 }
+
+/// An SMSC of others that speaks SMPP, and says a line of everything.
+pub struct Smsc {
+    /// Where it listens.
+    pub port: u16,
+    process: Peer,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Smsc {
+    /// Starts one on a port whose first message has this number.
+    pub fn start(port: u16, first: u32) -> Self {
+        let mut child = Command::new("node")
+            .args(["tests/receivers/smsc.mjs", &port.to_string(), &first.to_string()])
+            .current_dir(project())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("node runs: the packages of tests/receivers are installed by scripts/test");
+        let (said, sink) = (Arc::<Mutex<Vec<String>>>::default(), child.stdout.take().unwrap());
+        let lines = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in BufReader::new(sink).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        wait_for("the SMSC", || TcpStream::connect(("127.0.0.1", port)).ok());
+        Self { port, process: Peer(child), said }
+    }
+
+    /// What it has said so far that begins so.
+    pub fn said(&self, begins: &str) -> Vec<String> {
+        self.said.lock().unwrap().iter().filter(|line| line.starts_with(begins)).cloned().collect()
+    }
+
+    /// Hands on what somebody writes, or drops every link.
+    pub fn write(&mut self, line: &str) {
+        writeln!(self.process.0.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+}
