@@ -8,7 +8,7 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::plan::{Change, Command, Interval, Kind, OnExhausted, Phase, Plan, SuspendedBy, Terms};
 use quittance_actors::policies::Policies;
-use quittance_actors::runtime::{PlanRow, Priority, admit_plan};
+use quittance_actors::runtime::{PlanRow, Priority, admit_plan, ahead_of};
 use quittance_actors::values::{CustomerId, Date, EntityId, Money, PlanId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
@@ -138,8 +138,8 @@ pub(super) fn shown(id: PlanId, state: &Plan) -> Json {
     let cycle = |(number, due_on, amount): &(u16, Date, Money)| json!({ "number": number, "external_ref": terms.number(*number), "due_on": due_on, "amount": amount });
     let asked = |(number, cycle): (&u16, &quittance_actors::plan::Cycle)| {
         let (request, standing) = (cycle.request, cycle.standing);
-        let (external_ref, amount) = (terms.number(*number), terms.amount(*number));
-        let due_on = cycle.due_on;
+        let external_ref = terms.number(*number);
+        let (due_on, amount) = cycle.asked.unzip();
         json!({ "number": number, "external_ref": external_ref, "payment_request": request, "due_on": due_on, "amount": amount, "standing": standing })
     };
     let suspended_by = match state.phase {
@@ -256,13 +256,31 @@ pub(super) async fn act(
     let command = command.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let known = view(&app, &tenant, id).await?;
     let customer = known.get("customer").and_then(Json::as_str).map(CustomerId::parse);
-    let tell = match (command, customer) {
-        // What is collected from is for the customer to agree to.
-        (Command::Change(change), Some(Ok(customer))) => {
-            Tell::Customer(customer, customer::Command::ChangePlan { plan: id, change })
+    let customer = customer.and_then(Result::ok).ok_or_else(|| Problem::internal("the plan has no customer"))?;
+    let tell = match command {
+        Command::Change(change) => changed(&app, (id, customer), change, &known).await?,
+        // What is collected from, and whether anything is, is for the customer to agree to.
+        Command::Resume { catch_up } => {
+            Tell::Customer(customer, customer::Command::ResumePlan { plan: id, catch_up })
         }
-        (command, _) => Tell::Plan(id, command),
+        command => Tell::Plan(id, command),
     };
     let replayed = submit(&app, &request, &tenant, &bytes, |_| tell).await?;
     Ok(created(&format!("/v1/plans/{id}"), replayed, &view(&app, &tenant, id).await?))
+}
+
+/// A change as the customer is asked about it: with what stays of instrument and policy, and early enough for a new
+/// instrument, if the call does not say how early.
+async fn changed(
+    app: &App, (id, customer): (PlanId, CustomerId), mut change: Change, known: &Json,
+) -> Result<Tell, Problem> {
+    let text = |key: &str| known.get(key).and_then(Json::as_str);
+    if change.collect_from.is_some() && change.ahead_days.is_none() {
+        let least = ahead_of(&app.service.router, customer, change.collect_from.as_ref()).await?;
+        let now = known.get("ask_days_before").and_then(Json::as_u64).and_then(|days| u16::try_from(days).ok());
+        change.ahead_days = Some(now.unwrap_or_default().max(least));
+    }
+    let instrument = change.collect_from.clone().or_else(|| Instrument::parse(text("collect_from")?).ok());
+    let policy = change.policy.clone().or_else(|| text("policy").map(SmolStr::new));
+    Ok(Tell::Customer(customer, customer::Command::ChangePlan { plan: id, change, way: (instrument, policy) }))
 }

@@ -68,7 +68,7 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
                 "token": method.token,
                 "last4": method.last4,
                 "expires_on": method.expires_on,
-                "backs_recurring": method.backs_recurring,
+                "backs_recurring": state.backs_recurring(method),
             })
         })
         .collect();
@@ -101,7 +101,7 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "kind": profile.kind,
         "name": profile.name,
         "zone": state.rare.zone,
-        "plans": state.rare.plans,
+        "plans": state.rare.plans.keys().collect::<Vec<_>>(),
         "email": profile.email,
         "phone": profile.phone,
         "language": profile.language,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::Instrument;
+use quittance_actors::customer;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::plan::{Command, Interval, Kind, OnExhausted, Plan, Standing, Status, SuspendedBy};
@@ -144,8 +145,8 @@ fn cycles(state: &Plan) -> Vec<Json> {
     let asked = state.cycles.iter().map(|(number, cycle)| {
         let (label, tone, icon) = standing(cycle.standing);
         json!({
-            "name": terms.number(*number), "link": format!("/bo/requests/{}", cycle.request), "due_on": cycle.due_on.map(words::day),
-            "label": label, "tone": tone, "status_icon": icon, "amount": words::money(terms.amount(*number)),
+            "name": terms.number(*number), "link": format!("/bo/requests/{}", cycle.request), "due_on": cycle.asked.map(|(due_on, _)| words::day(due_on)),
+            "label": label, "tone": tone, "status_icon": icon, "amount": words::money(cycle.asked.map_or_else(|| terms.amount(*number), |(_, amount)| amount)),
         })
     });
     let rests = !matches!(state.status(), Status::Pending | Status::Active | Status::PastDue);
@@ -280,7 +281,16 @@ pub(super) async fn act(
     };
     let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
     let command_id = CommandId::new(Timestamp::default(), random, id.partition());
-    let (router, tell) = (&app.service.router, Tell::Plan(id, command));
+    let router = &app.service.router;
+    let tell = match command {
+        Command::Resume { catch_up } => {
+            let (_, entity, _) = router.read(EntityId::Plan(id), 0).await?;
+            let customer = entity.as_plan().and_then(|state| Some(state.terms.as_ref()?.customer));
+            let customer = customer.ok_or_else(|| Problem::not_found(format!("plan {id} is not known")))?;
+            Tell::Customer(customer, customer::Command::ResumePlan { plan: id, catch_up })
+        }
+        command => Tell::Plan(id, command),
+    };
     let answer = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
     // The list is that of the store: what was done is to be seen there.
     let _ = app.service.checkpointer.send(Offer).await;

@@ -178,6 +178,24 @@ pub enum Command {
         plan: PlanId,
         /// What is agreed now.
         change: plan::Change,
+        /// From what, and by which policy, it is collected with that.
+        way: (Option<Instrument>, Option<SmolStr>),
+    },
+    /// Let a plan go on.
+    ResumePlan {
+        /// Which.
+        plan: PlanId,
+        /// Whether what fell into the rest is asked for at once.
+        catch_up: bool,
+    },
+    /// A cycle is collected from another instrument: its plan follows, if that can be agreed.
+    FollowInstrument {
+        /// The cycle.
+        of: Membership,
+        /// From what.
+        instrument: Instrument,
+        /// By which policy.
+        policy: SmolStr,
     },
     /// A plan goes on, or has ended.
     KnowPlan {
@@ -185,6 +203,8 @@ pub enum Command {
         plan: PlanId,
         /// Whether it goes on.
         live: bool,
+        /// The token of the card that it is collected from.
+        card: Option<SmolStr>,
     },
     /// Collect the request of a cycle. What cannot be collected is told to the plan.
     CollectCycle {
@@ -373,6 +393,8 @@ impl Command {
             Command::Collect { .. } => "collect",
             Command::OpenPlan { .. } => "open_plan",
             Command::ChangePlan { .. } => "change_plan",
+            Command::ResumePlan { .. } => "resume_plan",
+            Command::FollowInstrument { .. } => "follow_instrument",
             Command::KnowPlan { .. } => "know_plan",
             Command::CollectCycle { .. } => "collect_cycle",
             Command::AllowAttempt { .. } => "allow_attempt",

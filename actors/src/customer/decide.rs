@@ -191,6 +191,8 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::OpenPlan { .. }
         | Command::ChangePlan { .. }
         | Command::KnowPlan { .. }
+        | Command::ResumePlan { .. }
+        | Command::FollowInstrument { .. }
         | Command::CollectCycle { .. } => plans::decide(state, command, context),
         command => collecting::decide(state, command, context),
     }

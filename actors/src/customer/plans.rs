@@ -9,7 +9,7 @@ use super::collecting::{usable, way};
 use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
-use super::state::{Customer, PaymentMethod};
+use super::state::Customer;
 use crate::collection::{Hold, Instrument, MandateKind};
 use crate::limits;
 use crate::machine::{Context, Decision, Tell};
@@ -22,25 +22,47 @@ type Decided = Result<Decision<Event>, Rejection>;
 pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>) -> Decided {
     match command {
         Command::OpenPlan { terms } => open(state, terms, context),
-        Command::ChangePlan { plan, change } => {
-            if let Some(instrument) = &change.collect_from {
-                agreed(state, instrument, change.policy.as_ref(), context)?;
-            } else if let Some(policy) = &change.policy
-                && !context.policies.collections.policies.contains_key(policy.as_str())
-            {
-                return Err(Rejection::UnknownPolicy(policy.clone()));
-            }
+        Command::ChangePlan { plan, change, way } => {
+            let (instrument, policy) = way;
             let mut decision = Decision::default();
-            if let Some(Instrument::Card(token)) = &change.collect_from
-                && state.rare.plans.contains(plan)
-            {
-                decision.push(Event::PlanOpened { plan: *plan, card: Some(token.clone()) });
+            if change.collect_from.is_some() || change.policy.is_some() {
+                check(state, instrument.as_ref(), policy.as_ref(), context)?;
+                if state.rare.plans.contains_key(plan) {
+                    decision.push(Event::PlanOpened { plan: *plan, card: card(instrument.as_ref()) });
+                }
             }
             decision.tell(Tell::Plan(*plan, plan::Command::Change(change.clone())));
             Ok(decision)
         }
-        Command::KnowPlan { plan, live } => Ok(match (state.rare.plans.contains(plan), *live) {
-            (false, true) => Decision::of(Event::PlanOpened { plan: *plan, card: None }),
+        Command::ResumePlan { plan, catch_up } => {
+            rests(state)?;
+            let mut decision = Decision::default();
+            decision.tell(Tell::Plan(*plan, plan::Command::Resume { catch_up: *catch_up }));
+            Ok(decision)
+        }
+        Command::FollowInstrument { of, instrument, policy } => {
+            let mut decision = Decision::default();
+            // What no plan could be agreed on is for this request only.
+            if agreed(state, instrument, Some(policy), context).is_ok() && state.rare.plans.contains_key(&of.plan) {
+                let card = card(Some(instrument));
+                if state.rare.plans.get(&of.plan) != Some(&card) {
+                    decision.push(Event::PlanOpened { plan: of.plan, card });
+                }
+                let notice_days = match instrument {
+                    Instrument::Mandate(reference) => {
+                        state.mandates.get(reference).map_or(0, |known| known.notice_days)
+                    }
+                    Instrument::Card(_) => 0,
+                };
+                let (number, instrument) = (of.number, instrument.clone());
+                let ahead_days = plan::ahead_days(Some(&instrument), notice_days);
+                let follow = plan::Command::UseInstrument { number, instrument, ahead_days };
+                decision.tell(Tell::Plan(of.plan, follow));
+            }
+            Ok(decision)
+        }
+        Command::KnowPlan { plan, live, card } => Ok(match (state.rare.plans.contains_key(plan), *live) {
+            (false, true) => Decision::of(Event::PlanOpened { plan: *plan, card: card.clone() }),
             (true, false) => Decision::of(Event::PlanClosed { plan: *plan }),
             _ => Decision::default(),
         }),
@@ -70,30 +92,51 @@ fn agreed(
     }
 }
 
-fn open(state: &Customer, terms: &Arc<plan::Terms>, context: &Context<'_>) -> Decided {
-    let mut decision = Decision::default();
-    let create = Tell::Plan(terms.id, plan::Command::Create { terms: Arc::clone(terms) });
-    if state.rare.plans.contains(&terms.id) {
-        decision.tell(create); // The same again, or it is refused.
-        return Ok(decision);
-    }
+/// Why nothing of a plan can go on, if it cannot.
+fn rests(state: &Customer) -> Result<(), Rejection> {
     if state.is_deceased() {
         return Err(Rejection::RecurringSuspended(Hold::Deceased.name().into()));
     }
-    if let Some(reason) = &state.rare.suspended {
-        return Err(Rejection::RecurringSuspended(reason.clone()));
+    match &state.rare.suspended {
+        Some(reason) => Err(Rejection::RecurringSuspended(reason.clone())),
+        None => Ok(()),
     }
+}
+
+/// Whether a plan can be collected so, if it is collected.
+fn check(
+    state: &Customer, instrument: Option<&Instrument>, policy: Option<&SmolStr>, context: &Context<'_>,
+) -> Result<(), Rejection> {
+    match (instrument, policy) {
+        (Some(instrument), policy) => agreed(state, instrument, policy, context),
+        (None, Some(policy)) if !context.policies.collections.policies.contains_key(policy.as_str()) => {
+            Err(Rejection::UnknownPolicy(policy.clone()))
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// The token of a card.
+fn card(instrument: Option<&Instrument>) -> Option<SmolStr> {
+    match instrument {
+        Some(Instrument::Card(token)) => Some(token.clone()),
+        _ => None,
+    }
+}
+
+fn open(state: &Customer, terms: &Arc<plan::Terms>, context: &Context<'_>) -> Decided {
+    let mut decision = Decision::default();
+    let create = Tell::Plan(terms.id, plan::Command::Create { terms: Arc::clone(terms) });
+    if state.rare.plans.contains_key(&terms.id) {
+        decision.tell(create); // The same again, or it is refused.
+        return Ok(decision);
+    }
+    rests(state)?;
     if state.rare.plans.len() >= limits::PLANS_MAX {
         return Err(Rejection::TooManyPlans(limits::PLANS_MAX));
     }
-    let mut card = None;
-    if let Some(instrument) = &terms.collect_from {
-        agreed(state, instrument, terms.policy.as_ref(), context)?;
-        if let Instrument::Card(token) = instrument {
-            card = Some(token.clone());
-        }
-    }
-    decision.push(Event::PlanOpened { plan: terms.id, card });
+    check(state, terms.collect_from.as_ref(), terms.policy.as_ref(), context)?;
+    decision.push(Event::PlanOpened { plan: terms.id, card: card(terms.collect_from.as_ref()) });
     decision.tell(create);
     Ok(decision)
 }
@@ -142,7 +185,7 @@ pub(super) fn inform(state: &Customer, mut decision: Decision<Event>) -> Decisio
     });
     if let Some(command) = heard {
         let tell = |plan: &PlanId| Tell::Plan(*plan, command.clone());
-        decision.tells.extend(state.rare.plans.iter().map(tell));
+        decision.tells.extend(state.rare.plans.keys().map(tell));
     }
     decision
 }
@@ -150,17 +193,11 @@ pub(super) fn inform(state: &Customer, mut decision: Decision<Event>) -> Decisio
 pub(super) fn apply(state: &mut Customer, event: &Event) {
     match event {
         Event::PlanOpened { plan, card } => {
-            if !state.rare.plans.contains(plan) {
-                state.rare.plans.push(*plan);
-            }
-            // From now on its end is a matter of recurring payments.
-            let of_plan = |(_, method): &(&u16, &PaymentMethod)| Some(&method.token) == card.as_ref();
-            let slot = state.payment_methods.iter().find(of_plan).map(|(slot, _)| *slot);
-            if let Some(method) = slot.and_then(|slot| state.payment_methods.get_mut(&slot)) {
-                method.backs_recurring = true;
-            }
+            state.rare.plans.insert(*plan, card.clone());
         }
-        Event::PlanClosed { plan } => state.rare.plans.retain(|known| known != plan),
+        Event::PlanClosed { plan } => {
+            state.rare.plans.remove(plan);
+        }
         _ => {}
     }
 }

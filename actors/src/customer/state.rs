@@ -186,8 +186,8 @@ pub struct Rare {
     pub waiting: Vec<PaymentRequestId>,
     /// Rules that have fired and do not yet fire again, and until when.
     pub fired: LiteMap<u64, Timestamp>,
-    /// Plans that go on.
-    pub plans: Vec<PlanId>,
+    /// Plans that go on, and the token of the card that each is collected from.
+    pub plans: LiteMap<PlanId, Option<SmolStr>>,
 }
 
 impl Unsaid for Rare {
@@ -206,7 +206,7 @@ impl Unsaid for Rare {
         suspended: None,
         waiting: Vec::new(),
         fired: LiteMap::new(),
-        plans: Vec::new(),
+        plans: LiteMap::new(),
     };
 }
 
@@ -214,6 +214,11 @@ impl Customer {
     /// The hold that counts on `today`, the gravest first.
     pub fn held(&self, today: Date) -> Option<Hold> {
         self.rare.holds.iter().find(|(_, until)| until.is_none_or(|until| today <= until)).map(|(hold, _)| *hold)
+    }
+
+    /// Whether recurring payments are collected from a card: the ERP says so, or a plan is.
+    pub fn backs_recurring(&self, method: &PaymentMethod) -> bool {
+        method.backs_recurring || self.rare.plans.values().flatten().any(|token| *token == method.token)
     }
 
     /// Whether a rule that fires once in a while may fire.

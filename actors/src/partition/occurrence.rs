@@ -276,7 +276,11 @@ fn of_plan(event: &plan::Event) -> Option<(EventType, Option<u16>)> {
         E::Cancelled { .. } => Some((EventType::PlanCancelled, None)),
         E::Completed => Some((EventType::PlanCompleted, None)),
         E::Changed { .. } => Some((EventType::PlanChanged, None)),
-        E::CyclePlanned { .. } | E::CycleAsked { .. } | E::CycleRefused { .. } | E::CycleStood { .. } => None,
+        E::Cleared
+        | E::CyclePlanned { .. }
+        | E::CycleAsked { .. }
+        | E::CycleRefused { .. }
+        | E::CycleStood { .. } => None,
     }
 }
 
@@ -326,7 +330,10 @@ impl About<'_> {
         });
         let method = match event {
             Event::Customer(customer::Event::PaymentMethodExpiring { slot, .. }) => {
-                self.customer.and_then(|(_, state)| state.payment_methods.get(slot)).cloned()
+                self.customer.and_then(|(_, state)| {
+                    let method = state.payment_methods.get(slot)?;
+                    Some(PaymentMethod { backs_recurring: state.backs_recurring(method), ..method.clone() })
+                })
             }
             _ => None,
         };

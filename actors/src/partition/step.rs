@@ -66,6 +66,10 @@ impl<'a> Step<'a> {
             given @ StepError::Rejected(Rejection::PaymentRequest(payment_request::Rejection::RefundedSince {
                 ..
             })) => given,
+            // A number that a plan would have given to its cycle is another's.
+            taken @ StepError::Rejected(Rejection::PaymentRequest(
+                payment_request::Rejection::AlreadyIssuedWith { .. },
+            )) => taken,
             // And what cannot be paid out, or agreed in a plan.
             refused @ StepError::Rejected(Rejection::Payout(_) | Rejection::Plan(_)) => refused,
             // What an entity tells another must be accepted: a refusal there is our mistake.

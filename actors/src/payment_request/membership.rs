@@ -48,12 +48,12 @@ pub(super) fn inform(state: &PaymentRequest, mut decision: Decision<Event>) -> D
         tell(&mut decision, terms.id, membership, heard);
     }
     let agreed = decision.events.iter().find_map(|event| match event {
-        Event::CollectionAgreed { usage, .. } => Some(usage.instrument.clone()),
+        Event::CollectionAgreed { usage, policy } => Some((usage.instrument.clone(), policy.clone())),
         _ => None,
     });
-    if let Some(instrument) = agreed {
-        let command = Command::UseInstrument { number: membership.number, instrument };
-        decision.tell(Tell::Plan(membership.plan, command));
+    if let Some((instrument, policy)) = agreed {
+        let follow = customer::Command::FollowInstrument { of: membership, instrument, policy };
+        decision.tell(Tell::Customer(terms.customer, follow));
     }
     decision
 }

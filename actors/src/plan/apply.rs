@@ -1,14 +1,14 @@
 //! Folding a plan's events. It only assigns (N4).
 
 use super::event::Event;
-use super::state::{Cycle, Next, Phase, Plan, Standing};
+use super::state::{Cycle, Next, Phase, Plan, Standing, SuspendedBy};
 use crate::limits;
 
 pub(super) fn apply(state: &mut Plan, event: &Event) {
     match event {
         Event::Created { terms } => {
             state.cursor = (terms.first_number(), 0);
-            state.terms = Some(terms.clone());
+            (state.terms, state.created) = (Some(terms.clone()), Some(terms.clone()));
         }
         Event::Changed { terms } => {
             state.next = state.next.filter(|next| terms.has(next.number));
@@ -20,21 +20,21 @@ pub(super) fn apply(state: &mut Plan, event: &Event) {
             state.cursor = (*number, *slot);
             state.generation = *generation;
         }
-        Event::CycleAsked { number, due_on, .. } => {
+        Event::CycleAsked { number, due_on, amount, .. } => {
             state.next = None;
-            state.asked = Some((*number, *due_on));
+            state.asked = Some((*number, *due_on, *amount));
         }
         Event::CycleTaken { number, request } => {
-            let due_on = state.asked.take().map(|(_, due_on)| due_on);
+            let asked = state.asked.take().map(|(_, due_on, amount)| (due_on, amount));
             let (_, slot) = state.cursor;
             // The deposit has no place in the calendar of the others.
             state.cursor = (number.saturating_add(1), slot.saturating_add(u32::from(*number > 0)));
-            stand(state, *number, Cycle { request: *request, due_on, standing: Standing::Open });
+            stand(state, *number, Cycle { request: *request, asked, standing: Standing::Open });
         }
         Event::CycleRefused { .. } => {}
         Event::CycleStood { number, request, standing } => {
-            let due_on = state.cycles.get(number).and_then(|cycle| cycle.due_on);
-            stand(state, *number, Cycle { request: *request, due_on, standing: *standing });
+            let asked = state.cycles.get(number).and_then(|cycle| cycle.asked);
+            stand(state, *number, Cycle { request: *request, asked, standing: *standing });
         }
         Event::PastDue { .. } => {
             if state.phase == Phase::Completed {
@@ -51,19 +51,21 @@ pub(super) fn apply(state: &mut Plan, event: &Event) {
             state.phase = Phase::Paused;
             state.reason = Some(reason.clone());
             state.paused_until = *until;
+            state.pause_kept = None;
             rest(state, *generation);
         }
         Event::Suspended { reason, by, generation } => {
+            let paused = (state.phase == Phase::Paused && *by == SuspendedBy::Customer)
+                .then(|| (state.reason.take().unwrap_or_default(), state.paused_until));
             state.phase = Phase::Suspended(*by);
             state.reason = Some(reason.clone());
-            state.paused_until = None;
-            state.question = None;
+            (state.paused_until, state.pause_kept) = (None, paused);
             rest(state, *generation);
         }
         Event::Resumed { slot, generation } => {
             state.phase = Phase::Running;
-            (state.reason, state.paused_until, state.question) = (None, None, None);
-            state.holds_collection = false;
+            (state.paused_until, state.pause_kept) = (None, None);
+            state.reason = state.reason.take().filter(|_| state.holds_collection);
             state.cursor.1 = *slot;
             state.generation = *generation;
         }
@@ -73,9 +75,13 @@ pub(super) fn apply(state: &mut Plan, event: &Event) {
             state.question = None;
             rest(state, *generation);
         }
+        Event::Cleared => {
+            (state.reason, state.question) = (None, None);
+            state.holds_collection = false;
+        }
         Event::Completed => {
             state.phase = Phase::Completed;
-            (state.next, state.question) = (None, None);
+            (state.next, state.question, state.reason) = (None, None, None);
         }
     }
 }

@@ -57,6 +57,8 @@ pub enum Command {
         number: u16,
         /// From what.
         instrument: Instrument,
+        /// How many days before its deadline a cycle of it is asked for at least.
+        ahead_days: u16,
     },
     /// A cycle cannot be collected as it was agreed.
     HoldCollection {
@@ -162,6 +164,8 @@ pub enum Rejection {
     Amounts,
     #[error("the first deadline is today or a day to come, not {0}")]
     StartsBefore(Date),
+    #[error("the deposit is due by the first deadline, {first}, not on {deposit}")]
+    DepositLater { deposit: Date, first: Date },
     #[error("not possible while the plan is {}", .0.name())]
     WrongStatus(Status),
     #[error("unknown reminder scenario '{0}'")]

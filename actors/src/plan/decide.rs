@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::apply::apply;
 use super::command::{Change, Command, Rejection, Reserved};
 use super::event::Event;
 use super::state::{Kind, OnExhausted, Phase, Plan, Standing, SuspendedBy, Terms};
+use crate::collection::Instrument;
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::payment_request::{self, Membership};
@@ -38,13 +39,17 @@ impl Machine for Plan {
             Command::TakeStanding { number, request, standing, reason } => {
                 Ok(stood(self, terms, (*number, *request), *standing, reason))
             }
-            Command::UseInstrument { number, instrument } => {
+            Command::UseInstrument { number, instrument, ahead_days } => {
                 let newest = self.cycles.keys().next_back() == Some(number);
                 let other = terms.collect_from.as_ref().is_some_and(|known| known != instrument);
                 Ok(match newest && other && self.is_live() {
                     true => {
-                        let collect_from = Some(instrument.clone());
-                        Decision::of(Event::Changed { terms: Arc::new(Terms { collect_from, ..(**terms).clone() }) })
+                        let change = Change {
+                            collect_from: Some(instrument.clone()),
+                            ahead_days: Some(terms.ahead_days.max(*ahead_days)),
+                            ..Change::default()
+                        };
+                        changed(self, terms, &change, context)?
                     }
                     false => Decision::default(),
                 })
@@ -58,14 +63,29 @@ impl Machine for Plan {
             Command::Resume { catch_up } => match self.phase {
                 Phase::Cancelled | Phase::Completed => Err(Rejection::WrongStatus(self.status())),
                 Phase::Running if !self.holds_collection && self.question.is_none() => Ok(Decision::default()),
-                _ => Ok(resume(self, terms, *catch_up, context)),
+                _ => {
+                    let mut decision = Decision::default();
+                    if self.holds_collection || self.question.is_some() {
+                        decision.push(Event::Cleared);
+                    }
+                    decision.join(resume(self, terms, *catch_up, context));
+                    Ok(decision)
+                }
             },
             Command::ResumeWithCustomer => Ok(match self.phase {
-                Phase::Suspended(SuspendedBy::Customer) => resume(self, terms, false, context),
+                Phase::Suspended(SuspendedBy::Customer) => match &self.pause_kept {
+                    Some((_, Some(until))) if *until < today(context) => resume(self, terms, false, context),
+                    Some((reason, until)) => paused(self, *until, reason, context),
+                    None => resume(self, terms, false, context),
+                },
                 _ => Decision::default(),
             }),
             Command::Suspend { reason, by } => match self.phase {
                 Phase::Running | Phase::Paused => Ok(Decision::of(self.suspended(reason.clone(), *by))),
+                // Who suspends it beside its customer decides when it goes on.
+                Phase::Suspended(SuspendedBy::Customer) if *by != SuspendedBy::Customer => {
+                    Ok(Decision::of(self.suspended(reason.clone(), *by)))
+                }
                 Phase::Suspended(_) => Ok(Decision::default()),
                 // The customer tells every plan.
                 _ if *by == SuspendedBy::Customer => Ok(Decision::default()),
@@ -104,17 +124,36 @@ fn check(terms: &Terms, context: &Context<'_>) -> Result<(), Rejection> {
     if amounts.into_iter().any(|amount| !amount.is_positive() || amount.currency() != currency) {
         return Err(Rejection::Amounts);
     }
-    let unknown = |name: &&SmolStr| !context.policies.scenarios.contains_key(name.as_str());
-    match terms.scenario.as_ref().filter(unknown) {
+    match unknown_scenario(terms, context) {
         Some(name) => Err(Rejection::UnknownScenario(name.clone())),
         None => Ok(()),
     }
 }
 
+fn unknown_scenario<'a>(terms: &'a Terms, context: &Context<'_>) -> Option<&'a SmolStr> {
+    terms.scenario.as_ref().filter(|name| !context.policies.scenarios.contains_key(name.as_str()))
+}
+
+/// The customer knows whether the plan goes on, and from which card.
+fn knows(decision: &mut Decision<Event>, terms: &Terms, live: bool) {
+    let card = match &terms.collect_from {
+        Some(Instrument::Card(token)) if live => Some(token.clone()),
+        _ => None,
+    };
+    let knows = customer::Command::KnowPlan { plan: terms.id, live, card };
+    decision.tell(Tell::Customer(terms.customer, knows));
+}
+
 fn create(state: &Plan, terms: &Arc<Terms>, context: &Context<'_>) -> Decided {
-    if let Some(known) = &state.terms {
+    if let Some(known) = &state.created {
         return match difference(known, terms) {
-            None => Ok(Decision::default()), // The same again.
+            // The same again; the customer may have taken it for a new one.
+            None if !state.is_live() => {
+                let mut decision = Decision::default();
+                knows(&mut decision, terms, false);
+                Ok(decision)
+            }
+            None => Ok(Decision::default()),
             Some(field) => Err(Rejection::AlreadyCreatedWith(field)),
         };
     }
@@ -122,6 +161,9 @@ fn create(state: &Plan, terms: &Arc<Terms>, context: &Context<'_>) -> Decided {
     let deposit = terms.deposit.map(|(_, due_on)| due_on);
     if let Some(before) = deposit.into_iter().chain([terms.starts_on]).find(|due_on| *due_on < today(context)) {
         return Err(Rejection::StartsBefore(before));
+    }
+    if let Some((_, deposit)) = terms.deposit.filter(|(_, due_on)| *due_on > terms.starts_on) {
+        return Err(Rejection::DepositLater { deposit, first: terms.starts_on });
     }
     let terms = Arc::new(Terms { created_at: context.now, ..(**terms).clone() });
     let mut decision = Decision::of(Event::Created { terms: Arc::clone(&terms) });
@@ -140,6 +182,10 @@ fn difference(known: &Terms, new: &Terms) -> Option<&'static str> {
         .or_else(|| same("interval", known.every == new.every))
         .or_else(|| same("first deadline", known.starts_on == new.starts_on))
         .or_else(|| same("instrument", known.collect_from == new.collect_from))
+        .or_else(|| same("retry policy", known.policy == new.policy))
+        .or_else(|| same("scenario", known.scenario == new.scenario))
+        .or_else(|| same("on_exhausted", known.on_exhausted == new.on_exhausted))
+        .or_else(|| same("description", known.description == new.description))
 }
 
 /// Plans a cycle, if there is one of this number.
@@ -169,6 +215,14 @@ fn due_now(
     match (&state.phase, &state.next) {
         (Phase::Paused, _) if state.paused_until.is_some_and(|until| until < today(context)) => {
             resume(state, terms, false, context)
+        }
+        // The day ends later than it did when the timer was set: the tenant has moved.
+        (Phase::Paused, _) => match &state.reason {
+            Some(reason) => paused(state, state.paused_until, reason, context),
+            None => Decision::default(),
+        },
+        (Phase::Running, Some(next)) if unknown_scenario(terms, context).is_some() => {
+            refuse(state, next.number, &format_smolstr!("{} names a scenario that is no more", terms.external_ref))
         }
         (Phase::Running, Some(next)) => match reserved.filter(|reserved| reserved.number == next.number) {
             Some(reserved) => ask(terms, next.due_on, reserved, context),
@@ -210,7 +264,7 @@ fn take(
     state: &Plan, terms: &Terms, number: u16, request: PaymentRequestId, context: &Context<'_>,
 ) -> Decision<Event> {
     let mut decision = Decision::default();
-    if state.asked.is_none_or(|(asked, _)| asked != number) {
+    if state.asked.is_none_or(|(asked, ..)| asked != number) {
         return decision; // It is taken already.
     }
     if number == terms.first_number() {
@@ -263,19 +317,18 @@ fn stood(
     if standing.is_behind() && !was_behind {
         decision.push(Event::PastDue { number, reason: reason.clone() });
         if state.phase == Phase::Completed {
-            let stands = customer::Command::KnowPlan { plan: terms.id, live: true };
-            decision.tell(Tell::Customer(terms.customer, stands));
+            knows(&mut decision, terms, true);
         }
     }
     if !standing.is_behind() && was_behind && !others_behind {
         decision.push(Event::Recovered { number });
     }
-    if standing == Standing::Exhausted && state.phase == Phase::Running {
+    if standing == Standing::Exhausted {
         exhausted(&mut decision, state, terms, number, reason);
     }
     let open = |(other, cycle): (&u16, &super::Cycle)| *other != number && cycle.standing.is_open();
     let all_asked = !terms.has(state.cursor.0);
-    if all_asked && !standing.is_open() && !state.cycles.iter().any(open) && state.phase == Phase::Running {
+    if all_asked && !standing.is_open() && !state.cycles.iter().any(open) && state.is_live() {
         complete(&mut decision, terms);
     }
     decision
@@ -283,8 +336,7 @@ fn stood(
 
 fn complete(decision: &mut Decision<Event>, terms: &Terms) {
     decision.push(Event::Completed);
-    let stands = customer::Command::KnowPlan { plan: terms.id, live: false };
-    decision.tell(Tell::Customer(terms.customer, stands));
+    knows(decision, terms, false);
 }
 
 /// A cycle can no longer be collected.
@@ -294,7 +346,11 @@ fn exhausted(decision: &mut Decision<Event>, state: &Plan, terms: &Terms, number
         OnExhausted::KeepCharging => {}
         OnExhausted::HoldCollection if state.holds_collection => {}
         OnExhausted::HoldCollection => decision.push(Event::CollectionHeld { number, reason }),
-        OnExhausted::Suspend => decision.push(state.suspended(reason, SuspendedBy::Exhausted)),
+        OnExhausted::Suspend => match state.phase {
+            Phase::Suspended(SuspendedBy::Person | SuspendedBy::Exhausted | SuspendedBy::Refused) => {}
+            // A pause would end by itself, and so does a rest with the customer.
+            _ => decision.push(state.suspended(reason, SuspendedBy::Exhausted)),
+        },
         OnExhausted::Cancel => cancel(decision, state, terms, &reason, false),
         OnExhausted::Ask if state.question.is_some() => {}
         OnExhausted::Ask => decision.push(Event::Questioned { number, reason }),
@@ -309,8 +365,7 @@ fn cancel(decision: &mut Decision<Event>, state: &Plan, terms: &Terms, reason: &
         let cancel = payment_request::Command::Cancel { reason: reason.clone() };
         decision.tell(Tell::PaymentRequest(cycle.request, cancel));
     }
-    let stands = customer::Command::KnowPlan { plan: terms.id, live: false };
-    decision.tell(Tell::Customer(terms.customer, stands));
+    knows(decision, terms, false);
 }
 
 fn pause(state: &Plan, until: Option<Date>, reason: &SmolStr, context: &Context<'_>) -> Decided {
@@ -323,20 +378,25 @@ fn pause(state: &Plan, until: Option<Date>, reason: &SmolStr, context: &Context<
     if let Some(until) = until.filter(|until| *until < today(context)) {
         return Err(Rejection::PauseEnds(until));
     }
+    Ok(paused(state, until, reason, context))
+}
+
+/// It rests, until the end of a day if that is said.
+fn paused(state: &Plan, until: Option<Date>, reason: &SmolStr, context: &Context<'_>) -> Decision<Event> {
     let generation = state.generation.wrapping_add(1);
     let mut decision = Decision::of(Event::Paused { reason: reason.clone(), until, generation });
     if let Some(until) = until {
         let due = until.plus_days(1).at(0, 0, &context.policies.zone);
         decision.effect(Effect::ArmTimer { purpose: Purpose::Plan, due, generation });
     }
-    Ok(decision)
+    decision
 }
 
 fn resume(state: &Plan, terms: &Terms, catch_up: bool, context: &Context<'_>) -> Decision<Event> {
     let (number, mut slot) = state.cursor;
-    if !catch_up && number > 0 {
+    if !catch_up {
         let today = today(context);
-        while terms.date(number, slot) < today {
+        while terms.every.date(terms.starts_on, slot) < today {
             slot = slot.saturating_add(1);
         }
     }

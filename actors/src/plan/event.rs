@@ -130,4 +130,6 @@ pub enum Event {
         /// What is agreed now.
         terms: Arc<Terms>,
     },
+    /// A person has decided: it is collected again, and nothing is asked any more.
+    Cleared,
 }

@@ -22,4 +22,6 @@ mod state;
 
 pub use command::{Change, Command, Rejection, Reserved};
 pub use event::Event;
-pub use state::{Cycle, Interval, Kind, Next, OnExhausted, Phase, Plan, Standing, Status, SuspendedBy, Terms};
+pub use state::{
+    Cycle, Interval, Kind, Next, OnExhausted, Phase, Plan, Standing, Status, SuspendedBy, Terms, ahead_days,
+};

@@ -106,6 +106,22 @@ impl OnExhausted {
     }
 }
 
+/// Days ahead of the deadline that a cycle is asked for that the payer transfers.
+const AHEAD_OF_TRANSFER_DAYS: u16 = 14;
+/// Days beside its notice for an order to reach the bank: a weekend and two days.
+const ORDER_DAYS: u16 = 5;
+/// Days ahead that a card is charged: the request is there the day before.
+const AHEAD_OF_CARD_DAYS: u16 = 1;
+
+/// How many days before its deadline a cycle is asked for, by what it is collected from and the notice of a mandate.
+pub fn ahead_days(instrument: Option<&Instrument>, notice_days: u16) -> u16 {
+    match instrument {
+        None => AHEAD_OF_TRANSFER_DAYS,
+        Some(Instrument::Card(_)) => AHEAD_OF_CARD_DAYS,
+        Some(Instrument::Mandate(_)) => notice_days.saturating_add(ORDER_DAYS),
+    }
+}
+
 /// What was agreed. A change replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
@@ -276,8 +292,8 @@ impl Standing {
 pub struct Cycle {
     /// Its payment request.
     pub request: PaymentRequestId,
-    /// Its payment deadline; of one that was forgotten and came back it is the request's to say.
-    pub due_on: Option<Date>,
+    /// Its payment deadline and amount; of one that was forgotten and came back they are the request's to say.
+    pub asked: Option<(Date, Money)>,
     /// Where it stands.
     pub standing: Standing,
 }
@@ -300,12 +316,16 @@ pub struct Next {
 pub struct Plan {
     /// What was agreed; set when created.
     pub terms: Option<Arc<Terms>>,
+    /// What was agreed first: the same row again is the same plan, whatever was changed since.
+    pub created: Option<Arc<Terms>>,
     /// Whether it goes on.
     pub phase: Phase,
     /// Why it rests, or has ended.
     pub reason: Option<SmolStr>,
     /// Until when it is paused at most.
     pub paused_until: Option<Date>,
+    /// The pause that it was in when it came to rest with its customer: it is in it again when the customer goes on.
+    pub pause_kept: Option<(SmolStr, Option<Date>)>,
     /// The cycle that comes next, as long as one does.
     pub next: Option<Next>,
     /// The number and the place in the calendar that the next cycle has, whenever it comes.
@@ -313,7 +333,7 @@ pub struct Plan {
     /// Which arming of the timer counts.
     pub generation: u32,
     /// The cycle that is being asked for, until its payment request says in the same step that it is there.
-    pub asked: Option<(u16, Date)>,
+    pub asked: Option<(u16, Date, Money)>,
     /// Cycles asked for: those that are open, and the newest.
     pub cycles: LiteMap<u16, Cycle>,
     /// Whether its cycles are asked for and not collected.

@@ -79,7 +79,11 @@ impl Deed {
                     .map(|id| Tell::PaymentRequest(id, payment_request::Command::StopReminders { reason }));
             }
             Deed::SuspendPlan => return of_plan(plan::Command::Suspend { reason, by: SuspendedBy::Person }),
-            Deed::ResumePlan => return of_plan(plan::Command::Resume { catch_up: false }),
+            // The customer says whether it can go on.
+            Deed::ResumePlan => {
+                let resume = |plan| customer::Command::ResumePlan { plan, catch_up: false };
+                return customer.zip(plan).map(|(customer, plan)| Tell::Customer(customer, resume(plan)));
+            }
             Deed::CancelPlan => return of_plan(plan::Command::Cancel { reason, open_too: false }),
         };
         customer.map(|id| Tell::Customer(id, told))

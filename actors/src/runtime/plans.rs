@@ -17,9 +17,9 @@ use super::{IntakeError, Priority, Request, Router, SubmitError};
 use crate::collection::Instrument;
 use crate::customer;
 use crate::machine::Tell;
-use crate::partition::{ArmedTimer, DirectoryKey, DirectoryValue, Entity, Origin, Receipt, Rejection};
+use crate::partition::{ArmedTimer, DirectoryKey, DirectoryValue, Entity, Origin, Receipt};
 use crate::plan::{self, Phase, Reserved, Terms};
-use crate::values::{CommandId, EntityId, PlanId, TenantId, stable_hash};
+use crate::values::{CommandId, CustomerId, EntityId, PlanId, TenantId, stable_hash};
 
 /// A plan as a row or a call describes it; the ids are filled in here.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,13 +31,6 @@ pub struct PlanRow {
     /// How many days before its deadline a cycle is asked for.
     pub ahead_days: Option<u16>,
 }
-
-/// Days ahead of the deadline that a cycle is asked for that the payer transfers.
-const AHEAD_OF_TRANSFER_DAYS: u16 = 14;
-/// Days beside its notice for an order to reach the bank: a weekend and two days.
-const ORDER_DAYS: u16 = 5;
-/// Days ahead that a card is charged: the request is there the day before.
-const AHEAD_OF_CARD_DAYS: u16 = 1;
 
 /// Agrees on a plan with its customer; gives its id.
 pub async fn admit_plan(
@@ -53,21 +46,30 @@ pub async fn admit_plan(
         DirectoryValue::Plan(id) if id.partition() == customer.partition() => id,
         _ => return Err(IntakeError::OtherCustomer(row.terms.external_ref.to_string())),
     };
-    let ahead_days = match (&row.terms.collect_from, row.ahead_days) {
-        (_, Some(days)) => days,
-        (None, None) => AHEAD_OF_TRANSFER_DAYS,
-        (Some(Instrument::Card(_)), None) => AHEAD_OF_CARD_DAYS,
-        (Some(Instrument::Mandate(reference)), None) => {
-            let (_, entity, _) = router.read(EntityId::Customer(customer), 0).await?;
-            let mandate = entity.as_customer().and_then(|state| state.mandates.get(reference));
-            mandate.map_or(AHEAD_OF_TRANSFER_DAYS, |mandate| mandate.notice_days.saturating_add(ORDER_DAYS))
-        }
+    let ahead_days = match row.ahead_days {
+        Some(days) => days,
+        None => ahead_of(router, customer, row.terms.collect_from.as_ref()).await?,
     };
     let terms = Arc::new(Terms { id, customer, ahead_days, ..row.terms.clone() });
     let fingerprint = fingerprint(row);
     let tell = Tell::Customer(customer, customer::Command::OpenPlan { terms });
     let receipt = held.until(router.submit(tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
+}
+
+/// How many days before its deadline a cycle is asked for, when nobody says so.
+pub async fn ahead_of(
+    router: &Arc<Router>, customer: CustomerId, instrument: Option<&Instrument>,
+) -> Result<u16, SubmitError> {
+    let notice_days = match instrument {
+        Some(Instrument::Mandate(reference)) => {
+            let (_, entity, _) = router.read(EntityId::Customer(customer), 0).await?;
+            let mandate = entity.as_customer().and_then(|state| state.mandates.get(reference));
+            mandate.map_or(0, |mandate| mandate.notice_days)
+        }
+        _ => 0,
+    };
+    Ok(plan::ahead_days(instrument, notice_days))
 }
 
 fn fingerprint(row: &PlanRow) -> u64 {
@@ -117,10 +119,14 @@ pub(super) async fn fire(
     let submitted = router.submit_all(tenant, requests, Priority::Patient);
     let answers = held_until(&mut held, submitted).await?;
     for (timer, answer) in timers.iter().zip(&answers) {
-        // What its customer or its request refuses cannot be asked for: a person looks.
-        if let (EntityId::Plan(id), Err(SubmitError::Rejected(rejection))) = (timer.entity, answer) {
-            refuse(router, tenant, id, rejection).await?;
-        }
+        let EntityId::Plan(id) = timer.entity else { continue };
+        // What its customer or its request refuses cannot be asked for, nor what fails here each time: a person looks.
+        let refused = match answer {
+            Err(SubmitError::Rejected(rejection)) => rejection.to_string(),
+            Err(SubmitError::Quarantined(bug)) => bug.clone(),
+            _ => continue,
+        };
+        refuse(router, tenant, id, &refused).await?;
     }
     Ok(answers)
 }
@@ -168,9 +174,7 @@ fn due<'a>(
     Ok(plan::Command::CycleDue { generation, due, reserved })
 }
 
-async fn refuse(
-    router: &Arc<Router>, tenant: &TenantId, id: PlanId, rejection: &Rejection,
-) -> Result<(), SubmitError> {
+async fn refuse(router: &Arc<Router>, tenant: &TenantId, id: PlanId, rejection: &str) -> Result<(), SubmitError> {
     let (_, entity, _) = router.read(EntityId::Plan(id), 0).await?;
     let next = entity.as_plan().and_then(|state| Some((state.terms.clone()?, state.next?.number)));
     let Some((terms, number)) = next else { return Ok(()) };

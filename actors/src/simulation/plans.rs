@@ -71,29 +71,31 @@ impl World {
     fn manage(&mut self, id: PlanId) -> Audited {
         let today = self.now.date_in(&self.policies.zone);
         let reason = || "story".into();
-        let command = match self.random.below(8) {
+        let terms = self.auditor.plan(id).and_then(|state| state.terms.clone());
+        let Some(customer) = terms.map(|terms| terms.customer) else { return Ok(()) };
+        let resume = |catch_up| Tell::Customer(customer, customer::Command::ResumePlan { plan: id, catch_up });
+        let tell = match self.random.below(8) {
             0 | 1 => {
                 let until = self.random.once_in(2).then(|| today.plus_days(9));
-                Command::Pause { until, reason: reason() }
+                Tell::Plan(id, Command::Pause { until, reason: reason() })
             }
-            2..=4 => Command::Resume { catch_up: self.random.once_in(2) },
-            5 => Command::Suspend { reason: reason(), by: plan::SuspendedBy::Person },
-            6 if self.random.once_in(2) => Command::Cancel { reason: reason(), open_too: self.random.once_in(2) },
-            6 => Command::Resume { catch_up: false },
+            2..=4 => resume(self.random.once_in(2)),
+            5 => Tell::Plan(id, Command::Suspend { reason: reason(), by: plan::SuspendedBy::Person }),
+            6 if self.random.once_in(2) => {
+                Tell::Plan(id, Command::Cancel { reason: reason(), open_too: self.random.once_in(2) })
+            }
+            6 => {
+                let reason = reason();
+                Tell::Customer(customer, customer::Command::SuspendRecurring { reason })
+            }
             _ => {
-                let Some(customer) = self.auditor.plan(id).and_then(|state| Some(state.terms.as_ref()?.customer))
-                else {
-                    return Ok(());
-                };
                 let cycles = Some(1 + u16::try_from(self.random.below(6)).unwrap_or(0));
                 let change = plan::Change { cycles, ..plan::Change::default() };
-                self.note(format!("change {id}"));
-                let change = customer::Command::ChangePlan { plan: id, change };
-                return self.ask(Tell::Customer(customer, change), Origin::Api);
+                Tell::Customer(customer, customer::Command::ChangePlan { plan: id, change, way: (None, None) })
             }
         };
-        self.note(format!("{} {id}", command.name()));
-        self.ask(Tell::Plan(id, command), Origin::Api)
+        self.note(format!("{} {id}", tell.name()));
+        self.ask(tell, Origin::Api)
     }
 
     /// What the timer of a plan asks of it, with what the request of its cycle is known by, as the runtime does.
@@ -213,7 +215,7 @@ impl Auditor {
                     format!("{id}: cycle {} was due at {} and never came", next.number, next.at),
                 );
             }
-            if let Some((number, _)) = state.asked {
+            if let Some((number, ..)) = state.asked {
                 return broken("INV-16", format!("{id}: nobody made a request of cycle {number}"));
             }
         }

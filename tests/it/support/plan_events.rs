@@ -53,6 +53,7 @@ pub fn plan_events() -> Vec<Event> {
         P::Suspended { reason: reason(), by: SuspendedBy::Customer, generation },
         P::Cancelled { reason: "the payer left".into(), generation },
         P::Completed,
+        P::Cleared,
         P::Changed { terms: Arc::new(Terms { every: Interval::Days(14), deposit: None, ..terms }) },
     ];
     let joined = payment_request::Event::PlanJoined { membership: Membership { plan, number } };
@@ -83,6 +84,7 @@ pub fn plan_event_name(event: &P) -> &'static str {
         P::Suspended { .. } => "plan.suspended",
         P::Cancelled { .. } => "plan.cancelled",
         P::Completed => "plan.completed",
+        P::Cleared => "plan.cleared",
         P::Changed { .. } => "plan.changed",
     }
 }

@@ -71,7 +71,11 @@ impl Stage {
         let reason = || "story".into();
         let command = match line.verb.as_str() {
             "plan_pause" => Command::Pause { until: line.after("until").map(date).transpose()?, reason: reason() },
-            "plan_resume" => Command::Resume { catch_up: line.has("catch_up") },
+            "plan_resume" => {
+                let customer = self.plan_state(name)?.terms.as_ref().ok_or("not agreed")?.customer;
+                let catch_up = line.has("catch_up");
+                return self.ask(Tell::Customer(customer, customer::Command::ResumePlan { plan: id, catch_up }));
+            }
             "plan_suspend" => Command::Suspend { reason: reason(), by: SuspendedBy::Person },
             "plan_cancel" => Command::Cancel { reason: reason(), open_too: line.has("open") },
             "plan_change" => {
@@ -82,8 +86,11 @@ impl Stage {
                     on_exhausted: line.after("on").map(OnExhausted::parse).transpose()?,
                     ..Change::default()
                 };
-                let customer = self.plan_state(name)?.terms.as_ref().ok_or("not agreed")?.customer;
-                return self.ask(Tell::Customer(customer, customer::Command::ChangePlan { plan: id, change }));
+                let state = self.plan_state(name)?;
+                let terms = state.terms.as_ref().ok_or("not agreed")?;
+                let way = (change.collect_from.clone().or(terms.collect_from.clone()), terms.policy.clone());
+                let change = customer::Command::ChangePlan { plan: id, change, way };
+                return self.ask(Tell::Customer(terms.customer, change));
             }
             _ => {
                 self.taken.insert(name.to_owned());
