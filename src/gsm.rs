@@ -1,39 +1,106 @@
-//! The alphabet of SMS, and how many messages a text becomes.
+//! The alphabet of SMS, how many messages a text becomes, and what is written in each.
+
+/// The default alphabet, each character at its place, and the escape to the extension at 27.
+/// Source: 3GPP TS 23.038 §6.2.1.
+const DEFAULT: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u{1b}ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+                       ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+/// The escape: the septet after it is of the extension.
+const ESCAPE: u8 = 27;
+/// Characters of the extension. Source: 3GPP TS 23.038 §6.2.1.1.
+const EXTENSION: [(char, u8); 10] = [
+    ('\u{c}', 0x0a),
+    ('^', 0x14),
+    ('{', 0x28),
+    ('}', 0x29),
+    ('\\', 0x2f),
+    ('[', 0x3c),
+    ('~', 0x3d),
+    (']', 0x3e),
+    ('|', 0x40),
+    ('€', 0x65),
+];
+
+/// A character in the GSM alphabet.
+enum Septets {
+    /// Of the default alphabet.
+    One(u8),
+    /// Of the extension.
+    Escaped(u8),
+}
+
+/// A text as messages carry it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// In the GSM alphabet, a septet in each byte.
+    Gsm(Vec<Vec<u8>>),
+    /// In UCS-2: UTF-16 with the high byte first.
+    Ucs2(Vec<Vec<u8>>),
+}
 
 /// Whether a text fits the GSM alphabet, in which an SMS holds 160 characters instead of 70.
-/// Source: 3GPP TS 23.038 §6.2.1.
 pub fn is_gsm(text: &str) -> bool {
     text.chars().all(|c| septets(c).is_some())
 }
 
-/// How many septets a character takes in the GSM alphabet: those of its extension take two.
-fn septets(c: char) -> Option<usize> {
-    const OTHERS: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
-    const EXTENSION: &str = "^{}\\[~]|€\u{c}";
-    match c {
-        _ if c.is_ascii_alphanumeric() || OTHERS.contains(c) => Some(1),
-        _ if EXTENSION.contains(c) => Some(2),
-        _ => None,
+fn septets(c: char) -> Option<Septets> {
+    if c.is_ascii_alphanumeric() {
+        return u8::try_from(c).ok().map(Septets::One);
+    }
+    if let Some((_, code)) = EXTENSION.iter().find(|(known, _)| *known == c) {
+        return Some(Septets::Escaped(*code));
+    }
+    let place = DEFAULT.chars().position(|known| known == c)?;
+    u8::try_from(place).ok().filter(|place| *place != ESCAPE).map(Septets::One)
+}
+
+/// How many messages a text becomes on the way, and is paid for.
+pub fn segments(text: &str) -> usize {
+    parted(text, is_gsm(text)).len()
+}
+
+/// What each message of a text carries.
+pub fn written(text: &str) -> Written {
+    let in_septets = |part: &str| {
+        part.chars().fold(Vec::with_capacity(part.len()), |mut bytes, c| {
+            match septets(c) {
+                Some(Septets::One(code)) => bytes.push(code),
+                Some(Septets::Escaped(code)) => bytes.extend([ESCAPE, code]),
+                None => {} // The whole text was looked at.
+            }
+            bytes
+        })
+    };
+    let in_ucs2 = |part: &str| part.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    match is_gsm(text) {
+        true => Written::Gsm(parted(text, true).into_iter().map(in_septets).collect()),
+        false => Written::Ucs2(parted(text, false).into_iter().map(in_ucs2).collect()),
     }
 }
 
-/// How many messages a text becomes on the way, and is paid for: 160 septets or 70 units of UCS-2 alone, 153 or 67 each
-/// of several. What belongs together is not parted. Source: 3GPP TS 23.040 §9.2.3.24.1, TS 23.038 §6.2.
-pub fn segments(text: &str) -> usize {
-    let gsm = is_gsm(text);
-    let size = |c: char| if gsm { septets(c).unwrap_or(1) } else { c.len_utf16() };
+/// A text in parts: 160 septets or 70 units of UCS-2 alone, 153 or 67 each of several. What belongs together is not
+/// parted. Source: 3GPP TS 23.040 §9.2.3.24.1, TS 23.038 §6.2.
+fn parted(text: &str, gsm: bool) -> Vec<&str> {
+    let size = |c: char| match septets(c) {
+        _ if !gsm => c.len_utf16(),
+        Some(Septets::Escaped(_)) => 2,
+        _ => 1,
+    };
     let (alone, each) = if gsm { (160, 153) } else { (70, 67) };
     if text.chars().map(size).sum::<usize>() <= alone {
-        return 1;
+        return vec![text];
     }
-    let (mut count, mut used) = (1, 0);
-    for size in text.chars().map(size) {
-        if used + size > each {
-            (count, used) = (count + 1, 0);
-        }
-        used += size;
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() {
+        let mut used = 0;
+        let end = rest.char_indices().find(|(_, c)| {
+            used += size(*c);
+            used > each
+        });
+        let (part, after) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        parts.push(part);
+        rest = after;
     }
-    count
+    parts
 }
 
 #[cfg(test)]
@@ -74,5 +141,30 @@ mod tests {
         ] {
             assert_eq!(segments(&text), count, "{text}");
         }
+    }
+
+    #[test]
+    fn the_alphabet_is_written_by_its_places() {
+        assert_eq!(DEFAULT.chars().count(), 128);
+        for (place, c) in DEFAULT.chars().enumerate().filter(|(_, c)| *c != '\u{1b}') {
+            assert_eq!(written(&c.to_string()), Written::Gsm(vec![vec![u8::try_from(place).unwrap()]]), "{c}");
+        }
+        assert!(!is_gsm("\u{1b}"));
+        assert_eq!(written("10 €@_§"), Written::Gsm(vec![vec![0x31, 0x30, 0x20, 0x1b, 0x65, 0x00, 0x11, 0x5f]]));
+        assert_eq!(written("ç😀"), Written::Ucs2(vec![vec![0x00, 0xe7, 0xd8, 0x3d, 0xde, 0x00]]));
+    }
+
+    #[test]
+    fn parts_hold_the_whole_text_and_fit_a_message() {
+        let text = "L’échéance est passée 😀 : 10 € dus. ".repeat(9);
+        let Written::Ucs2(parts) = written(&text) else { panic!("not the GSM alphabet") };
+        assert!(parts.len() == segments(&text) && parts.iter().all(|part| part.len() <= 134));
+        let units = parts.concat().chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect::<Vec<_>>();
+        assert_eq!(String::from_utf16(&units).unwrap(), text);
+        let text = "10 € dus ".repeat(60);
+        let Written::Gsm(parts) = written(&text) else { panic!("the GSM alphabet") };
+        assert!(parts.len() == segments(&text) && parts.iter().all(|part| part.len() <= 153));
+        assert!(parts.iter().all(|part| part.last() != Some(&ESCAPE)));
+        assert_eq!(parts.concat().len(), 60 * 10);
     }
 }

@@ -1,15 +1,16 @@
 //! Plans: subscriptions, and amounts in instalments. Each cycle becomes a payment request of its own.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::collection::{Instrument, OnExhausted as Policy, PARTS_MAX, instalments};
+use quittance_actors::collection::{Instrument, PARTS_MAX};
 use quittance_actors::customer;
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
-use quittance_actors::plan::{Change, Command, Interval, Kind, OnExhausted, Phase, Plan, SuspendedBy, Terms};
-use quittance_actors::policies::Policies;
-use quittance_actors::runtime::{PlanRow, Priority, admit_plan, ahead_of};
-use quittance_actors::values::{CustomerId, Date, EntityId, Money, PlanId, TenantId, Timestamp};
+use quittance_actors::plan::{Amounts, CYCLES_MAX, Change, Command, Interval, OnExhausted, Phase, Plan, SuspendedBy};
+use quittance_actors::runtime::{
+    PLAN_AHEAD_DAYS_MAX, PLAN_REFERENCE_CHARACTERS_MAX, PlanRow, Priority, admit_plan, ahead_of,
+};
+use quittance_actors::values::{CustomerId, Date, EntityId, Money, PlanId, TenantId};
 use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
 
@@ -19,70 +20,39 @@ use super::{App, Problem, Shared, created, submit, tenant};
 use crate::export;
 use crate::store::List;
 
-/// Characters of a plan's reference: its cycles add a hyphen and a number.
-const REFERENCE_CHARACTERS_MAX: usize = limits::EXTERNAL_REFERENCE_CHARACTERS_MAX - 6;
 /// Characters of a reason.
 const REASON_CHARACTERS_MAX: usize = 200;
 /// Cycles to come that are shown.
 const SCHEDULE_MAX: usize = 12;
 /// Events of a timeline.
 const TIMELINE_MAX: usize = 500;
-/// Days ahead of a deadline that a cycle can be asked for.
-const AHEAD_DAYS_MAX: i64 = 90;
-
-/// The amounts of a body: what each cycle comes to.
-struct Amounts {
-    kind: Kind,
-    deposit: Option<Money>,
-    first: Money,
-    each: Money,
-    cycles: Option<u16>,
-}
 
 /// `amount` a cycle, with `cycles` or without an end; or a `total` in `parts`.
 fn amounts(body: &mut Body) -> Result<Amounts, Problem> {
     let (amount, total) = (body.optional_money("amount"), body.optional_money("total"));
     let (deposit, fee) = (body.optional_money("deposit"), body.optional_money("fee"));
     let parts = body.optional_integer("parts", 1..=i64::from(PARTS_MAX));
-    let cycles = body.optional_integer("cycles", 1..=10_000).and_then(|cycles| u16::try_from(cycles).ok());
-    let refused = |error: &dyn std::fmt::Display| Problem::bad_request(error.to_string());
-    match (amount, total, parts) {
-        (Some(each), None, None) => {
-            let first = fee.map_or(Ok(each), |fee| each.checked_add(fee)).map_err(|error| refused(&error))?;
-            Ok(Amounts { kind: Kind::Subscription, deposit, first, each, cycles })
-        }
+    let cycles =
+        body.optional_integer("cycles", 1..=i64::from(CYCLES_MAX)).and_then(|cycles| u16::try_from(cycles).ok());
+    let amounts = match (amount, total, parts) {
+        (Some(each), None, None) => Amounts::repeated(each, deposit, fee, cycles),
         (None, Some(total), Some(parts)) if cycles.is_none() => {
-            let parts = u16::try_from(parts).unwrap_or(0);
-            let parted = instalments(total, deposit, fee, parts).map_err(|error| refused(&error))?;
-            match (parted.first(), parted.last()) {
-                (Some(first), Some(each)) => {
-                    let (first, each) = (*first, *each);
-                    Ok(Amounts { kind: Kind::Instalments, deposit, first, each, cycles: Some(parts) })
-                }
-                _ => Err(Problem::bad_request("an amount has at least one part")),
-            }
+            Amounts::parted(total, deposit, fee, u16::try_from(parts).unwrap_or(0))
         }
-        _ => Err(Problem::bad_request(
-            "a plan has an amount for each cycle (amount, with cycles or without an end), or one amount in parts (total and parts)",
-        )),
-    }
-}
-
-/// What happens when a cycle can no longer be collected, if the call does not say: as the retry policy says of others.
-fn default_on_exhausted(policies: &Policies, policy: Option<&str>) -> OnExhausted {
-    let collections = &policies.collections;
-    let policy = policy.or(collections.default_policy.as_deref()).and_then(|name| collections.policies.get(name));
-    match policy.map(|policy| policy.on_exhausted) {
-        Some(Policy::Alert) => OnExhausted::KeepCharging,
-        Some(Policy::Suspend) | None => OnExhausted::Suspend,
-    }
+        _ => {
+            return Err(Problem::bad_request(
+                "a plan has an amount for each cycle (amount, with cycles or without an end), or one amount in parts (total and parts)",
+            ));
+        }
+    };
+    amounts.map_err(|error| Problem::bad_request(error.to_string()))
 }
 
 /// `POST /v1/plans`.
 pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
     let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
     let mut body = Body::parse(&bytes)?;
-    let reference = body.text("external_ref", REFERENCE_CHARACTERS_MAX);
+    let reference = body.text("external_ref", PLAN_REFERENCE_CHARACTERS_MAX);
     let customer_ref = body.text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let amounts = amounts(&mut body);
     let every = body.required("every", Interval::parse);
@@ -91,39 +61,28 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
     let (scenario, policy) = (body.optional_text("scenario", 64), body.optional_text("policy", 64));
     let collect_from = body.optional("collect_from", Instrument::parse);
-    let ahead_days = body.optional_integer("ask_days_before", 0..=AHEAD_DAYS_MAX);
+    let ahead_days = body.optional_integer("ask_days_before", 0..=i64::from(PLAN_AHEAD_DAYS_MAX));
     let on_exhausted = body.optional("on_exhausted", OnExhausted::parse);
     body.finish()?;
-    let Amounts { kind, deposit, first, each, cycles } = amounts?;
+    let amounts = amounts?;
     let unusable = || Problem::bad_request("the body cannot be used");
-    let ((reference, customer_ref), (every, starts_on)) =
+    let ((external_ref, customer_ref), (every, starts_on)) =
         reference.zip(customer_ref).zip(every.zip(starts_on)).ok_or_else(unusable)?;
-    let service = &app.service;
-    let policies = service.router.ports().tenants.policies(&tenant);
-    let policies = policies.ok_or_else(|| Problem::internal("the tenant has no policies"))?;
-    let on_exhausted = on_exhausted.unwrap_or_else(|| default_on_exhausted(&policies, policy.as_deref()));
-    let scenario = scenario.map(SmolStr::from).or_else(|| policies.default_scenario.as_deref().map(SmolStr::from));
-    let none = [0; 16];
-    let terms = Terms {
-        id: PlanId::from_bytes(none),
-        customer: CustomerId::from_bytes(none),
-        external_ref: reference.into(),
-        description: description.unwrap_or_default().into(),
-        kind,
-        deposit: deposit.map(|amount| (amount, deposit_due_on.unwrap_or(starts_on))),
-        first,
-        each,
-        cycles,
+    let row = PlanRow {
+        customer_ref,
+        external_ref,
+        description: description.unwrap_or_default(),
+        amounts,
+        deposit_due_on,
         every,
         starts_on,
-        ahead_days: 0,
+        ahead_days: ahead_days.and_then(|days| u16::try_from(days).ok()),
         collect_from,
         policy: policy.map(Into::into),
-        scenario,
+        scenario: scenario.map(Into::into),
         on_exhausted,
-        created_at: Timestamp::default(),
     };
-    let row = PlanRow { customer_ref, terms, ahead_days: ahead_days.and_then(|days| u16::try_from(days).ok()) };
+    let service = &app.service;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let (command, priority) = (held.command, Priority::Interactive);
     let (id, _) = admit_plan(&service.router, &tenant, &row, command, Origin::Api, priority).await?;
@@ -230,12 +189,14 @@ fn asked(what: &str, body: &mut Body) -> Result<Option<Command>, Problem> {
         }
         "change" => Some(Command::Change(Change {
             amount: body.optional_money("amount"),
-            cycles: body.optional_integer("cycles", 1..=10_000).and_then(|cycles| u16::try_from(cycles).ok()),
+            cycles: body
+                .optional_integer("cycles", 1..=i64::from(CYCLES_MAX))
+                .and_then(|cycles| u16::try_from(cycles).ok()),
             collect_from: body.optional("collect_from", Instrument::parse),
             policy: body.optional_text("policy", 64).map(Into::into),
             scenario: body.optional_text("scenario", 64).map(Into::into),
             ahead_days: body
-                .optional_integer("ask_days_before", 0..=AHEAD_DAYS_MAX)
+                .optional_integer("ask_days_before", 0..=i64::from(PLAN_AHEAD_DAYS_MAX))
                 .and_then(|days| u16::try_from(days).ok()),
             on_exhausted: body.optional("on_exhausted", OnExhausted::parse),
         })),

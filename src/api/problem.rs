@@ -147,7 +147,9 @@ impl From<IntakeError> for Problem {
                 Problem::invalid(vec![Detail { pointer: "/customer".to_owned(), detail: error.to_string() }])
             }
             IntakeError::UnknownInvoice(_) => Problem::not_found(error.to_string()),
-            IntakeError::OtherCustomer(_) => Problem::conflict("other_customer", error.to_string()),
+            IntakeError::OtherCustomer(_) | IntakeError::OtherPlan(_) => {
+                Problem::conflict("other_customer", error.to_string())
+            }
             IntakeError::Pool(_) => Problem::conflict("pool_empty", error.to_string()),
         }
     }

@@ -169,6 +169,10 @@ fn in_words(intake: &Intake) -> String {
         Intake::Mandate(row) => {
             format!("mandate {} of {}: {}", row.reference, row.customer_ref, row.mandate.iban.masked())
         }
+        Intake::Plan(row) => format!(
+            "plan {} of {}: {} every {}, from {}",
+            row.external_ref, row.customer_ref, row.amounts.each, row.every, row.starts_on
+        ),
         Intake::PayoutReturned(row) => format!("payout {}: {}", row.payout, row.reason_code),
         Intake::OrderReturned(row) => format!("order {}: {}", row.attempt, row.reason_code),
         Intake::Cancellation(row) => format!("cancellation of {}: {}", row.invoice, row.reason),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use quittance::config::Config;
 use quittance::formats::{Item, Reader, Unreadable, erp, open_bank};
+use quittance_actors::plan::{Amounts, OnExhausted};
 use quittance_actors::runtime::Intake;
 
 use crate::support::golden;
@@ -64,6 +65,27 @@ fn describe(mut reader: impl Reader) -> String {
             }
             Ok(Item::Row(row, Intake::Mandate(m))) => {
                 writeln!(text, "mandate {row}: {} of {} {:?}", m.reference, m.customer_ref, m.mandate)
+            }
+            Ok(Item::Row(row, Intake::Plan(p))) => {
+                let Amounts { kind, deposit, first, each, cycles } = p.amounts;
+                let said = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
+                writeln!(
+                    text,
+                    "plan {row}: {} of {} {kind:?} deposit {} on {} first {first} each {each} cycles {} every {} from {} ask {} days before\n    collect from {} policy {} scenario {} on_exhausted {} for \"{}\"",
+                    p.external_ref,
+                    p.customer_ref,
+                    said(&deposit.map(|amount| amount.to_string())),
+                    said(&p.deposit_due_on.map(|date| date.to_string())),
+                    said(&cycles.map(|cycles| cycles.to_string())),
+                    p.every,
+                    p.starts_on,
+                    said(&p.ahead_days.map(|days| days.to_string())),
+                    said(&p.collect_from.as_ref().map(ToString::to_string)),
+                    p.policy.as_deref().unwrap_or("-"),
+                    p.scenario.as_deref().unwrap_or("-"),
+                    p.on_exhausted.map_or("-", OnExhausted::name),
+                    p.description,
+                )
             }
             Ok(Item::Row(row, Intake::OrderReturned(o))) => {
                 writeln!(text, "order {row}: {} {}", o.attempt, o.reason_code)

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::collections::{IBAN, card, customer, mandate, request, view};
-use crate::support::running::{Running, configure, sample};
+use crate::support::running::{Running, configure, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
 
 fn money(minor: i64) -> Json {
@@ -303,4 +303,54 @@ fn a_cycle_is_asked_for_once_however_often_the_service_dies() {
     numbers.sort();
     numbers.dedup();
     assert_eq!(numbers.len(), 240, "every cycle once");
+}
+
+#[test]
+fn an_erp_sends_plans_in_a_file_and_may_send_the_file_again() {
+    let scratch = Scratch::new("plans-by-file");
+    let config = configure(scratch.path(), |text| text);
+    let mapping = scratch.path().join("config/mappings/erp.toml");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    let more = "kind = \"type\"\nmandate = \"rum\"\niban = \"iban\"\nsigned_on = \"signe\"\ncollect_from = \"prelever\"\nplan = \"contrat\"\nevery = \"periode\"\nparts = \"parts\"\nfee = \"frais\"\n";
+    std::fs::write(&mapping, text.replace("[columns]\n", &format!("[columns]\n{more}"))).unwrap();
+    let running = Running::start(&config);
+    let folder = scratch.path().join("data/erp/in");
+    let head = "type;facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle;rum;iban;signe;prelever;contrat;periode;parts;frais\n";
+    let rows = [
+        "plan;;C-1;;;;;29,90;;15/03/2026;Abonnement;;;;mandate:RUM-1;ABO-1;1m;;",
+        "plan;;C-1;;;;;1000,00;;20/03/2026;Cuisine;;;;;P-9;1m;3;10,00",
+        "plan;;C-1;;;;;29,90;;15/03/2026;;;;;mandate:RUM-9;ABO-2;1m;;",
+        "plan;;C-9;;;;;29,90;;15/03/2026;;;;;;ABO-3;1m;;",
+        "plan;;C-1;;;;;29,90;;15/03/2026;;;;;;ABO-4;monthly;;",
+        "mandate;;C-1;;;;;;;;;RUM-1;FR1420041010050500013M02606;10/01/2026;;;;;",
+        "customer;;C-1;Jean Dupont;jean@example.org;;fr;;;;;;;;;;;;",
+    ];
+    let file = |rows: &[&str]| format!("{head}{}\n", rows.join("\n"));
+    let report = drop_file(&folder, "plans.csv", file(&rows).as_bytes());
+    assert_eq!((&report["accepted"], &report["refused"]), (&json!(4), &json!(3)), "{report}");
+    let said = report["errors"].to_string();
+    for why in ["no such mandate", "customer 'C-9' is not known", "as in 14d, 2w, 1m or 1y"] {
+        assert!(said.contains(why), "{why}: {said}");
+    }
+    let of = |name: &str| id_of(&running.find("/v1/plans", name));
+    let (subscription, parted) = (of("ABO-1"), of("P-9"));
+    let view = plan(&running, &subscription);
+    assert_eq!((&view["amount"], &view["collect_from"]), (&money(2_990), &json!("mandate:RUM-1")), "{view}");
+    let view = plan(&running, &parted);
+    assert_eq!(
+        (&view["first_amount"], &view["amount"], &view["cycles"]),
+        (&money(34_334), &money(33_333), &json!(3))
+    );
+
+    // Of the same rows in another file nothing begins again, even when a plan and its mandate have ended since.
+    let ended = json!({ "instrument": "mandate:RUM-1", "reason": "revoked by the payer" });
+    let payer = view["customer"].as_str().unwrap();
+    act(&running, &subscription, "cancel", &json!({ "reason": "moved" }));
+    assert_eq!(running.post(&format!("/v1/customers/{payer}/instruments/end"), &ended).status, 201);
+    let report = drop_file(&folder, "again.csv", file(&rows[..2]).as_bytes());
+    assert_eq!((&report["known"], &report["refused"]), (&json!(2), &json!(0)), "{report}");
+    assert_eq!(plan(&running, &subscription)["status"], "cancelled");
+    // With another amount it is refused: a plan is changed by a call.
+    let report = drop_file(&folder, "other.csv", file(&[&rows[0].replace("29,90", "39,90")]).as_bytes());
+    assert!(report["errors"].to_string().contains("another amount"), "{report}");
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::values::Money;
+use crate::values::{Money, MoneyError};
 
 /// Why an amount cannot be parted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -14,6 +14,8 @@ pub enum InstalmentError {
     Currency,
     #[error("the deposit is below the amount, and every part has at least one {0}")]
     TooLittle(&'static str),
+    #[error(transparent)]
+    Money(#[from] MoneyError),
 }
 
 /// Parts of one plan: ten years of months.

@@ -14,12 +14,14 @@
 //! amount is lost, unless it is caught up with when the plan is resumed. The plan never collects: its requests do,
 //! and tell it where they stand (`payment_request/membership.rs`).
 
+mod amounts;
 mod apply;
 mod command;
 mod decide;
 mod event;
 mod state;
 
+pub use amounts::{Amounts, CYCLES_MAX};
 pub use command::{Change, Command, Rejection, Reserved};
 pub use event::Event;
 pub use state::{

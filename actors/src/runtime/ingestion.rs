@@ -22,6 +22,7 @@ use super::intake::{
 };
 use super::orders::admit_returned;
 use super::payouts::admit_failed;
+use super::plans::admit_plan;
 use super::{Admit, Priority, ReconciliationSupervisor, Router, SubmitError};
 use crate::feed;
 use crate::limits;
@@ -324,6 +325,7 @@ async fn admit_row(
         Intake::Mandate(row) => {
             admit_mandate(router, &reader.tenant, &row, command, origin, Priority::Patient).await?
         }
+        Intake::Plan(row) => admit_plan(router, &reader.tenant, &row, command, origin, Priority::Patient).await?.1,
         Intake::OrderReturned(row) => match admit_returned(router, &reader.tenant, &row, command, origin).await? {
             Some(receipt) => receipt,
             None => return Ok(0),

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::numbers::next_number;
 use super::orders::OrderReturned;
 use super::payouts::PayoutReturned;
+use super::plans::PlanRow;
 use super::recalls::takes_back;
 use super::reconciliation::tell_awaited;
 use super::reserving::{Held, references, request_id};
@@ -44,6 +45,8 @@ pub enum Intake {
     PayoutReturned(Box<PayoutReturned>),
     /// A mandate to collect by direct debit.
     Mandate(Box<MandateRow>),
+    /// A subscription, or an amount in instalments.
+    Plan(Box<PlanRow>),
 }
 
 impl Intake {
@@ -55,7 +58,7 @@ impl Intake {
             Intake::Mandate(_) => 1,
             // What the bank takes back may have come in beside it.
             Intake::Entry(entry) if takes_back(entry) => 3,
-            Intake::Invoice(_) | Intake::Entry(_) => 2,
+            Intake::Invoice(_) | Intake::Entry(_) | Intake::Plan(_) => 2,
             Intake::CreditNote(_)
             | Intake::Cancellation(_)
             | Intake::OrderReturned(_)
@@ -162,6 +165,9 @@ pub enum IntakeError {
     /// The invoice number is taken.
     #[error("invoice '{0}' already belongs to another customer")]
     OtherCustomer(String),
+    /// The plan's reference is taken.
+    #[error("plan '{0}' already belongs to another customer")]
+    OtherPlan(String),
     /// The pool of account numbers is used up.
     #[error(transparent)]
     Pool(#[from] IbanError),

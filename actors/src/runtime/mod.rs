@@ -48,7 +48,7 @@ pub use intake::{
 pub use numbers::next_number;
 pub use orders::OrderReturned;
 pub use payouts::PayoutReturned;
-pub use plans::{PlanRow, admit_plan, ahead_of};
+pub use plans::{PLAN_AHEAD_DAYS_MAX, PLAN_REFERENCE_CHARACTERS_MAX, PlanRow, admit_plan, ahead_of};
 pub use recalls::recall_by_hand;
 pub use reconciliation::{Admit, ReconciliationSupervisor};
 pub use release::Release;

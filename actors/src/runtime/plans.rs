@@ -8,28 +8,104 @@
 
 use std::sync::Arc;
 
-use smol_str::format_smolstr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::answers::Answer;
 use super::intake::{derived_from, known_customer};
 use super::reserving::{Held, references, request_id};
 use super::{IntakeError, Priority, Request, Router, SubmitError};
-use crate::collection::Instrument;
+use crate::collection::{Instrument, OnExhausted as Policy};
 use crate::customer;
+use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{ArmedTimer, DirectoryKey, DirectoryValue, Entity, Origin, Receipt};
-use crate::plan::{self, Phase, Reserved, Terms};
-use crate::values::{CommandId, CustomerId, EntityId, PlanId, TenantId, stable_hash};
+use crate::plan::{self, Amounts, Interval, OnExhausted, Phase, Reserved, Terms};
+use crate::policies::Policies;
+use crate::values::{CommandId, CustomerId, Date, EntityId, PlanId, TenantId, Timestamp, stable_hash};
 
-/// A plan as a row or a call describes it; the ids are filled in here.
-#[derive(Debug, Clone, PartialEq)]
+/// Characters of a plan's reference: its cycles add a hyphen and a number.
+pub const PLAN_REFERENCE_CHARACTERS_MAX: usize = limits::EXTERNAL_REFERENCE_CHARACTERS_MAX - 6;
+/// Days ahead of its deadline that a cycle can be asked for.
+pub const PLAN_AHEAD_DAYS_MAX: u16 = 90;
+
+/// A plan as a row or a call describes it. What is not said is as the tenant has it for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanRow {
     /// The ERP's key of the customer, who is known.
     pub customer_ref: String,
-    /// What is agreed. How far ahead a cycle is asked for depends on the instrument if it is not said.
-    pub terms: Terms,
-    /// How many days before its deadline a cycle is asked for.
+    /// The ERP's key of the plan.
+    pub external_ref: String,
+    /// What it is for, as printed on messages.
+    pub description: String,
+    /// What its cycles come to.
+    pub amounts: Amounts,
+    /// The payment deadline of the deposit; that of the first cycle if it is not said.
+    pub deposit_due_on: Option<Date>,
+    /// How far one cycle is from the next.
+    pub every: Interval,
+    /// The payment deadline of the first one.
+    pub starts_on: Date,
+    /// How many days before its deadline a cycle is asked for; else as its instrument needs.
     pub ahead_days: Option<u16>,
+    /// From what it is collected.
+    pub collect_from: Option<Instrument>,
+    /// By which retry policy.
+    pub policy: Option<SmolStr>,
+    /// The reminder scenario of its requests.
+    pub scenario: Option<SmolStr>,
+    /// What happens when a cycle can no longer be collected; else as the retry policy says of others.
+    pub on_exhausted: Option<OnExhausted>,
+}
+
+impl PlanRow {
+    /// What is agreed, when what the row does not say is `unsaid`.
+    fn terms(&self, id: PlanId, customer: CustomerId, unsaid: Unsaid) -> Terms {
+        let Amounts { kind, deposit, first, each, cycles } = self.amounts;
+        Terms {
+            id,
+            customer,
+            external_ref: self.external_ref.as_str().into(),
+            description: self.description.as_str().into(),
+            kind,
+            deposit: deposit.map(|amount| (amount, self.deposit_due_on.unwrap_or(self.starts_on))),
+            first,
+            each,
+            cycles,
+            every: self.every,
+            starts_on: self.starts_on,
+            ahead_days: self.ahead_days.unwrap_or(unsaid.ahead_days),
+            collect_from: self.collect_from.clone(),
+            policy: self.policy.clone(),
+            scenario: self.scenario.clone().or(unsaid.scenario),
+            on_exhausted: self.on_exhausted.unwrap_or(unsaid.on_exhausted),
+            created_at: Timestamp::default(),
+        }
+    }
+}
+
+/// What holds for what a row does not say.
+struct Unsaid {
+    scenario: Option<SmolStr>,
+    on_exhausted: OnExhausted,
+    ahead_days: u16,
+}
+
+impl Unsaid {
+    /// As the tenant has it for new plans.
+    fn of_tenant(policies: &Policies, policy: Option<&str>, ahead_days: u16) -> Self {
+        let collections = &policies.collections;
+        let policy = policy.or(collections.default_policy.as_deref()).and_then(|name| collections.policies.get(name));
+        let on_exhausted = match policy.map(|policy| policy.on_exhausted) {
+            Some(Policy::Alert) => OnExhausted::KeepCharging,
+            Some(Policy::Suspend) | None => OnExhausted::Suspend,
+        };
+        Self { scenario: policies.default_scenario.as_deref().map(SmolStr::from), on_exhausted, ahead_days }
+    }
+
+    /// As it was when the plan was agreed.
+    fn of_plan(agreed: &Terms) -> Self {
+        Self { scenario: agreed.scenario.clone(), on_exhausted: agreed.on_exhausted, ahead_days: agreed.ahead_days }
+    }
 }
 
 /// Agrees on a plan with its customer; gives its id.
@@ -38,21 +114,33 @@ pub async fn admit_plan(
 ) -> Result<(PlanId, Receipt), IntakeError> {
     let ports = router.ports();
     let customer = known_customer(router, tenant, &row.customer_ref)?;
-    let key = DirectoryKey::PlanExternalRef(tenant.clone(), row.terms.external_ref.clone());
+    let key = DirectoryKey::PlanExternalRef(tenant.clone(), row.external_ref.as_str().into());
     let fresh = PlanId::new(ports.clock.now(tenant), ports.clock.random(), customer.partition());
     let mut held = Held::find_or_reserve(router, key, DirectoryValue::Plan(fresh))?;
     let id = match held.value {
         // A customer's plans live in its lane.
         DirectoryValue::Plan(id) if id.partition() == customer.partition() => id,
-        _ => return Err(IntakeError::OtherCustomer(row.terms.external_ref.to_string())),
+        _ => return Err(IntakeError::OtherPlan(row.external_ref.clone())),
     };
-    let ahead_days = match row.ahead_days {
-        Some(days) => days,
-        None => ahead_of(router, customer, row.terms.collect_from.as_ref()).await?,
+    let agreed = match held.is_reserved() {
+        true => None,
+        false => router.read(EntityId::Plan(id), 0).await?.1.as_plan().and_then(|state| state.created.clone()),
     };
-    let terms = Arc::new(Terms { id, customer, ahead_days, ..row.terms.clone() });
+    let tell = match agreed {
+        // The same again, or it is refused, whatever became of it and of its customer since.
+        Some(agreed) => {
+            let terms = Arc::new(row.terms(id, customer, Unsaid::of_plan(&agreed)));
+            Tell::Plan(id, plan::Command::Create { terms })
+        }
+        None => {
+            let policies = ports.tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
+            let ahead_days = ahead_of(router, customer, row.collect_from.as_ref()).await?;
+            let unsaid = Unsaid::of_tenant(&policies, row.policy.as_deref(), ahead_days);
+            let terms = Arc::new(row.terms(id, customer, unsaid));
+            Tell::Customer(customer, customer::Command::OpenPlan { terms })
+        }
+    };
     let fingerprint = fingerprint(row);
-    let tell = Tell::Customer(customer, customer::Command::OpenPlan { terms });
     let receipt = held.until(router.submit(tenant, tell, command, fingerprint, origin, priority)).await?;
     Ok((id, receipt))
 }
@@ -73,27 +161,25 @@ pub async fn ahead_of(
 }
 
 fn fingerprint(row: &PlanRow) -> u64 {
-    let PlanRow { customer_ref, terms, ahead_days } = row;
-    let deposit = terms.deposit.map(|(amount, due_on)| format!("{amount} {due_on}")).unwrap_or_default();
-    let cycles = terms.cycles.map(|cycles| cycles.to_string()).unwrap_or_default();
-    let from = terms.collect_from.as_ref().map(ToString::to_string).unwrap_or_default();
-    let ahead = ahead_days.map(|days| days.to_string()).unwrap_or_default();
+    let amounts = &row.amounts;
+    let said = |value: Option<String>| value.unwrap_or_default();
     stable_hash(&[
         "plan",
-        customer_ref,
-        &terms.external_ref,
-        &terms.first.to_string(),
-        &terms.each.to_string(),
-        &deposit,
-        &cycles,
-        &terms.every.to_string(),
-        &terms.starts_on.to_string(),
-        &from,
-        &ahead,
-        terms.policy.as_deref().unwrap_or_default(),
-        terms.scenario.as_deref().unwrap_or_default(),
-        terms.on_exhausted.name(),
-        &terms.description,
+        &row.customer_ref,
+        &row.external_ref,
+        &amounts.first.to_string(),
+        &amounts.each.to_string(),
+        &said(amounts.deposit.map(|amount| amount.to_string())),
+        &said(row.deposit_due_on.map(|date| date.to_string())),
+        &said(amounts.cycles.map(|cycles| cycles.to_string())),
+        &row.every.to_string(),
+        &row.starts_on.to_string(),
+        &said(row.collect_from.as_ref().map(ToString::to_string)),
+        &said(row.ahead_days.map(|days| days.to_string())),
+        row.policy.as_deref().unwrap_or_default(),
+        row.scenario.as_deref().unwrap_or_default(),
+        row.on_exhausted.map(OnExhausted::name).unwrap_or_default(),
+        &row.description,
     ])
 }
 

@@ -19,13 +19,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use quittance_actors::delivery::Verdict;
-use rusmpp::extra::concatenation::SubmitSmMultipartExt as _;
-use rusmpp::extra::encoding::ucs2::Ucs2;
 use rusmpp::pdus::{BindTransceiver, DeliverSm, DeliverSmResp, SubmitSm};
 use rusmpp::types::{COctetString, OctetString};
 use rusmpp::values::{
-    EsmClass, InterfaceVersion, IntermediateNotification, MCDeliveryReceipt, MessageType, Npi, RegisteredDelivery,
-    SmeOriginatedAcknowledgement, Ton,
+    DataCoding, EsmClass, InterfaceVersion, IntermediateNotification, MCDeliveryReceipt, MessageType, Npi,
+    RegisteredDelivery, SmeOriginatedAcknowledgement, Ton,
 };
 use rusmpp::{Command, CommandStatus, Pdu};
 use rusmppc::error::Error;
@@ -36,7 +34,7 @@ use tracing::{info, warn};
 
 use super::{About, Sms, later, never};
 use crate::config::Smpp;
-use crate::gsm::is_gsm;
+use crate::gsm::{Written, written};
 
 /// How long an answer is waited for.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -49,6 +47,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 const PART_TRIES: usize = 5;
 /// The pause between them.
 const PART_PAUSE: Duration = Duration::from_secs(1);
+/// The header that joins the parts of a text: its length, what it is, and the length of that. Source: 3GPP TS 23.040 §9.2.3.24.1.
+const HEADER_BYTES: u8 = 5;
+const JOINED: u8 = 0;
+const JOINED_BYTES: u8 = 3;
 /// What came in and waits for being recorded.
 const TOLD_MAX: usize = 1_024;
 /// Bytes of a command that comes in.
@@ -255,13 +257,25 @@ impl SmppLink {
             .registered_delivery(receipt)
             .short_message(OctetString::empty())
             .build();
+        let (coding, parts) = match written(sms.text) {
+            Written::Gsm(parts) => (DataCoding::McSpecific, parts),
+            Written::Ucs2(parts) => (DataCoding::Ucs2, parts),
+        };
         let reference = self.reference.fetch_add(1, Ordering::Relaxed);
         let [_, reference] = reference.to_be_bytes();
-        let parts = submit.multipart(sms.text).reference_u8(reference);
-        match is_gsm(sms.text) {
-            true => parts.gsm7bit_unpacked().build().map_err(|error| error.to_string()),
-            false => parts.encoder(Ucs2::new()).build().map_err(|error| error.to_string()),
-        }
+        let count = u8::try_from(parts.len()).map_err(|_| format!("it has {} parts", parts.len()))?;
+        let command = |(place, part): (u8, Vec<u8>)| {
+            let mut submit = submit.clone();
+            submit.data_coding = coding;
+            let mut bytes = part;
+            if count > 1 {
+                submit.esm_class = submit.esm_class.with_udhi_indicator();
+                bytes.splice(..0, [HEADER_BYTES, JOINED, JOINED_BYTES, reference, count, place]);
+            }
+            submit.set_short_message(OctetString::from_vec(bytes).map_err(|error| error.to_string())?);
+            Ok(submit)
+        };
+        (1..=count).zip(parts).map(command).collect()
     }
 }
 

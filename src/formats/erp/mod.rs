@@ -1,4 +1,4 @@
-//! Files of ERPs: invoices, customers, credit notes and cancellations.
+//! Files of ERPs: invoices, customers, credit notes, cancellations, mandates and plans.
 //!
 //! | File | Reads |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `invoice_xml` | UBL and Cross Industry Invoice (Factur-X) |
 //! | `pdf` | the invoice XML that Factur-X attaches to a PDF |
 //! | `rows` | the fields of a row, from any of them, as what it asks for |
+//! | `plan_row` | those of a row that says what was agreed for a plan |
 //! | `written` | dates and amounts as people write them |
 //! | `guess` | proposes a mapping for a file; used by a person once, never while reading |
 
@@ -15,6 +16,7 @@ pub mod guess;
 mod invoice_xml;
 mod jsonl;
 mod pdf;
+mod plan_row;
 mod preamble;
 mod rows;
 mod written;

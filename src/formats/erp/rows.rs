@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use quittance_actors::collection::{Instrument, Mandate, MandateKind, NOTICE_DAYS_MAX};
@@ -19,7 +20,7 @@ use crate::config::{ConstantOrColumn, Mapping};
 use crate::formats::{FieldError, Item};
 
 /// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 24] = [
+pub const FIELDS: [(&str, bool); 34] = [
     ("invoice", true),
     ("customer", true),
     ("amount", true),
@@ -44,6 +45,16 @@ pub const FIELDS: [(&str, bool); 24] = [
     ("mandate_kind", false),
     ("notice_days", false),
     ("zone", false),
+    ("plan", false),
+    ("every", false),
+    ("cycles", false),
+    ("parts", false),
+    ("deposit", false),
+    ("deposit_due_on", false),
+    ("fee", false),
+    ("policy", false),
+    ("ask_days_before", false),
+    ("on_exhausted", false),
 ];
 
 /// A field by its place in [`FIELDS`]: rows look dozens of them up, by a number and not by its letters.
@@ -53,7 +64,7 @@ pub(super) struct Key(usize);
 impl Key {
     /// The field of a name, when the program is built; a name that is none does not build.
     #[expect(clippy::indexing_slicing, reason = "it is evaluated when the program is built")]
-    const fn of(name: &str) -> Self {
+    pub(super) const fn of(name: &str) -> Self {
         let mut at = 0;
         loop {
             if same(FIELDS[at].0.as_bytes(), name.as_bytes()) {
@@ -90,7 +101,7 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// What a row asks for, as a column or a constant says it.
-const KINDS: [&str; 5] = ["invoice", "customer", "credit_note", "cancellation", "mandate"];
+const KINDS: [&str; 6] = ["invoice", "customer", "credit_note", "cancellation", "mandate", "plan"];
 
 /// Telephone numbers remembered: the same customers come again and again, and each is checked
 /// against the numbering plan of its country.
@@ -118,6 +129,15 @@ pub(super) trait Row {
 
     /// The currency of a column, when the mapping names one.
     fn currency(&self) -> Option<Cell<'_>>;
+}
+
+/// How an amount may be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// Above zero.
+    Plus,
+    /// Below as well: ERPs write credit notes either way.
+    Either,
 }
 
 /// How values are written, and what was read before.
@@ -161,14 +181,14 @@ impl Rows {
 }
 
 /// The fields of one row, and everything wrong with them.
-struct Fields<'a, R: Row> {
+pub(super) struct Fields<'a, R: Row> {
     rows: &'a mut Rows,
-    row: &'a R,
-    errors: Vec<FieldError>,
+    pub(super) row: &'a R,
+    pub(super) errors: Vec<FieldError>,
 }
 
 impl<'a, R: Row> Fields<'a, R> {
-    fn cell(&self, field: Key) -> Option<Cell<'a>> {
+    pub(super) fn cell(&self, field: Key) -> Option<Cell<'a>> {
         let given = self.rows.given.get(field.place())?;
         let constant = || Some(Cell { column: 0, name: field.name().into(), text: given.constant.clone()?.into() });
         let mut cell = self.row.cell(field).or_else(constant)?;
@@ -186,7 +206,9 @@ impl<'a, R: Row> Fields<'a, R> {
     }
 
     /// A field that must be there.
-    fn parse<T>(&mut self, field: Key, expected: impl Display, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn parse<T>(
+        &mut self, field: Key, expected: impl Display, parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         match self.cell(field) {
             Some(cell) => self.parse_cell(&cell, expected, parse),
             None => {
@@ -213,21 +235,21 @@ impl<'a, R: Row> Fields<'a, R> {
     }
 
     /// A field that may be missing or empty.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self, field: Key, expected: impl Display, parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let cell = self.cell(field).filter(|cell| !cell.text.is_empty())?;
         self.parse_cell(&cell, expected, parse)
     }
 
-    fn text(&mut self, field: Key, characters_max: usize) -> Option<String> {
+    pub(super) fn text(&mut self, field: Key, characters_max: usize) -> Option<String> {
         self.parse(field, format_args!("1 to {characters_max} characters"), |value| {
             let fits = !value.is_empty() && has_at_most(value, characters_max);
             (fits && !value.chars().any(char::is_control)).then(|| value.to_owned())
         })
     }
 
-    fn reference(&mut self, field: Key) -> Option<String> {
+    pub(super) fn reference(&mut self, field: Key) -> Option<String> {
         self.text(field, limits::EXTERNAL_REFERENCE_CHARACTERS_MAX)
     }
 
@@ -253,6 +275,7 @@ impl<'a, R: Row> Fields<'a, R> {
                 Some(Intake::Customer(Box::new(customer?)))
             }
             "credit_note" => self.credit_note(),
+            "plan" => self.plan().map(|row| Intake::Plan(Box::new(row))),
             "mandate" => self.mandate().map(|row| Intake::Mandate(Box::new(row))),
             "cancellation" => {
                 let invoice = self.reference(const { Key::of("invoice") });
@@ -283,10 +306,7 @@ impl<'a, R: Row> Fields<'a, R> {
             "core_recurrent, core_one_off, b2b_recurrent or b2b_one_off",
             |text| MandateKind::parse(text).ok(),
         );
-        let notice_days =
-            self.optional(const { Key::of("notice_days") }, "a whole number of days from 0 to 60", |text| {
-                text.parse::<u16>().ok().filter(|days| *days <= NOTICE_DAYS_MAX)
-            });
+        let notice_days = self.whole(const { Key::of("notice_days") }, 0..=NOTICE_DAYS_MAX);
         let mandate = Mandate {
             kind: kind.unwrap_or(MandateKind::CoreRecurrent),
             iban: iban?,
@@ -300,18 +320,13 @@ impl<'a, R: Row> Fields<'a, R> {
     fn invoice(&mut self) -> Option<InvoiceRow> {
         let external_ref = self.reference(const { Key::of("invoice") });
         let customer_ref = self.reference(const { Key::of("customer") });
-        let amount = self.amount(false);
+        let amount = self.amount(const { Key::of("amount") }, Sign::Plus);
         let due_on = self.date(const { Key::of("due_on") }, true);
         let issued_on = self.date(const { Key::of("issued_on") }, false);
-        let description = self.optional(const { Key::of("description") }, "at most 500 characters", |value| {
-            (has_at_most(value, limits::DESCRIPTION_CHARACTERS_MAX)).then(|| value.to_owned())
-        });
+        let description = self.description();
         let scenario =
             self.optional(const { Key::of("scenario") }, "the name of a scenario", |value| Some(value.to_owned()));
-        let collect_from =
-            self.optional(const { Key::of("collect_from") }, "card:TOKEN or mandate:REFERENCE", |value| {
-                Instrument::parse(value).ok()
-            });
+        let collect_from = self.collect_from();
         let payment_reference = self.optional(
             const { Key::of("payment_reference") },
             "a reference whose check digits are right (RF…, Belgian, Swiss QRR, Finnish, Estonian, KID, SI…)",
@@ -340,20 +355,38 @@ impl<'a, R: Row> Fields<'a, R> {
             Some(cell) if !cell.text.is_empty() => self.reference(const { Key::of("invoice") }),
             _ => None,
         };
-        let amount = self.amount(true);
+        let amount = self.amount(const { Key::of("amount") }, Sign::Either);
         let row = CreditNoteRow { number: number?, customer_ref: customer?, invoice, amount: amount? };
         Some(Intake::CreditNote(Box::new(row)))
     }
 
-    fn date(&mut self, field: Key, needed: bool) -> Option<Date> {
+    pub(super) fn description(&mut self) -> Option<String> {
+        self.optional(const { Key::of("description") }, "at most 500 characters", |value| {
+            (has_at_most(value, limits::DESCRIPTION_CHARACTERS_MAX)).then(|| value.to_owned())
+        })
+    }
+
+    pub(super) fn collect_from(&mut self) -> Option<Instrument> {
+        self.optional(const { Key::of("collect_from") }, "card:TOKEN or mandate:REFERENCE", |value| {
+            Instrument::parse(value).ok()
+        })
+    }
+
+    /// A whole number that may be missing.
+    pub(super) fn whole(&mut self, field: Key, within: RangeInclusive<u16>) -> Option<u16> {
+        let expected = format!("a whole number from {} to {}", within.start(), within.end());
+        self.optional(field, expected, |text| text.parse().ok().filter(|number| within.contains(number)))
+    }
+
+    pub(super) fn date(&mut self, field: Key, needed: bool) -> Option<Date> {
         let mapping = Arc::clone(&self.rows.mapping);
         let expected = Written(&mapping.date);
         let parse = |value: &str| parse_date(&mapping.date, value);
         if needed { self.parse(field, expected, parse) } else { self.optional(field, expected, parse) }
     }
 
-    /// An amount above zero; the sign of a credit note may be either.
-    fn amount(&mut self, either_sign: bool) -> Option<Money> {
+    /// An amount above zero.
+    pub(super) fn amount(&mut self, field: Key, sign: Sign) -> Option<Money> {
         let currency = match self.rows.mapping.currency.clone() {
             ConstantOrColumn::Constant(currency) => match self.row.currency() {
                 Some(cell) if !cell.text.is_empty() => self.currency(&cell),
@@ -370,9 +403,12 @@ impl<'a, R: Row> Fields<'a, R> {
             DecimalMark::Comma => "an amount above zero, written 1250,00",
             DecimalMark::Point => "an amount above zero, written 1250.00",
         };
-        self.parse(const { Key::of("amount") }, expected, |value| {
+        self.parse(field, expected, |value| {
             let money = parse_amount(value, currency, decimal, thousands)?;
-            let minor = if either_sign { money.minor().checked_abs()? } else { money.minor() };
+            let minor = match sign {
+                Sign::Plus => money.minor(),
+                Sign::Either => money.minor().checked_abs()?,
+            };
             (minor > 0 && minor <= limits::AMOUNT_MINOR_MAX).then(|| Money::from_minor(minor, currency))
         })
     }
