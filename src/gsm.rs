@@ -53,6 +53,21 @@ fn septets(c: char) -> Option<Septets> {
     u8::try_from(place).ok().filter(|place| *place != ESCAPE).map(Septets::One)
 }
 
+/// A text in the GSM alphabet: Latin letters without the accents it does not have, quotes, dashes and blanks as their
+/// plain ones. As it was when it has anything else, which would not become a word of its reader's.
+pub fn in_gsm(text: &str) -> String {
+    let plain = |c: char| match c {
+        _ if septets(c).is_some() => c.to_string(),
+        '«' | '»' => "\"".to_owned(),
+        '\u{a0}' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2000}'..='\u{206f}' | '\u{2212}' => {
+            deunicode::deunicode_char(c).unwrap_or_default().to_owned()
+        }
+        _ => c.to_string(),
+    };
+    let plain: String = text.chars().map(plain).collect();
+    if is_gsm(&plain) { plain } else { text.to_owned() }
+}
+
 /// How many messages a text becomes on the way, and is paid for.
 pub fn segments(text: &str) -> usize {
     parted(text, is_gsm(text)).len()
@@ -140,6 +155,23 @@ mod tests {
             (of("😀", 67), 3),
         ] {
             assert_eq!(segments(&text), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_written_in_the_alphabet_if_its_reader_can_still_read_it() {
+        for (text, plain) in [
+            ("Votre reçu est prêt, à régler", "Votre recu est pret, à régler"),
+            ("« L’échéance » – 1\u{202f}250,00\u{a0}€…", "\" L'échéance \" - 1 250,00 €..."),
+            ("Œuvre d’Anaïs Lefèvre-Nuñez", "OEuvre d'Anais Lefèvre-Nuñez"),
+            ("Łódź, Škoda, Çelik", "Lodz, Skoda, Çelik"),
+            ("10 € Δ ¿Qué?", "10 € Δ ¿Qué?"),
+        ] {
+            assert_eq!(in_gsm(text), plain, "{text}");
+        }
+        // Another script, or a picture: the accents stay as well.
+        for text in ["Квитанция prête", "prêt 😀", "見積 ê"] {
+            assert_eq!(in_gsm(text), text);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Templates of messages: handlebars, strict, bounded, in the language of the reader.
 //!
 //! A template is a file `NAME.LANGUAGE.CHANNEL.hbs` with TOML between `+++` lines in front
-//! (`subject`, `payment_box`). It sees the facts of its event as words, the customer's and the
+//! (`subject`, `payment_box`, `gsm`). It sees the facts of its event as words, the customer's and the
 //! merchant's name, and the account number to pay to. Pieces that several share are files
 //! `NAME.LANGUAGE.partial.hbs`, taken in by `{{> NAME}}` or used as frames by `{{#> NAME}}…{{/NAME}}`. What
 //! would never end is refused when it is loaded (`bounds`); what a payer wrote is escaped where it
@@ -33,7 +33,7 @@ use self::bounds::{Fault, Shape};
 use crate::config::{Automation, File};
 use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
 use crate::digest;
-use crate::gsm::is_gsm;
+use crate::gsm::{in_gsm, is_gsm};
 
 /// Bytes of one rendered text.
 const RENDERED_BYTES_MAX: usize = 200 << 10;
@@ -105,6 +105,8 @@ struct Template {
     language: Language,
     channel: Channel,
     payment_box: bool,
+    /// Written in the alphabet of SMS.
+    gsm: bool,
     body_offset: usize,
     edition: String,
 }
@@ -211,13 +213,14 @@ impl Templates {
         let body_offset = text.len() - body.len();
         let (settings, found) = File::read(file, front, |root| {
             let subject = root.text("subject").unwrap_or_default().to_owned();
-            Some((subject, root.flag("payment_box", false)))
+            let gsm = channel == Channel::Sms && root.flag("gsm", false);
+            Some((subject, root.flag("payment_box", false), gsm))
         });
         for finding in found.all() {
             let span = finding.span.start + 4..finding.span.end + 4;
             report(findings, file, finding.code, span, finding.message.clone(), finding.help.as_deref());
         }
-        let Some((subject, payment_box)) = settings else { return };
+        let Some((subject, payment_box, gsm)) = settings else { return };
         if channel == Channel::Email && subject.is_empty() {
             let help = "put subject = \"…\" between +++ lines at the top";
             return report(
@@ -247,9 +250,10 @@ impl Templates {
         let pieces = self.piece_texts.get(language.code()).map(Vec::as_slice).unwrap_or_default();
         let mut edition = digest::hex(&digest::sha256(&[text.as_bytes(), pieces].concat()));
         edition.truncate(EDITION_CHARACTERS);
-        let template = Template { file: file.to_owned(), language, channel, payment_box, body_offset, edition };
+        let template = Template { file: file.to_owned(), language, channel, payment_box, gsm, body_offset, edition };
         self.known.insert(key(name, language, channel), template);
         if channel == Channel::Sms
+            && !gsm
             && let Some((at, letter)) = body.char_indices().find(|(_, c)| !is_gsm(c.encode_utf8(&mut [0; 4])))
         {
             let span = at + body_offset..at + body_offset + letter.len_utf8();
@@ -262,7 +266,7 @@ impl Templates {
                     "'{letter}' is not in the GSM alphabet: a message holds 70 characters instead of 160"
                 ),
                 label: "every such SMS costs more".to_owned(),
-                help: None,
+                help: Some("gsm = true between +++ lines at the top writes the nearest letters".to_owned()),
             });
         }
         self.try_out(name, language, channel, body, findings);
@@ -380,6 +384,7 @@ impl Templates {
             },
         };
         let text = self.run(language, &id, &data).map_err(failed)?.trim().to_owned();
+        let text = if template.gsm { in_gsm(&text) } else { text };
         let subject = self.run(language, &format!("{id}#subject"), &data).map_err(failed)?;
         let subject = subject.chars().map(|c| if c.is_control() { ' ' } else { c });
         let subject: String = subject.take(SUBJECT_CHARACTERS_MAX).collect();

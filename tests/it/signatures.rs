@@ -1,11 +1,11 @@
 //! Hooks as receivers judge them, with the published libraries in Python and Node, and behind TLS that asks who calls.
 //! `QUITTANCE_RECEIVERS` says which Python has the packages; those of Node stand beside the receivers.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
 
+use crate::support::certificates::{authority, certificate};
 use crate::support::golden::project;
 use crate::support::peers::{Judge, free_port};
 use crate::support::running::{Running, configure, drop_file};
@@ -114,30 +114,12 @@ fn seconds(instant: &str) -> String {
     instant.chars().take(19).collect()
 }
 
-fn openssl(folder: &Path, arguments: &[&str]) {
-    let output = Command::new("openssl").current_dir(folder).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A certificate of the folder's authority, in `name.pem` with its key in `name.key`.
-fn certificate(folder: &Path, name: &str) {
-    let (key, request, signed) = (format!("{name}.key"), format!("{name}.csr"), format!("{name}.pem"));
-    let subject = format!("/CN={name}");
-    let of_curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    openssl(folder, &[&["req"], &of_curve[..], &["-keyout", &key, "-out", &request, "-subj", &subject]].concat());
-    std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    let by = ["-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-days", "2"];
-    openssl(folder, &[&["x509", "-req", "-in", &request, "-extfile", "names", "-out", &signed], &by[..]].concat());
-}
-
 #[test]
 fn a_receiver_that_asks_for_a_certificate_is_shown_one() {
     let Some(python) = python() else { return };
     let scratch = Scratch::new("mutual-tls");
     let folder = scratch.path();
-    let authority = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-    let named = ["-keyout", "authority.key", "-out", "authority.pem", "-subj", "/CN=authority"];
-    openssl(folder, &[&["req"], &authority[..], &named[..]].concat());
+    authority(folder);
     certificate(folder, "receiver");
     certificate(folder, "quittance");
     let both = ["quittance.pem", "quittance.key"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap());
@@ -150,10 +132,9 @@ fn a_receiver_that_asks_for_a_certificate_is_shown_one() {
     }
     let judge = Judge::start(&mut command, "python", port, folder);
     let client = folder.join("client.pem").display().to_string();
-    let authority = folder.join("authority.pem").display().to_string();
+    let known = folder.join("authority.pem").display().to_string();
     let more = format!("client_certificate = {{ file = \"{client}\" }}");
-    let running =
-        service(&scratch, &format!("https://127.0.0.1:{port}/hook"), &more, &[("SSL_CERT_FILE", &authority)]);
+    let running = service(&scratch, &format!("https://127.0.0.1:{port}/hook"), &more, &[("SSL_CERT_FILE", &known)]);
     drop_file(&folder.join("data/erp/in"), "a.csv", INVOICES.as_bytes());
     let verdicts =
         wait_for("a verdict of each", || Some(judge.verdicts()).filter(|said| said.len() >= told(&running)));

@@ -4,19 +4,25 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
+use crate::support::certificates::{authority, certificate};
 use crate::support::peers::{Smsc, free_port};
 use crate::support::running::{Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
 /// A service that sends by the SMSC of a port, with a customer of a number who has no mail address.
 fn service(scratch: &Scratch, port: u16, phone: &str) -> Running {
+    service_at(scratch, &format!("smpp://127.0.0.1:{port}"), phone, &[])
+}
+
+/// As [`service`], by the address of an SMSC, with more of an environment.
+fn service_at(scratch: &Scratch, url: &str, phone: &str, environment: &[(&str, &str)]) -> Running {
     let config = configure(scratch.path(), |text| {
         let smpp = format!(
-            "provider = \"smpp\"\nurl = \"smpp://127.0.0.1:{port}\"\nuser = \"quittance\"\npassword = {{ value = \"secret\" }}"
+            "provider = \"smpp\"\nurl = \"{url}\"\nuser = \"quittance\"\npassword = {{ value = \"secret\" }}"
         );
         text.replace("provider = \"catch\"", &smpp)
     });
-    let running = Running::start(&config);
+    let running = Running::start_with(&config, environment);
     let invoices = format!(
         "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
          F-1;C-1;Sans Adresse;;{phone};fr;120,00;02/03/2026;10/03/2026;Conseil\n"
@@ -135,4 +141,40 @@ fn an_smsc_that_is_not_there_or_lets_nobody_in_is_tried_again() {
     let smsc = Smsc::start(port, 1);
     wait_for("the SMS after all", || smsc.said("submit").pop());
     assert!(!running.log.lock().unwrap().contains("secret"), "the password is in no log");
+}
+
+#[test]
+fn an_smsc_is_bound_to_by_tls_if_its_certificate_is_of_an_authority_that_is_known() {
+    let scratch = Scratch::new("smpp-tls");
+    let folder = scratch.path();
+    authority(folder);
+    certificate(folder, "smsc");
+    let known = folder.join("authority.pem").display().to_string();
+    let smsc = Smsc::start_with(free_port(), 1, &["smsc.key", "smsc.pem"].map(|name| folder.join(name)));
+    let url = format!("smpps://127.0.0.1:{}", smsc.port);
+    let running = service_at(&scratch, &url, "06 12 34 56 78", &[("SSL_CERT_FILE", &known)]);
+    wait_for("the bind", || smsc.said("bind").pop());
+    running.advance("12d");
+    wait_for("the SMS", || smsc.said("submit").pop());
+    wait_for("the report", || events(&running, "notification.delivered").pop());
+    drop(running);
+    // An authority that nobody here knows: no name and no password is said to it.
+    let scratch = Scratch::new("smpp-unknown");
+    let binds = smsc.said("bind").len();
+    let running = service_at(&scratch, &url, "06 12 34 56 78", &[]);
+    running.advance("12d");
+    wait_for("the refusal", || running.log.lock().unwrap().contains("TLS: ").then_some(()));
+    assert_eq!((smsc.said("bind").len(), smsc.said("submit").len()), (binds, 1));
+}
+
+#[test]
+fn an_sms_is_written_in_the_alphabet_of_sms_when_its_template_says_so() {
+    let scratch = Scratch::new("smpp-gsm");
+    let smsc = Smsc::start(free_port(), 1);
+    let text = "+++\ngsm = true\n+++\nPrêt à régler {{request.external_ref}} d’Anaïs : {{request.outstanding}}";
+    let running = service_with(&scratch, smsc.port, "06 12 34 56 78", text);
+    running.advance("12d");
+    let sent = wait_for("the SMS", || smsc.said("submit").pop());
+    assert!(sent.contains(" 0 1 []"), "{sent}");
+    assert!(sent.contains("Pret à régler F-1 d'Anais : 120,00"), "{sent}");
 }

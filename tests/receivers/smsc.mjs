@@ -1,10 +1,13 @@
 // An SMSC that takes what is submitted and says a line of it, gives ids, sends receipts, and hands on what is written on
 // its standard input (`FROM TO TEXT`, or `drop`). A number ending in 58 is too busy at first, one in 99 is refused; of one
 // ending in 77 nothing is answered.
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import smpp from 'smpp';
 
 const [port, first] = [Number(process.argv[2]), Number(process.argv[3] ?? 1)];
+// By TLS when a key and a certificate are named.
+const [key, cert] = process.argv.slice(4).map((path) => readFileSync(path));
 const sessions = new Set();
 const busy = new Map();
 let next = first;
@@ -17,7 +20,7 @@ const receipt = (id, stat, pdu) => ({
   short_message: `id:${id} sub:001 dlvrd:001 submit date:2603021000 done date:2603021001 stat:${stat} err:${stat === 'DELIVRD' ? '000' : '006'} text:`,
 });
 
-const server = smpp.createServer((session) => {
+const server = smpp.createServer(key ? { key, cert } : {}, (session) => {
   session.on('error', () => {});
   session.on('close', () => sessions.delete(session));
   session.on('bind_transceiver', (pdu) => {

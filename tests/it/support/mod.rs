@@ -1,5 +1,6 @@
 //! What the tests share: golden files, a running binary, real peers on loopback.
 
+pub mod certificates;
 pub mod collection_events;
 pub mod feed_events;
 pub mod golden;

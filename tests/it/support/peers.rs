@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -312,8 +312,14 @@ pub struct Smsc {
 impl Smsc {
     /// Starts one on a port whose first message has this number.
     pub fn start(port: u16, first: u32) -> Self {
+        Self::start_with(port, first, &[])
+    }
+
+    /// As [`Smsc::start`], by TLS with a key and a certificate.
+    pub fn start_with(port: u16, first: u32, tls: &[PathBuf]) -> Self {
         let mut child = Command::new("node")
             .args(["tests/receivers/smsc.mjs", &port.to_string(), &first.to_string()])
+            .args(tls)
             .current_dir(project())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
