@@ -1,15 +1,14 @@
 //! E-mail by SMTP. The Message-ID comes from the delivery, so a second try is recognised.
 
+use lettre::Message as Mime;
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mime, Tokio1Executor};
 use quittance_actors::delivery::Verdict;
 use quittance_actors::values::{EmailAddress, Timestamp};
 
 use super::dkim::{Signer, signed};
+use super::relay::{Failure, Relay, plain};
 use super::{later, never};
 use crate::config::{Smtp, SmtpTls};
 use crate::render::{Message, SCAN};
@@ -36,7 +35,7 @@ pub struct Mail<'a> {
 
 /// Sends by one relay.
 pub struct Email {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    relay: Relay,
     signers: Vec<Signer>,
     /// Who is told when a mail does not arrive, if not the sender.
     bounces_to: Option<Address>,
@@ -45,24 +44,11 @@ pub struct Email {
 impl Email {
     /// A sender over `relay`.
     pub fn new(relay: &Smtp) -> Result<Self, String> {
-        let tls = || TlsParameters::new(relay.host.clone()).map_err(|error| error.to_string());
-        let tls = match relay.tls {
-            SmtpTls::Implicit => Tls::Wrapper(tls()?),
-            SmtpTls::StartTls => Tls::Required(tls()?),
-            SmtpTls::None => Tls::None,
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&relay.host)
-            .port(relay.port)
-            .tls(tls)
-            .timeout(Some(std::time::Duration::from_secs(30)));
-        if let (Some(user), Some(password)) = (&relay.user, &relay.password) {
-            builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
-        }
         let signer = |dkim| Signer::new(dkim).map_err(|error| error.to_string());
         let signers = relay.dkim.iter().map(signer).collect::<Result<_, _>>()?;
         let bounces_to = relay.bounces_to.as_ref().map(|address| address.as_str().parse::<Address>());
         let bounces_to = bounces_to.transpose().map_err(|error| format!("bounces_to: {error}"))?;
-        Ok(Self { transport: builder.build(), signers, bounces_to })
+        Ok(Self { relay: Relay::new(relay), signers, bounces_to })
     }
 
     /// Sends once.
@@ -79,23 +65,43 @@ impl Email {
                 Err(error) => return never(error.to_string()),
             },
         };
-        match self.transport.send_raw(&envelope, &bytes).await {
+        match self.relay.send(&envelope, &bytes).await {
             Ok(answer) => Verdict::Accepted { detail: format!("relay answered {}", answer.code()) },
-            Err(error) if error.is_permanent() => never(format!("refused by the relay: {}", plain(&error))),
-            Err(error) => later(format!("relay: {}", plain(&error))),
+            Err(Failure::Refused(error)) if error.is_permanent() => {
+                never(format!("refused by the relay: {}", plain(&error)))
+            }
+            Err(Failure::Refused(error)) => later(format!("relay: {}", plain(&error))),
+            Err(Failure::Unreachable(why)) => later(format!("relay: {why}")),
+            Err(Failure::Silent) => later("relay: it did not answer in time"),
         }
     }
 }
 
-/// What went wrong, without the relay's words: they repeat the recipient's address.
-fn plain(error: &lettre::transport::smtp::Error) -> String {
-    match error.status() {
-        Some(code) => format!("status {code}"),
-        None if error.is_timeout() => "it did not answer in time".to_owned(),
-        None if error.is_tls() => "the TLS session could not be opened".to_owned(),
-        None if error.is_response() => "its answer is not SMTP".to_owned(),
-        None if error.is_client() => "the session could not be started".to_owned(),
-        None => "it cannot be reached, or the connection broke".to_owned(),
+/// A client with nothing around it, to measure ours against.
+pub struct BareClient(Relay);
+
+/// The client of a relay on this machine.
+pub fn bare_client(port: u16) -> BareClient {
+    BareClient(Relay::new(&Smtp {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: SmtpTls::None,
+        user: None,
+        password: None,
+        bounces_to: None,
+        dkim: Vec::new(),
+    }))
+}
+
+impl BareClient {
+    /// Sends a mail; says whether it was taken.
+    pub async fn send(&self, mail: &[u8]) -> bool {
+        let address = || Address::new("bench", "example.org").ok();
+        let envelope = Envelope::new(address(), address().into_iter().collect());
+        match envelope {
+            Ok(envelope) => self.0.send(&envelope, mail).await.is_ok(),
+            Err(_) => false,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | File | Carries |
 //! |---|---|
-//! | `email` | e-mail by SMTP, signed by `dkim` |
+//! | `email` | e-mail by SMTP, signed by `dkim`, over the connections of `relay` |
 //! | `sms` | SMS by an HTTP provider |
 //! | `smpp` | SMS by SMPP, and what an SMSC tells |
 //! | `hook` | events by signed HTTP call, with `credentials` where the other side asks for them |
@@ -20,8 +20,10 @@ pub mod dkim;
 pub mod email;
 pub mod file;
 pub mod hook;
+mod relay;
 pub mod smpp;
 pub mod sms;
+mod tls;
 mod vetting;
 
 pub use vetting::{Policy, Vetted};

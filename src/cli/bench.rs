@@ -4,6 +4,7 @@ mod delivery;
 mod files;
 mod http;
 mod ingest;
+mod mail;
 mod recon;
 mod recovery;
 mod timers;
@@ -26,6 +27,8 @@ enum Work {
     Http(http::Options),
     /// Hooks to receivers on this machine, and how long an event takes to arrive.
     Delivery(delivery::Options),
+    /// Mail to a relay on this machine.
+    Mail(mail::Options),
     /// Timers spread over a time, all at once, and far ahead.
     Timers(timers::Options),
     /// A bank statement from its directory to the log.
@@ -43,6 +46,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         Work::Ingest(options) => ingest::run(options),
         Work::Http(options) => http::run(options),
         Work::Delivery(options) => delivery::run(options),
+        Work::Mail(options) => mail::run(options),
         Work::Timers(options) => timers::run(options),
         Work::Files(options) => files::run(options),
         Work::Recovery(options) => recovery::run(options),

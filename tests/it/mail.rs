@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::certificates::{authority, certificate};
 use crate::support::http::call;
-use crate::support::peers::{free_port, mails, smtp_server};
+use crate::support::peers::{free_port, mails, smtp_server, smtp_server_at};
 use crate::support::running::{BINARY, Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -186,4 +187,61 @@ fn a_mail_that_comes_back_ends_mail_to_its_address_and_the_next_step_takes_anoth
     });
     assert_eq!(by_sms, 2, "each by SMS, which the step has as its second way");
     assert_eq!(mails(&maildir).len(), 2, "and no more mail");
+}
+
+/// A service that sends by the relay of a port.
+fn sends_by(folder: &Path, port: u16, tls: &str, environment: &[(&str, &str)]) -> Running {
+    let relay = format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"{tls}\"");
+    let config = configure(folder, |text| text.replace("transport = \"catch\"", &relay));
+    Running::start_with(&config, environment)
+}
+
+/// Has a customer of its own asked for money; gives its address.
+fn asks(running: &Running, folder: &Path, number: usize) -> String {
+    let address = format!("payer{number}@example.org");
+    let invoice = format!(
+        "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+         F-{number};C-{number};Payer;{address};;fr;120,00;02/03/2026;10/05/2026;Conseil\n"
+    );
+    drop_file(&folder.join("data/erp/in"), &format!("{number}.csv"), invoice.as_bytes());
+    running.find("/v1/payment-requests", &format!("F-{number}"));
+    running.advance("1d");
+    address
+}
+
+#[test]
+fn mail_leaves_by_tls_from_the_start_or_after_starttls() {
+    for (tls, names) in [("starttls", ["--tlscert", "--tlskey"]), ("implicit", ["--smtpscert", "--smtpskey"])] {
+        let scratch = Scratch::new(&format!("mail-{tls}"));
+        let folder = scratch.path();
+        authority(folder);
+        certificate(folder, "relay");
+        let file = |name: &str| folder.join(name).display().to_string();
+        let (maildir, port) = (folder.join("mail"), free_port());
+        let (certificate, key, known) = (file("relay.pem"), file("relay.key"), file("authority.pem"));
+        let _relay = smtp_server_at(&maildir, port, &[names[0], &certificate, names[1], &key]);
+        let running = sends_by(folder, port, tls, &[("SSL_CERT_FILE", &known)]);
+        for number in 1..=3 {
+            let address = asks(&running, folder, number);
+            wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&address)));
+        }
+    }
+}
+
+#[test]
+fn mail_leaves_again_when_the_relay_is_there_again() {
+    let scratch = Scratch::new("mail-again");
+    let (folder, port) = (scratch.path(), free_port());
+    let maildir = folder.join("mail");
+    let relay = smtp_server_at(&maildir, port, &[]);
+    let running = sends_by(folder, port, "none", &[]);
+    let address = asks(&running, folder, 1);
+    wait_for("the first mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&address)));
+    // The connection that was kept leads nowhere; then nobody answers; then somebody does.
+    drop(relay);
+    let address = asks(&running, folder, 2);
+    let _relay = smtp_server_at(&maildir, port, &[]);
+    wait_for("the second mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&address)));
+    let to = |address: &str| mails(&maildir).iter().filter(|mail| mail.contains(&format!("To: {address}"))).count();
+    assert_eq!(to(&address), 1);
 }

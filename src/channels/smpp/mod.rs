@@ -32,7 +32,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{About, Sms, later, never};
+use super::{About, Sms, later, never, tls};
 use crate::config::Smpp;
 use crate::gsm::{Written, written};
 
@@ -148,7 +148,7 @@ impl SmppLink {
                 (client, events.boxed())
             }
             Some(name) => {
-                let tls = tls_stream(stream, name).await?;
+                let tls = tls::session(stream, name, CONNECT).await?;
                 let (client, events) = builder.connected(tls);
                 (client, events.boxed())
             }
@@ -295,16 +295,6 @@ fn said(error: &Error) -> String {
         Error::UnexpectedResponse { response } => format!("{:?}", response.status()),
         other => other.to_string().chars().take(120).collect(),
     }
-}
-
-async fn tls_stream(stream: TcpStream, name: &str) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = rustls::pki_types::ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
-    let connecting = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream);
-    let connected = tokio::time::timeout(CONNECT, connecting).await;
-    connected.map_err(|_| "TLS: no answer".to_owned())?.map_err(|error| format!("TLS: {error}"))
 }
 
 /// Hands on what the SMSC tells, until the link ends.

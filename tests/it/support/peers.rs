@@ -200,13 +200,19 @@ impl Judge {
 /// An SMTP server that keeps mail in a maildir: aiosmtpd.
 pub fn smtp_server(maildir: &Path) -> (Peer, u16) {
     let port = free_port();
+    (smtp_server_at(maildir, port, &[]), port)
+}
+
+/// The same on a port, with more of its options.
+pub fn smtp_server_at(maildir: &Path, port: u16, options: &[&str]) -> Peer {
     let mut command = Command::new("/usr/bin/python3");
     command.env("PYTHONPATH", project().join("tests/receivers")).env("PYTHONDONTWRITEBYTECODE", "1");
     command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}"), "-c", "maildir.AsItCame"]);
+    command.args(options);
     let log = maildir.with_extension("log");
     let mut peer = spawn(command.arg(maildir), "python3-aiosmtpd", &log);
     wait_listening("the SMTP server (package python3-aiosmtpd)", port, &mut peer, &log);
-    (peer, port)
+    peer
 }
 
 /// The mails in a maildir.
