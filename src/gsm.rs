@@ -58,10 +58,19 @@ fn septets(c: char) -> Option<Septets> {
 pub fn in_gsm(text: &str) -> String {
     let plain = |c: char| match c {
         _ if septets(c).is_some() => c.to_string(),
-        '«' | '»' => "\"".to_owned(),
-        '\u{a0}' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2000}'..='\u{206f}' | '\u{2212}' => {
-            deunicode::deunicode_char(c).unwrap_or_default().to_owned()
-        }
+        '\t' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => " ".to_owned(),
+        // Marks beside their letter, hyphens that are not seen.
+        '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' => String::new(),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '•' => "-".to_owned(),
+        '«' | '»' | '\u{201c}'..='\u{201f}' | '″' => "\"".to_owned(),
+        '\u{2018}'..='\u{201b}' | '‹' | '›' | '´' | '′' => "'".to_owned(),
+        '…' => "...".to_owned(),
+        '°' | 'º' => "o".to_owned(),
+        '№' => "No".to_owned(),
+        '²' => "2".to_owned(),
+        '³' => "3".to_owned(),
+        '·' => ".".to_owned(),
+        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => deunicode::deunicode_char(c).unwrap_or_default().to_owned(),
         _ => c.to_string(),
     };
     let plain: String = text.chars().map(plain).collect();
@@ -165,12 +174,14 @@ mod tests {
             ("« L’échéance » – 1\u{202f}250,00\u{a0}€…", "\" L'échéance \" - 1 250,00 €..."),
             ("Œuvre d’Anaïs Lefèvre-Nuñez", "OEuvre d'Anais Lefèvre-Nuñez"),
             ("Łódź, Škoda, Çelik", "Lodz, Skoda, Çelik"),
+            ("Facture n° 7 — reçue", "Facture no 7 - recue"),
+            ("Re\u{301}gle\u{300}ment", "Reglement"),
             ("10 € Δ ¿Qué?", "10 € Δ ¿Qué?"),
         ] {
             assert_eq!(in_gsm(text), plain, "{text}");
         }
         // Another script, or a picture: the accents stay as well.
-        for text in ["Квитанция prête", "prêt 😀", "見積 ê"] {
+        for text in ["Квитанция prête", "prêt 😀", "見積 ê", "5 ‰ prêt"] {
             assert_eq!(in_gsm(text), text);
         }
     }

@@ -68,6 +68,9 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let unusable = || Problem::bad_request("the body cannot be used");
     let ((external_ref, customer_ref), (every, starts_on)) =
         reference.zip(customer_ref).zip(every.zip(starts_on)).ok_or_else(unusable)?;
+    if deposit_due_on.is_some() && amounts.deposit.is_none() {
+        return Err(Problem::bad_request("deposit_due_on: there is no deposit"));
+    }
     let row = PlanRow {
         customer_ref,
         external_ref,

@@ -48,7 +48,7 @@ impl Email {
         let signers = relay.dkim.iter().map(signer).collect::<Result<_, _>>()?;
         let bounces_to = relay.bounces_to.as_ref().map(|address| address.as_str().parse::<Address>());
         let bounces_to = bounces_to.transpose().map_err(|error| format!("bounces_to: {error}"))?;
-        Ok(Self { relay: Relay::new(relay), signers, bounces_to })
+        Ok(Self { relay: Relay::new(relay)?, signers, bounces_to })
     }
 
     /// Sends once.
@@ -81,8 +81,8 @@ impl Email {
 pub struct BareClient(Relay);
 
 /// The client of a relay on this machine.
-pub fn bare_client(port: u16) -> BareClient {
-    BareClient(Relay::new(&Smtp {
+pub fn bare_client(port: u16) -> Result<BareClient, String> {
+    let relay = Relay::new(&Smtp {
         host: "127.0.0.1".to_owned(),
         port,
         tls: SmtpTls::None,
@@ -90,7 +90,8 @@ pub fn bare_client(port: u16) -> BareClient {
         password: None,
         bounces_to: None,
         dkim: Vec::new(),
-    }))
+    });
+    relay.map(BareClient)
 }
 
 impl BareClient {

@@ -1,10 +1,11 @@
 //! Connections to a mail relay, kept for the next mail. A command leaves at once: the pool that comes with the SMTP
 //! client has each mail wait for a delayed acknowledgement, 40 ms of nothing.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,11 @@ use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::{Category, Code, Detail, Response, Severity};
 use parking_lot::Mutex;
+use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -25,12 +28,17 @@ use crate::config::{Smtp, SmtpTls};
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 32;
-/// How long it may take until a relay has taken a mail, and until it answers a call.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long it may take until a relay answers a call, and a command.
 const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long until it says whether it has taken a mail: many look into it before they say. Whoever goes earlier sends it
+/// twice. Source: RFC 5321 §4.5.3.2.6.
+const TAKEN: Duration = Duration::from_secs(600);
 /// A connection that rested this long is asked whether it is still there, and one that rested longer is left.
 const ASKED_AFTER: Duration = Duration::from_secs(1);
 const LEFT_AFTER: Duration = Duration::from_secs(60);
+/// How long that answer is waited for, and the one that ends a mail which was refused.
+const SHORTLY: Duration = Duration::from_secs(3);
 /// The relay closes the connection. Source: RFC 5321 §3.8.
 const CLOSING: Code =
     Code { severity: Severity::TransientNegativeCompletion, category: Category::Connections, detail: Detail::One };
@@ -46,11 +54,18 @@ pub(super) enum Failure {
     Refused(Error),
 }
 
+/// How the bytes are kept from others.
+enum Security {
+    Implicit(Arc<ClientConfig>),
+    StartTls(TlsParameters),
+    None,
+}
+
 /// One relay.
 pub(super) struct Relay {
     host: String,
     port: u16,
-    tls: SmtpTls,
+    security: Security,
     credentials: Option<Credentials>,
     hello: ClientId,
     places: Semaphore,
@@ -58,17 +73,24 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub(super) fn new(settings: &Smtp) -> Self {
+    pub(super) fn new(settings: &Smtp) -> Result<Self, String> {
         let credentials = settings.user.clone().zip(settings.password.as_ref());
-        Self {
+        let security = match settings.tls {
+            SmtpTls::Implicit => Security::Implicit(tls::config()),
+            SmtpTls::StartTls => {
+                Security::StartTls(TlsParameters::new(settings.host.clone()).map_err(|error| error.to_string())?)
+            }
+            SmtpTls::None => Security::None,
+        };
+        Ok(Self {
             host: settings.host.clone(),
             port: settings.port,
-            tls: settings.tls,
+            security,
             credentials: credentials.map(|(user, password)| Credentials::new(user, password.reveal().to_owned())),
             hello: ClientId::default(),
             places: Semaphore::new(CONNECTIONS_MAX),
             idle: Mutex::default(),
-        }
+        })
     }
 
     /// Sends a mail by a connection that rests, or by a new one.
@@ -76,23 +98,30 @@ impl Relay {
         let Ok(_place) = self.places.acquire().await else {
             return Err(Failure::Unreachable("the service is stopping".to_owned()));
         };
-        let sending = async {
-            let rested = self.rested().await;
-            let (mut connection, was_open) = match rested {
-                Some(connection) => (connection, true),
-                None => (self.connect().await?, false),
-            };
-            let mut sent = connection.send(envelope, mail).await;
-            // It has had enough of this connection, and has taken nothing.
-            if was_open && sent.as_ref().is_err_and(|error| error.status().is_some_and(|code| code == CLOSING)) {
-                connection = self.connect().await?;
-                sent = connection.send(envelope, mail).await;
+        if let Some(mut connection) = self.rested().await {
+            match converse(&mut connection, envelope, mail).await {
+                // It has had enough of this connection, and has taken nothing.
+                Err((_, Taken::Nothing)) => {}
+                Err((failure, Taken::Unknown)) => return Err(failure),
+                Ok(said) => return self.keep(connection, said).await,
             }
-            let sent = sent.map_err(Failure::Refused)?;
-            self.idle.lock().push((connection, Instant::now()));
-            Ok(sent)
-        };
-        tokio::time::timeout(ANSWER, sending).await.unwrap_or(Err(Failure::Silent))
+        }
+        let mut connection = tokio::time::timeout(ANSWER, self.connect()).await.unwrap_or(Err(Failure::Silent))?;
+        let said = converse(&mut connection, envelope, mail).await.map_err(|(failure, _)| failure)?;
+        self.keep(connection, said).await
+    }
+
+    /// Keeps a connection for the next mail; what was refused is put aside on it.
+    async fn keep(
+        &self, mut connection: AsyncSmtpConnection, said: Result<Response, Error>,
+    ) -> Result<Response, Failure> {
+        let fit = said.is_ok() || within(SHORTLY, connection.command(Rset)).await.is_some_and(|said| said.is_ok());
+        if fit {
+            let mut idle = self.idle.lock();
+            idle.retain(|(_, since)| since.elapsed() < LEFT_AFTER);
+            idle.push((connection, Instant::now()));
+        }
+        said.map_err(Failure::Refused)
     }
 
     /// A connection that is still there; the one that rested least comes first.
@@ -100,41 +129,100 @@ impl Relay {
         loop {
             let (mut connection, since) = self.idle.lock().pop()?;
             let rested = since.elapsed();
-            if rested < ASKED_AFTER || (rested < LEFT_AFTER && connection.test_connected().await) {
+            if rested < ASKED_AFTER
+                || (rested < LEFT_AFTER && within(SHORTLY, connection.test_connected()).await == Some(true))
+            {
                 return Some(connection);
-            }
-            // Those below have rested longer.
-            if rested >= LEFT_AFTER {
-                self.idle.lock().clear();
             }
         }
     }
 
     /// A connection on which mail may be sent.
     async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
-        let connecting = tokio::time::timeout(CONNECT, TcpStream::connect((self.host.as_str(), self.port))).await;
+        let connecting = within(CONNECT, TcpStream::connect((self.host.as_str(), self.port))).await;
         let unreachable = Failure::Unreachable;
         let session = |error: Error| Failure::Unreachable(plain(&error));
-        let stream = connecting.map_err(|_| unreachable("it does not answer".to_owned()))?;
+        let stream = connecting.ok_or_else(|| unreachable("it does not answer".to_owned()))?;
         let stream = stream.map_err(|_| unreachable("it cannot be reached".to_owned()))?;
         stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
-        let stream: Box<dyn AsyncTokioStream> = match self.tls {
-            SmtpTls::Implicit => {
-                Box::new(Encrypted(tls::session(stream, &self.host, CONNECT).await.map_err(unreachable)?))
+        let stream: Box<dyn AsyncTokioStream> = match &self.security {
+            Security::Implicit(config) => {
+                let session = tls::session(Arc::clone(config), stream, &self.host, CONNECT).await;
+                Box::new(Encrypted(session.map_err(unreachable)?))
             }
-            SmtpTls::StartTls | SmtpTls::None => Box::new(stream),
+            Security::StartTls(_) | Security::None => Box::new(stream),
         };
         let connected = AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await;
         let mut connection = connected.map_err(session)?;
-        if self.tls == SmtpTls::StartTls {
-            let parameters = TlsParameters::new(self.host.clone()).map_err(session)?;
-            connection.starttls(parameters, &self.hello).await.map_err(session)?;
+        if let Security::StartTls(parameters) = &self.security {
+            connection.starttls(parameters.clone(), &self.hello).await.map_err(session)?;
         }
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(session)?;
         }
         Ok(connection)
     }
+}
+
+/// What a relay may have of a mail that it did not answer.
+enum Taken {
+    Nothing,
+    Unknown,
+}
+
+/// Says a mail on a connection: what the relay said of it, or why the connection is of no more use.
+async fn converse(
+    connection: &mut AsyncSmtpConnection, envelope: &Envelope, mail: &[u8],
+) -> Result<Result<Response, Error>, (Failure, Taken)> {
+    let mut options = Vec::new();
+    if !mail.is_ascii() {
+        if !connection.server_info().supports_feature(Extension::EightBitMime) {
+            let why = "it takes no 8-bit mail".to_owned();
+            return Err((Failure::Unreachable(why), Taken::Unknown)); // No other connection would.
+        }
+        options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    let said = command(connection, Mail::new(envelope.from().cloned(), options)).await?;
+    if said.is_err() {
+        return Ok(said);
+    }
+    for to in envelope.to() {
+        let said = command(connection, Rcpt::new(to.clone(), Vec::new())).await?;
+        if said.is_err() {
+            return Ok(said);
+        }
+    }
+    let said = command(connection, Data).await?;
+    if said.is_err() {
+        return Ok(said);
+    }
+    match within(TAKEN, connection.message(mail)).await {
+        None => Err((Failure::Silent, Taken::Unknown)),
+        Some(Err(error)) if closes(&error) => Err((Failure::Refused(error), Taken::Nothing)),
+        Some(Err(error)) if error.status().is_none() => Err((Failure::Refused(error), Taken::Unknown)),
+        Some(said) => Ok(said),
+    }
+}
+
+/// A command before the mail itself: whatever becomes of the connection, nothing was taken.
+async fn command(
+    connection: &mut AsyncSmtpConnection, command: impl Display,
+) -> Result<Result<Response, Error>, (Failure, Taken)> {
+    match within(ANSWER, connection.command(command)).await {
+        None => Err((Failure::Silent, Taken::Nothing)),
+        Some(Err(error)) if error.status().is_none() || closes(&error) => {
+            Err((Failure::Refused(error), Taken::Nothing))
+        }
+        Some(said) => Ok(said),
+    }
+}
+
+fn closes(error: &Error) -> bool {
+    error.status().is_some_and(|code| code == CLOSING)
+}
+
+async fn within<T>(time: Duration, waiting: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(time, waiting).await.ok()
 }
 
 /// What went wrong, without the relay's words: they repeat the recipient's address.
@@ -181,5 +269,121 @@ impl AsyncWrite for Encrypted {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// What a relay does with what its connections bring.
+    #[derive(Clone, Copy)]
+    enum Manner {
+        /// Hangs up after each mail, without a word.
+        HangsUp,
+        /// Says that it closes when a second mail comes.
+        Closes,
+        /// Refuses recipients whose name begins with `no`.
+        Refuses,
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        connections: AtomicUsize,
+        mails: AtomicUsize,
+    }
+
+    fn relay(manner: Manner) -> (Relay, Arc<Seen>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::new(Seen::default());
+        let counted = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                counted.connections.fetch_add(1, Ordering::SeqCst);
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || session(stream, manner, &counted));
+            }
+        });
+        let settings = Smtp {
+            host: "127.0.0.1".to_owned(),
+            port,
+            tls: SmtpTls::None,
+            user: None,
+            password: None,
+            bounces_to: None,
+            dkim: Vec::new(),
+        };
+        (Relay::new(&settings).unwrap(), seen)
+    }
+
+    fn session(stream: TcpStream, manner: Manner, seen: &Seen) -> Option<()> {
+        let mut reader = BufReader::new(stream);
+        let (mut line, mut mails, mut answer) = (String::new(), 0, "220 relay");
+        loop {
+            reader.get_mut().write_all(format!("{answer}\r\n").as_bytes()).ok()?;
+            line.clear();
+            reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+            answer = match line.get(..4)? {
+                "MAIL" if matches!(manner, Manner::Closes) && mails > 0 => "421 enough",
+                "RCPT" if matches!(manner, Manner::Refuses) && line.contains("<no") => "550 nobody",
+                "DATA" => {
+                    reader.get_mut().write_all(b"354 go on\r\n").ok()?;
+                    while line != ".\r\n" {
+                        line.clear();
+                        reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+                    }
+                    mails += 1;
+                    seen.mails.fetch_add(1, Ordering::SeqCst);
+                    if matches!(manner, Manner::HangsUp) {
+                        return reader.get_mut().write_all(b"250 taken\r\n").ok();
+                    }
+                    "250 taken"
+                }
+                _ => "250 fine",
+            };
+        }
+    }
+
+    async fn send(relay: &Relay, to: &str) -> Result<Response, Failure> {
+        let address = |user: &str| lettre::Address::new(user, "example.org").unwrap();
+        let envelope = Envelope::new(Some(address("from")), vec![address(to)]).unwrap();
+        relay.send(&envelope, b"Subject: Hello\r\n\r\nWorld\r\n").await
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_between_two_mails_costs_neither() {
+        for manner in [Manner::HangsUp, Manner::Closes] {
+            let (relay, seen) = relay(manner);
+            for _ in 0..5 {
+                send(&relay, "to").await.unwrap();
+            }
+            assert_eq!((seen.connections.load(Ordering::SeqCst), seen.mails.load(Ordering::SeqCst)), (5, 5));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_recipient_is_told_and_leaves_the_connection_to_the_next() {
+        let (relay, seen) = relay(Manner::Refuses);
+        for to in ["to", "nobody", "to", "nowhere", "to"] {
+            match (to.starts_with("no"), send(&relay, to).await) {
+                (true, Err(Failure::Refused(error))) => assert!(error.is_permanent(), "{error}"),
+                (false, Ok(_)) => {}
+                (_, other) => panic!("{to}: {other:?}"),
+            }
+        }
+        assert_eq!((seen.connections.load(Ordering::SeqCst), seen.mails.load(Ordering::SeqCst)), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_is_not_there_is_said_to_be() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (mut relay, _) = relay(Manner::Refuses);
+        relay.port = port;
+        assert!(matches!(send(&relay, "to").await, Err(Failure::Unreachable(_))));
     }
 }

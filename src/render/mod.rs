@@ -253,8 +253,7 @@ impl Templates {
         let template = Template { file: file.to_owned(), language, channel, payment_box, gsm, body_offset, edition };
         self.known.insert(key(name, language, channel), template);
         if channel == Channel::Sms
-            && !gsm
-            && let Some((at, letter)) = body.char_indices().find(|(_, c)| !is_gsm(c.encode_utf8(&mut [0; 4])))
+            && let Some((at, letter)) = body.char_indices().find(|(_, c)| dear(*c, gsm))
         {
             let span = at + body_offset..at + body_offset + letter.len_utf8();
             findings.push(Finding {
@@ -266,7 +265,7 @@ impl Templates {
                     "'{letter}' is not in the GSM alphabet: a message holds 70 characters instead of 160"
                 ),
                 label: "every such SMS costs more".to_owned(),
-                help: Some("gsm = true between +++ lines at the top writes the nearest letters".to_owned()),
+                help: (!gsm).then(|| "gsm = true between +++ lines at the top writes the nearest letters".to_owned()),
             });
         }
         self.try_out(name, language, channel, body, findings);
@@ -406,6 +405,12 @@ impl Templates {
         self.engines.get(language.code()).ok_or_else(missing)?.render_to_write(id, data, &mut bounded)?;
         Ok(String::from_utf8_lossy(&bounded.0).into_owned())
     }
+}
+
+/// Whether a letter has a whole SMS written in the dearer alphabet.
+fn dear(letter: char, gsm: bool) -> bool {
+    let letter = letter.to_string();
+    !is_gsm(&if gsm { in_gsm(&letter) } else { letter })
 }
 
 fn report(

@@ -180,6 +180,7 @@ fn difference(known: &Terms, new: &Terms) -> Option<&'static str> {
         .or_else(|| same("deposit", known.deposit == new.deposit))
         .or_else(|| same("number of cycles", known.cycles == new.cycles))
         .or_else(|| same("interval", known.every == new.every))
+        .or_else(|| same("ask_days_before", known.ahead_days == new.ahead_days))
         .or_else(|| same("first deadline", known.starts_on == new.starts_on))
         .or_else(|| same("instrument", known.collect_from == new.collect_from))
         .or_else(|| same("retry policy", known.policy == new.policy))

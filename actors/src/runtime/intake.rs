@@ -58,8 +58,10 @@ impl Intake {
             Intake::Mandate(_) => 1,
             // What the bank takes back may have come in beside it.
             Intake::Entry(entry) if takes_back(entry) => 3,
-            Intake::Invoice(_) | Intake::Entry(_) | Intake::Plan(_) => 2,
-            Intake::CreditNote(_)
+            Intake::Invoice(_) | Intake::Entry(_) => 2,
+            // An invoice may describe its customer.
+            Intake::Plan(_)
+            | Intake::CreditNote(_)
             | Intake::Cancellation(_)
             | Intake::OrderReturned(_)
             | Intake::PayoutReturned(_) => 3,

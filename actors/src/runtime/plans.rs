@@ -19,7 +19,7 @@ use crate::customer;
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{ArmedTimer, DirectoryKey, DirectoryValue, Entity, Origin, Receipt};
-use crate::plan::{self, Amounts, Interval, OnExhausted, Phase, Reserved, Terms};
+use crate::plan::{self, Amounts, Interval, Kind, OnExhausted, Phase, Reserved, Terms};
 use crate::policies::Policies;
 use crate::values::{CommandId, CustomerId, Date, EntityId, PlanId, TenantId, Timestamp, stable_hash};
 
@@ -163,8 +163,13 @@ pub async fn ahead_of(
 fn fingerprint(row: &PlanRow) -> u64 {
     let amounts = &row.amounts;
     let said = |value: Option<String>| value.unwrap_or_default();
+    let kind = match amounts.kind {
+        Kind::Subscription => "subscription",
+        Kind::Instalments => "instalments",
+    };
     stable_hash(&[
         "plan",
+        kind,
         &row.customer_ref,
         &row.external_ref,
         &amounts.first.to_string(),

@@ -148,7 +148,7 @@ impl SmppLink {
                 (client, events.boxed())
             }
             Some(name) => {
-                let tls = tls::session(stream, name, CONNECT).await?;
+                let tls = tls::session(tls::config(), stream, name, CONNECT).await?;
                 let (client, events) = builder.connected(tls);
                 (client, events.boxed())
             }

@@ -140,7 +140,7 @@ async fn measure(mails: u64) -> anyhow::Result<()> {
 
 /// The same client with one small mail again and again, and nothing around it.
 async fn bare(port: u16, mails: u64) -> anyhow::Result<()> {
-    let client = bare_client(port);
+    let client = bare_client(port).map_err(anyhow::Error::msg)?;
     let mail = format!("Subject: Bare\r\n\r\n{}", "Nothing to say.\r\n".repeat(40));
     let each = stream::iter(0..mails).map(|_| client.send(mail.as_bytes()));
     let taken = each.buffer_unordered(CONNECTIONS).filter(|sent| std::future::ready(*sent)).count().await;

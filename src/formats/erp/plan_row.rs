@@ -22,6 +22,12 @@ impl<R: Row> Fields<'_, R> {
         );
         let starts_on = self.date(const { Key::of("due_on") }, true);
         let deposit_due_on = self.date(const { Key::of("deposit_due_on") }, false);
+        if amounts.is_some_and(|amounts| amounts.deposit.is_none())
+            && let Some(cell) = self.cell(const { Key::of("deposit_due_on") }).filter(|cell| !cell.text.is_empty())
+        {
+            let error = FieldError::wrong(self.row.line(), cell.column, &cell.name, "there is no deposit");
+            self.errors.push(error);
+        }
         let description = self.description();
         let ahead_days = self.whole(const { Key::of("ask_days_before") }, 0..=PLAN_AHEAD_DAYS_MAX);
         let collect_from = self.collect_from();
