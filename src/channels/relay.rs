@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use lettre::address::Envelope;
+use lettre::address::{Address, Envelope};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
@@ -175,12 +175,23 @@ async fn converse(
     connection: &mut AsyncSmtpConnection, envelope: &Envelope, mail: &[u8],
 ) -> Result<Result<Response, Error>, (Failure, Taken)> {
     let mut options = Vec::new();
-    if !mail.is_ascii() {
-        if !connection.server_info().supports_feature(Extension::EightBitMime) {
-            let why = "it takes no 8-bit mail".to_owned();
+    let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
+    let wanted = [
+        // Source: RFC 6531 §3.4.
+        (
+            !envelope.to().iter().chain(envelope.from()).all(is_ascii),
+            Extension::SmtpUtfEight,
+            MailParameter::SmtpUtfEight,
+        ),
+        // Source: RFC 6152.
+        (!mail.is_ascii(), Extension::EightBitMime, MailParameter::Body(MailBodyParameter::EightBitMime)),
+    ];
+    for (_, extension, parameter) in wanted.into_iter().filter(|(wanted, ..)| *wanted) {
+        if !connection.server_info().supports_feature(extension) {
+            let why = format!("it does not know {extension}");
             return Err((Failure::Unreachable(why), Taken::Unknown)); // No other connection would.
         }
-        options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        options.push(parameter);
     }
     let said = command(connection, Mail::new(envelope.from().cloned(), options)).await?;
     if said.is_err() {
@@ -377,6 +388,16 @@ mod tests {
             }
         }
         assert_eq!((seen.connections.load(Ordering::SeqCst), seen.mails.load(Ordering::SeqCst)), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn an_address_outside_ascii_waits_for_a_relay_that_takes_it() {
+        let (relay, seen) = relay(Manner::Refuses);
+        match send(&relay, "jérôme").await {
+            Err(Failure::Unreachable(why)) => assert_eq!(why, "it does not know SMTPUTF8"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(seen.mails.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test]
