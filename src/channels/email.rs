@@ -10,7 +10,7 @@ use quittance_actors::values::{EmailAddress, Timestamp};
 use super::dkim::{Signer, signed};
 use super::relay::{Failure, Relay, plain};
 use super::{later, never};
-use crate::config::{Smtp, SmtpTls};
+use crate::config::Smtp;
 use crate::render::{Message, SCAN};
 
 /// An e-mail about to leave.
@@ -82,16 +82,7 @@ pub struct BareClient(Relay);
 
 /// The client of a relay on this machine.
 pub fn bare_client(port: u16) -> Result<BareClient, String> {
-    let relay = Relay::new(&Smtp {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: SmtpTls::None,
-        user: None,
-        password: None,
-        bounces_to: None,
-        dkim: Vec::new(),
-    });
-    relay.map(BareClient)
+    Relay::on_this_machine(port).map(BareClient)
 }
 
 impl BareClient {

@@ -93,6 +93,19 @@ impl Relay {
         })
     }
 
+    /// One on this machine that asks for nothing.
+    pub(super) fn on_this_machine(port: u16) -> Result<Self, String> {
+        Self::new(&Smtp {
+            host: "127.0.0.1".to_owned(),
+            port,
+            tls: SmtpTls::None,
+            user: None,
+            password: None,
+            bounces_to: None,
+            dkim: Vec::new(),
+        })
+    }
+
     /// Sends a mail by a connection that rests, or by a new one.
     pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<Response, Failure> {
         let Ok(_place) = self.places.acquire().await else {
@@ -300,6 +313,8 @@ mod tests {
         Closes,
         /// Refuses recipients whose name begins with `no`.
         Refuses,
+        /// Lets nobody in.
+        Locked,
     }
 
     #[derive(Default)]
@@ -320,16 +335,7 @@ mod tests {
                 std::thread::spawn(move || session(stream, manner, &counted));
             }
         });
-        let settings = Smtp {
-            host: "127.0.0.1".to_owned(),
-            port,
-            tls: SmtpTls::None,
-            user: None,
-            password: None,
-            bounces_to: None,
-            dkim: Vec::new(),
-        };
-        (Relay::new(&settings).unwrap(), seen)
+        (Relay::on_this_machine(port).unwrap(), seen)
     }
 
     fn session(stream: TcpStream, manner: Manner, seen: &Seen) -> Option<()> {
@@ -340,6 +346,8 @@ mod tests {
             line.clear();
             reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
             answer = match line.get(..4)? {
+                "EHLO" if matches!(manner, Manner::Locked) => "250-relay\r\n250 AUTH PLAIN",
+                "AUTH" => "535 not you",
                 "MAIL" if matches!(manner, Manner::Closes) && mails > 0 => "421 enough",
                 "RCPT" if matches!(manner, Manner::Refuses) && line.contains("<no") => "550 nobody",
                 "DATA" => {
@@ -395,6 +403,17 @@ mod tests {
         let (relay, seen) = relay(Manner::Refuses);
         match send(&relay, "jérôme").await {
             Err(Failure::Unreachable(why)) => assert_eq!(why, "it does not know SMTPUTF8"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(seen.mails.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_refused_is_not_the_fault_of_the_mail() {
+        let (mut relay, seen) = relay(Manner::Locked);
+        relay.credentials = Some(Credentials::new("quittance".to_owned(), "old".to_owned()));
+        match send(&relay, "to").await {
+            Err(Failure::Unreachable(why)) => assert_eq!(why, "status 535"),
             other => panic!("{other:?}"),
         }
         assert_eq!(seen.mails.load(Ordering::SeqCst), 0);

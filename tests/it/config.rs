@@ -209,6 +209,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "Q0207 reminder_late.fr.sms.hbs:1:172 'ô' is not in the GSM alphabet",
         ),
         (
+            "templates/reminder_late.fr.sms.hbs",
+            "{{merchant.name}} : la",
+            "+++\ngsm = true\n+++\nPrêt 😀 : la",
+            "Q0207 reminder_late.fr.sms.hbs:4:6 '😀' is not in the GSM alphabet",
+        ),
+        (
             "rules.toml",
             "on = [\"refund.initiated\"]",
             "on = [\"refund.initiated\", \"feed.stalled\"]",

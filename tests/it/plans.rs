@@ -239,6 +239,7 @@ fn what_cannot_be_a_plan_is_refused_and_a_number_that_is_taken_suspends_it() {
     refused(&json!({ "every": "soon" }), 422, "14d, 2w, 1m or 1y");
     refused(&json!({ "total": money(5_000), "parts": 2 }), 400, "amount for each cycle");
     refused(&json!({ "amount": money(0) }), 422, "amount");
+    refused(&json!({ "deposit_due_on": "2026-03-10" }), 400, "there is no deposit");
     refused(&json!({ "first_due_on": "2026-02-20" }), 409, "today or a day to come");
     refused(&json!({ "customer_ref": "C-9" }), 422, "not known");
     refused(&json!({ "collect_from": "card:tok_9" }), 409, "no such card");
@@ -353,4 +354,11 @@ fn an_erp_sends_plans_in_a_file_and_may_send_the_file_again() {
     // With another amount it is refused: a plan is changed by a call.
     let report = drop_file(&folder, "other.csv", file(&[&rows[0].replace("29,90", "39,90")]).as_bytes());
     assert!(report["errors"].to_string().contains("another amount"), "{report}");
+    let earlier = json!({ "external_ref": "P-9", "customer_ref": "C-1", "total": money(100_000), "parts": 3,
+        "fee": money(1_000), "every": "1m", "first_due_on": "2026-03-20", "description": "Cuisine" });
+    assert_eq!(id_of(&create(&running, &earlier)), parted);
+    let mut other = earlier;
+    other["ask_days_before"] = json!(3);
+    let answer = running.post("/v1/plans", &other);
+    assert!(answer.status == 409 && answer.text().contains("another ask_days_before"), "{}", answer.text());
 }

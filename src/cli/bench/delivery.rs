@@ -16,7 +16,7 @@ use quittance_actors::values::{TenantId, Timestamp};
 
 use super::world::{self, Folder, Pace, Setup, World};
 use crate::assemble::Service;
-use crate::{assemble, channels, clock};
+use crate::{channels, clock};
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -230,13 +230,7 @@ async fn start(
     }
     std::fs::write(&path, text)?;
     std::fs::write(folder.0.join("config/rules.toml"), "")?;
-    let (loaded, findings) = assemble::load(&path);
-    let (config, templates) = loaded.ok_or_else(|| anyhow::Error::msg(findings.render(false)))?;
-    let started = assemble::assemble(config, templates, super::super::serve::fatal()).await;
-    let service = Arc::new(started.map_err(anyhow::Error::msg)?);
-    let tenant = world::tenant()?;
-    let entities = World::new(&service, &tenant, 50_000, 100_000);
-    world::settle(&service, &tenant, entities).await?;
+    let (service, tenant, entities) = world::start_sending(&folder.0).await?;
     Ok((service, tenant, entities, folder))
 }
 

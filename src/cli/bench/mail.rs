@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
 
-use super::world::{self, Folder, Pace, Setup, World};
-use crate::assemble;
+use super::world::{self, Folder, Pace, Setup};
 use crate::channels::email::bare_client;
 
 #[derive(Args)]
@@ -104,13 +103,7 @@ async fn measure(mails: u64) -> anyhow::Result<()> {
     let smtp = format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"");
     std::fs::write(&path, std::fs::read_to_string(&path)?.replace("transport = \"catch\"", &smtp))?;
     std::fs::write(folder.0.join("config/rules.toml"), RULE)?;
-    let (loaded, findings) = assemble::load(&path);
-    let (config, templates) = loaded.ok_or_else(|| anyhow::Error::msg(findings.render(false)))?;
-    let started = assemble::assemble(config, templates, super::super::serve::fatal()).await;
-    let service = Arc::new(started.map_err(anyhow::Error::msg)?);
-    let tenant = world::tenant()?;
-    let entities = World::new(&service, &tenant, 50_000, 100_000);
-    world::settle(&service, &tenant, entities).await?;
+    let (service, tenant, entities) = world::start_sending(&folder.0).await?;
 
     let (cpu, started) = (world::cpu_us(), Instant::now());
     let pace = Pace { in_flight: 16_000, batch: 500, rate: None, first_id: 0 };

@@ -141,6 +141,18 @@ pub(super) async fn start(folder: &Path) -> anyhow::Result<(Service, Arc<Sink>)>
     Ok((started.map_err(anyhow::Error::msg)?, sink))
 }
 
+/// Starts the service of a folder whose messages leave, with 50,000 customers and 100,000 requests.
+pub(super) async fn start_sending(folder: &Path) -> anyhow::Result<(Arc<Service>, TenantId, World)> {
+    let (loaded, findings) = assemble::load(&folder.join("config/quittance.toml"));
+    let (config, templates) = loaded.ok_or_else(|| anyhow::Error::msg(findings.render(false)))?;
+    let started = assemble::assemble(config, templates, serve::fatal()).await;
+    let service = Arc::new(started.map_err(anyhow::Error::msg)?);
+    let tenant = tenant()?;
+    let entities = World::new(&service, &tenant, 50_000, 100_000);
+    settle(&service, &tenant, entities).await?;
+    Ok((service, tenant, entities))
+}
+
 /// The merchant of the sample.
 pub(super) fn tenant() -> anyhow::Result<TenantId> {
     Ok(TenantId::parse("maison-dupre")?)
