@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quittance_actors::delivery::{Channel, Delivery, Recipient, Verdict};
+use quittance_actors::delivery::{Channel, Delivery, Fault, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
 use quittance_actors::values::{EmailAddress, Language, TenantId};
 
@@ -65,32 +65,38 @@ struct Kept {
     message: Message,
 }
 
-fn never(error: impl Into<String>) -> Verdict {
-    Verdict::Never { error: error.into() }
+fn never(fault: Fault, error: impl Into<String>) -> Verdict {
+    Verdict::Never { fault, error: error.into() }
+}
+
+fn later(fault: Fault, error: impl Into<String>) -> Verdict {
+    Verdict::Later { fault, error: error.into(), retry_after_ms: None }
 }
 
 /// A connector may come back with the next configuration: the order waits for it.
 fn unconfigured() -> Verdict {
-    Verdict::Later { error: "the connector is not configured any more".to_owned(), retry_after_ms: None }
+    later(Fault::Settings, "the connector is not configured any more")
 }
 
 async fn blocking(work: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or(Verdict::Later { error: "stopping".to_owned(), retry_after_ms: None })
+    done.unwrap_or_else(|_| later(Fault::Service, "it is stopping"))
 }
 
 impl Dispatch for Channels {
     fn send(&self, prepared: Prepared) -> BoxFuture<'_, Verdict> {
         Box::pin(async move {
             let Some(tenant) = self.tenants.get(&prepared.delivery.tenant) else {
-                return never("the tenant is not configured any more");
+                return never(Fault::Settings, "the tenant is not configured any more");
             };
             match prepared.delivery.channel {
                 Channel::Email => self.email(tenant, &prepared).await,
                 Channel::Sms => self.sms(tenant, &prepared).await,
                 Channel::Hook => self.hook(&prepared.delivery).await,
                 Channel::File => self.file(prepared.delivery).await,
-                Channel::Partition | Channel::Collection | Channel::Payout => never("it leaves by another way"),
+                Channel::Partition | Channel::Collection | Channel::Payout => {
+                    never(Fault::Settings, "it leaves by another way")
+                }
             }
         })
     }
@@ -111,10 +117,10 @@ impl Dispatch for Channels {
     fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         Box::pin(async move {
             let Some(tenant) = rows.first().map(|row| row.tenant.clone()) else {
-                return never("there is nothing to write");
+                return never(Fault::Content, "there is nothing to write");
             };
             let Some((folder, format)) = self.statuses.get(&tenant).cloned() else {
-                return never("the tenant has no status_export any more");
+                return never(Fault::Settings, "the tenant has no status_export any more");
             };
             blocking(move || file::write_statuses(&folder, &tenant, format, &rows)).await
         })
@@ -141,7 +147,8 @@ impl Channels {
 
     fn message(&self, tenant: &Tenant, prepared: &Prepared, language: Language) -> Result<Message, Verdict> {
         let delivery = &prepared.delivery;
-        let name = delivery.template.as_deref().ok_or_else(|| never("the delivery names no template"))?;
+        let name =
+            delivery.template.as_deref().ok_or_else(|| never(Fault::Settings, "the delivery names no template"))?;
         let subject = Subject {
             event: &delivery.event,
             customer: prepared.customer.as_deref(),
@@ -150,7 +157,9 @@ impl Channels {
             zone: &tenant.zone,
         };
         let data = |language| context(&subject, language, delivery.channel);
-        self.templates.render(name, delivery.channel, language, data).map_err(|error| never(error.to_string()))
+        self.templates
+            .render(name, delivery.channel, language, data)
+            .map_err(|error| never(Fault::Content, error.to_string()))
     }
 
     async fn email(&self, tenant: &Tenant, prepared: &Prepared) -> Verdict {
@@ -158,7 +167,7 @@ impl Channels {
         let (to, language): (Vec<EmailAddress>, Language) = match &delivery.recipient {
             Recipient::List(name) => match tenant.lists.get(name.as_str()) {
                 Some(list) => (list.clone(), tenant.language),
-                None => return never(format!("there is no list \"{name}\" any more")),
+                None => return never(Fault::Settings, format!("there is no list \"{name}\" any more")),
             },
             _ => match prepared
                 .customer
@@ -166,7 +175,7 @@ impl Channels {
                 .and_then(|customer| Some((customer.email.clone()?, customer.language)))
             {
                 Some((address, language)) => (vec![address], language),
-                None => return never("the customer has no e-mail address"),
+                None => return never(Fault::Recipient, "the customer has no e-mail address"),
             },
         };
         let message = match self.message(tenant, prepared, language) {
@@ -199,8 +208,8 @@ impl Channels {
     }
 
     async fn sms(&self, tenant: &Tenant, prepared: &Prepared) -> Verdict {
-        let Some(customer) = &prepared.customer else { return never("an SMS goes to a customer") };
-        let Some(phone) = &customer.phone else { return never("the customer has no phone number") };
+        let Some(customer) = &prepared.customer else { return never(Fault::Recipient, "an SMS goes to a customer") };
+        let Some(phone) = &customer.phone else { return never(Fault::Recipient, "the customer has no phone number") };
         let message = match self.message(tenant, prepared, customer.language) {
             Ok(message) => message,
             Err(verdict) => return verdict,
@@ -244,7 +253,7 @@ impl Channels {
     async fn catch(&self, prepared: &Prepared, kept: Kept) -> Verdict {
         match self.keep(prepared, kept, None).await {
             Ok(()) => Verdict::Accepted { detail: "caught".to_owned() },
-            Err(error) => Verdict::Later { error: format!("archive: {error}"), retry_after_ms: None },
+            Err(error) => later(Fault::File, format!("archive: {error}")),
         }
     }
 
@@ -274,21 +283,25 @@ impl Channels {
     }
 
     async fn hook(&self, delivery: &Delivery) -> Verdict {
-        let Recipient::Endpoint(name) = &delivery.recipient else { return never("a hook goes to an endpoint") };
+        let Recipient::Endpoint(name) = &delivery.recipient else {
+            return never(Fault::Settings, "a hook goes to an endpoint");
+        };
         let Some(endpoint) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
-            return never(format!("there is no endpoint \"{name}\" any more"));
+            return never(Fault::Settings, format!("there is no endpoint \"{name}\" any more"));
         };
         let body = match hook_body(&delivery.event, endpoint.format, endpoint.tells) {
             Ok(HookBody { bytes, content_type, headers }) => Body { bytes, content_type, headers },
-            Err(error) => return never(error.to_string()),
+            Err(error) => return never(Fault::Content, error.to_string()),
         };
         self.hooks.send(endpoint, &delivery.id.to_string(), body, clock::system_now()).await
     }
 
     async fn file(&self, delivery: Delivery) -> Verdict {
-        let Recipient::Feed(name) = &delivery.recipient else { return never("a file goes to a feed") };
+        let Recipient::Feed(name) = &delivery.recipient else {
+            return never(Fault::Settings, "a file goes to a feed");
+        };
         let Some(folder) = self.outgoing.get(&(delivery.tenant.clone(), name.to_string())).cloned() else {
-            return never(format!("there is no outgoing feed \"{name}\" any more"));
+            return never(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
         };
         blocking(move || file::write_event(&folder, &delivery)).await
     }

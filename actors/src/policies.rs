@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::feed::Expectation;
-use crate::payment_request::Scenario;
+use crate::payment_request::{Scenario, gate};
 use crate::rules::{RuleBook, Subscriptions};
 use crate::transfer::AcceptanceRule;
 use crate::values::{Calendar, Date, FrenchPool, Iban, Timestamp, Zone};
@@ -115,7 +115,7 @@ impl Contact {
     pub fn allows(
         &self, before: &[Timestamp], now: Timestamp, calendar: &Calendar, zone: &Zone,
     ) -> Option<(Timestamp, &'static str)> {
-        let capped = [(self.per_day, 1, "enough for a day"), (self.per_week, 7, "enough for a week")];
+        let capped = [(self.per_day, 1, gate::ENOUGH_OF_DAY), (self.per_week, 7, gate::ENOUGH_OF_WEEK)];
         let capped = capped.into_iter().filter_map(|(most, days, why)| {
             let most = usize::from(most?).max(1);
             let within: Vec<Timestamp> = before.iter().copied().filter(|at| at.plus_days(days) > now).collect();
@@ -124,7 +124,7 @@ impl Contact {
         });
         let (at, why) = capped.max().map_or((now, ""), |(at, why)| (at.max(now), why));
         match self.open_at(at, calendar, zone) {
-            open if open > at => Some((open, if why.is_empty() { "not a time to write to people" } else { why })),
+            open if open > at => Some((open, if why.is_empty() { gate::QUIET } else { why })),
             _ => (at > now).then_some((at, why)),
         }
     }

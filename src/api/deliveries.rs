@@ -1,10 +1,10 @@
-//! Deliveries that were given up: what they were, why, and another try.
+//! Deliveries that were given up: what they were, why, and another try. What was tried of any is told by `trail`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::delivery::Recipient;
+use quittance_actors::delivery::{Fault, Recipient};
 use quittance_actors::partition::{Revived, Row, SystemFact};
 use quittance_actors::ports::{Journal as _, PortError};
 use quittance_actors::runtime::Offer;
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use super::{Problem, Shared, tenant};
+use super::{Problem, Shared, tenant, trail};
 use crate::assemble::Service;
 
 /// Rows of a page.
@@ -45,15 +45,7 @@ pub(crate) struct GivenUp {
 impl GivenUp {
     /// The recipient in words.
     pub(crate) fn to(&self) -> String {
-        match &self.recipient {
-            Recipient::Customer(id) => id.to_string(),
-            Recipient::List(name) => format!("list {name}"),
-            Recipient::Endpoint(name) => format!("hook {name}"),
-            Recipient::Feed(name) => format!("feed {name}"),
-            Recipient::Connector(name) => format!("connector {name}"),
-            Recipient::StatusExport => "status file".to_owned(),
-            Recipient::DecidedCustomer => "customer of a decision".to_owned(),
-        }
+        trail::to(&self.recipient)
     }
 }
 
@@ -164,18 +156,24 @@ fn failed(error: &PortError) -> Problem {
     Problem::overloaded(error.to_string())
 }
 
-/// `GET /v1/deliveries`: those given up, the newest first.
+/// `GET /v1/deliveries`: those given up, the newest first; with `?status=any` all that were tried.
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map_err(|error| Problem::bad_request(error.to_string()))?;
+    match query.get("status").map(String::as_str) {
+        None | Some("given_up") => {}
+        Some("any") => return trail::page(&app, &tenant, &query).await,
+        Some(_) => return Err(Problem::bad_request("status: expected given_up or any")),
+    }
     let before = query.get("after").map(|text| delivery_id(text)).transpose()?;
     let (found, more) = given_up(&app.service, &tenant, before).await?;
     let next = found.last().filter(|_| more).map(|last| last.id);
     let shown = |of: &GivenUp| {
+        let (fault, detail) = Fault::told(&of.error);
         json!({
             "id": of.id, "status": "given_up", "event": of.event, "at": of.at, "way": of.way, "to": of.to(),
-            "cause": of.cause, "tries": of.tries, "error": of.error,
+            "cause": of.cause, "tries": of.tries, "fault": fault.map(Fault::code), "error": detail,
         })
     };
     let data: Vec<Json> = found.iter().map(shown).collect();

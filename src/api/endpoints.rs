@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::delivery::{Order, Recipient, Route};
+use quittance_actors::delivery::{Fault, Order, Recipient, Route};
 use quittance_actors::partition::{Commit, Revived, SystemFact, Waiting};
 use quittance_actors::values::CustomerId;
 use serde_json::{Value as Json, json};
@@ -28,6 +28,8 @@ fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
         Credentials::Header { .. } => "header",
         Credentials::ClientCredentials { .. } => "client_credentials",
     };
+    let told = waiting.last_error.as_deref().map(Fault::told);
+    let (fault, error) = told.map_or((None, None), |(fault, error)| (fault, Some(error)));
     json!({
         "name": endpoint.name,
         "url": endpoint.url,
@@ -38,7 +40,10 @@ fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
         "auth": auth,
         "client_certificate": endpoint.client_certificate.is_some(),
         "signatures": endpoint.secrets.len(),
-        "waiting": { "deliveries": waiting.deliveries, "failed": waiting.failed, "last_error": waiting.last_error },
+        "waiting": {
+            "deliveries": waiting.deliveries, "failed": waiting.failed,
+            "last_fault": fault.map(Fault::code), "last_error": error,
+        },
     })
 }
 

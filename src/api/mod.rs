@@ -20,19 +20,21 @@ mod plans;
 mod problem;
 mod stream;
 mod templates;
+mod trail;
 mod transfers;
 mod views;
 
 pub(crate) use clock::{advance_tenant, duration_ms};
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
-pub(crate) use deliveries::{GivenUp, delivery_id, given_up, try_again, try_all_again};
+pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 use idempotency::fingerprint;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 pub(crate) use templates::{channel_of_people, seen};
+pub(crate) use trail::{Standing as DeliveryStanding, Trail, call, route_of, trail, trails, trails_of};
 
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ use quittance_actors::partition::Origin;
 use quittance_actors::rules::EventType;
 use quittance_actors::runtime::Priority;
 use quittance_actors::values::{
-    CommandId, CustomerId, EntityId, PaymentRequestId, PayoutId, PlanId, TenantId, TransferId,
+    CommandId, CustomerId, DeliveryId, EntityId, PaymentRequestId, PayoutId, PlanId, TenantId, TransferId,
 };
 use serde_json::Value as Json;
 use subtle::ConstantTimeEq as _;
@@ -97,6 +99,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/timeline", web::get().to(payment_requests::timeline))
                 .route("/payment-requests/{id}/late-charges", web::get().to(payment_requests::late_charges))
                 .route("/payment-requests/{id}/steps", web::get().to(payment_requests::steps))
+                .route("/payment-requests/{id}/deliveries", web::get().to(trail::of_request))
                 .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))
                 .route("/payment-requests/{id}/refunds", web::post().to(payment_requests::refund))
                 .route("/payment-requests/{id}/cancel", web::post().to(payment_requests::cancel))
@@ -131,12 +134,13 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
                 .route("/transfers/{id}/recalls", web::post().to(decisions::recalls))
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
-                .route("/decisions/{id}", web::get().to(transfers::read))
+                .route("/decisions/{id}", web::get().to(decision))
                 .route("/tasks", web::get().to(transfers::tasks))
                 .route("/tasks/{id}/claim", web::post().to(decisions::claim))
                 .route("/tasks/{id}/assign", web::post().to(decisions::assign))
                 .route("/deliveries", web::get().to(deliveries::list))
                 .route("/deliveries/retry", web::post().to(deliveries::retry_all))
+                .route("/deliveries/{id}", web::get().to(trail::read))
                 .route("/deliveries/{id}/retry", web::post().to(deliveries::retry))
                 .route("/order-statuses", web::get().to(files::order_statuses))
                 .route("/exports/{name}", web::get().to(exports::read))
@@ -164,6 +168,14 @@ async fn event_types(app: Shared, request: HttpRequest) -> Result<HttpResponse, 
     tenant(&app, &request)?;
     let data: Vec<Json> = EventType::ALL.iter().map(|event| event_type_json(*event)).collect();
     Ok(HttpResponse::Ok().json(serde_json::json!({ "data": data })))
+}
+
+/// `GET /v1/decisions/{id}`: why a transfer was placed as it was, or why a message left, or did not.
+async fn decision(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    match DeliveryId::parse(&id) {
+        Ok(_) => trail::read(app, request, id).await,
+        Err(_) => transfers::read(app, request, id).await,
+    }
 }
 
 async fn not_found() -> Problem {

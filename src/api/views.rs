@@ -2,7 +2,9 @@
 
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
-use quittance_actors::payment_request::{Collection, LateCharges, PaymentRequest, Source, Stage, end_to_end_id};
+use quittance_actors::payment_request::{
+    Collection, Gate, LateCharges, PaymentRequest, Source, Stage, end_to_end_id,
+};
 use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Date, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
@@ -29,7 +31,21 @@ pub(super) fn step(progress: &Progress<'_>) -> Json {
         "at": at.map(ToString::to_string),
         "channel": channel,
         "reason": reason.filter(|reason| !reason.is_empty()),
+        "gates": match standing {
+            Standing::Sent { .. } => gates(None),
+            Standing::NotSent { reason, .. } | Standing::Waits { reason } => gates(Some(reason)),
+            _ => Vec::new(),
+        },
     })
+}
+
+/// What each gate said of a reminder that left (no reason) or was kept back.
+pub(super) fn gates(reason: Option<&str>) -> Vec<Json> {
+    let said = |(gate, opened): (Gate, Option<bool>)| {
+        let said = opened.map_or("not_asked", |opened| if opened { "passed" } else { "stopped" });
+        json!({ "gate": gate.name(), "said": said })
+    };
+    Gate::said(reason).into_iter().map(said).collect()
 }
 
 /// What is owed beside the amount; amounts are zero when nothing is.

@@ -5,6 +5,7 @@
 
 mod assets;
 mod collections;
+mod deliveries;
 mod event_types;
 mod files;
 mod gate;
@@ -106,6 +107,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/payouts", web::get().to(payouts::page))
             .route("/payouts/{id}/{what}", web::post().to(payouts::decide))
             .route("/messages", web::get().to(messages::list))
+            .route("/messages/deliveries", web::get().to(deliveries::list))
+            .route("/messages/deliveries/{id}", web::get().to(deliveries::page))
             .route("/messages/undelivered", web::get().to(undelivered::page))
             .route("/messages/undelivered/{id}", web::post().to(undelivered::retry))
             .route("/messages/{id}", web::get().to(messages::page))

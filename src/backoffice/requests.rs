@@ -7,8 +7,8 @@ use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, words, zone_of};
-use crate::api::{Problem, Shared};
+use super::{SharedPages, deliveries, enter, words, zone_of};
+use crate::api::{Problem, Shared, trails_of};
 use crate::late;
 use crate::steps::{Progress, Standing, progress};
 use crate::store::List;
@@ -17,6 +17,8 @@ const ROWS: usize = 50;
 /// Requests looked at for one page of a filter.
 const SCANNED_MAX: usize = 2_000;
 const EVENTS: usize = 300;
+/// Deliveries shown beside a request, the newest.
+const DELIVERIES: usize = 20;
 
 /// Status in words, with its tone and icon.
 fn status(state: &PaymentRequest) -> (&'static str, &'static str, &'static str) {
@@ -212,6 +214,11 @@ pub(super) async fn page(
         Some(terms) => late::charges(&app.service.router, terms, id, now, &zone).await?,
         None => None,
     };
+    let told = trails_of(&app, &frame.tenant, EntityId::PaymentRequest(id)).await?;
+    let mut deliveries: Vec<Json> = Vec::with_capacity(told.len().min(DELIVERIES));
+    for of in told.iter().take(DELIVERIES) {
+        deliveries.push(deliveries::row(&app, of, &zone).await?);
+    }
     let (label, tone, icon) = status(state);
     let zero = Money::zero(terms.amount.currency());
     let paid = state.paid().unwrap_or(zero);
@@ -228,6 +235,8 @@ pub(super) async fn page(
         "next_reminder": state.reminders.next.map(|(_, due)| words::instant(due, &zone)),
         "timeline": timeline,
         "steps": steps,
+        "deliveries": deliveries,
+        "delivery_count": told.len(),
         "late": charges.as_ref().map(charged),
         "event_count": events.len(),
         "paid": words::money(paid),

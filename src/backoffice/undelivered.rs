@@ -1,12 +1,11 @@
 //! What could not be delivered and was given up: why, and another try.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::delivery::Recipient;
-use quittance_actors::values::EntityId;
+use quittance_actors::delivery::Fault;
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, words, zone_of};
-use crate::api::{GivenUp, Problem, Shared, delivery_id, given_up, try_again, try_all_again};
+use super::{SharedPages, deliveries, enter, words, zone_of};
+use crate::api::{Problem, Shared, delivery_id, given_up, try_again, try_all_again};
 
 /// What the page says was done: an address says nothing of its own.
 const SAID: &str = "It is tried again";
@@ -24,14 +23,11 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let mut rows: Vec<Json> = Vec::with_capacity(found.len());
     for of in &found {
         let channel = of.way.split(':').next().unwrap_or_default();
-        let icon = match channel {
-            "email" => "mail",
-            "sms" => "message-square",
-            _ => "send",
-        };
+        let (icon, (fault, detail)) = (deliveries::icon(&of.way), Fault::told(&of.error));
         rows.push(json!({
             "id": of.id.to_string(), "at": words::instant(of.at, &zone), "event": of.event, "icon": icon, "channel": channel,
-            "to": to(&app, of).await?, "cause": of.cause, "tries": of.tries, "error": of.error,
+            "to": deliveries::to(&app, &of.recipient, of.to()).await?, "cause": of.cause, "tries": of.tries,
+            "fault": fault.map(Fault::code), "error": detail,
         }));
     }
     let next = found.last().filter(|_| more).map(|last| format!("/bo/messages/undelivered?after={}", last.id));
@@ -42,14 +38,6 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         "failed": query.get("failed"),
     });
     pages.page("undelivered", &frame.data(&app, "Messages", "/bo/messages", own))
-}
-
-/// The recipient: a customer by its name.
-async fn to(app: &Shared, of: &GivenUp) -> Result<String, Problem> {
-    let Recipient::Customer(id) = &of.recipient else { return Ok(of.to()) };
-    let (_, entity, _) = app.service.router.read(EntityId::Customer(*id), 0).await?;
-    let name = entity.as_customer().and_then(|state| Some(state.profile.as_ref()?.name.to_string()));
-    Ok(name.unwrap_or_else(|| of.to()))
 }
 
 /// `POST /bo/messages/undelivered/{id|all}`: another try.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -77,7 +77,7 @@ impl Credentials {
     /// A token that is good for a while; calls at the same time ask once. Source: RFC 6749 §4.4.
     async fn token(&self, client: &Client) -> Result<Secret, Verdict> {
         let Configured::ClientCredentials { token_url, client_id, client_secret, scope } = &self.configured else {
-            return Err(never("no token server is configured"));
+            return Err(never(Fault::Settings, "no token server is configured"));
         };
         let mut held = self.token.lock().await;
         if let Some((token, until)) = held.as_ref()
@@ -102,19 +102,22 @@ async fn ask(
     let mut form = vec![("grant_type", "client_credentials")];
     form.extend(scope.map(|scope| ("scope", scope)));
     let request = client.post(token_url).basic_auth(client_id, Some(client_secret.reveal())).form(&form);
-    let mut answer = request.send().await.map_err(|_| later("the token server does not answer"))?;
+    let mut answer =
+        request.send().await.map_err(|_| later(Fault::Connection, "the token server does not answer"))?;
     if !answer.status().is_success() {
-        return Err(later(format!("the token server answers {}", answer.status().as_u16())));
+        return Err(later(Fault::Status, format!("the token server answers {}", answer.status().as_u16())));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|_| later("the token server's answer broke off"))? {
+    while let Some(chunk) =
+        answer.chunk().await.map_err(|_| later(Fault::Broken, "the token server's answer broke off"))?
+    {
         body.extend_from_slice(&chunk);
         if body.len() > ANSWER_BYTES_MAX {
-            return Err(later("the token server's answer is too long"));
+            return Err(later(Fault::Broken, "the token server's answer is too long"));
         }
     }
-    let given: Given =
-        serde_json::from_slice(&body).map_err(|_| later("the token server's answer holds no access_token"))?;
+    let given: Given = serde_json::from_slice(&body)
+        .map_err(|_| later(Fault::Broken, "the token server's answer holds no access_token"))?;
     let lasts = match &given.expires_in {
         Some(Json::Number(seconds)) => seconds.as_u64(),
         Some(Json::String(seconds)) => seconds.parse().ok(),

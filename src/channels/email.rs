@@ -4,7 +4,7 @@ use lettre::Message as Mime;
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::{EmailAddress, Timestamp};
 
 use super::dkim::{Signer, signed};
@@ -55,24 +55,24 @@ impl Email {
     pub async fn send(&self, mail: &Mail<'_>) -> Verdict {
         let mime = match mime(mail) {
             Ok(mime) => mime,
-            Err(error) => return never(error),
+            Err(error) => return never(Fault::Content, error),
         };
         let bytes = signed(&mime, mail.from, &self.signers);
         let envelope = match &self.bounces_to {
             None => mime.envelope().clone(),
             Some(address) => match Envelope::new(Some(address.clone()), mime.envelope().to().to_vec()) {
                 Ok(envelope) => envelope,
-                Err(error) => return never(error.to_string()),
+                Err(error) => return never(Fault::Settings, error.to_string()),
             },
         };
         match self.relay.send(&envelope, &bytes).await {
             Ok(answer) => Verdict::Accepted { detail: format!("relay answered {}", answer.code()) },
             Err(Failure::Refused(error)) if error.is_permanent() => {
-                never(format!("refused by the relay: {}", plain(&error)))
+                never(Fault::Refused, format!("by the relay, {}", plain(&error)))
             }
-            Err(Failure::Refused(error)) => later(format!("relay: {}", plain(&error))),
-            Err(Failure::Unreachable(why)) => later(format!("relay: {why}")),
-            Err(Failure::Silent) => later("relay: it did not answer in time"),
+            Err(Failure::Refused(error)) => later(Fault::Busy, format!("relay, {}", plain(&error))),
+            Err(Failure::Unreachable(why)) => later(Fault::Connection, format!("relay, {why}")),
+            Err(Failure::Silent) => later(Fault::Timeout, "the relay did not answer in time"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use quittance_actors::delivery::{Delivery, Verdict};
+use quittance_actors::delivery::{Delivery, Fault, Verdict};
 use quittance_actors::values::TenantId;
 
 use serde::{Deserialize, Serialize};
@@ -31,13 +31,13 @@ pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
     let json = export::event_json(&delivery.event);
     let mut bytes = match serde_json::to_vec_pretty(&json) {
         Ok(bytes) => bytes,
-        Err(error) => return never(error.to_string()),
+        Err(error) => return never(Fault::Content, error.to_string()),
     };
     bytes.push(b'\n');
     let name = format!("{}-{}.json", delivery.event.event.name().replace('.', "-"), delivery.id);
     match write_whole(folder, &name, &bytes) {
         Ok(_) => Verdict::Accepted { detail: name },
-        Err(error) => later(format!("{}: {error}", folder.display())),
+        Err(error) => later(Fault::File, format!("{}: {error}", folder.display())),
     }
 }
 
@@ -65,11 +65,11 @@ pub fn write_statuses(folder: &Path, tenant: &TenantId, format: StatusFormat, ro
     }
     let bytes = match export::write_statuses(&rows, format) {
         Ok(bytes) => bytes,
-        Err(error) => return never(error),
+        Err(error) => return never(Fault::Content, error),
     };
     match number_and_write(folder, tenant, format, Control::of(&rows), &bytes) {
         Ok(name) => Verdict::Accepted { detail: name },
-        Err(error) => later(format!("{}: {error}", folder.display())),
+        Err(error) => later(Fault::File, format!("{}: {error}", folder.display())),
     }
 }
 

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::Sha256;
@@ -178,7 +178,7 @@ impl Hooks {
             Entry::Occupied(known) => Ok(known.get().clone()),
             Entry::Vacant(new) => {
                 let client = builder(&self.vetted, self.timeout).build();
-                Ok(new.insert(client.map_err(|_| later("no client can be made"))?).clone())
+                Ok(new.insert(client.map_err(|_| later(Fault::Settings, "no client can be made"))?).clone())
             }
         }
     }
@@ -245,20 +245,20 @@ impl Hooks {
         loop {
             match answer.chunk().await {
                 Ok(Some(chunk)) if told.len() + chunk.len() <= ANSWER_BYTES_MAX => told.extend_from_slice(&chunk),
-                Ok(Some(_)) => return (later("the answer is too long"), Vec::new()),
+                Ok(Some(_)) => return (later(Fault::Broken, "the answer is too long"), Vec::new()),
                 Ok(None) => return (verdict, told),
-                Err(error) => return (later(closed_set(&error)), Vec::new()),
+                Err(error) => return (closed_set(&error), Vec::new()),
             }
         }
     }
 
     /// The address, if it may be called.
     fn permitted(&self, url: &str) -> Result<url::Url, Verdict> {
-        let url = url::Url::parse(url).map_err(|_| never("the address is not a URL"))?;
+        let url = url::Url::parse(url).map_err(|_| never(Fault::Settings, "the address is not a URL"))?;
         if url.scheme() != "https" && !(self.allow_http && url.scheme() == "http") {
-            return Err(never("only https addresses are called"));
+            return Err(never(Fault::Settings, "only https addresses are called"));
         }
-        self.vetted.check_literal(&url).map_err(never)?;
+        self.vetted.check_literal(&url).map_err(|why| never(Fault::Settings, why))?;
         Ok(url)
     }
 
@@ -268,7 +268,7 @@ impl Hooks {
         let url = self.permitted(url)?;
         let Body { bytes: body, content_type, headers } = body;
         if body.len() > BODY_BYTES_MAX {
-            return Err(never(format!("the body is larger than {} KiB", BODY_BYTES_MAX >> 10)));
+            return Err(never(Fault::Content, format!("the body is larger than {} KiB", BODY_BYTES_MAX >> 10)));
         }
         let timestamp_s = now.unix_millis().div_euclid(1_000);
         let signature = key.sign(id, timestamp_s, &body);
@@ -295,7 +295,7 @@ fn builder(vetted: &Vetted, timeout: Duration) -> reqwest::ClientBuilder {
 }
 
 async fn answered(request: reqwest::RequestBuilder, now: Timestamp) -> Result<(Verdict, reqwest::Response), Verdict> {
-    let answer = request.send().await.map_err(|error| later(closed_set(&error)))?;
+    let answer = request.send().await.map_err(|error| closed_set(&error))?;
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let verdict = by_status(answer.status(), retry_after, now.unix_millis().div_euclid(1_000));
     Ok((verdict, answer))
@@ -307,20 +307,20 @@ fn steered(verdict: Verdict, answer: &reqwest::Response) -> Verdict {
     let said = answer.headers().get("webhook-delivery").and_then(|value| value.to_str().ok());
     match (said.map(str::trim), verdict) {
         (_, accepted @ Verdict::Accepted { .. }) => accepted,
-        (Some("abort-message"), _) => never("the receiver does not want this message"),
+        (Some("abort-message"), _) => never(Fault::Refused, "the receiver does not want this message"),
         (Some("disable"), _) => Verdict::Declined { error: "the receiver wants nothing more".to_owned() },
         (_, verdict) => verdict,
     }
 }
 
 /// What went wrong, without a detail that would make a hook a port scanner.
-fn closed_set(error: &reqwest::Error) -> &'static str {
+fn closed_set(error: &reqwest::Error) -> Verdict {
     if error.is_timeout() {
-        "no answer in time"
+        later(Fault::Timeout, "no answer in time")
     } else if error.is_connect() {
-        "no connection"
+        later(Fault::Connection, "no connection")
     } else {
-        "the call broke"
+        later(Fault::Broken, "the call broke")
     }
 }
 

@@ -28,7 +28,7 @@ mod vetting;
 
 pub use vetting::{Policy, Vetted};
 
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::{CustomerId, DeliveryId, PhoneNumber, TenantId};
 
 use crate::gsm::segments;
@@ -67,7 +67,8 @@ impl Sms<'_> {
     /// Why it is too long to be sent, if it is.
     pub fn too_long(&self) -> Option<Verdict> {
         let count = segments(self.text);
-        (count > SEGMENTS_MAX).then(|| never(format!("it would be {count} messages, the most is {SEGMENTS_MAX}")))
+        (count > SEGMENTS_MAX)
+            .then(|| never(Fault::Content, format!("it would be {count} messages, the most is {SEGMENTS_MAX}")))
     }
 }
 
@@ -77,13 +78,13 @@ fn accepted(detail: &str) -> Verdict {
 }
 
 /// A failure that may pass.
-fn later(error: impl Into<String>) -> Verdict {
-    Verdict::Later { error: error.into(), retry_after_ms: None }
+fn later(fault: Fault, error: impl Into<String>) -> Verdict {
+    Verdict::Later { fault, error: error.into(), retry_after_ms: None }
 }
 
 /// A failure that stays.
-fn never(error: impl Into<String>) -> Verdict {
-    Verdict::Never { error: error.into() }
+fn never(fault: Fault, error: impl Into<String>) -> Verdict {
+    Verdict::Never { fault, error: error.into() }
 }
 
 /// What an answer means, by its status alone. Source: Standard Webhooks 1.0.0, "Delivery".
@@ -91,9 +92,10 @@ fn by_status(status: reqwest::StatusCode, retry_after: Option<&str>, now_unix_s:
     let code = status.as_u16();
     match code {
         200..=299 => Verdict::Accepted { detail: code.to_string() },
-        410 => Verdict::Declined { error: "410: the receiver says that it is gone".to_owned() },
-        300..=399 => later(format!("{code}: redirects are not followed")),
+        410 => Verdict::Declined { error: "410, the receiver says that it is gone".to_owned() },
+        300..=399 => later(Fault::Status, format!("{code}, redirects are not followed")),
         _ => Verdict::Later {
+            fault: if matches!(code, 429 | 503) { Fault::Busy } else { Fault::Status },
             error: code.to_string(),
             retry_after_ms: retry_after.and_then(|text| retry_after_ms(text, now_unix_s)),
         },

@@ -3,7 +3,7 @@
 //! No provider takes a key that makes a second try harmless: a call that may have been heard
 //! is not repeated, it ends as unknown for a person.
 
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use reqwest::{RequestBuilder, Response};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde_json::{Value as Json, json};
@@ -96,8 +96,8 @@ impl SmsChannel {
     /// Sends once.
     pub async fn send(&self, sms: &Sms<'_>) -> Verdict {
         let (request, says) = match &self.provider {
-            SmsProvider::Catch => return never("SMS are caught, not sent"),
-            SmsProvider::Smpp(_) => return never("SMS leave by SMPP"),
+            SmsProvider::Catch => return never(Fault::Settings, "SMS are caught, not sent"),
+            SmsProvider::Smpp(_) => return never(Fault::Settings, "SMS leave by SMPP"),
             SmsProvider::Call(call) => (self.call(call, sms), call.answer.clone()),
             SmsProvider::Ovh(ovh) => (self.ovh(ovh, sms, clock::system_now().unix_millis() / 1_000), of_ovh()),
         };
@@ -105,14 +105,14 @@ impl SmsChannel {
             Ok(answer) if answer.status().is_success() => said(answer, &says).await,
             Ok(answer) => match answer.status().as_u16() {
                 // It says that it did not take it.
-                status @ (429 | 503) => later(format!("provider: {status}")),
-                status @ 400..500 => never(format!("refused by the provider: {status}")),
+                status @ (429 | 503) => later(Fault::Busy, format!("provider, {status}")),
+                status @ 400..500 => never(Fault::Refused, format!("by the provider, {status}")),
                 // Something behind it failed, after it had taken it or before.
-                status => never(format!("unknown: the provider may have taken it ({status}); not sent again")),
+                status => never(Fault::Unheard, format!("the provider may have taken it ({status}); not sent again")),
             },
-            Err(error) if error.is_connect() => later("provider: no connection"),
-            Err(error) if error.is_builder() => never("the call cannot be made as it is configured"),
-            Err(_) => never("unknown: the provider may have taken it; not sent again"),
+            Err(error) if error.is_connect() => later(Fault::Connection, "no connection to the provider"),
+            Err(error) if error.is_builder() => never(Fault::Settings, "the call cannot be made as it is configured"),
+            Err(_) => never(Fault::Unheard, "the provider may have taken it; not sent again"),
         }
     }
 
@@ -180,7 +180,7 @@ fn of_ovh() -> SmsAnswer {
 
 /// What an answer with a good status says.
 async fn said(mut answer: Response, says: &SmsAnswer) -> Verdict {
-    const UNHEARD: &str = "unknown: the provider's answer cannot be read; not sent again";
+    const UNHEARD: &str = "the provider's answer cannot be read; not sent again";
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
@@ -188,7 +188,7 @@ async fn said(mut answer: Response, says: &SmsAnswer) -> Verdict {
             Ok(None) => break,
             // It had taken it when it began to answer, if it needs no more to be said.
             _ if says.taken.is_none() => break,
-            _ => return never(UNHEARD),
+            _ => return never(Fault::Unheard, UNHEARD),
         }
     }
     let told: Json = serde_json::from_slice(&body).unwrap_or_default();
@@ -199,14 +199,14 @@ async fn said(mut answer: Response, says: &SmsAnswer) -> Verdict {
     };
     if let Some((at, taken)) = &says.taken {
         if told.is_null() {
-            return never(UNHEARD);
+            return never(Fault::Unheard, UNHEARD);
         }
         let told = text(at);
         if says.later.contains(&told) {
-            return later(format!("provider: {told}"));
+            return later(Fault::Busy, format!("provider, {told}"));
         }
         if told != *taken {
-            return never(format!("refused by the provider: {}", without_numbers(&told)));
+            return never(Fault::Refused, format!("by the provider, {}", without_numbers(&told)));
         }
     }
     let reference = says.reference.as_deref().map(text).filter(|reference| !reference.is_empty());

@@ -26,9 +26,9 @@ const URGENT_ROWS: usize = 1_500_000;
 const FREE_BYTES_MIN: u64 = 192 << 20;
 
 /// Rows of a keyspace: a key, and its value unless the row goes.
-type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+pub(super) type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-fn value<T: serde::Serialize>(of: &T) -> Result<Option<Vec<u8>>, PortError> {
+pub(super) fn value<T: serde::Serialize>(of: &T) -> Result<Option<Vec<u8>>, PortError> {
     codec::encode_value(of).map(Some).map_err(failed)
 }
 
@@ -59,7 +59,7 @@ impl Store {
     fn write_states_of(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
         let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
-        let (mut statements, mut orders) = (Rows::new(), Rows::new());
+        let (mut statements, mut orders, mut tries) = (Rows::new(), Rows::new(), Rows::new());
         let mut shared: HashMap<Vec<u8>, DirectoryValue> = HashMap::new();
         for checkpoint in checkpoints {
             for (id, saved, new) in &checkpoint.entities {
@@ -79,6 +79,7 @@ impl Store {
                 }
                 directory.push((row, value(&meaning)?));
             }
+            Self::try_rows(checkpoint, &mut tries)?;
             for (command, receipt) in &checkpoint.receipts {
                 seen.push((keys::seen(*command), value(receipt)?));
             }
@@ -110,6 +111,7 @@ impl Store {
         self.write_rows(&self.files, files)?;
         self.write_rows(&self.statements, statements)?;
         self.write_rows(&self.orders, orders)?;
+        self.write_rows(&self.tries, tries)?;
         self.write_rows(&self.snapshots, snapshots)
     }
 
@@ -150,12 +152,7 @@ impl Store {
     }
 
     /// Log time never goes back, whichever lane wrote last.
-    fn time_rows(&self, checkpoints: &[Checkpoint]) -> Result<Rows, PortError> {
-        let mut times: BTreeMap<&TenantId, Timestamp> = BTreeMap::new();
-        for (tenant, at) in checkpoints.iter().flat_map(|checkpoint| &checkpoint.times) {
-            let newest = times.entry(tenant).or_insert(*at);
-            *newest = (*newest).max(*at);
-        }
+    fn time_rows(&self, times: BTreeMap<&TenantId, Timestamp>) -> Result<Rows, PortError> {
         let mut rows = Rows::new();
         for (tenant, at) in times {
             let key = keys::time(tenant);
@@ -166,6 +163,16 @@ impl Store {
         }
         Ok(rows)
     }
+}
+
+/// The latest time of each tenant.
+fn times_of(checkpoints: &[Checkpoint]) -> BTreeMap<&TenantId, Timestamp> {
+    let mut times: BTreeMap<&TenantId, Timestamp> = BTreeMap::new();
+    for (tenant, at) in checkpoints.iter().flat_map(|checkpoint| &checkpoint.times) {
+        let newest = times.entry(tenant).or_insert(*at);
+        *newest = (*newest).max(*at);
+    }
+    times
 }
 
 fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut Rows) {
@@ -237,7 +244,9 @@ impl Store {
     fn write_round(&self, round: &Round<'_>) -> Result<(), PortError> {
         self.write_states(round.checkpoints)?;
         // The rest is all or nothing, with the position that it belongs to.
-        let (mut outbox, mut dead, mut meta) = (Rows::new(), Rows::new(), self.time_rows(round.checkpoints)?);
+        let times = times_of(round.checkpoints);
+        self.write_rows(&self.tries, self.old_tries(&times)?)?;
+        let (mut outbox, mut dead, mut meta) = (Rows::new(), Rows::new(), self.time_rows(times)?);
         for checkpoint in round.checkpoints {
             for (id, row) in &checkpoint.outbox {
                 outbox.push((keys::outbox(*id), value(row)?));

@@ -71,6 +71,15 @@ pub(super) fn dead(of: &TenantId, id: DeliveryId) -> Vec<u8> {
     join(&[&tenant(of), &id.to_bytes()])
 }
 
+/// A delivery's tries, by the positions of the records that tell of them.
+pub(super) fn tries(of: &TenantId, id: DeliveryId) -> Vec<u8> {
+    join(&[&tenant(of), &id.to_bytes()])
+}
+
+pub(super) fn tried(of: &TenantId, id: DeliveryId, position: u64) -> Vec<u8> {
+    join(&[&tries(of, id), &position.to_be_bytes()])
+}
+
 /// Not by lane: a key of the API belongs to one request, whichever lane that is in.
 pub(super) fn seen(command: CommandId) -> Vec<u8> {
     command.to_bytes().to_vec()

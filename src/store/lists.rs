@@ -140,7 +140,7 @@ fn newest<T: serde::de::DeserializeOwned>(
 }
 
 /// The first key after every key that starts with `prefix`, which never ends in 0xff here.
-fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
+pub(super) fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
     if let Some(last) = prefix.last_mut() {
         *last = last.saturating_add(1);
     }

@@ -7,6 +7,7 @@
 //! | `timers` | tenant, hour, position | timers armed for that hour |
 //! | `outbox` | partition, delivery | row with its tries |
 //! | `dead` | tenant, delivery | row given up |
+//! | `tries` | tenant, delivery, position | the way it went, and the record that made it |
 //! | `seen` | command | receipt |
 //! | `directory` | kind, tenant, key | meaning |
 //! | `lists` | tenant, list, id | nothing: screens read the snapshots |
@@ -19,9 +20,11 @@ mod checkpoint;
 mod directory;
 mod keys;
 mod lists;
+mod tries;
 
 pub use directory::StoreDirectory;
 pub use lists::{List, Page};
+pub use tries::{Tried, TriedPage};
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +38,7 @@ use crate::journal::codec;
 const MEMTABLE_BYTES: u64 = 16 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 /// The format of what is stored. A store of another one is rebuilt from the log.
-const FORMAT: u8 = 15;
+const FORMAT: u8 = 16;
 const JOURNALS_BYTES: u64 = 64 << 20;
 
 /// The store.
@@ -46,6 +49,7 @@ pub struct Store {
     timers: Keyspace,
     outbox: Keyspace,
     dead: Keyspace,
+    tries: Keyspace,
     seen: Keyspace,
     directory: Keyspace,
     lists: Keyspace,
@@ -53,6 +57,7 @@ pub struct Store {
     statements: Keyspace,
     orders: Keyspace,
     meta: Keyspace,
+    trimmed: tries::Trimmed,
 }
 
 /// What a start reads of the store.
@@ -114,6 +119,7 @@ impl Store {
             timers: keyspace("timers")?,
             outbox: keyspace("outbox")?,
             dead: keyspace("dead")?,
+            tries: keyspace("tries")?,
             seen: keyspace("seen")?,
             directory: keyspace("directory")?,
             lists: keyspace("lists")?,
@@ -121,6 +127,7 @@ impl Store {
             statements: keyspace("statements")?,
             orders: keyspace("orders")?,
             meta: keyspace("meta")?,
+            trimmed: tries::Trimmed::default(),
             database,
             folder: folder.to_owned(),
         })

@@ -258,7 +258,7 @@ fn a_receiver_that_is_gone_is_left_alone_and_nothing_is_lost_and_it_may_refuse_a
     let waiting = &running.get("/v1/endpoints").json()["data"][0]["waiting"];
     assert_eq!(
         (&waiting["deliveries"], &waiting["last_error"]),
-        (&json!(69), &json!("410: the receiver says that it is gone"))
+        (&json!(69), &json!("410, the receiver says that it is gone"))
     );
     assert_eq!(running.get("/v1/deliveries").json()["data"].as_array().unwrap().len(), 1, "and nothing is given up");
 }

@@ -36,4 +36,5 @@ mod sms;
 mod stored;
 mod support;
 mod tidy;
+mod trails;
 mod undelivered;

@@ -168,9 +168,9 @@ fn sha1(folder: &Path, bytes: &[u8]) -> String {
 #[test]
 fn what_a_provider_says_with_a_good_status_is_heeded() {
     for (body, error) in [
-        (json!({ "messages": [{ "status": "4", "error-text": "Bad Credentials" }] }), "refused by the provider: 4"),
-        (json!("<html>"), "unknown: the provider's answer cannot be read; not sent again"),
-        (json!({ "messages": [{ "status": "+33612345678 is blocked" }] }), "refused by the provider: … is blocked"),
+        (json!({ "messages": [{ "status": "4", "error-text": "Bad Credentials" }] }), "by the provider, 4"),
+        (json!("<html>"), "the provider's answer cannot be read; not sent again"),
+        (json!({ "messages": [{ "status": "+33612345678 is blocked" }] }), "by the provider, … is blocked"),
     ] {
         let provider = HookReceiver::start();
         let body = if body.is_string() { "<html>".to_owned() } else { body.to_string() };

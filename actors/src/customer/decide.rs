@@ -16,7 +16,7 @@ use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
-use crate::payment_request;
+use crate::payment_request::{self, gate};
 use crate::payout;
 use crate::policies::Policies;
 use crate::rules::{Fact, Facts, Field, Truth, Value, of_customer};
@@ -357,7 +357,7 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
     };
     if !state.open_requests.contains_key(request) {
-        return suppressed("nothing is open any more");
+        return suppressed(gate::NOTHING_OPEN);
     }
     if *zone != state.rare.zone
         && let Some(zone) = &state.rare.zone
@@ -369,13 +369,13 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         return decision;
     }
     if let Some(hold) = state.held(context.now.date_in(&context.policies.zone)) {
-        return suppressed(&smol_str::format_smolstr!("on hold: {}", hold.name()));
+        return suppressed(&smol_str::format_smolstr!("{}: {}", gate::ON_HOLD, hold.name()));
     }
     let mut leaves = Vec::new();
     if when.evaluate(&Asked { id, state, facts }, Some(&mut leaves)) != Truth::True {
         let said = leaves.iter().rfind(|leaf| leaf.truth != Truth::True);
         let said = said.map(|leaf| format!(": {leaf}")).unwrap_or_default();
-        return suppressed(&format!("its condition does not hold{said}"));
+        return suppressed(&format!("{}{said}", gate::CONDITION_FAILS));
     }
     let reachable = |channel: &&Channel| channel.reaches_people() && state.reachable_by(**channel);
     let Some(channel) = channels.iter().find(reachable).copied() else {

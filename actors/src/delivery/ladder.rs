@@ -1,6 +1,6 @@
 //! The retry ladder: when a failed delivery is tried again, and when it is given up.
 
-use super::Outcome;
+use super::{Fault, Outcome};
 use crate::limits;
 use crate::values::Timestamp;
 
@@ -15,6 +15,8 @@ pub enum Verdict {
     /// It may work later.
     Later {
         /// What went wrong.
+        fault: Fault,
+        /// What of it can be told.
         error: String,
         /// How long the other side asked to wait, in milliseconds.
         retry_after_ms: Option<i64>,
@@ -27,6 +29,8 @@ pub enum Verdict {
     /// It will never work.
     Never {
         /// What went wrong.
+        fault: Fault,
+        /// What of it can be told.
         error: String,
     },
 }
@@ -60,20 +64,24 @@ impl Ladder {
     pub fn outcome(&self, verdict: Verdict, attempt: u32, spread: u64, now: Timestamp) -> Outcome {
         match verdict {
             Verdict::Accepted { detail } => Outcome::Delivered { detail },
-            Verdict::Never { error } => Outcome::Dead { error },
+            Verdict::Never { fault, error } => Outcome::Dead { error: format!("{fault}: {error}") },
             Verdict::Declined { error } => {
-                let verdict = Verdict::Later { error, retry_after_ms: Some(limits::BREAKER_DECLINED_MS) };
+                let retry_after_ms = Some(limits::BREAKER_DECLINED_MS);
+                let verdict = Verdict::Later { fault: Fault::Declined, error, retry_after_ms };
                 self.outcome_without_end(verdict, attempt, spread, now)
             }
-            Verdict::Later { error, retry_after_ms } => {
+            Verdict::Later { fault, error, retry_after_ms } => {
                 let rung = usize::try_from(attempt).unwrap_or(usize::MAX).saturating_sub(1);
                 match self.waits_ms.get(rung) {
-                    None => Outcome::Dead { error: format!("given up after {attempt} tries: {error}") },
+                    None => Outcome::Dead { error: format!("{fault}: {error}; given up after {attempt} tries") },
                     Some(wait_ms) => {
                         let share = i64::try_from(spread % 251).unwrap_or(0);
                         let jittered = wait_ms + wait_ms / 1_000 * share;
                         let asked = retry_after_ms.unwrap_or(0).clamp(0, 86_400_000);
-                        Outcome::RetryAt { at: now.plus_millis(jittered.max(asked)), error }
+                        Outcome::RetryAt {
+                            at: now.plus_millis(jittered.max(asked)),
+                            error: format!("{fault}: {error}"),
+                        }
                     }
                 }
             }
@@ -95,7 +103,7 @@ mod tests {
     use super::*;
 
     fn later(retry_after_ms: Option<i64>) -> Verdict {
-        Verdict::Later { error: "503".into(), retry_after_ms }
+        Verdict::Later { fault: Fault::Busy, error: "503".into(), retry_after_ms }
     }
 
     #[test]
@@ -106,7 +114,7 @@ mod tests {
             assert!(matches!(ladder.outcome(later(None), attempt, 0, now), Outcome::RetryAt { .. }));
         }
         let last = ladder.outcome(later(None), 10, 0, now);
-        assert_eq!(last, Outcome::Dead { error: "given up after 10 tries: 503".into() });
+        assert_eq!(last, Outcome::Dead { error: "busy: 503; given up after 10 tries".into() });
     }
 
     #[test]

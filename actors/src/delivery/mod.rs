@@ -13,10 +13,12 @@
 //! carries the same id (INV-06, INV-09). It is not the transport: see the service's channels.
 
 mod breaker;
+mod fault;
 mod ladder;
 mod tactic;
 
 pub use breaker::Breaker;
+pub use fault::Fault;
 pub use ladder::{Ladder, Verdict};
 pub use tactic::{Order, Tactic, Tactics};
 
@@ -182,12 +184,12 @@ pub enum Outcome {
     RetryAt {
         /// When, in system time.
         at: Timestamp,
-        /// Why it failed.
+        /// Why it failed: the word of a [`Fault`], a colon, and what can be told of it.
         error: String,
     },
     /// It is given up, and kept for a person.
     Dead {
-        /// Why it failed.
+        /// Why it failed: the word of a [`Fault`], a colon, and what can be told of it.
         error: String,
     },
     /// It is not wanted any more.

@@ -9,7 +9,7 @@ use super::directory::DirectoryEntry;
 use super::entity::{Entity, Event};
 use super::history::History;
 use super::occurrence::{About, Occurrence, View};
-use super::outbox::Row;
+use super::outbox::{NotedTry, Row};
 use crate::customer;
 use crate::delivery::{Channel, Guard, Outcome, Recipient, Route};
 use crate::feed;
@@ -443,6 +443,8 @@ pub struct Checkpoint {
     pub ended: Vec<DeliveryId>,
     /// Deliveries that were given up, kept for a person; without a row what is tried again.
     pub dead: Vec<(TenantId, DeliveryId, Option<Row>)>,
+    /// Tries of deliveries, in the order of their records.
+    pub tries: Vec<NotedTry>,
     /// Directory entries.
     pub directory: Vec<DirectoryEntry>,
     /// Receipts by command.

@@ -10,7 +10,7 @@ use super::commit::{
 };
 use super::directory::entries_of;
 use super::entity::{Entity, Rejection};
-use super::outbox::Row;
+use super::outbox::{NotedTry, Row};
 use super::residents::Residents;
 use super::step::{Step, StepError, Touched};
 use crate::delivery::{Outcome, Route};
@@ -179,6 +179,11 @@ impl Lane {
                 row.position = position;
             }
         }
+        for noted in self.gathering.tries.iter_mut().rev().take_while(|noted| noted.sequence >= commit.sequence) {
+            if noted.sequence == commit.sequence {
+                noted.position = position;
+            }
+        }
         let mut noted: Option<EntityId> = None;
         for occurrence in &commit.published {
             let own = commit.changes.get(usize::from(occurrence.change)).map(|change| change.entity);
@@ -345,7 +350,7 @@ impl Lane {
             self.outbox.insert(id, row);
         }
         for tried in &commit.outcomes {
-            self.absorb_outcome(tried);
+            self.absorb_outcome(tried, commit.sequence);
         }
         for fact in &commit.facts {
             match fact {
@@ -368,8 +373,10 @@ impl Lane {
         receipt
     }
 
-    fn absorb_outcome(&mut self, tried: &TriedDelivery) {
+    fn absorb_outcome(&mut self, tried: &TriedDelivery, sequence: u64) {
         let Some(row) = self.outbox.get_mut(&tried.id) else { return };
+        let (id, way, origin, place) = (tried.id, Arc::clone(&row.way), row.position, row.place);
+        self.gathering.tries.push(NotedTry { id, way, origin, place, sequence, position: 0 });
         if tried.outcome == Outcome::Claimed {
             row.claimed = true;
             self.outbox_changed.insert(tried.id);

@@ -31,6 +31,6 @@ pub use entity::{Entity, Event, Rejection};
 pub use history::History;
 pub use lane::{Entities, Lane, Rows, Stepped};
 pub use occurrence::{Figures, Occurrence, Standing, TransferFigures};
-pub use outbox::{Row, Waiting};
+pub use outbox::{NotedTry, Row, Waiting};
 pub use step::StepError;
 pub use telling::{Concerned, Preparation};

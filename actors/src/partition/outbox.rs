@@ -49,6 +49,23 @@ impl Row {
     }
 }
 
+/// A try of a delivery: where the log tells what was tried, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedTry {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// Whose it is and the way it went.
+    pub way: Arc<(TenantId, Route)>,
+    /// The position of the record that made the delivery.
+    pub origin: u64,
+    /// Its place in that record.
+    pub place: u16,
+    /// The record of the lane that tells how the try ended.
+    pub sequence: u64,
+    /// The position of that record in the log.
+    pub position: u64,
+}
+
 /// What waits on a route.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Waiting {
@@ -65,6 +82,11 @@ impl Lane {
     /// Deliveries that have not ended.
     pub fn outbox(&self) -> impl Iterator<Item = Ticket> {
         self.outbox.iter().map(|(id, row)| row.ticket(*id))
+    }
+
+    /// A delivery that has not ended, as it stands.
+    pub fn pending(&self, id: DeliveryId) -> Option<&Row> {
+        self.outbox.get(&id)
     }
 
     /// Deliveries of a route that have not ended, the oldest first.

@@ -16,6 +16,7 @@ mod collection;
 mod command;
 mod decide;
 mod event;
+pub(crate) mod gate;
 mod late;
 mod membership;
 mod planning;
@@ -28,6 +29,7 @@ mod writing_off;
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
 pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};
 pub use event::Event;
+pub use gate::Gate;
 pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
 pub use scenario::{Anchor, Offset, Scenario, ScenarioError, Step};
 pub use state::{

@@ -8,6 +8,7 @@
 use smol_str::SmolStr;
 
 use super::event::Event;
+use super::gate;
 use super::scenario::{Anchor, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
 use crate::customer;
@@ -146,7 +147,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     } else if let Some(reason) = too_little(state, context) {
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if state.is_unknown() {
-        decision.push(Event::ReminderSkipped { step, name, reason: "an attempt may have been paid".into() });
+        decision.push(Event::ReminderSkipped { step, name, reason: gate::ATTEMPT_UNKNOWN.into() });
     } else if let Some((until, reason)) = bank_is_behind(terms, (definition, &zone), bank_complete_to, context) {
         match until {
             Some(until) => return deferred(state, step, name, until, &reason),
@@ -154,7 +155,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         }
     } else if state.in_flight().is_some() {
         // Money may be on its way: a day later more is known.
-        return deferred(state, step, name, context.now.plus_days(1), "a collection is under way");
+        return deferred(state, step, name, context.now.plus_days(1), gate::COLLECTION_UNDER_WAY);
     } else {
         decision.push(Event::ReminderReached { step, due });
         let reminder = customer::Reminder {
@@ -221,13 +222,7 @@ pub(super) fn learn_zone(
         (Some(step), _) => {
             let Some(definition) = scenario.step(step) else { return decision };
             let due = definition.due(terms, &of_customer, &context.policies.calendar).max(context.now);
-            decision.join(deferred(
-                state,
-                step,
-                definition.name.clone(),
-                due,
-                "by the clock where the customer lives",
-            ));
+            decision.join(deferred(state, step, definition.name.clone(), due, gate::OTHER_CLOCK));
         }
         (None, Some(_)) => {
             let mut there = state.clone();
@@ -264,8 +259,8 @@ fn bank_is_behind(
         return None;
     }
     let reason = match complete_to {
-        Some(day) => smol_str::format_smolstr!("the bank's statements end on {day}"),
-        None => "no statement of the bank has been read".into(),
+        Some(day) => smol_str::format_smolstr!("{} {day}", gate::BANK_ENDS),
+        None => gate::BANK_UNREAD.into(),
     };
     let due = definition.due(terms, of_customer, calendar);
     let waits_until = due.plus_millis(i64::from(gate.wait_hours) * 3_600_000);
@@ -283,7 +278,7 @@ const BANK_ASKED_EVERY_MS: i64 = 3_600_000;
 /// Why so little is not worth a message.
 fn too_little(state: &PaymentRequest, context: &Context<'_>) -> Option<SmolStr> {
     let (least, outstanding) = (context.policies.contact.open_minor_min, state.outstanding()?);
-    (outstanding.minor() < least).then(|| smol_str::format_smolstr!("only {outstanding} is open"))
+    (outstanding.minor() < least).then(|| smol_str::format_smolstr!("{} {outstanding} {}", gate::ONLY, gate::IS_OPEN))
 }
 
 /// Ends the scenario; nothing when none is running.
@@ -307,7 +302,7 @@ fn passed_over(
     }
     let late_ms = |due: Timestamp| context.now.unix_millis().saturating_sub(due.unix_millis());
     if late_ms(due) > scenario.late_within_ms {
-        return Some(smol_str::format_smolstr!("{} hours late", late_ms(due) / 3_600_000));
+        return Some(smol_str::format_smolstr!("{} {}", late_ms(due) / 3_600_000, gate::HOURS_LATE));
     }
     // A later one that is too late itself says nothing in place of this one.
     let leaves = |other: &&Step| {
@@ -315,5 +310,5 @@ fn passed_over(
         due <= context.now && late_ms(due) <= scenario.late_within_ms
     };
     let collapsed = scenario.steps().iter().skip(usize::from(step) + 1).rfind(leaves)?;
-    Some(smol_str::format_smolstr!("collapsed into step {}", collapsed.name))
+    Some(smol_str::format_smolstr!("{} {}", gate::COLLAPSED, collapsed.name))
 }

@@ -19,8 +19,8 @@ use super::{Ports, SubmitError};
 use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::partition::{
-    ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Preparation, Receipt, StepError, Stepped, SystemFact,
-    Ticket, TriedDelivery, Waiting,
+    ArmedTimer, Checkpoint, Commit, Entity, Envelope, Lane, Preparation, Receipt, Row, StepError, Stepped,
+    SystemFact, Ticket, TriedDelivery, Waiting,
 };
 use crate::policies::Policies;
 use crate::ports::PortError;
@@ -324,6 +324,19 @@ impl Handler<Prepare> for Host {
             Ok(lane.prepare(id, record.as_ref())?)
         };
         ids.into_iter().map(prepare).collect()
+    }
+}
+
+/// Say how a delivery stands that has not ended.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Row>, SubmitError>")]
+pub(super) struct Pending(pub DeliveryId);
+
+impl Handler<Pending> for Host {
+    type Result = Result<Option<Row>, SubmitError>;
+
+    fn handle(&mut self, Pending(id): Pending, _: &mut Self::Context) -> Self::Result {
+        Ok(self.lane(id.partition())?.pending(id).cloned())
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn pay_out(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
         };
         // What a bank would refuse is not ordered: the money is where it was.
         let told = match &verdict {
-            Verdict::Never { error } => {
+            Verdict::Never { error, .. } => {
                 let command = derived_from(&[&id.to_string(), "never ordered"]);
                 let fail = Command::Fail { reason: SmolStr::new(error) };
                 submit(&router, &row.tenant, id, fail, command, Origin::System).await.map(drop)

@@ -12,15 +12,15 @@ use tokio::sync::Semaphore;
 use super::Ports;
 use super::answers::{Answer, Answers};
 use super::host::{
-    Asked, Before, CountWaiting, Host, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit, Tell as TellEvents,
-    TellEach,
+    Asked, Before, CountWaiting, Host, Pending, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit,
+    Tell as TellEvents, TellEach,
 };
 use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{
-    ArmedTimer, Commit, Entity, Envelope, Origin, Preparation, Receipt, Rejection, StepError, SystemFact, Ticket,
-    TriedDelivery, Waiting,
+    ArmedTimer, Commit, Entity, Envelope, Origin, Preparation, Receipt, Rejection, Row, StepError, SystemFact,
+    Ticket, TriedDelivery, Waiting,
 };
 use crate::ports::PortError;
 use crate::rules::Published;
@@ -267,6 +267,13 @@ impl Router {
         Ok((version, state, events.split_off(excess)))
     }
 
+    /// Where the log tells of an entity: the newest `limit` positions, the oldest first.
+    pub async fn positions(&self, entity: EntityId, limit: usize) -> Result<Vec<u64>, SubmitError> {
+        let address = self.place(entity.partition())?;
+        let (_, _, positions) = address.send(Read(entity, limit)).await.map_err(|_| SubmitError::Stopping)??;
+        Ok(positions)
+    }
+
     /// One public event of a durable record.
     pub async fn tell(&self, record: Arc<Commit>, place: usize) -> Result<Option<Published>, SubmitError> {
         Ok(self.tell_all(vec![(record, place)]).await?.pop().flatten())
@@ -275,6 +282,12 @@ impl Router {
     /// Asks whether a delivery may leave.
     pub(super) async fn prepare(&self, delivery: DeliveryId) -> Result<Preparation, SubmitError> {
         self.prepare_all(&[delivery]).await.pop().unwrap_or(Err(SubmitError::Stopping))
+    }
+
+    /// A delivery that has not ended, as it stands.
+    pub async fn pending(&self, delivery: DeliveryId) -> Result<Option<Row>, SubmitError> {
+        let address = self.place(delivery.partition())?;
+        address.send(Pending(delivery)).await.map_err(|_| SubmitError::Stopping)?
     }
 
     /// What waits on a route.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Router, SubmitError, conclude_decision};
-use crate::delivery::{Channel, Delivery, Ladder, Outcome, Route, Verdict};
+use crate::delivery::{Channel, Delivery, Fault, Ladder, Outcome, Route, Verdict};
 use crate::partition::{Preparation, Ticket, TriedDelivery};
 use crate::ports::Prepared;
 use crate::values::{DeliveryId, EntityId, TenantId, Timestamp};
 
 /// Why a message is given up that may have left when the process ended.
-const UNHEARD: &str = "unknown: it may have left when the service stopped, and is not sent again without a person";
+const UNHEARD: &str = "it may have left when the service stopped, and is not sent again without a person";
 
 /// How a try ended, before it is recorded.
 pub(super) enum Tried {
@@ -30,7 +30,9 @@ pub(super) async fn attempt(
     let clock = Arc::clone(&router.ports().clock);
     let tried = match preparation {
         Ok(Preparation::Suppressed(reason, _)) => Tried::Ended(Outcome::Suppressed { reason }),
-        Ok(Preparation::Unheard(_)) => Tried::Ended(Outcome::Dead { error: UNHEARD.to_owned() }),
+        Ok(Preparation::Unheard(_)) => {
+            Tried::Ended(Outcome::Dead { error: format!("{}: {UNHEARD}", Fault::Unheard) })
+        }
         // Another try of it has been recorded meanwhile.
         Ok(Preparation::Ended) => Tried::Aside(Outcome::Delivered { detail: String::new() }),
         Ok(Preparation::Ready(delivery, _)) if delivery.channel == Channel::Partition => {
@@ -76,7 +78,7 @@ async fn ask_customer(router: &Arc<Router>, delivery: &Delivery) -> Verdict {
     };
     match conclude_decision(router, &delivery.tenant, id).await {
         Ok(()) => Verdict::Accepted { detail: "answered".to_owned() },
-        Err(error) => Verdict::Later { error: error.to_string(), retry_after_ms: None },
+        Err(error) => Verdict::Later { fault: Fault::Service, error: error.to_string(), retry_after_ms: None },
     }
 }
 
@@ -102,9 +104,10 @@ pub(super) async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket
     }
     let verdict = match router.ports().dispatch.export_statuses(deliveries).await {
         // A full or unwritable directory is repaired by a person: statuses are never given up.
-        Verdict::Never { error } | Verdict::Later { error, .. } | Verdict::Declined { error } => {
-            Verdict::Later { error, retry_after_ms: None }
+        Verdict::Never { fault, error } | Verdict::Later { fault, error, .. } => {
+            Verdict::Later { fault, error, retry_after_ms: None }
         }
+        Verdict::Declined { error } => Verdict::Later { fault: Fault::Declined, error, retry_after_ms: None },
         accepted @ Verdict::Accepted { .. } => accepted,
     };
     for row in ready {
@@ -161,5 +164,5 @@ fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
 }
 
 pub(super) fn later(error: &SubmitError, now: Timestamp) -> Outcome {
-    Outcome::RetryAt { at: now.plus_millis(1_000), error: error.to_string() }
+    Outcome::RetryAt { at: now.plus_millis(1_000), error: format!("{}: {error}", Fault::Service) }
 }

@@ -11,7 +11,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use quittance_actors::collection::InstrumentDetails;
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::payment_request::{AttemptResult, end_to_end_id};
 use quittance_actors::ports::{CollectionAnswer, CollectionOrder};
 use serde::Deserialize;
@@ -58,15 +58,17 @@ impl HttpConnector {
     }
 
     async fn ask(&self, order: CollectionOrder) -> CollectionAnswer {
-        let Some(body) = body(&order) else { return only(never("the order does not say what to collect")) };
+        let Some(body) = body(&order) else {
+            return only(never(Fault::Content, "the order does not say what to collect"));
+        };
         let id = order.attempt.to_string();
         let (verdict, answer) = self.hooks.ask(&self.url, &self.key, &id, body, clock::system_now()).await;
         match verdict {
             Verdict::Accepted { detail } => match result(&answer) {
                 Ok(result) => CollectionAnswer { verdict: Verdict::Accepted { detail }, result },
-                Err(why) => only(later(why)),
+                Err(why) => only(later(Fault::Broken, why)),
             },
-            Verdict::Declined { error } => only(never(error)),
+            Verdict::Declined { error } => only(never(Fault::Declined, error)),
             other => only(other),
         }
     }

@@ -22,7 +22,7 @@ pub use debit_file::DebitFiles;
 pub use http::HttpConnector;
 pub use order_files::ordered;
 
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::ports::{CollectionAnswer, CollectionOrder, PayoutOrder};
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{Date, Money};
@@ -85,11 +85,12 @@ impl Connector {
             Connector::DebitFiles(files) => {
                 let (count, files) = (orders.len(), Arc::clone(files));
                 let written = tokio::task::spawn_blocking(move || files.collect(&orders)).await;
-                written.unwrap_or_else(|_| vec![only(super::later("stopping")); count])
+                written.unwrap_or_else(|_| vec![only(super::later(Fault::Service, "it is stopping")); count])
             }
-            Connector::CreditFiles(_) => {
-                orders.iter().map(|_| only(super::never("the connector pays out and does not collect"))).collect()
-            }
+            Connector::CreditFiles(_) => orders
+                .iter()
+                .map(|_| only(super::never(Fault::Settings, "the connector pays out and does not collect")))
+                .collect(),
             Connector::Simulator => orders.iter().map(simulator::answer).collect(),
         }
     }
@@ -101,11 +102,11 @@ impl Connector {
             Connector::CreditFiles(files) => {
                 let files = Arc::clone(files);
                 let written = tokio::task::spawn_blocking(move || files.pay_out(&orders)).await;
-                written.unwrap_or_else(|_| vec![super::later("stopping"); count])
+                written.unwrap_or_else(|_| vec![super::later(Fault::Service, "it is stopping"); count])
             }
             Connector::Simulator => vec![super::accepted("simulated"); count],
             Connector::Http(_) | Connector::DebitFiles(_) => {
-                vec![super::never("the connector collects and does not pay out"); count]
+                vec![super::never(Fault::Settings, "the connector collects and does not pay out"); count]
             }
         }
     }

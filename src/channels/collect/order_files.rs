@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::{Timestamp, Zone};
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +131,7 @@ impl OrderFiles {
             Err(error) => {
                 known.clear(); // What was written before it broke is read again.
                 let why = format!("{}: {error}", self.folder.display());
-                orders.iter().map(|_| later(why.clone())).collect()
+                orders.iter().map(|_| later(Fault::File, why.clone())).collect()
             }
         }
     }
@@ -181,7 +181,7 @@ impl OrderFiles {
                 let again = published.entry(message.clone()).or_insert_with(|| self.publish_again(message));
                 answers.push(match again {
                     Ok(()) => accepted(&self.file_of(message)),
-                    Err(why) => later(why.clone()),
+                    Err(why) => later(Fault::File, why.clone()),
                 });
                 continue;
             }
@@ -191,7 +191,7 @@ impl OrderFiles {
                     fresh.push((order, end_to_end, what.clone()));
                     accepted("")
                 }
-                Err(why) => never(why.clone()),
+                Err(why) => never(Fault::Content, why.clone()),
             });
         }
         if fresh.is_empty() {

@@ -13,17 +13,21 @@ use quittance_actors::collection::InstrumentDetails;
 use quittance_actors::payment_request::AttemptResult;
 use quittance_actors::ports::{CollectionAnswer, CollectionOrder};
 
+use quittance_actors::delivery::Fault;
+
 use super::super::{accepted, later, never};
 use super::{Said, only};
 
 pub(super) fn answer(order: &CollectionOrder) -> CollectionAnswer {
-    let Some(said) = Said::of(order) else { return only(never("the order does not say what to collect")) };
+    let Some(said) = Said::of(order) else {
+        return only(never(Fault::Content, "the order does not say what to collect"));
+    };
     let (name, is_card) = match &order.instrument {
         InstrumentDetails::Card(token) => (token, true),
         InstrumentDetails::Mandate(reference, _) => (reference, false),
     };
     let result = match scripted(name, said.number) {
-        Script::Silent => return only(later("no answer in time")),
+        Script::Silent => return only(later(Fault::Timeout, "no answer in time")),
         Script::Pending => None,
         Script::Fails(code) => Some(AttemptResult::Failed { reason_code: code.into() }),
         Script::Goes => is_card.then_some(AttemptResult::Succeeded),

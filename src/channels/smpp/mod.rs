@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
-use quittance_actors::delivery::Verdict;
+use quittance_actors::delivery::{Fault, Verdict};
 use rusmpp::pdus::{BindTransceiver, DeliverSm, DeliverSmResp, SubmitSm};
 use rusmpp::types::{COctetString, OctetString};
 use rusmpp::values::{
@@ -171,13 +171,13 @@ impl SmppLink {
     pub async fn send(&self, sms: &Sms<'_>) -> Verdict {
         let parts = match self.parts(sms) {
             Ok(parts) => parts,
-            Err(why) => return never(format!("it cannot be written as an SMS: {why}")),
+            Err(why) => return never(Fault::Content, format!("it cannot be written as an SMS: {why}")),
         };
         let client = match self.bound().await {
             Ok(client) => client,
-            Err(why) => return later(format!("SMSC: {why}")),
+            Err(why) => return later(Fault::Connection, format!("SMSC, {why}")),
         };
-        let Ok(_place) = self.window.acquire().await else { return later("the service is stopping") };
+        let Ok(_place) = self.window.acquire().await else { return later(Fault::Service, "it is stopping") };
         let (count, mut first) = (parts.len(), None);
         for (place, part) in parts.into_iter().enumerate() {
             match self.submitted(&client, part, place).await {
@@ -187,10 +187,9 @@ impl SmppLink {
                 }
                 // Nothing of it was taken.
                 Err(verdict) if place == 0 => return verdict,
-                Err(Verdict::Later { error, .. } | Verdict::Never { error } | Verdict::Declined { error }) => {
-                    return never(format!(
-                        "unknown: {place} of {count} parts were taken, then: {error}; not sent again"
-                    ));
+                Err(Verdict::Later { error, .. } | Verdict::Never { error, .. } | Verdict::Declined { error }) => {
+                    let told = format!("{place} of {count} parts were taken, then: {error}; not sent again");
+                    return never(Fault::Unheard, told);
                 }
                 Err(Verdict::Accepted { .. }) => {}
             }
@@ -202,7 +201,7 @@ impl SmppLink {
     async fn submitted(&self, client: &Client, part: SubmitSm, place: usize) -> Result<String, Verdict> {
         for left in (0..PART_TRIES).rev() {
             if !client.is_active() {
-                return Err(later("SMSC: the link has ended"));
+                return Err(later(Fault::Connection, "the link to the SMSC has ended"));
             }
             match client.submit_sm(part.clone()).await {
                 Ok(answer) => return Ok(answer.message_id().to_string()),
@@ -215,17 +214,19 @@ impl SmppLink {
                     }
                     let told = format!("{status:?}");
                     return Err(if busy {
-                        later(format!("SMSC: {told}"))
+                        later(Fault::Busy, format!("SMSC, {told}"))
                     } else {
-                        never(format!("refused by the SMSC: {told}"))
+                        never(Fault::Refused, format!("by the SMSC, {told}"))
                     });
                 }
-                Err(Error::Encode(error)) => return Err(never(format!("it cannot be written as SMPP: {error}"))),
+                Err(Error::Encode(error)) => {
+                    return Err(never(Fault::Content, format!("it cannot be written as SMPP: {error}")));
+                }
                 // It may have been heard.
-                Err(_) => return Err(never("unknown: the SMSC may have taken it; not sent again")),
+                Err(_) => return Err(never(Fault::Unheard, "the SMSC may have taken it; not sent again")),
             }
         }
-        Err(later("SMSC: busy"))
+        Err(later(Fault::Busy, "SMSC"))
     }
 
     fn noted(&self, id: &str, sms: &Sms<'_>) {
