@@ -112,6 +112,12 @@ try {
   check('a request tells each step of its scenario', (await page.$$('.steps li')).length === 4, await page.textContent('main'));
   await accessible('a timeline');
   await picture('timeline');
+  // What told of it, and every try of one of these.
+  await page.click('.told a >> nth=0');
+  await page.waitForSelector('.timeline li');
+  check('a delivery tells its tries', /Delivered/.test(await page.textContent('main')), await page.textContent('main'));
+  await accessible('a delivery');
+  await picture('delivery');
   // A plan rests, and goes on.
   await page.goto(`${origin}/bo/plans`);
   await page.click('a.row-link >> nth=0');
