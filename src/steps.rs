@@ -1,7 +1,7 @@
 //! The steps of a request's reminder scenario: what left, what did not and why, what is to come.
 
 use quittance_actors::delivery::Channel;
-use quittance_actors::payment_request::{PaymentRequest, Status, Step};
+use quittance_actors::payment_request::{Gate, PaymentRequest, Status, Step};
 use quittance_actors::policies::Policies;
 use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::values::Timestamp;
@@ -85,6 +85,7 @@ fn told(events: &[Published], name: &str) -> Option<Standing> {
             }
             EventType::ReminderSuppressed => Some(Standing::NotSent { at, reason: reason() }),
             EventType::ReminderDeferred => Some(Standing::Waits { reason: reason() }),
+            EventType::ReminderAwaitsApproval => Some(Standing::Waits { reason: Gate::UNAPPROVED.into() }),
             _ => None,
         }
     };

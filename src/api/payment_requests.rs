@@ -299,6 +299,35 @@ async fn said(
     write(app, request, &tenant, id, &bytes, command(reason)).await
 }
 
+/// `GET /v1/reminders`: requests of which a reminder waits for a person.
+pub(super) async fn reminders(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    page(&app, &tenant, List::Reminders, &request).await
+}
+
+/// Has a reminder leave that waits for a person: `by` whom.
+pub(super) async fn approve(
+    app: Shared, request: HttpRequest, path: web::Path<(String, String)>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let bytes = received(bytes)?;
+    let (tenant, (id, step)) = (tenant(&app, &request)?, path.into_inner());
+    let id = request_id(&id)?;
+    let mut body = Body::parse(&bytes)?;
+    let by = body.text("by", 64);
+    body.finish()?;
+    let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let command = Command::ApproveReminder { step: step.into(), by: by.into() };
+    write(&app, &request, &tenant, id, &bytes, command).await
+}
+
+/// Has it not leave: `by` whom and for what `reason`.
+pub(super) async fn reject(
+    app: Shared, request: HttpRequest, path: web::Path<(String, String)>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (id, step) = path.into_inner();
+    said(&app, &request, &id, bytes, |said| Command::RejectReminder { step: step.into(), said }).await
+}
+
 /// Pays a request from the customer's credit, as far as it goes.
 pub(super) async fn use_credit(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,

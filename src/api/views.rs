@@ -184,6 +184,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "payment_reference": state.rare.payment_reference,
         "scenario": terms.scenario,
         "next_reminder_at": state.reminders.next.map(|(_, due)| due),
+        "awaits_approval": state.awaits_approval().map(|waits| json!({ "step": waits.step, "since": waits.since })),
         "allocations": allocations,
         "attempts": attempts,
         "collection": state.collection.as_deref().map(collection),

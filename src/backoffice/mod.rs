@@ -14,6 +14,7 @@ mod messages;
 mod overview;
 mod payouts;
 mod plans;
+mod reminders;
 mod requests;
 mod templates;
 mod transfers;
@@ -98,6 +99,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("", web::get().to(overview::page))
             .route("/requests", web::get().to(requests::list))
             .route("/requests/{id}", web::get().to(requests::page))
+            .route("/requests/{id}/reminder/{what}", web::post().to(reminders::decide))
             .route("/collections", web::get().to(collections::page))
             .route("/plans", web::get().to(plans::list))
             .route("/plans/{id}", web::get().to(plans::page))
@@ -156,10 +158,12 @@ impl Frame {
         let approvals = approvals.map_or(0, |page| page.entities.len());
         let plans = app.service.store.page(&self.tenant, List::PlansAttention, None, 99);
         let plans = plans.map_or(0, |page| page.entities.len());
+        let reminders = app.service.store.page(&self.tenant, List::Reminders, None, 99);
+        let reminders = reminders.map_or(0, |page| page.entities.len());
         let nav: Vec<Json> = [
             ("", "overview", "/bo", "layout-dashboard", "Overview", 0),
             ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
-            ("", "requests", "/bo/requests", "receipt", "Payment requests", 0),
+            ("", "requests", "/bo/requests", "receipt", "Payment requests", reminders),
             ("", "collections", "/bo/collections", "repeat", "Collections", 0),
             ("", "plans", "/bo/plans", "calendar", "Plans", plans),
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),

@@ -7,7 +7,7 @@ use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, deliveries, enter, words, zone_of};
+use super::{SharedPages, deliveries, enter, reminders, words, zone_of};
 use crate::api::{Problem, Shared, trails_of};
 use crate::late;
 use crate::steps::{Progress, Standing, progress};
@@ -49,7 +49,8 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
     let mut before = query.get("after").and_then(|id| PaymentRequestId::parse(id).ok()).map(EntityId::PaymentRequest);
     let (mut rows, mut scanned, mut next) = (Vec::new(), 0, None);
     'pages: loop {
-        let page = app.service.store.page(&frame.tenant, List::PaymentRequests, before, ROWS);
+        let list = if wanted == "approval" { List::Reminders } else { List::PaymentRequests };
+        let page = app.service.store.page(&frame.tenant, list, before, ROWS);
         let page = page.map_err(|error| Problem::overloaded(error.to_string()))?;
         for (id, entity) in &page.entities {
             before = Some(*id);
@@ -68,14 +69,19 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
             break;
         }
     }
-    let filters: Vec<Json> = [("", "All"), ("open", "Open"), ("overdue", "Overdue"), ("settled", "Settled")]
-        .into_iter()
-        .map(|(value, label)| {
-            let href =
-                if value.is_empty() { "/bo/requests".to_owned() } else { format!("/bo/requests?status={value}") };
-            json!({ "href": href, "label": label, "current": wanted == value })
-        })
-        .collect();
+    let filters: Vec<Json> = [
+        ("", "All"),
+        ("open", "Open"),
+        ("overdue", "Overdue"),
+        ("settled", "Settled"),
+        ("approval", "Reminders to approve"),
+    ]
+    .into_iter()
+    .map(|(value, label)| {
+        let href = if value.is_empty() { "/bo/requests".to_owned() } else { format!("/bo/requests?status={value}") };
+        json!({ "href": href, "label": label, "current": wanted == value })
+    })
+    .collect();
     let own = json!({ "rows": rows, "next": next, "filters": filters, "filtered": !wanted.is_empty() });
     pages.page("requests", &frame.data(&app, "Payment requests", "/bo/requests", own))
 }
@@ -203,6 +209,8 @@ pub(super) async fn page(
     if events.iter().any(|event| event.tenant != frame.tenant) {
         return Err(missing());
     }
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
     let zone = zone_of(&app, &frame.tenant);
     let timeline: Vec<Json> = events.iter().map(|event| words::event(event, &zone, true)).collect();
     let policies = app.service.router.ports().tenants.policies(&frame.tenant);
@@ -235,6 +243,9 @@ pub(super) async fn page(
         "next_reminder": state.reminders.next.map(|(_, due)| words::instant(due, &zone)),
         "timeline": timeline,
         "steps": steps,
+        "awaited": reminders::awaited(state, policies.as_deref(), &zone),
+        "said": query.get("said"),
+        "failed": query.get("failed"),
         "deliveries": deliveries,
         "delivery_count": told.len(),
         "late": charges.as_ref().map(charged),

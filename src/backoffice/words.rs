@@ -136,6 +136,13 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let detail = format!("{invoice}, {} until {until}: {}", text(Field::ReminderStep), text(Field::Reason));
             ("clock", "retry-i", "Reminder waits", detail)
         }
+        EventType::ReminderAwaitsApproval => {
+            ("user", "warn-i", "Reminder waits for approval", format!("{invoice}, {}", text(Field::ReminderStep)))
+        }
+        EventType::ReminderApproved => {
+            let detail = format!("{invoice}, {} by {}", text(Field::ReminderStep), text(Field::ReminderBy));
+            ("circle-check", "ok-i", "Reminder approved", detail)
+        }
         EventType::PromiseMade => {
             ("calendar", "info-i", "Promise to pay", format!("{invoice}, by {}", text(Field::PromiseOn)))
         }

@@ -379,6 +379,7 @@ fn read_scenario(section: &Section<'_, '_>, file: &str, references: &mut Vec<Ref
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,
             template: template.into(),
+            approval: step.flag("approval", false),
             when: match (entry.clone()?, own?) {
                 (Condition::Always(true), own) => own,
                 (entry, Condition::Always(true)) => entry,

@@ -251,9 +251,10 @@ impl Clock<'_> {
             (EntityId::PaymentRequest(id), Event::PaymentRequest(Request::ReminderSkipped { name, .. })) => {
                 (id, name)
             }
-            (EntityId::PaymentRequest(id), Event::PaymentRequest(Request::ReminderDeferred { name, .. })) => {
-                (id, name)
-            }
+            (
+                EntityId::PaymentRequest(id),
+                Event::PaymentRequest(Request::ReminderDeferred { name, .. } | Request::ReminderHeld { name, .. }),
+            ) => (id, name),
             _ => return Ok(()),
         };
         if !self.is_asked(request)? {

@@ -183,6 +183,10 @@ fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut R
                 let open = request.status == payment_request::Status::Open;
                 rows.push((keys::list(tenant, List::Collections, id), open.then(Vec::new)));
             }
+            if request.rare.approval_asked {
+                let waits = request.awaits_approval().is_some();
+                rows.push((keys::list(tenant, List::Reminders, id), waits.then(Vec::new)));
+            }
             List::PaymentRequests
         }
         Entity::Transfer(transfer) => {

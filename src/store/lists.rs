@@ -33,6 +33,8 @@ pub enum List {
     Plans,
     /// Plans that are behind, suspended or wait for a person.
     PlansAttention,
+    /// Payment requests of which a reminder waits for a person.
+    Reminders,
 }
 
 impl List {
@@ -47,6 +49,7 @@ impl List {
             List::Approvals => 7,
             List::Plans => 8,
             List::PlansAttention => 9,
+            List::Reminders => 10,
         }
     }
 }

@@ -331,6 +331,8 @@ fn name(event: &Event) -> &'static str {
             P::ReferenceGiven { .. } => "payment_request.reference_given",
             P::ZoneKnown { .. } => "payment_request.zone_known",
             P::PlanJoined { .. } => "payment_request.plan_joined",
+            P::ReminderHeld { .. } => "payment_request.reminder_held",
+            P::ReminderApproved { .. } => "payment_request.reminder_approved",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -394,7 +396,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 132);
+    assert_eq!(seen.len(), 134);
 }
 
 /// What a record of version 1 lists of its public event.

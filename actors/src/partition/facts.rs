@@ -87,7 +87,11 @@ fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_
         (P::AttemptOrdered { instrument, .. }, Field::AttemptMethod) => Some(Fact::text(instrument.method().name())),
         (P::AttemptReversed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
         (P::CollectionWaits { until, .. }, Field::RetryUntil) => until.map(Fact::Instant),
-        (P::ReminderDeferred { name, .. }, Field::ReminderStep) => Some(Fact::text(name)),
+        (
+            P::ReminderDeferred { name, .. } | P::ReminderHeld { name, .. } | P::ReminderApproved { name, .. },
+            Field::ReminderStep,
+        ) => Some(Fact::text(name)),
+        (P::ReminderApproved { by, .. }, Field::ReminderBy) => Some(Fact::text(by)),
         (P::ReminderDeferred { until, .. }, Field::ReminderUntil) => Some(Fact::Instant(*until)),
         (P::PromiseMade { on, .. } | P::PromiseBroken { on }, Field::PromiseOn) => Some(Fact::Date(*on)),
         (

@@ -1,8 +1,10 @@
 //! Folding a payment request's events. It only assigns (N4).
 
+use smol_str::SmolStr;
+
 use super::collection;
 use super::event::Event;
-use super::state::{AttemptStatus, PaymentRequest, Promise, Status};
+use super::state::{Approval, AttemptStatus, PaymentRequest, Promise, Status};
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
@@ -16,6 +18,22 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.reminders.next = Some((*step, *due));
             state.reminders.name = Some(name.clone());
             state.reminders.generation = *generation;
+            forget_approval(state, Some(name));
+        }
+        Event::ReminderHeld { step, name, at, generation } => {
+            state.reminders.next = Some((*step, *at));
+            state.reminders.name = Some(name.clone());
+            state.reminders.generation = *generation;
+            state.rare.approval_asked = true;
+            state.rare.approval = Some(Approval { step: name.clone(), since: *at, by: None });
+        }
+        Event::ReminderApproved { step, name, by, at, generation } => {
+            state.reminders.next = Some((*step, *at));
+            state.reminders.name = Some(name.clone());
+            state.reminders.generation = *generation;
+            if let Some(known) = &mut state.rare.approval {
+                known.by = Some(by.clone());
+            }
         }
         Event::ReminderReached { step, .. } => {
             state.reminders.next = None;
@@ -30,8 +48,10 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.reminders.name = None;
             state.reminders.reached = step.saturating_add(1);
             state.reminders.pass(name.clone());
+            forget_approval(state, None);
         }
         Event::RemindersStopped { generation, .. } => {
+            forget_approval(state, None);
             state.reminders.next = None;
             state.reminders.name = None;
             state.reminders.generation = *generation;
@@ -105,4 +125,13 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         crate::invariants::ALLOCATIONS_WITHIN_AMOUNT,
         state.outstanding().is_none_or(|outstanding| !outstanding.is_negative())
     );
+}
+
+/// What a person was asked about no longer counts, unless it is about the step that is armed now.
+fn forget_approval(state: &mut PaymentRequest, armed: Option<&SmolStr>) {
+    if let Some(rare) = state.rare.said()
+        && rare.approval.as_ref().is_some_and(|known| Some(&known.step) != armed)
+    {
+        rare.approval = None;
+    }
 }

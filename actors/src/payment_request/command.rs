@@ -156,6 +156,20 @@ pub enum Command {
         /// Why.
         reason: SmolStr,
     },
+    /// A person has a step leave that waits for approval.
+    ApproveReminder {
+        /// The step's name.
+        step: SmolStr,
+        /// Who.
+        by: SmolStr,
+    },
+    /// A person has it not leave.
+    RejectReminder {
+        /// The step's name.
+        step: SmolStr,
+        /// Who, and why.
+        said: SmolStr,
+    },
     /// It is a cycle of a plan.
     JoinPlan(Membership),
     /// The payer promises to pay.
@@ -256,6 +270,8 @@ impl Command {
             Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",
+            Command::ApproveReminder { .. } => "approve_reminder",
+            Command::RejectReminder { .. } => "reject_reminder",
             Command::JoinPlan(_) => "join_plan",
             Command::Promise { .. } => "promise",
             Command::PromiseDue { .. } => "promise_due",
@@ -327,6 +343,8 @@ pub enum Rejection {
     },
     #[error("there are already {0} attempts, the most there can be")]
     TooManyAttempts(usize),
+    #[error("no reminder step '{0}' waits to be approved")]
+    NothingToApprove(SmolStr),
     #[error("attempt {0} is not known")]
     UnknownAttempt(AttemptId),
     #[error("attempt {attempt} is {status:?}, and nothing is to leave")]

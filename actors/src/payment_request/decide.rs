@@ -9,7 +9,7 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{collecting, membership, promise, reminders, writing_off};
+use super::{approval, collecting, membership, promise, reminders, writing_off};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::values::{AttemptId, Money, Timestamp};
@@ -89,6 +89,8 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
             Ok(decision)
         }
         Command::LearnZone { zone, step } => Ok(reminders::learn_zone(state, terms, zone, *step, context)),
+        Command::ApproveReminder { step, by } => approval::approve(state, step, by, context),
+        Command::RejectReminder { step, said } => approval::reject(state, terms, (step, said), context),
         Command::JoinPlan(joined) => Ok(membership::join(state, terms.id, *joined)),
         Command::Promise { on } => promise::make(state, *on, context),
         Command::PromiseDue { generation, due } => Ok(promise::due(state, terms, *generation, *due, context)),

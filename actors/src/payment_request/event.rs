@@ -290,4 +290,28 @@ pub enum Event {
         /// Which.
         membership: Membership,
     },
+    /// A due reminder step waits for a person to approve it.
+    ReminderHeld {
+        /// The step's place in the scenario.
+        step: u16,
+        /// The step's name.
+        name: SmolStr,
+        /// Since when.
+        at: Timestamp,
+        /// The generation after which no earlier timer counts.
+        generation: u32,
+    },
+    /// A person has approved it: it leaves.
+    ReminderApproved {
+        /// The step's place in the scenario.
+        step: u16,
+        /// The step's name.
+        name: SmolStr,
+        /// Who.
+        by: SmolStr,
+        /// When.
+        at: Timestamp,
+        /// Which arming this is.
+        generation: u32,
+    },
 }

@@ -14,6 +14,8 @@ pub enum Gate {
     Bank,
     /// No collection is under way.
     Collection,
+    /// A person has approved it, where the step asks for that.
+    Approval,
     /// Something is still to be paid.
     Open,
     /// It is the time where the customer lives.
@@ -32,6 +34,8 @@ pub(super) const ATTEMPT_UNKNOWN: &str = "an attempt may have been paid";
 pub(super) const COLLECTION_UNDER_WAY: &str = "a collection is under way";
 pub(super) const BANK_UNREAD: &str = "no statement of the bank has been read";
 pub(super) const BANK_ENDS: &str = "the bank's statements end on";
+const UNAPPROVED: &str = "a person has not approved it";
+pub(super) const NOT_APPROVED: &str = "not approved by";
 pub(super) const OTHER_CLOCK: &str = "by the clock where the customer lives";
 pub(super) const COLLAPSED: &str = "collapsed into step";
 pub(super) const HOURS_LATE: &str = "hours late";
@@ -45,13 +49,17 @@ pub(crate) const ENOUGH_OF_WEEK: &str = "enough for a week";
 pub(crate) const QUIET: &str = "not a time to write to people";
 
 impl Gate {
+    /// Why a step waits that a person is to approve.
+    pub const UNAPPROVED: &str = UNAPPROVED;
+
     /// All of them, in their order.
-    pub const ALL: [Gate; 11] = [
+    pub const ALL: [Gate; 12] = [
         Gate::Time,
         Gate::Minimum,
         Gate::Attempts,
         Gate::Bank,
         Gate::Collection,
+        Gate::Approval,
         Gate::Open,
         Gate::Clock,
         Gate::Hold,
@@ -68,6 +76,7 @@ impl Gate {
             Gate::Attempts => "attempts_known",
             Gate::Bank => "bank_read",
             Gate::Collection => "no_collection",
+            Gate::Approval => "approved",
             Gate::Open => "open",
             Gate::Clock => "customer_clock",
             Gate::Hold => "no_hold",
@@ -84,11 +93,13 @@ impl Gate {
             COLLECTION_UNDER_WAY => Gate::Collection,
             BANK_UNREAD => Gate::Bank,
             OTHER_CLOCK => Gate::Clock,
+            UNAPPROVED => Gate::Approval,
             NOTHING_OPEN => Gate::Open,
             ENOUGH_OF_DAY | ENOUGH_OF_WEEK | QUIET => Gate::Contact,
             _ if reason.ends_with(HOURS_LATE) || reason.starts_with(COLLAPSED) => Gate::Time,
             _ if reason.starts_with(ONLY) && reason.ends_with(IS_OPEN) => Gate::Minimum,
             _ if reason.starts_with(BANK_ENDS) => Gate::Bank,
+            _ if reason.starts_with(NOT_APPROVED) => Gate::Approval,
             _ if reason.starts_with(ON_HOLD) => Gate::Hold,
             _ if reason.starts_with(CONDITION_FAILS) => Gate::Condition,
             _ if reason.starts_with("email: ") || reason.starts_with("sms: ") => Gate::Reach,

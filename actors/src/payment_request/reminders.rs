@@ -8,9 +8,9 @@
 use smol_str::SmolStr;
 
 use super::event::Event;
-use super::gate;
 use super::scenario::{Anchor, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
+use super::{approval, gate};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::policies::Policies;
@@ -82,6 +82,15 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
     });
     let now_at = place(state, scenario);
     let generation = state.reminders.generation.wrapping_add(1);
+    if state.rare.approval.is_some()
+        && let Some((armed_at, step)) = now_at.and_then(|place| Some((place, scenario.step(place)?)))
+    {
+        // Nobody is asked any more: it leaves, if it is not too late by now.
+        if state.awaits_approval().is_some() && !step.approval {
+            armed(&mut decision, (armed_at, step), context.now, generation);
+        }
+        return decision;
+    }
     match (next, now_at) {
         // It was taken away, and nothing is left.
         (None, None) => go_on(&mut decision, state, terms, context),
@@ -137,12 +146,15 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     let name = definition.name.clone();
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
     let its_due = definition.due(terms, &zone, &context.policies.calendar);
-    if its_due > context.now {
+    let is_approved = approval::is_approved(state, &name);
+    if its_due > context.now && !is_approved {
         // It was moved to a later time; another may be before it now.
         plan(&mut decision, state, terms, step.min(after_passed(state, scenario)), context);
         return decision;
     }
-    if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
+    // What a person has approved is not late.
+    let late = passed_over(scenario, terms, (step, due), &zone, context).filter(|_| !is_approved);
+    if let Some(reason) = late {
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if let Some(reason) = too_little(state, context) {
         decision.push(Event::ReminderSkipped { step, name, reason });
@@ -156,6 +168,8 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     } else if state.in_flight().is_some() {
         // Money may be on its way: a day later more is known.
         return deferred(state, step, name, context.now.plus_days(1), gate::COLLECTION_UNDER_WAY);
+    } else if definition.approval && !is_approved {
+        return approval::held(state, step, name, context);
     } else {
         decision.push(Event::ReminderReached { step, due });
         let reminder = customer::Reminder {
@@ -224,6 +238,8 @@ pub(super) fn learn_zone(
             let due = definition.due(terms, &of_customer, &context.policies.calendar).max(context.now);
             decision.join(deferred(state, step, definition.name.clone(), due, gate::OTHER_CLOCK));
         }
+        // What waits for a person, or has been approved, has no time of its own any more.
+        (None, Some(_)) if state.rare.approval.is_some() => {}
         (None, Some(_)) => {
             let mut there = state.clone();
             there.rare.zone = Some(zone.clone());

@@ -125,6 +125,8 @@ pub struct Step {
     pub template: Arc<str>,
     /// What must hold of the customer and the request when it leaves.
     pub when: Condition,
+    /// Whether a person must approve it, each time.
+    pub approval: bool,
 }
 
 impl Step {
@@ -277,6 +279,7 @@ mod tests {
             channels: vec![Channel::Email],
             template: "t".into(),
             when: Condition::Always(true),
+            approval: false,
         };
         Scenario::new("s", steps.iter().enumerate().map(step).collect(), 0)
     }

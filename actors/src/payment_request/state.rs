@@ -199,6 +199,21 @@ pub struct Rare {
     pub dispute: Option<SmolStr>,
     /// The plan that it is a cycle of, if it is.
     pub plan: Option<Membership>,
+    /// The reminder step that waits for a person, or that one has approved.
+    pub approval: Option<Approval>,
+    /// Whether a step of it has ever waited for a person.
+    pub approval_asked: bool,
+}
+
+/// A reminder step that leaves only when a person approves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The step's name.
+    pub step: SmolStr,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Who has approved it.
+    pub by: Option<SmolStr>,
 }
 
 impl Unsaid for Rare {
@@ -212,10 +227,17 @@ impl Unsaid for Rare {
         promises: 0,
         dispute: None,
         plan: None,
+        approval: None,
+        approval_asked: false,
     };
 }
 
 impl PaymentRequest {
+    /// The reminder step that waits for a person.
+    pub fn awaits_approval(&self) -> Option<&Approval> {
+        self.rare.approval.as_ref().filter(|known| known.by.is_none() && self.status == Status::Open)
+    }
+
     /// What has been paid, in minor units.
     pub(crate) fn paid_minor(&self) -> i64 {
         self.allocations.values().map(|part| part.minor()).sum()

@@ -351,6 +351,8 @@ fields! {
     PlanCycle = "plan.cycle": Number,
     /// The last day of a pause.
     PlanPausedUntil = "plan.paused_until": Date,
+    /// Who has approved a reminder.
+    ReminderBy = "reminder.by": Text,
 }
 
 #[cfg(test)]

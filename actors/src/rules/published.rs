@@ -240,6 +240,10 @@ event_types! {
     PlanCompleted = "plan.completed",
     /// Something of a plan is agreed anew.
     PlanChanged = "plan.changed",
+    /// A reminder waits for a person to approve it.
+    ReminderAwaitsApproval = "reminder.awaits_approval",
+    /// A person has approved a reminder.
+    ReminderApproved = "reminder.approved",
 }
 
 impl fmt::Display for EventType {

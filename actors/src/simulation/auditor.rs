@@ -307,7 +307,9 @@ impl Auditor {
         for (id, (_, entity)) in &self.model {
             let Entity::PaymentRequest(state) = entity else { continue };
             let Some(terms) = state.terms.as_ref().filter(|_| state.status == Status::Open) else { continue };
-            if let Some((step, due)) = state.reminders.next.filter(|(_, due)| *due < now) {
+            // What waits for a person has no timer.
+            let armed = state.reminders.next.filter(|_| state.awaits_approval().is_none());
+            if let Some((step, due)) = armed.filter(|(_, due)| *due < now) {
                 return broken("INV-10", format!("{id}: step {step} was due at {due} and never came"));
             }
             let overdue = terms.due_on.plus_days(1).at(0, 0, zone);

@@ -60,6 +60,7 @@ pub(super) fn edition(number: u64) -> Result<Scenario, ScenarioError> {
         at: (9, 30),
         channels: channels.to_vec(),
         template: name.into(),
+        approval: name == "late_10" && number >= 2,
     };
     let last = if matches!(number, 1 | 3) { 20 } else { 10 };
     let mut steps = vec![

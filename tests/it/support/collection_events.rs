@@ -54,6 +54,8 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::CollectionWaits { reason: "AC04: renew".into(), until: Some(AT), generation: 6 },
         P::CollectionEnded { exhausted: true, reason: "AM04".into(), generation: 7 },
         P::ReminderDeferred { step: 1, name: "before".into(), until: AT, generation: 8, reason: "quiet".into() },
+        P::ReminderHeld { step: 3, name: "notice".into(), at: AT, generation: 9 },
+        P::ReminderApproved { step: 3, name: "notice".into(), by: "ana".into(), at: AT, generation: 10 },
         P::PromiseMade { on: day("2026-03-13"), generation: 1 },
         P::PromiseKept,
         P::PromiseBroken { on: day("2026-03-13") },

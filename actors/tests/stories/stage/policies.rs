@@ -25,6 +25,7 @@ pub(super) fn policies() -> Policies {
         channels: channels.to_vec(),
         template: template.into(),
         when: Condition::Always(true),
+        approval: false,
     };
     let steps = vec![
         step("request", Anchor::Created, 0, &[Channel::Email], "payment_request"),

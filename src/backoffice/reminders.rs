@@ -1,0 +1,74 @@
+//! Reminders that leave only when a person approves them.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::payment_request::{Command, PaymentRequest};
+use quittance_actors::policies::Policies;
+use quittance_actors::runtime::{Offer, Priority};
+use quittance_actors::values::{CommandId, EntityId, PaymentRequestId, Timestamp, Zone};
+use serde_json::{Value as Json, json};
+use smol_str::format_smolstr;
+
+use super::{SharedPages, enter, words};
+use crate::api::{Problem, Shared};
+
+const NAME_CHARACTERS_MAX: usize = 64;
+const REASON_CHARACTERS_MAX: usize = 140;
+
+/// The step of a request that waits for a person, as a page asks about it.
+pub(super) fn awaited(state: &PaymentRequest, policies: Option<&Policies>, zone: &Zone) -> Option<Json> {
+    let (waits, terms) = (state.awaits_approval()?, state.terms.as_ref()?);
+    let scenario = terms.scenario.as_deref().and_then(|name| policies?.scenarios.get(name));
+    let step = scenario.and_then(|scenario| scenario.step(scenario.place_of(&waits.step)?));
+    let template = step.map(|step| step.template.to_string());
+    let channel = step.and_then(|step| step.channels.first()).map(|channel| channel.name());
+    let preview = template.as_deref().zip(channel).map(|(template, channel)| {
+        format!("/bo/templates?name={}&channel={channel}&about={}", words::encoded(template), terms.id)
+    });
+    let since = words::instant(waits.since, zone);
+    Some(json!({ "step": waits.step, "since": since, "template": template, "preview": preview }))
+}
+
+/// `POST /bo/requests/{id}/reminder/{what}`: it leaves, or does not.
+pub(super) async fn decide(
+    app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
+    form: web::Form<BTreeMap<String, String>>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let (id, what) = path.into_inner();
+    let id = PaymentRequestId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    if !crate::api::owned(&app, &frame.tenant, EntityId::PaymentRequest(id)).await {
+        return Err(Problem::not_found(format!("payment request {id} is not known")));
+    }
+    let said = |name: &str, most: usize| {
+        let text = form.get(name).map(|text| text.trim()).unwrap_or_default();
+        let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then_some(text).ok_or_else(|| Problem::bad_request(format!("{name}: expected 1 to {most} characters")))
+    };
+    let (step, by) = (said("step", NAME_CHARACTERS_MAX)?.into(), said("by", NAME_CHARACTERS_MAX)?);
+    let (done, command) = match what.as_str() {
+        "approve" => ("It leaves", Command::ApproveReminder { step, by: by.into() }),
+        "reject" => {
+            let said = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
+            ("It does not leave", Command::RejectReminder { step, said })
+        }
+        _ => return Err(Problem::not_found("there is nothing at this address")),
+    };
+    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
+    let command_id = CommandId::new(Timestamp::default(), random, id.partition());
+    let (router, tell) = (&app.service.router, Tell::PaymentRequest(id, command));
+    let answer = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
+    // The list is that of the store: what was done is to be seen there.
+    let _ = app.service.checkpointer.send(Offer).await;
+    let to = match answer {
+        Ok(_) => format!("/bo/requests/{id}?said={}", words::encoded(done)),
+        Err(error) => format!("/bo/requests/{id}?failed={}", words::encoded(&error.to_string())),
+    };
+    Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
+}
