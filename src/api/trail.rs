@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use super::{Problem, Shared, delivery_id, tenant, views};
 use crate::assemble::Service;
 use crate::export::hook_body;
-use crate::store::Tried;
+use crate::store::{Tried, made_at};
 
 /// Deliveries of a page.
 const ROWS_MAX: usize = 50;
@@ -196,13 +196,6 @@ pub(super) fn to(recipient: &Recipient) -> String {
         Recipient::StatusExport => "status file".to_owned(),
         Recipient::DecidedCustomer => "customer of a decision".to_owned(),
     }
-}
-
-/// When a delivery was made, as its id says.
-fn made_at(id: DeliveryId) -> Timestamp {
-    let [a, b, c, d, e, f, ..] = id.to_bytes();
-    let millis = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
 /// A delivery with its tries, if the tenant has such a one.

@@ -11,7 +11,7 @@ use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
 
-use super::{List, Store, behind, failed, keys};
+use super::{List, Store, behind, failed, keys, tries};
 use crate::journal::codec;
 
 /// Rows of one batch: a batch holds the store's journal while it is applied.
@@ -34,7 +34,7 @@ pub(super) fn value<T: serde::Serialize>(of: &T) -> Result<Option<Vec<u8>>, Port
 
 impl Store {
     /// Writes rows in the order of their keys, in batches.
-    fn write_rows(&self, keyspace: &Keyspace, mut rows: Rows) -> Result<(), PortError> {
+    pub(super) fn write_rows(&self, keyspace: &Keyspace, mut rows: Rows) -> Result<(), PortError> {
         rows.sort_by(|(a, _), (b, _)| a.cmp(b)); // Stable: of the same key the last one holds.
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
@@ -59,7 +59,7 @@ impl Store {
     fn write_states_of(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let (mut snapshots, mut lists) = (Rows::new(), Rows::new());
         let (mut directory, mut seen, mut files) = (Rows::new(), Rows::new(), Rows::new());
-        let (mut statements, mut orders, mut tries) = (Rows::new(), Rows::new(), Rows::new());
+        let (mut statements, mut orders) = (Rows::new(), Rows::new());
         let mut shared: HashMap<Vec<u8>, DirectoryValue> = HashMap::new();
         for checkpoint in checkpoints {
             for (id, saved, new) in &checkpoint.entities {
@@ -79,7 +79,6 @@ impl Store {
                 }
                 directory.push((row, value(&meaning)?));
             }
-            Self::try_rows(checkpoint, &mut tries)?;
             for (command, receipt) in &checkpoint.receipts {
                 seen.push((keys::seen(*command), value(receipt)?));
             }
@@ -111,7 +110,6 @@ impl Store {
         self.write_rows(&self.files, files)?;
         self.write_rows(&self.statements, statements)?;
         self.write_rows(&self.orders, orders)?;
-        self.write_rows(&self.tries, tries)?;
         self.write_rows(&self.snapshots, snapshots)
     }
 
@@ -249,6 +247,7 @@ impl Store {
         self.write_states(round.checkpoints)?;
         // The rest is all or nothing, with the position that it belongs to.
         let times = times_of(round.checkpoints);
+        self.write_rows(&self.tries, tries::packed(round.checkpoints)?)?;
         self.write_rows(&self.tries, self.old_tries(&times)?)?;
         let (mut outbox, mut dead, mut meta) = (Rows::new(), Rows::new(), self.time_rows(times)?);
         for checkpoint in round.checkpoints {

@@ -71,13 +71,26 @@ pub(super) fn dead(of: &TenantId, id: DeliveryId) -> Vec<u8> {
     join(&[&tenant(of), &id.to_bytes()])
 }
 
-/// A delivery's tries, by the positions of the records that tell of them.
-pub(super) fn tries(of: &TenantId, id: DeliveryId) -> Vec<u8> {
-    join(&[&tenant(of), &id.to_bytes()])
+/// Tries of deliveries: by the last of them, the first, and the position of a record that tells of a try.
+pub(super) fn tries(of: &TenantId, last: DeliveryId, first: DeliveryId, position: u64) -> Vec<u8> {
+    join(&[&tries_until(of, last), &first.to_bytes(), &position.to_be_bytes()])
 }
 
-pub(super) fn tried(of: &TenantId, id: DeliveryId, position: u64) -> Vec<u8> {
-    join(&[&tries(of, id), &position.to_be_bytes()])
+/// Before every row of tries that ends with this delivery or a later one.
+pub(super) fn tries_until(of: &TenantId, last: DeliveryId) -> Vec<u8> {
+    join(&[&tenant(of), &last.to_bytes()])
+}
+
+/// The first delivery of a row of tries.
+pub(super) fn first_tried(key: &[u8]) -> Option<DeliveryId> {
+    let (key, _) = key.split_last_chunk::<8>()?;
+    key.last_chunk::<16>().copied().map(DeliveryId::from_bytes)
+}
+
+/// The last delivery of a row of tries.
+pub(super) fn last_tried(key: &[u8]) -> Option<DeliveryId> {
+    let (key, _) = key.split_last_chunk::<24>()?;
+    key.last_chunk::<16>().copied().map(DeliveryId::from_bytes)
 }
 
 /// Not by lane: a key of the API belongs to one request, whichever lane that is in.

@@ -7,7 +7,7 @@
 //! | `timers` | tenant, hour, position | timers armed for that hour |
 //! | `outbox` | partition, delivery | row with its tries |
 //! | `dead` | tenant, delivery | row given up |
-//! | `tries` | tenant, delivery, position | the way it went, and the record that made it |
+//! | `tries` | tenant, last delivery, first, position | tries of deliveries, by where the log tells of them |
 //! | `seen` | command | receipt |
 //! | `directory` | kind, tenant, key | meaning |
 //! | `lists` | tenant, list, id | nothing: screens read the snapshots |
@@ -24,6 +24,7 @@ mod tries;
 
 pub use directory::StoreDirectory;
 pub use lists::{List, Page};
+pub(crate) use tries::made_at;
 pub use tries::{Tried, TriedPage};
 
 use std::path::{Path, PathBuf};

@@ -56,7 +56,10 @@ fn a_step_waits_for_a_person_through_a_crash_and_leaves_once_or_not_at_all() {
     let (first, second, third) = (path(&running, "F-1"), path(&running, "F-2"), path(&running, "F-3"));
     let shown = step(&running, &first);
     assert_eq!((&shown["status"], &shown["reason"]), (&json!("waits"), &json!("a person has not approved it")));
-    assert!(shown["gates"].as_array().unwrap().contains(&json!({ "gate": "approved", "said": "stopped" })), "{shown}");
+    assert!(
+        shown["gates"].as_array().unwrap().contains(&json!({ "gate": "approved", "said": "stopped" })),
+        "{shown}"
+    );
     assert_eq!(running.get(&first).json()["awaits_approval"]["step"], "late_3");
 
     running.kill();
@@ -66,7 +69,8 @@ fn a_step_waits_for_a_person_through_a_crash_and_leaves_once_or_not_at_all() {
     waiting(&running, &["F-1", "F-2", "F-3"]);
     assert_eq!(late(&scratch), Vec::<String>::new());
 
-    let approve = |path: &str| running.post(&format!("{path}/reminders/late_3/approve"), &json!({ "by": "ana" })).status;
+    let approve =
+        |path: &str| running.post(&format!("{path}/reminders/late_3/approve"), &json!({ "by": "ana" })).status;
     assert_eq!(running.post(&format!("{first}/reminders/late_10/approve"), &json!({ "by": "ana" })).status, 409);
     assert_eq!(running.post(&format!("{first}/reminders/late_3/approve"), &json!({})).status, 422);
     assert!([200, 201].contains(&approve(&first)));
@@ -77,7 +81,8 @@ fn a_step_waits_for_a_person_through_a_crash_and_leaves_once_or_not_at_all() {
     assert!(told.contains("reminder.awaits_approval") && told.contains("reminder.approved"), "{told}");
 
     // Who has paid meanwhile is asked nothing, and nobody is asked about him.
-    let paid = json!({ "attempt_ref": "p-1", "result": "succeeded", "amount": { "amount": 9000, "currency": "EUR" } });
+    let paid =
+        json!({ "attempt_ref": "p-1", "result": "succeeded", "amount": { "amount": 9000, "currency": "EUR" } });
     let paid = running.post(&format!("{second}/attempts"), &paid);
     assert!([200, 201].contains(&paid.status), "{}", paid.text());
     assert_eq!(approve(&second), 409);
