@@ -15,6 +15,11 @@ function live(connected) {
 if (document.querySelector("#stream")) document.querySelector("[data-live]").hidden = false;
 document.addEventListener("htmx:sse:error", () => live(false));
 document.addEventListener("htmx:sse:after:connection", () => live(true));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select")) return;
+  event.preventDefault();
+  document.querySelector(".search input")?.focus();
+});
 // Reconciliation: J and K move, Enter accepts the first proposal, U undoes the last decision.
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,button,a,summary")) return;

@@ -5,6 +5,7 @@
 
 mod assets;
 mod collections;
+mod customers;
 mod deliveries;
 mod event_types;
 mod files;
@@ -16,6 +17,8 @@ mod payouts;
 mod plans;
 mod reminders;
 mod requests;
+mod scenarios;
+mod search;
 mod templates;
 mod transfers;
 mod undelivered;
@@ -101,6 +104,11 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/requests/{id}", web::get().to(requests::page))
             .route("/requests/{id}/reminder/{what}", web::post().to(reminders::decide))
             .route("/collections", web::get().to(collections::page))
+            .route("/customers", web::get().to(customers::list))
+            .route("/customers/{id}", web::get().to(customers::page))
+            .route("/customers/{id}/{what}", web::post().to(customers::act))
+            .route("/scenarios", web::get().to(scenarios::page))
+            .route("/search", web::get().to(search::page))
             .route("/plans", web::get().to(plans::list))
             .route("/plans/{id}", web::get().to(plans::page))
             .route("/plans/{id}/{what}", web::post().to(plans::act))
@@ -165,9 +173,11 @@ impl Frame {
             ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
             ("", "requests", "/bo/requests", "receipt", "Payment requests", reminders),
             ("", "collections", "/bo/collections", "repeat", "Collections", 0),
+            ("", "customers", "/bo/customers", "user", "Customers", 0),
             ("", "plans", "/bo/plans", "calendar", "Plans", plans),
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
+            ("", "scenarios", "/bo/scenarios", "clock", "Scenarios", 0),
             ("", "templates", "/bo/templates", "file-text", "Templates", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
             ("", "event_types", "/bo/event-types", "bell", "Events", 0),

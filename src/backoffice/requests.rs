@@ -238,6 +238,7 @@ pub(super) async fn page(
         "id": id,
         "external_ref": terms.external_ref,
         "customer": name,
+        "customer_id": terms.customer.to_string(),
         "amount": words::money(terms.amount),
         "status": label, "tone": tone, "status_icon": icon,
         "next_reminder": state.reminders.next.map(|(_, due)| words::instant(due, &zone)),

@@ -219,7 +219,11 @@ mod tests {
             ("customer.kind.startsWith(\"b\")", Err((0..0, "not understood"))),
         ] {
             match (compile(text), expected) {
-                (Ok(_), Ok(())) => {}
+                // What is written again means the same.
+                (Ok(condition), Ok(())) => {
+                    let written = condition.to_string();
+                    assert_eq!(compile(&written).unwrap(), condition, "{text}: {written}");
+                }
                 (Err(fault), Err((span, part))) => {
                     assert!(fault.message.contains(part), "{text}: {}", fault.message);
                     if !span.is_empty() {

@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/collections', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/files', '/bo/event-types'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/scenarios', '/bo/search?q=120%2C50', '/bo/collections', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/files', '/bo/event-types'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });
@@ -118,6 +118,30 @@ try {
   check('a delivery tells its tries', /Delivered/.test(await page.textContent('main')), await page.textContent('main'));
   await accessible('a delivery');
   await picture('delivery');
+  // A customer: found by its name, held back, and let go on.
+  await page.goto(`${origin}/bo`);
+  await page.keyboard.press('/');
+  await page.keyboard.type('Boulangerie Lemoine');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('h1');
+  check('a name leads to its customer', (await page.textContent('h1')).includes('Boulangerie Lemoine'), await page.textContent('main'));
+  await accessible('a customer');
+  await picture('customer');
+  for (const asked of ['411LEMOINE', '+33612345602', 'FR76 2004 1010 0504 2001 1376 474', page.url().split('/').pop()]) {
+    const at = page.url();
+    await page.goto(`${origin}/bo/search?q=${encodeURIComponent(asked)}`);
+    check(`"${asked}" leads there too`, page.url() === at, page.url());
+  }
+  await page.goto(`${origin}/bo/search?q=f2026%202298`);
+  check('an invoice number leads to its request', (await page.textContent('h1')).includes('F-2026-2298'), await page.textContent('main'));
+  await page.goBack();
+  await page.goto(`${origin}/bo/search?q=411LEMOINE`);
+  await page.click('form[action$="/hold"] button');
+  await page.waitForSelector('[role=status]');
+  check('a customer is held back', /on hold: manual/.test(await page.textContent('h1')), await page.textContent('main'));
+  await page.click('form[action$="/lift"] button');
+  await page.waitForSelector('[role=status]');
+  check('and let go on', !/on hold/.test(await page.textContent('h1')), await page.textContent('main'));
   // A plan rests, and goes on.
   await page.goto(`${origin}/bo/plans`);
   await page.click('a.row-link >> nth=0');

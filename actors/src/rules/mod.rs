@@ -13,6 +13,7 @@ mod fields;
 mod known;
 mod published;
 mod subscription;
+mod written;
 
 pub use book::{Action, Once, Per, Rule, RuleBook, RuleError};
 pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};

@@ -1,0 +1,65 @@
+//! A condition as it is written, in CEL syntax.
+
+use std::fmt;
+
+use super::condition::Condition;
+use super::fields::Value;
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Always(truth) => write!(f, "{truth}"),
+            Condition::All(parts) => joined(f, parts, " && "),
+            Condition::Any(parts) => joined(f, parts, " || "),
+            Condition::Not(part) => write!(f, "!({part})"),
+            Condition::Compare(field, operator, value) => {
+                write!(f, "{} {} ", field.path(), operator.symbol())?;
+                literal(f, value)
+            }
+            Condition::OneOf(field, values) => {
+                write!(f, "{} in [", field.path())?;
+                for (at, value) in values.iter().enumerate() {
+                    f.write_str(if at == 0 { "" } else { ", " })?;
+                    literal(f, value)?;
+                }
+                f.write_str("]")
+            }
+            Condition::Known(field) => write!(f, "has({})", field.path()),
+        }
+    }
+}
+
+fn joined(f: &mut fmt::Formatter<'_>, parts: &[Condition], by: &str) -> fmt::Result {
+    for (at, part) in parts.iter().enumerate() {
+        f.write_str(if at == 0 { "" } else { by })?;
+        within(f, part)?;
+    }
+    Ok(())
+}
+
+/// A part of another condition, in parentheses where it has parts itself.
+fn within(f: &mut fmt::Formatter<'_>, part: &Condition) -> fmt::Result {
+    match part {
+        Condition::All(_) | Condition::Any(_) => write!(f, "({part})"),
+        Condition::Always(_)
+        | Condition::Not(_)
+        | Condition::Compare(..)
+        | Condition::OneOf(..)
+        | Condition::Known(_) => write!(f, "{part}"),
+    }
+}
+
+fn literal(f: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
+    match value {
+        Value::Text(text) => write!(f, "{text:?}"),
+        Value::Number(number) => write!(f, "{number}"),
+        Value::Truth(truth) => write!(f, "{truth}"),
+        Value::Money(amount) => {
+            let printed = amount.to_string();
+            let number = printed.split(' ').next().unwrap_or_default();
+            write!(f, "\"{} {number}\"", amount.currency().code())
+        }
+        Value::Date(day) => write!(f, "\"{day}\""),
+        Value::Instant(at) => write!(f, "\"{at}\""),
+    }
+}
