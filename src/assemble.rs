@@ -30,6 +30,7 @@ use crate::channels::credentials::Credentials;
 use crate::channels::dkim::Signer;
 use crate::channels::email::Email;
 use crate::channels::hook::{self, Hooks, SigningKey};
+use crate::channels::pace::{Limits, Pace};
 use crate::channels::smpp::{Heard, Ids, SmppLink};
 use crate::channels::sms::SmsChannel;
 use crate::clock::{Clocks, system_now};
@@ -367,6 +368,7 @@ fn channels(
         outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
         statuses: statuses.collect(),
         archive,
+        pace: Pace::new(Limits::of(config)),
     };
     Ok((channels, smsc))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use quittance_actors::delivery::{Channel, Delivery, Fault, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
-use quittance_actors::values::{EmailAddress, Language, TenantId};
+use quittance_actors::values::{EmailAddress, Language, TenantId, Timestamp};
 
 use tracing::warn;
 
@@ -16,6 +16,7 @@ use crate::channels::collect::Connector;
 use crate::channels::email::{Email, Mail};
 use crate::channels::file;
 use crate::channels::hook::{Body, Endpoint, Hooks};
+use crate::channels::pace::Pace;
 use crate::channels::smpp::SmppLink;
 use crate::channels::sms::SmsChannel;
 use crate::channels::{self, Sms};
@@ -48,6 +49,8 @@ pub struct Channels {
     pub statuses: BTreeMap<TenantId, (PathBuf, StatusFormat)>,
     /// Messages as they left.
     pub archive: Archive,
+    /// How much may leave in how long.
+    pub pace: Pace,
 }
 
 /// Who carries SMS.
@@ -99,6 +102,10 @@ impl Dispatch for Channels {
                 }
             }
         })
+    }
+
+    fn holds_back(&self, prepared: &Prepared) -> Option<(Timestamp, String)> {
+        self.pace.holds_back(prepared, clock::system_now())
     }
 
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {

@@ -212,6 +212,11 @@ pub trait Dispatch: Send + Sync {
     /// Tries once. The same delivery id twice must do no harm.
     fn send(&self, prepared: Prepared) -> BoxFuture<'_, Verdict>;
 
+    /// Until when a delivery waits, and why, when too much has left lately; what may leave is counted as leaving.
+    fn holds_back(&self, _: &Prepared) -> Option<(Timestamp, String)> {
+        None
+    }
+
     /// Tries several status rows as one file.
     fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict>;
 

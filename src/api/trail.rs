@@ -76,6 +76,7 @@ impl Try {
             Outcome::Dead { .. } => "given_up",
             Outcome::Suppressed { .. } => "suppressed",
             Outcome::Claimed => "begun",
+            Outcome::HeldBack { .. } => "held_back",
         }
     }
 
@@ -84,7 +85,7 @@ impl Try {
         match &self.outcome {
             Outcome::RetryAt { error, .. } | Outcome::Dead { error } => Fault::told(error),
             Outcome::Delivered { detail } => (None, detail),
-            Outcome::Suppressed { reason } => (None, reason),
+            Outcome::Suppressed { reason } | Outcome::HeldBack { reason, .. } => (None, reason),
             Outcome::Claimed => (None, ""),
         }
     }
@@ -134,13 +135,15 @@ impl Trail {
         }
         let standing = match (waits_until, tries.last().map(|last| &last.outcome)) {
             (_, Some(Outcome::Claimed)) => Standing::Begun,
-            (Some(until), Some(Outcome::RetryAt { .. })) => Standing::Waits { until },
+            (Some(until), Some(Outcome::RetryAt { .. } | Outcome::HeldBack { .. })) => Standing::Waits { until },
             // It is tried once more, or for the first time.
             (Some(_), _) | (None, None) => Standing::Pending,
             (None, Some(Outcome::Delivered { .. })) => Standing::Delivered,
             (None, Some(Outcome::Dead { .. })) => Standing::GivenUp,
             (None, Some(Outcome::Suppressed { .. })) => Standing::Suppressed,
-            (None, Some(Outcome::RetryAt { at, .. })) => Standing::Waits { until: *at },
+            (None, Some(Outcome::RetryAt { at, .. } | Outcome::HeldBack { until: at, .. })) => {
+                Standing::Waits { until: *at }
+            }
         };
         let (id, at, event, subject, route) = (found.id, record.at, told.event, subject.entity, found.route.clone());
         Ok(Some(Self { id, at, event, subject, route, outgoing, tries, standing, record }))

@@ -115,6 +115,7 @@ pub(super) async fn page(
                 Outcome::RetryAt { .. } => ("repeat", "warn-i", "Failed"),
                 Outcome::Dead { .. } => ("triangle-alert", "bad-i", "Given up"),
                 Outcome::Suppressed { .. } => ("ban", "mute-i", "Not wanted any more"),
+                Outcome::HeldBack { .. } => ("clock", "warn-i", "Held back"),
                 Outcome::Claimed => ("send", "info-i", "Begun, and nothing was heard"),
             };
             let (fault, detail) = tried.told();

@@ -8,6 +8,7 @@
 //! | `hook` | events by signed HTTP call, with `credentials` where the other side asks for them |
 //! | `file` | events as JSON files, statuses as CSV files |
 //! | `archive` | nothing: it keeps what left, and what a sandbox shows instead of sending |
+//! | `pace` | nothing: how much may leave in how long |
 //! | `collect` | orders to connectors: payment providers, files for banks, a simulator |
 //!
 //! A new channel is a file here and a line in `assemble`'s dispatch. A channel never decides
@@ -20,6 +21,7 @@ pub mod dkim;
 pub mod email;
 pub mod file;
 pub mod hook;
+pub mod pace;
 mod relay;
 pub mod smpp;
 pub mod sms;

@@ -1,6 +1,7 @@
 //! Connections to a mail relay, kept for the next mail. A command leaves at once: the pool that comes with the SMTP
 //! client has each mail wait for a delayed acknowledgement, 40 ms of nothing.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
@@ -103,6 +104,7 @@ impl Relay {
             password: None,
             bounces_to: None,
             dkim: Vec::new(),
+            per_minute: BTreeMap::new(),
         })
     }
 

@@ -22,6 +22,8 @@ pub struct Automation {
     pub rules: RuleBook,
     /// How many tests the rules have, all of them passed.
     pub rule_tests: usize,
+    /// Messages of a rule in an hour at most, by what its deliveries name as their cause.
+    pub limits: BTreeMap<String, u32>,
     /// Scenarios by name.
     pub scenarios: BTreeMap<String, Scenario>,
     /// Calendars by name.
@@ -59,10 +61,16 @@ pub enum Target {
 impl Automation {
     pub(super) fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
         let mut references = Vec::new();
+        let mut limits = BTreeMap::new();
         let rules_path = folder.join("rules.toml");
         let rules = read_file(&rules_path, findings, |root| {
             let file = rules_path.display().to_string();
-            let read = root.each("rule", |section| read_rule(section, &file, &mut references));
+            let read = root.each("rule", |section| {
+                let (rule, tests) = read_rule(section, &file, &mut references)?;
+                let most = section.integer("most_per_hour", 1..=1_000_000).and_then(|most| u32::try_from(most).ok());
+                limits.extend(most.map(|most| (rule.cause.to_string(), most)));
+                Some((rule, tests))
+            });
             let (rules, tests): (Vec<Rule>, Vec<usize>) = read.into_iter().unzip();
             RuleBook::new(rules)
                 .inspect_err(|error| {
@@ -86,7 +94,7 @@ impl Automation {
             }
         }
         let (rules, rule_tests) = rules?;
-        Some(Self { rules, rule_tests, scenarios: scenarios?, calendars, references })
+        Some(Self { rules, rule_tests, limits, scenarios: scenarios?, calendars, references })
     }
 
     /// Reports recipients that no tenant defines.

@@ -89,6 +89,8 @@ pub struct Smtp {
     pub bounces_to: Option<EmailAddress>,
     /// The keys by which mail is signed.
     pub dkim: Vec<Dkim>,
+    /// Mails in a minute at most to the mailboxes of a domain.
+    pub per_minute: BTreeMap<String, u32>,
 }
 
 /// A key by which the mail of a domain is signed.

@@ -1,5 +1,7 @@
 //! Reading how messages leave: mail, hooks, and the secrets of each.
 
+use std::collections::BTreeMap;
+
 use quittance_actors::values::EmailAddress;
 
 use super::reader::Section;
@@ -38,7 +40,23 @@ pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
         let secret = read_secret(key, "key");
         Some(Dkim { domain: domain?, selector: selector?, key: secret? })
     });
-    Some(EmailTransport::Smtp(Smtp { host, port: port.unwrap_or(default), tls, user, password, bounces_to, dkim }))
+    let per_minute = section.section("per_minute").map(|table| read_pace(&table)).unwrap_or_default();
+    let port = port.unwrap_or(default);
+    Some(EmailTransport::Smtp(Smtp { host, port, tls, user, password, bounces_to, dkim, per_minute }))
+}
+
+/// Mails in a minute, by domain.
+fn read_pace(table: &Section<'_, '_>) -> BTreeMap<String, u32> {
+    let mut pace = BTreeMap::new();
+    for (domain, value) in table.entries() {
+        let most = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
+        match most.filter(|most| (1..=1_000_000).contains(most)) {
+            Some(most) if domain.contains('.') => drop(pace.insert(domain.to_ascii_lowercase(), most)),
+            Some(_) => table.refuse(domain, value.span(), "expected a domain, as in \"mail.example\" = 60", None),
+            None => table.refuse(domain, value.span(), "expected mails in a minute, 1 to 1000000", None),
+        }
+    }
+    pace
 }
 
 pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {

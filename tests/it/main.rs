@@ -21,6 +21,7 @@ mod mail;
 mod mock_bank;
 mod numbers;
 mod orders;
+mod pace;
 mod payouts;
 mod plans;
 mod recalls;

@@ -543,6 +543,10 @@ fn facts_added_later_read_from_and_write_their_bytes() {
     let now = encode_body(&Outcome::Claimed).unwrap();
     let stored = fixture("v2", "outcome.claimed", &now);
     assert_eq!((decode_body::<Outcome>(&stored).unwrap(), hex(&now)), (Outcome::Claimed, hex(&stored)));
+    let held_back = Outcome::HeldBack { until: AT, reason: "too many".to_owned() };
+    let now = encode_body(&held_back).unwrap();
+    let stored = fixture("v2", "outcome.held_back", &now);
+    assert_eq!((decode_body::<Outcome>(&stored).unwrap(), hex(&now)), (held_back, hex(&stored)));
     let numbered = Standing::Numbered { key_seq: 300, figures: figures() };
     let now = encode_body(&numbered).unwrap();
     let stored = fixture("v2", "standing.numbered", &now);

@@ -199,11 +199,18 @@ pub enum Outcome {
     },
     /// It is about to leave, and whether it arrived nobody may ever hear.
     Claimed,
+    /// It was not tried: too much has left lately. It waits for its turn.
+    HeldBack {
+        /// Until when, in system time.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Outcome {
     /// Whether nothing more will be tried.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Outcome::RetryAt { .. } | Outcome::Claimed)
+        !matches!(self, Outcome::RetryAt { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
     }
 }

@@ -382,6 +382,11 @@ impl Lane {
             self.outbox_changed.insert(tried.id);
             return;
         }
+        if let Outcome::HeldBack { until, .. } = &tried.outcome {
+            row.not_before = *until;
+            self.outbox_changed.insert(tried.id);
+            return;
+        }
         row.attempts = row.attempts.saturating_add(1);
         match &tried.outcome {
             Outcome::RetryAt { at, error } => {
@@ -395,7 +400,7 @@ impl Lane {
                 row.last_error = Some(error.into());
                 self.gathering.dead.push((row.way.0.clone(), tried.id, Some(row.clone())));
             }
-            Outcome::Delivered { .. } | Outcome::Suppressed { .. } | Outcome::Claimed => {}
+            Outcome::Delivered { .. } | Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. } => {}
         }
         self.outbox_changed.remove(&tried.id);
         // A row that no checkpoint has taken over leaves nothing behind.

@@ -392,7 +392,8 @@ impl DeliveryLane {
             Tried::Declined(_) => self.breaker.declined(now),
             Tried::Ended(Outcome::Delivered { .. }) => self.breaker.succeeded(),
             // Withheld, or a failure of ours: it says nothing about the other side.
-            Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed) | Tried::Aside(_) => {}
+            Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
+            | Tried::Aside(_) => {}
         }
     }
 
@@ -416,6 +417,13 @@ impl DeliveryLane {
                 row.attempts = row.attempts.saturating_add(u32::from(counted));
                 row.not_before = *at;
                 self.waiting.insert((*at, id), row);
+                return;
+            }
+            Outcome::HeldBack { until, reason } => {
+                debug!(delivery = %id, lane = %self.route, reason, %until, "delivery held back");
+                // The outbox keeps it: there is room for what may leave.
+                self.known.remove(&id);
+                (self.left, self.more) = (true, true);
                 return;
             }
             Outcome::Dead { error } => warn!(delivery = %id, lane = %self.route, error, "delivery given up"),

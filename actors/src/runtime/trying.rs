@@ -44,6 +44,12 @@ pub(super) async fn attempt(
             let (customer, virtual_iban) =
                 concerned.map(|concerned| (concerned.profile, concerned.virtual_iban)).unzip();
             let virtual_iban = virtual_iban.flatten();
+            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
+            // Before it is claimed: what only waits is not about to leave.
+            if let Some((until, reason)) = router.ports().dispatch.holds_back(&prepared) {
+                return (row, Tried::Ended(Outcome::HeldBack { until, reason }));
+            }
+            let delivery = &prepared.delivery;
             if delivery.channel.arrives_twice() {
                 match claim(&router, &row).await {
                     Ok(None) => {}
@@ -51,7 +57,6 @@ pub(super) async fn attempt(
                     Err(error) => return (row, Tried::Aside(later(&error, clock.system_now()))),
                 }
             }
-            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
             let verdict = router.ports().dispatch.send(prepared).await;
             let declined = matches!(verdict, Verdict::Declined { .. });
             let outcome = ladder.outcome(verdict, number, clock.random(), clock.system_now());
@@ -150,6 +155,7 @@ fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
         Outcome::Dead { .. } => "dead",
         Outcome::Suppressed { .. } => "suppressed",
         Outcome::Claimed => "claimed",
+        Outcome::HeldBack { .. } => "held_back",
     };
     let channel = match &row.route {
         Route::StatusExport(_) => "status_file",

@@ -82,6 +82,10 @@ impl World {
                 }
                 (None, _) => Outcome::Dead { error: "unknown".to_owned() },
             },
+            // Too much has left lately.
+            Preparation::Ready(delivery, _) if delivery.channel.reaches_people() && self.random.once_in(6) => {
+                Outcome::HeldBack { until: self.now.plus_millis(60_000), reason: "enough for an hour".to_owned() }
+            }
             Preparation::Ready(delivery, _) if delivery.channel.arrives_twice() => {
                 self.claimed.insert(id, u64::try_from(self.log.records.len()).unwrap_or(0) + 1);
                 Outcome::Claimed
