@@ -137,9 +137,29 @@ enum Command {
     Bench(bench::Options),
 }
 
+/// The exit code of a program of which nobody reads on, as a shell gives it: 128 and SIGPIPE.
+const NOBODY_READS: i32 = 141;
+
+/// Has the program end without a word when whoever reads what it prints, such as `head`, has read enough.
+fn end_when_nobody_reads() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(NOBODY_READS);
+        }
+        before(panic);
+    }));
+}
+
 /// Runs the command; gives the exit code.
 pub fn run() -> anyhow::Result<u8> {
-    match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    // A service goes on whoever reads what it says.
+    if !matches!(command, Command::Serve { .. } | Command::Demo(_)) {
+        end_when_nobody_reads();
+    }
+    match command {
         Command::Demo(options) => demo::run(&options),
         Command::Serve { config } => serve::run(&config),
         Command::Init(options) => init::run(&options),

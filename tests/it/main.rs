@@ -5,6 +5,7 @@
 mod api;
 mod approvals;
 mod collections;
+mod commands;
 mod config;
 mod corpora;
 mod crash;
