@@ -8,7 +8,7 @@ use crate::support::running::BINARY;
 #[test]
 fn a_command_of_which_nobody_reads_on_ends_without_a_word() {
     let mut command = Command::new(BINARY);
-    command.args(["events", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg("secret").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());
     let mut said = String::new();

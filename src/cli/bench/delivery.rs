@@ -32,6 +32,9 @@ pub(super) struct Options {
     /// The events of a customer one after the other.
     #[arg(long)]
     in_order: bool,
+    /// Measures nineteen endpoints beside a twentieth that takes calls and never answers, and without it, instead.
+    #[arg(long)]
+    dead: bool,
 }
 
 /// How long a part may take at most.
@@ -163,12 +166,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
 }
 
 async fn measure(options: &Options) -> anyhow::Result<()> {
-    let Options { hooks, endpoints, rate, in_order } = *options;
+    let Options { hooks, endpoints, rate, in_order, dead } = *options;
     let receivers = Receivers::start()?;
     let order = if in_order { "key" } else { "none" };
+    if dead {
+        return beside_a_dead_one(&receivers, order, rate).await;
+    }
     println!("W2 delivery: {hooks} signed hooks to {endpoints} endpoints on this machine, order = {order}");
     let events = hooks / endpoints.max(1);
-    let (service, tenant, entities, _folder) = start(&receivers, endpoints, order).await?;
+    let (service, tenant, entities, _folder) = start(&receivers, (endpoints, None), order).await?;
     let begun = receivers.taken.load(Ordering::Relaxed);
     receivers.ordering.store(in_order, Ordering::Relaxed);
     let (cpu, started) = (world::cpu_us(), Instant::now());
@@ -189,20 +195,8 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     service.stop().await;
     drop(service);
 
-    let (service, tenant, entities, _folder) = start(&receivers, 1, order).await?;
-    receivers.timing.store(true, Ordering::Relaxed);
-    let begun = receivers.taken.load(Ordering::Relaxed);
-    let events = rate * 5;
-    let pace = Pace { in_flight: 16_000, batch: 10, rate: Some(rate), first_id: 0 };
-    world::drive(&service, &tenant, events, pace, |number| Ok(entities.attempt(number))).await?;
-    receivers.wait(begun + events).await?;
-    let mut waits = std::mem::take(&mut *receivers.waits_ms.lock());
-    waits.sort_unstable();
-    let wait = |per_mille: usize| waits.get(waits.len().saturating_sub(1) * per_mille / 1_000).copied().unwrap_or(0);
-    println!("  event to hook     {:>10} / {} ms p50 / p99 at {rate} events/s", wait(500), wait(990));
-    receivers.timing.store(false, Ordering::Relaxed);
-    service.stop().await;
-    drop(service);
+    let (p50, p99) = waits(&receivers, (1, None), order, rate).await?;
+    println!("  event to hook     {p50:>10} / {p99} ms p50 / p99 at {rate} events/s");
 
     let bare = bare(&receivers, hooks, 16 * usize::try_from(endpoints)?).await?;
     println!(
@@ -212,20 +206,62 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A service whose endpoints are the receivers, with customers and requests.
+/// Endpoints that answer, beside one that does not.
+const HEALTHY: u64 = 19;
+
+/// How long hooks of endpoints that answer take, without and with one beside them that takes calls and never answers.
+async fn beside_a_dead_one(receivers: &Receivers, order: &str, rate: u64) -> anyhow::Result<()> {
+    let rate = (rate / HEALTHY).max(1);
+    println!("W2 delivery: {HEALTHY} endpoints that answer, {} hooks/s in all, order = {order}", rate * HEALTHY);
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let address = silent.local_addr()?;
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        held.extend(silent.incoming().flatten());
+    });
+    for (what, dead) in
+        [("alone", None), ("beside a dead one", Some(address)), ("alone", None), ("beside a dead one", Some(address))]
+    {
+        let (p50, p99) = waits(receivers, (HEALTHY, dead), order, rate).await?;
+        println!("  {what:<18}     {p50:>5} / {p99} ms p50 / p99 from event to hook, every one of them delivered");
+    }
+    Ok(())
+}
+
+/// How long hooks take at a rate of events, half of them and ninety-nine of a hundred, in milliseconds.
+async fn waits(
+    receivers: &Receivers, (endpoints, dead): (u64, Option<SocketAddr>), order: &str, rate: u64,
+) -> anyhow::Result<(i64, i64)> {
+    let (service, tenant, entities, _folder) = start(receivers, (endpoints, dead), order).await?;
+    receivers.timing.store(true, Ordering::Relaxed);
+    let begun = receivers.taken.load(Ordering::Relaxed);
+    let events = rate * 5;
+    let pace = Pace { in_flight: 16_000, batch: 10, rate: Some(rate), first_id: 0 };
+    world::drive(&service, &tenant, events, pace, |number| Ok(entities.attempt(number))).await?;
+    receivers.wait(begun + events * endpoints).await?;
+    let mut waits = std::mem::take(&mut *receivers.waits_ms.lock());
+    waits.sort_unstable();
+    let wait = |per_mille: usize| waits.get(waits.len().saturating_sub(1) * per_mille / 1_000).copied().unwrap_or(0);
+    receivers.timing.store(false, Ordering::Relaxed);
+    service.stop().await;
+    Ok((wait(500), wait(990)))
+}
+
+/// A service whose endpoints are the receivers, and one that is dead, with customers and requests.
 async fn start(
-    receivers: &Receivers, endpoints: u64, order: &str,
+    receivers: &Receivers, (endpoints, dead): (u64, Option<SocketAddr>), order: &str,
 ) -> anyhow::Result<(Arc<Service>, TenantId, World, Folder)> {
     let folder = Folder::new();
     world::configure(&folder.0, Setup { real_time: true, ..Setup::default() })?;
     let path = folder.0.join("config/quittance.toml");
     let mut text = std::fs::read_to_string(&path)?;
-    for number in 0..endpoints {
+    let healthy = (0..endpoints).map(|number| (number, receivers.address));
+    for (number, address) in healthy.chain(dead.map(|address| (endpoints, address))) {
         text.push_str(&format!(
             "\n[[endpoint]]\ntenant = \"maison-dupre\"\nname = \"bench{number}\"\nurl = \"http://{}/hook{number}\"\n\
              secret = {{ value = \"whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==\" }}\n\
              events = [\"attempt.failed\"]\norder = \"{order}\"\n",
-            receivers.address
+            address
         ));
     }
     std::fs::write(&path, text)?;
