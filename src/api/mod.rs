@@ -1,5 +1,6 @@
 //! The HTTP API: REST under `/v1`, problem+json errors, idempotent writes.
 
+mod automation;
 mod batch;
 mod body;
 mod callbacks;
@@ -24,6 +25,7 @@ mod trail;
 mod transfers;
 mod views;
 
+pub(crate) use automation::action;
 pub(crate) use clock::{advance_tenant, duration_ms};
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
@@ -159,6 +161,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/endpoints", web::get().to(endpoints::list))
                 .route("/endpoints/{name}/replay", web::post().to(endpoints::replay))
                 .route("/stream", web::get().to(stream::read))
+                .route("/scenarios", web::get().to(automation::scenarios))
+                .route("/rules", web::get().to(automation::rules))
                 .route("/event-types", web::get().to(event_types))
                 .route("/clock", web::get().to(clock::read))
                 .route("/clock/advance", web::post().to(clock::advance))

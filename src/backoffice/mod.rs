@@ -17,6 +17,7 @@ mod payouts;
 mod plans;
 mod reminders;
 mod requests;
+mod rules;
 mod scenarios;
 mod search;
 mod templates;
@@ -108,6 +109,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/customers/{id}", web::get().to(customers::page))
             .route("/customers/{id}/{what}", web::post().to(customers::act))
             .route("/scenarios", web::get().to(scenarios::page))
+            .route("/rules", web::get().to(rules::page))
             .route("/search", web::get().to(search::page))
             .route("/plans", web::get().to(plans::list))
             .route("/plans/{id}", web::get().to(plans::page))
@@ -177,10 +179,11 @@ impl Frame {
             ("", "plans", "/bo/plans", "calendar", "Plans", plans),
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),
+            ("", "rules", "/bo/rules", "bell", "Rules", 0),
             ("", "scenarios", "/bo/scenarios", "clock", "Scenarios", 0),
             ("", "templates", "/bo/templates", "file-text", "Templates", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
-            ("", "event_types", "/bo/event-types", "bell", "Events", 0),
+            ("", "event_types", "/bo/event-types", "file-text", "Events", 0),
         ]
         .into_iter()
         .map(|(section, id, href, icon, label, count)| {

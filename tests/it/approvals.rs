@@ -62,6 +62,12 @@ fn a_step_waits_for_a_person_through_a_crash_and_leaves_once_or_not_at_all() {
     );
     assert_eq!(running.get(&first).json()["awaits_approval"]["step"], "late_3");
 
+    let scenarios = running.list("/v1/scenarios");
+    let steps = scenarios[0]["steps"].as_array().unwrap();
+    let named = steps.iter().find(|step| step["name"] == "late_3").unwrap();
+    assert_eq!((&named["approval"], &named["offset"]), (&json!(true), &json!("+3d")), "{named}");
+    assert_eq!(named["when"], "request.outstanding >= \"EUR 1.00\"");
+
     running.kill();
     let running = Running::start(&scratch.path().join("config/quittance.toml"));
     // Weeks later it is asked for still, and nothing has left: a person's silence is no answer.

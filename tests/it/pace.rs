@@ -59,7 +59,9 @@ fn a_rule_that_sends_too_much_is_a_trickle_and_others_go_on() {
     let running = Running::start(&config);
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!((held_back(&running, 5).len(), of_rule()), (5, 3));
-    assert!(running.get("/metrics").status == 200);
+    let rules = running.list("/v1/rules");
+    let flood = rules.iter().find(|rule| rule["name"] == "flood").unwrap();
+    assert_eq!((&flood["most_per_hour"], &flood["on"][0]), (&3.into(), &"payment_request.issued".into()), "{flood}");
 }
 
 #[test]

@@ -187,6 +187,11 @@ impl RuleBook {
         }
     }
 
+    /// Every rule, in the order of the file.
+    pub fn all(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// The event by which a rule comes back to itself, whatever its conditions say.
     fn comes_back(&self, rule: &Rule) -> Option<EventType> {
         rule.leads_to().find(|first| {

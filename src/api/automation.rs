@@ -1,0 +1,102 @@
+//! What happens by itself, as it is configured: rules and scenarios.
+
+use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::delivery::Recipient;
+use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
+use quittance_actors::rules::{Action, Deed, Per, Rule};
+use serde_json::{Value as Json, json};
+
+use super::{Problem, Shared, tenant};
+use crate::steps::channels;
+
+fn offset(of: Offset) -> String {
+    match of {
+        Offset::Hours(far) => format!("{far:+}h"),
+        Offset::Days(far) => format!("{far:+}d"),
+        Offset::BusinessDays(far) => format!("{far:+}bd"),
+        Offset::Months(far) => format!("{far:+}m"),
+    }
+}
+
+fn step(of: &Step) -> Json {
+    let anchor = match of.anchor {
+        Anchor::Created => "created",
+        Anchor::Issued => "issued",
+        Anchor::Due => "due",
+    };
+    let (hour, minute) = of.at;
+    json!({
+        "name": of.name, "anchor": anchor, "offset": offset(of.offset), "at": format!("{hour:02}:{minute:02}"),
+        "channels": channels(of), "template": of.template, "when": of.when.to_string(), "approval": of.approval,
+    })
+}
+
+fn scenario(of: &Scenario) -> Json {
+    let steps: Vec<Json> = of.steps().iter().map(step).collect();
+    json!({ "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "steps": steps })
+}
+
+/// What a rule does, as its file says it.
+pub(crate) fn action(of: &Action) -> Json {
+    match of {
+        Action::NotifyCustomer { channel, template } => {
+            json!({ "notify": "customer", "channel": channel, "template": template })
+        }
+        Action::Tell { channel, template, recipient } => match recipient {
+            Recipient::Endpoint(name) => json!({ "hook": name }),
+            Recipient::Feed(name) => json!({ "file": name }),
+            Recipient::List(name) => {
+                json!({ "notify": format!("list:{name}"), "channel": channel, "template": template })
+            }
+            Recipient::Customer(_)
+            | Recipient::StatusExport
+            | Recipient::DecidedCustomer
+            | Recipient::Connector(_) => Json::Null,
+        },
+        Action::Do(deed) => match deed {
+            Deed::PlaceHold { hold, days } => json!({ "do": "place_hold", "hold": hold, "days": days }),
+            Deed::LiftHold { hold } => json!({ "do": "lift_hold", "hold": hold }),
+            Deed::SuspendRecurring => json!({ "do": "suspend_recurring" }),
+            Deed::ResumeRecurring => json!({ "do": "resume_recurring" }),
+            Deed::StopReminders => json!({ "do": "stop_reminders" }),
+            Deed::SuspendPlan => json!({ "do": "suspend_plan" }),
+            Deed::ResumePlan => json!({ "do": "resume_plan" }),
+            Deed::CancelPlan => json!({ "do": "cancel_plan" }),
+        },
+    }
+}
+
+/// A rule, with what `limits` say of it.
+pub(crate) fn rule(of: &Rule, most_per_hour: Option<u32>) -> Json {
+    let once = of.once.map(|once| {
+        let per = if once.per == Per::Request { "request" } else { "customer" };
+        json!({ "within_hours": once.within_ms / 3_600_000, "per": per })
+    });
+    json!({
+        "name": of.name,
+        "on": of.on.iter().map(|event| event.name()).collect::<Vec<_>>(),
+        "when": of.when.to_string(),
+        "then": of.then.iter().map(action).collect::<Vec<_>>(),
+        "once": once,
+        "most_per_hour": most_per_hour,
+        "paused": of.paused,
+    })
+}
+
+/// `GET /v1/scenarios`: as they are in use.
+pub(super) async fn scenarios(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let policies = app.service.router.ports().tenants.policies(&tenant);
+    let known = policies.iter().flat_map(|policies| policies.scenarios.values());
+    Ok(HttpResponse::Ok().json(json!({ "data": known.map(scenario).collect::<Vec<_>>() })))
+}
+
+/// `GET /v1/rules`: as they are in use.
+pub(super) async fn rules(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let policies = app.service.router.ports().tenants.policies(&tenant);
+    let limits = &app.service.config.automation.limits;
+    let known = policies.iter().flat_map(|policies| policies.rules.all());
+    let data: Vec<Json> = known.map(|of| rule(of, limits.get(&*of.cause).copied())).collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}

@@ -1,0 +1,57 @@
+//! Rules as they are in use: when each fires, and what it does.
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value as Json, json};
+
+use super::{SharedPages, enter};
+use crate::api::{Problem, Shared, action};
+
+/// What an action does, as a phrase.
+fn phrase(of: &Json) -> String {
+    let text = |key: &str| of[key].as_str().unwrap_or_default().replace('_', " ");
+    match (of["notify"].as_str(), of["hook"].as_str(), of["file"].as_str()) {
+        (Some("customer"), ..) => format!("writes to the customer by {}", text("channel")),
+        (Some(list), ..) => format!("writes to {}", list.replacen(':', " ", 1)),
+        (_, Some(endpoint), _) => format!("calls the hook {endpoint}"),
+        (_, _, Some(feed)) => format!("writes a file for {feed}"),
+        _ => match of["hold"].as_str() {
+            Some(hold) => format!("{}: {hold}", text("do")),
+            None => text("do"),
+        },
+    }
+}
+
+pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let policies = app.service.router.ports().tenants.policies(&frame.tenant);
+    let limits = &app.service.config.automation.limits;
+    let rows: Vec<Json> = policies
+        .iter()
+        .flat_map(|policies| policies.rules.all())
+        .map(|rule| {
+            let told: Vec<Json> = rule
+                .then
+                .iter()
+                .map(|of| {
+                    let shown = action(of);
+                    json!({ "what": phrase(&shown), "template": shown["template"], "channel": shown["channel"] })
+                })
+                .collect();
+            let seldom = rule.once.map(|once| {
+                let per = if once.per == quittance_actors::rules::Per::Request { "request" } else { "customer" };
+                format!("once per {per} in {} hours", once.within_ms / 3_600_000)
+            });
+            let most = limits.get(&*rule.cause).map(|most| format!("at most {most} messages an hour"));
+            json!({
+                "name": rule.name, "paused": rule.paused, "told": told,
+                "on": rule.on.iter().map(|event| event.name()).collect::<Vec<_>>(),
+                "when": (rule.when != quittance_actors::rules::Condition::Always(true)).then(|| rule.when.to_string()),
+                "limits": seldom.into_iter().chain(most).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    pages.page("rules", &frame.data(&app, "Rules", "/bo/rules", json!({ "rows": rows })))
+}
