@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use parking_lot::Mutex;
 use quittance_actors::delivery::{Fault, Outcome, Recipient, Route};
-use quittance_actors::partition::{Commit, Outgoing};
-use quittance_actors::ports::{Clock as _, Journal as _, PortError};
+use quittance_actors::partition::{Commit, Outgoing, Row};
+use quittance_actors::ports::{Journal as _, PortError};
 use quittance_actors::rules::EventType;
 use quittance_actors::runtime::Offer;
 use quittance_actors::values::{DeliveryId, EntityId, TenantId, Timestamp};
@@ -15,14 +17,16 @@ use serde_json::{Value as Json, json};
 use super::{Problem, Shared, delivery_id, tenant, views};
 use crate::assemble::Service;
 use crate::export::hook_body;
-use crate::store::{Tried, made_at};
+use crate::store::Tried;
 
 /// Deliveries of a page.
 const ROWS_MAX: usize = 50;
 /// Records of an entity that are looked at for its deliveries, the newest of them.
 const RECORDS_MAX: usize = 300;
-/// So long after it was made a delivery may have been tried without a checkpoint that tells of it.
-const FRESH_MS: i64 = 3_600_000;
+/// Deliveries of an entity, the newest of them.
+pub(crate) const OF_ENTITY_MAX: usize = 50;
+/// How often a question has a checkpoint made.
+const FRESHENED_EVERY: Duration = Duration::from_secs(1);
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub(crate) enum Standing {
     GivenUp,
     /// It was not wanted any more.
     Suppressed,
+    /// It has ended, and how is not known here: its tries are too young for a checkpoint, or older than those kept.
+    Ended,
 }
 
 impl Standing {
@@ -54,6 +60,7 @@ impl Standing {
             Standing::Delivered => "delivered",
             Standing::GivenUp => "given_up",
             Standing::Suppressed => "suppressed",
+            Standing::Ended => "ended",
         }
     }
 }
@@ -68,6 +75,11 @@ pub(crate) struct Try {
 }
 
 impl Try {
+    /// Whether it was tried, and did not only wait.
+    pub(crate) fn is_try(&self) -> bool {
+        !matches!(self.outcome, Outcome::HeldBack { .. })
+    }
+
     /// Its result on the wire.
     pub(crate) fn result(&self) -> &'static str {
         match self.outcome {
@@ -110,12 +122,14 @@ pub(crate) struct Trail {
     pub tries: Vec<Try>,
     /// How it stands.
     pub standing: Standing,
+    /// Whether it was tried more often than checkpoints tell.
+    is_behind: bool,
     /// The record that made it.
     record: Arc<Commit>,
 }
 
 impl Trail {
-    fn of(service: &Service, found: &Tried, waits_until: Option<Timestamp>) -> Result<Option<Self>, PortError> {
+    fn of(service: &Service, found: &Tried, row: Option<&Row>) -> Result<Option<Self>, PortError> {
         let record = service.writer.read(found.origin)?;
         let Some(outgoing) = record.deliveries.get(usize::from(found.place)).cloned() else { return Ok(None) };
         let told = record.published.get(usize::from(outgoing.occurrence));
@@ -133,20 +147,22 @@ impl Trail {
                 tries.push(Try { at: ended.at, outcome: tried.outcome.clone() });
             }
         }
-        let standing = match (waits_until, tries.last().map(|last| &last.outcome)) {
-            (_, Some(Outcome::Claimed)) => Standing::Begun,
+        let counted = tries.iter().filter(|tried| tried.is_try()).count();
+        let is_behind = row.is_some_and(|row| usize::try_from(row.attempts).is_ok_and(|known| known > counted));
+        let standing = match (row.map(|row| row.not_before), tries.last().map(|last| &last.outcome)) {
+            (Some(_), Some(Outcome::Claimed)) => Standing::Begun,
             (Some(until), Some(Outcome::RetryAt { .. } | Outcome::HeldBack { .. })) => Standing::Waits { until },
             // It is tried once more, or for the first time.
-            (Some(_), _) | (None, None) => Standing::Pending,
+            (Some(_), _) => Standing::Pending,
             (None, Some(Outcome::Delivered { .. })) => Standing::Delivered,
             (None, Some(Outcome::Dead { .. })) => Standing::GivenUp,
             (None, Some(Outcome::Suppressed { .. })) => Standing::Suppressed,
-            (None, Some(Outcome::RetryAt { at, .. } | Outcome::HeldBack { until: at, .. })) => {
-                Standing::Waits { until: *at }
+            (None, None | Some(Outcome::Claimed | Outcome::RetryAt { .. } | Outcome::HeldBack { .. })) => {
+                Standing::Ended
             }
         };
         let (id, at, event, subject, route) = (found.id, record.at, told.event, subject.entity, found.route.clone());
-        Ok(Some(Self { id, at, event, subject, route, outgoing, tries, standing, record }))
+        Ok(Some(Self { id, at, event, subject, route, outgoing, tries, standing, is_behind, record }))
     }
 
     /// The recipient in words.
@@ -155,17 +171,16 @@ impl Trail {
     }
 
     fn shown(&self) -> Json {
-        let number = 1..=self.tries.len();
-        let tries: Vec<Json> = number
-            .zip(&self.tries)
-            .map(|(number, tried)| {
-                let (fault, detail) = tried.told();
-                let fault = fault.map(Fault::code);
-                json!({
-                    "number": number, "at": tried.at, "result": tried.result(), "fault": fault, "detail": detail,
-                })
+        let mut number = 0;
+        let mut shown = |tried: &Try| {
+            number += u32::from(tried.is_try());
+            let (fault, detail) = tried.told();
+            json!({
+                "number": tried.is_try().then_some(number), "at": tried.at, "result": tried.result(),
+                "fault": fault.map(Fault::code), "detail": detail,
             })
-            .collect();
+        };
+        let tries: Vec<Json> = self.tries.iter().map(&mut shown).collect();
         let next_try_at = match self.standing {
             Standing::Waits { until } => Some(until),
             _ => None,
@@ -204,14 +219,25 @@ pub(super) fn to(recipient: &Recipient) -> String {
 /// A delivery with its tries, if the tenant has such a one.
 pub(crate) async fn trail(app: &Shared, tenant: &TenantId, id: DeliveryId) -> Result<Option<Trail>, Problem> {
     let found = look(app, tenant, id, None).await?;
-    let is_whole = found.as_ref().is_some_and(|trail| !matches!(trail.standing, Standing::Waits { .. }));
-    let age_ms = app.service.clocks.now(tenant).unix_millis().saturating_sub(made_at(id).unix_millis());
-    if is_whole || (found.is_none() && !(0..FRESH_MS).contains(&age_ms)) {
+    let is_whole = found.as_ref().is_some_and(|trail| trail.standing != Standing::Ended && !trail.is_behind);
+    // The last try may be so young that no checkpoint tells of it.
+    if is_whole || !freshen(app).await {
         return Ok(found);
     }
-    // The last try may be so young that no checkpoint tells of it.
-    let _ = app.service.checkpointer.send(Offer).await; // Without one it is as it was.
     look(app, tenant, id, None).await
+}
+
+/// Has a checkpoint tell of what was tried last; not more often than checkpoints come by themselves.
+async fn freshen(app: &Shared) -> bool {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    {
+        let mut last = LAST.lock();
+        if last.is_some_and(|last| last.elapsed() < FRESHENED_EVERY) {
+            return false;
+        }
+        *last = Some(Instant::now());
+    }
+    app.service.checkpointer.send(Offer).await.is_ok()
 }
 
 /// As [`trail`], as far as checkpoints tell; `origin` is the record that made it and its place there, if it is known.
@@ -225,8 +251,7 @@ async fn look(
         let pending = row.as_ref().map(|row| (row.position, row.place, row.way.1.clone()));
         let untried = |(origin, place, route)| Tried { id, route, origin, place, positions: Vec::new() };
         let found = tried.or_else(|| pending.or(origin).map(untried));
-        let waits_until = row.map(|row| row.not_before);
-        found.map_or(Ok(None), |found| Trail::of(&app.service, &found, waits_until))
+        found.map_or(Ok(None), |found| Trail::of(&app.service, &found, row.as_ref()))
     };
     blocking(read).await
 }
@@ -251,8 +276,8 @@ pub(crate) async fn trails(
     let mut found = Vec::with_capacity(page.rows.len());
     for row in page.rows {
         let pending = app.service.router.pending(row.id).await?;
-        let (known, waits_until) = (app.clone(), pending.map(|row| row.not_before));
-        found.extend(blocking(move || Trail::of(&known.service, &row, waits_until)).await?);
+        let known = app.clone();
+        found.extend(blocking(move || Trail::of(&known.service, &row, pending.as_ref())).await?);
     }
     Ok((found, page.next))
 }
@@ -278,9 +303,17 @@ pub(crate) async fn trails_of(app: &Shared, tenant: &TenantId, entity: EntityId)
         }
         Ok(made)
     };
+    let made = blocking(read).await?;
+    let newest = || made.iter().rev().take(OF_ENTITY_MAX);
     let mut found = Vec::new();
-    for (id, origin) in blocking(read).await?.into_iter().rev() {
-        found.extend(look(app, tenant, id, Some(origin)).await?);
+    for (id, origin) in newest() {
+        found.extend(look(app, tenant, *id, Some(origin.clone())).await?);
+    }
+    if found.iter().any(|trail| trail.standing == Standing::Ended) && freshen(app).await {
+        found.clear();
+        for (id, origin) in newest() {
+            found.extend(look(app, tenant, *id, Some(origin.clone())).await?);
+        }
     }
     Ok(found)
 }

@@ -183,7 +183,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "creditor_reference": terms.creditor_reference,
         "payment_reference": state.rare.payment_reference,
         "scenario": terms.scenario,
-        "next_reminder_at": state.reminders.next.map(|(_, due)| due),
+        "next_reminder_at": state.reminders.next.filter(|_| state.awaits_approval().is_none()).map(|(_, due)| due),
         "awaits_approval": state.awaits_approval().map(|waits| json!({ "step": waits.step, "since": waits.since })),
         "allocations": allocations,
         "attempts": attempts,

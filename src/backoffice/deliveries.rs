@@ -20,6 +20,7 @@ fn standing(of: DeliveryStanding) -> (&'static str, &'static str, &'static str) 
         DeliveryStanding::Delivered => ("Delivered", "ok", "circle-check"),
         DeliveryStanding::GivenUp => ("Given up", "bad", "triangle-alert"),
         DeliveryStanding::Suppressed => ("Not wanted any more", "mute", "ban"),
+        DeliveryStanding::Ended => ("Ended", "mute", "circle-check"),
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) async fn row(app: &Shared, of: &Trail, zone: &Zone) -> Result<Json, P
     Ok(json!({
         "id": of.id.to_string(), "at": words::instant(of.at, zone), "event": of.event.name(), "icon": icon(&way),
         "way": way, "to": to(app, &of.outgoing.recipient, of.to()).await?, "cause": of.outgoing.cause,
-        "tries": of.tries.len(), "status": label, "tone": tone, "status_icon": status_icon,
+        "tries": of.tries.iter().filter(|tried| tried.is_try()).count(), "status": label, "tone": tone, "status_icon": status_icon,
         "error": last.map(|last| last.told().1),
     }))
 }

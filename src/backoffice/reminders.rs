@@ -15,6 +15,8 @@ use smol_str::format_smolstr;
 use super::{SharedPages, enter, words};
 use crate::api::{Problem, Shared};
 
+/// What the page can say was done: an address says nothing of its own.
+pub(super) const SAID: [&str; 2] = ["It leaves", "It does not leave"];
 const NAME_CHARACTERS_MAX: usize = 64;
 const REASON_CHARACTERS_MAX: usize = 140;
 
@@ -53,10 +55,10 @@ pub(super) async fn decide(
     };
     let (step, by) = (said("step", NAME_CHARACTERS_MAX)?.into(), said("by", NAME_CHARACTERS_MAX)?);
     let (done, command) = match what.as_str() {
-        "approve" => ("It leaves", Command::ApproveReminder { step, by: by.into() }),
+        "approve" => (SAID[0], Command::ApproveReminder { step, by: by.into() }),
         "reject" => {
             let said = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
-            ("It does not leave", Command::RejectReminder { step, said })
+            (SAID[1], Command::RejectReminder { step, said })
         }
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
-use quittance_actors::delivery::{Channel, Delivery, Recipient};
+use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::ports::Prepared;
 use quittance_actors::values::{TenantId, Timestamp};
 use tracing::warn;
@@ -58,59 +58,107 @@ impl Pace {
         Self { limits, windows: Mutex::default() }
     }
 
-    /// Until when a delivery waits that is too much now, and why. What may leave is counted as having left.
+    /// Until when a delivery waits that is too much now, and why. What may leave is counted as having left; a mail that was
+    /// not taken is not counted a second time for its rule.
     pub fn holds_back(&self, prepared: &Prepared, now: Timestamp) -> Option<(Timestamp, String)> {
-        let delivery = &prepared.delivery;
+        let Prepared { delivery, attempt, .. } = prepared;
         if !delivery.channel.reaches_people() {
             return None;
         }
-        self.of_cause(delivery, now).or_else(|| self.of_domain(prepared, now))
+        let of_cause = self.limits.causes.get(&*delivery.cause).filter(|_| *attempt <= 1);
+        let cause = of_cause.map(|most| Bound { of: delivery.cause.to_string(), most: *most, length_ms: HOUR_MS });
+        let domain = domain_of(prepared).and_then(|of| {
+            let most = *self.limits.domains.get(&of)?;
+            Some(Bound { of, most, length_ms: MINUTE_MS })
+        });
+        let bounds: Vec<Bound> = cause.into_iter().chain(domain).collect();
+        let Full { bound, until, is_first } = self.take(&delivery.tenant, bounds, now)?;
+        let Bound { of, most, length_ms } = bound;
+        Some((
+            until,
+            match length_ms {
+                HOUR_MS => {
+                    if is_first {
+                        warn!(tenant = %delivery.tenant, cause = %of, most, "a rule has reached its limit of an hour");
+                    }
+                    format!("the {of} has sent {most} messages in an hour, its limit")
+                }
+                _ => format!("{of} takes {most} mails in a minute"),
+            },
+        ))
     }
 
-    fn of_cause(&self, delivery: &Delivery, now: Timestamp) -> Option<(Timestamp, String)> {
-        let most = *self.limits.causes.get(&*delivery.cause)?;
-        let (until, first) = self.take((&delivery.tenant, &delivery.cause), most, HOUR_MS, now)?;
-        if first {
-            warn!(tenant = %delivery.tenant, cause = %delivery.cause, most, "a rule has reached its limit of an hour");
-        }
-        Some((until, format!("the {} has sent {most} messages in an hour, its limit", delivery.cause)))
-    }
-
-    fn of_domain(&self, prepared: &Prepared, now: Timestamp) -> Option<(Timestamp, String)> {
-        let delivery = &prepared.delivery;
-        if delivery.channel != Channel::Email || !matches!(delivery.recipient, Recipient::Customer(_)) {
-            return None;
-        }
-        let address = prepared.customer.as_ref()?.email.as_ref()?.as_str();
-        let domain = address.rsplit('@').next()?.to_ascii_lowercase();
-        let most = *self.limits.domains.get(&domain)?;
-        let (until, _) = self.take((&delivery.tenant, &domain), most, MINUTE_MS, now)?;
-        Some((until, format!("{domain} takes {most} mails in a minute")))
-    }
-
-    /// Takes a place in a window, or says when there is one, each later than the one before; and whether it is the first that
-    /// finds the window full.
-    fn take(
-        &self, (tenant, of): (&TenantId, &str), most: u32, length_ms: i64, now: Timestamp,
-    ) -> Option<(Timestamp, bool)> {
-        let most = most.max(1);
+    /// Takes a place in the windows of all bounds; or, when one is full, a place of its later windows, and none of the others.
+    fn take(&self, tenant: &TenantId, bounds: Vec<Bound>, now: Timestamp) -> Option<Full> {
         let mut windows = self.windows.lock();
         if windows.len() >= WINDOWS_MAX {
             windows.retain(|_, window| window.began.plus_millis(HOUR_MS) > now);
         }
-        let window = windows.entry((tenant.clone(), of.to_owned())).or_insert(Window { began: now, taken: 0 });
-        // What waits for the next window has its place there already: it is counted when it comes.
-        if now >= window.began.plus_millis(length_ms) || now < window.began {
-            *window = Window { began: now, taken: 0 };
+        for bound in &bounds {
+            let key = (tenant.clone(), bound.of.clone());
+            windows.entry(key).or_insert(Window { began: now, taken: 0 }).move_to(now, bound.length_ms);
         }
-        let place = window.taken;
-        window.taken = window.taken.saturating_add(1);
-        if place < most {
-            return None;
+        let taken = |bound: &Bound, windows: &HashMap<(TenantId, String), Window>| {
+            windows.get(&(tenant.clone(), bound.of.clone())).map_or(0, |window| window.taken)
+        };
+        let full = bounds.iter().position(|bound| taken(bound, &windows) >= bound.most.max(1));
+        let counted = match full {
+            Some(full) => bounds.get(full..=full).unwrap_or_default(),
+            None => &bounds,
+        };
+        let mut found = None;
+        for bound in counted {
+            let Some(window) = windows.get_mut(&(tenant.clone(), bound.of.clone())) else { continue };
+            let (place, most) = (window.taken, bound.most.max(1));
+            window.taken = window.taken.saturating_add(1);
+            if full.is_some() {
+                let later = i64::from(place / most);
+                let until = window.began.plus_millis(bound.length_ms.saturating_mul(later));
+                found = Some(Full { bound: bound.clone(), until, is_first: place == most });
+            }
         }
-        let windows_later = i64::from(place / most);
-        Some((window.began.plus_millis(length_ms.saturating_mul(windows_later)), place == most))
+        found
     }
+}
+
+/// What may leave of something, in a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bound {
+    of: String,
+    most: u32,
+    length_ms: i64,
+}
+
+/// A window that is full.
+#[derive(Debug, PartialEq, Eq)]
+struct Full {
+    bound: Bound,
+    until: Timestamp,
+    /// Whether this is the first that finds it so.
+    is_first: bool,
+}
+
+impl Window {
+    /// Windows follow each other without a gap: who was told when its place comes is let through then.
+    fn move_to(&mut self, now: Timestamp, length_ms: i64) {
+        let passed = now.unix_millis().saturating_sub(self.began.unix_millis());
+        if passed < 0 {
+            *self = Self { began: now, taken: 0 }; // The clock was set back.
+        } else if passed >= length_ms {
+            let whole = passed - passed % length_ms;
+            *self = Self { began: self.began.plus_millis(whole), taken: 0 };
+        }
+    }
+}
+
+/// The domain of the mailbox that a mail to a customer goes to.
+fn domain_of(prepared: &Prepared) -> Option<String> {
+    let delivery = &prepared.delivery;
+    if delivery.channel != Channel::Email || !matches!(delivery.recipient, Recipient::Customer(_)) {
+        return None;
+    }
+    let address = prepared.customer.as_ref()?.email.as_ref()?.as_str();
+    Some(address.rsplit('@').next()?.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -122,14 +170,25 @@ mod tests {
         let pace = Pace::new(Limits::default());
         let tenant = TenantId::parse("shop").unwrap();
         let at = |seconds: i64| Timestamp::from_unix_millis(seconds * 1_000);
-        let take = |of: &str, now: i64| pace.take((&tenant, of), 2, MINUTE_MS, at(now));
+        let bound = |of: &str, length_ms| Bound { of: of.to_owned(), most: 2, length_ms };
+        let told = |full: Option<Full>| full.map(|full| (full.until.unix_millis() / 1_000, full.is_first));
+        let take = |of: &str, now: i64| told(pace.take(&tenant, vec![bound(of, MINUTE_MS)], at(now)));
         assert_eq!((take("a", 0), take("a", 10)), (None, None));
-        assert_eq!(take("a", 20), Some((at(60), true)), "and people are told once");
-        assert_eq!((take("a", 21), take("a", 22)), (Some((at(60), false)), Some((at(120), false))));
+        assert_eq!(take("a", 20), Some((60, true)), "and people are told once");
+        assert_eq!((take("a", 21), take("a", 22)), (Some((60, false)), Some((120, false))));
         assert_eq!(take("b", 22), None, "others have a window of their own");
-        assert_eq!((take("a", 60), take("a", 61)), (None, None));
-        assert_eq!(take("a", 62), Some((at(120), true)));
+        // The next window begins where this one ends, however late somebody comes.
+        assert_eq!((take("a", 75), take("a", 76)), (None, None));
+        assert_eq!(take("a", 77), Some((120, true)));
+        assert_eq!(take("a", 120), None);
         // A clock that was set back begins anew as well.
         assert_eq!(take("a", 5), None);
+        // Where two bounds hold, what one of them keeps back takes nothing of the other.
+        let both =
+            |now: i64| told(pace.take(&tenant, vec![bound("rule", HOUR_MS), bound("host", MINUTE_MS)], at(now)));
+        assert_eq!((both(1_000), told(pace.take(&tenant, vec![bound("host", MINUTE_MS)], at(1_001)))), (None, None));
+        assert_eq!((both(1_002), both(1_003)), (Some((1_060, true)), Some((1_060, false))));
+        assert_eq!(both(1_060), None, "one place of the rule was left");
+        assert_eq!(both(1_061), Some((4_600, true)), "and now none");
     }
 }

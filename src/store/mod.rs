@@ -24,7 +24,6 @@ mod tries;
 
 pub use directory::StoreDirectory;
 pub use lists::{List, Page};
-pub(crate) use tries::made_at;
 pub use tries::{Tried, TriedPage};
 
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use fjall::UserKey;
 use parking_lot::Mutex;
 use quittance_actors::delivery::Route;
 use quittance_actors::partition::{Checkpoint, NotedTry};
@@ -26,8 +27,8 @@ const LEAVING_MAX: usize = 50_000;
 const PACKED_MAX: usize = 1_000;
 /// How far apart the deliveries of a row were made.
 const PACKED_MS_MAX: i64 = 600_000;
-/// Tries that one page looks at.
-const EXAMINED_MAX: usize = 100_000;
+/// Tries that one page looks at, unless it would come no further.
+const EXAMINED_MAX: usize = 200_000;
 
 /// A delivery that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +72,7 @@ struct PackedTry {
 }
 
 /// When a delivery was made, in the clock of its tenant, as its id says.
-pub(crate) fn made_at(id: DeliveryId) -> Timestamp {
+fn made_at(id: DeliveryId) -> Timestamp {
     let [a, b, c, d, e, f, ..] = id.to_bytes();
     let millis = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
     Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX))
@@ -143,8 +144,8 @@ impl Store {
         let mut found: BTreeMap<DeliveryId, Tried> = BTreeMap::new();
         let range = keys::tries_until(tenant, id)..keys::tries_until(tenant, after_all);
         for guard in self.tries.range(range) {
-            let (key, bytes) = guard.into_inner().map_err(failed)?;
-            if keys::first_tried(&key).is_some_and(|first| first <= id) {
+            let holds = |key: &UserKey| keys::first_tried(key).is_some_and(|first| first <= id);
+            if let (_, Some(bytes)) = guard.into_inner_if(holds).map_err(failed)? {
                 unpack(&bytes, |tried| tried.id == id, &mut found)?;
             }
         }
@@ -154,6 +155,13 @@ impl Store {
     /// Deliveries that were tried before `before`, of one way or of all, the newest first: `limit` of them at most.
     pub fn tried(
         &self, tenant: &TenantId, before: Option<DeliveryId>, route: Option<&Route>, limit: usize,
+    ) -> Result<TriedPage, PortError> {
+        self.tried_within(tenant, before, route, (limit, EXAMINED_MAX))
+    }
+
+    /// As [`Store::tried`]; looks at `most` tries, unless it would come no further.
+    fn tried_within(
+        &self, tenant: &TenantId, before: Option<DeliveryId>, route: Option<&Route>, (limit, most): (usize, usize),
     ) -> Result<TriedPage, PortError> {
         let start = keys::tenant(tenant);
         // What was made before it stands in rows that end up to ten minutes after it.
@@ -174,15 +182,20 @@ impl Store {
                 reached = smallest;
                 break;
             }
-            if examined > EXAMINED_MAX {
+            let next = after(last);
+            if examined > most && before.is_none_or(|before| next < before) {
                 // What is not later than this row is found again by the next page.
                 found.retain(|id, _| *id > last);
-                reached = Some(after(last));
+                reached = Some(next);
                 break;
             }
             if before.is_none_or(|before| first < before) {
                 let fits = |tried: &Tried| before.is_none_or(|before| tried.id < before) && tried.is_of(route);
                 examined += unpack(&bytes, fits, &mut found)?;
+                // One more than the page shows that there are more.
+                while found.len() > limit.saturating_add(1) {
+                    found.pop_first();
+                }
             }
         }
         let all = found.len();
@@ -240,6 +253,7 @@ mod tests {
         let store = Store::open(&folder).unwrap();
         let tenant = TenantId::parse("shop").unwrap();
         let ways = [Channel::Email, Channel::Sms].map(|channel| Arc::new((tenant.clone(), Route::Channel(channel))));
+        let at_once = Timestamp::from_unix_millis(1_772_438_400_000);
         let at = |minute: i64| Timestamp::from_unix_millis(1_772_438_400_000).plus_millis(minute * 60_000);
         let id = |number: i64| DeliveryId::new(at(number), u64::try_from(number).unwrap(), 7);
         let noted = |number: i64, position: u64| NotedTry {
@@ -289,6 +303,34 @@ mod tests {
             expected.reverse();
             assert_eq!(listed, expected, "{route:?}");
         }
+        // Rounds of which each tried some of everything overlap wholly: pages come to their end all the same.
+        let crowded = TenantId::parse("crowded").unwrap();
+        let way = Arc::new((crowded.clone(), Route::Channel(Channel::Sms)));
+        for round in 0..40_u64 {
+            let tries = (0..100_u64).map(|at| {
+                let number = at * 40 + round;
+                let (id, way) = (DeliveryId::new(at_once, number << 10, 7), Arc::clone(&way));
+                NotedTry { id, way, origin: 1, place: 0, sequence: number, position: number + 1 }
+            });
+            let rows = packed(&[Checkpoint { tries: tries.collect(), ..Checkpoint::default() }]).unwrap();
+            store.write_rows(&store.tries, rows).unwrap();
+        }
+        let (mut count, mut before, mut last) = (0, None, None);
+        loop {
+            let page = store.tried_within(&crowded, before, None, (300, 1_000)).unwrap();
+            count += page.rows.len();
+            let ids: Vec<DeliveryId> = page.rows.iter().map(|row| row.id).collect();
+            assert!(
+                ids.is_sorted_by(|a, b| a > b) && last.is_none_or(|last| ids.first().is_none_or(|id| *id < last))
+            );
+            last = ids.last().copied().or(last);
+            assert!(page.next.is_none_or(|next| before.is_none_or(|before| next < before)), "it comes further");
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(count, 4_000);
         // Those of a hundred days ago leave, and no others.
         let old = store.old_tries(&BTreeMap::from([(&tenant, at(20).plus_days(KEPT_DAYS))])).unwrap();
         store.write_rows(&store.tries, old).unwrap();

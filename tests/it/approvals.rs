@@ -105,3 +105,44 @@ fn a_step_waits_for_a_person_through_a_crash_and_leaves_once_or_not_at_all() {
     );
     assert_eq!(late(&scratch), ["jean@example.org"]);
 }
+
+#[test]
+fn a_scenario_that_changes_while_a_step_waits_loses_no_step_and_sends_nothing_old() {
+    let (scratch, mut running) = story("approval-edit");
+    waiting(&running, &["F-1", "F-2", "F-3"]);
+    let (first, second) = (path(&running, "F-1"), path(&running, "F-2"));
+    running.advance("2d");
+    running.stop();
+    // A step is put before it: what waits stands elsewhere now.
+    let scenarios = scratch.path().join("config/scenarios.toml");
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    let at = text.find("[[scenario.step]]\nname = \"before\"").unwrap();
+    let step = "[[scenario.step]]\nname = \"early\"\nanchor = \"due\"\noffset = \"-5d\"\nat = \"09:30\"\n\
+        channels = [\"email\"]\ntemplate = \"reminder_before\"\n\n";
+    std::fs::write(&scenarios, format!("{}{step}{}", &text[..at], &text[at..])).unwrap();
+    let config = scratch.path().join("config/quittance.toml");
+    let mut running = Running::start(&config);
+    let said = json!({ "by": "ana", "reason": "paid in cash, 5 hours late" });
+    assert!([200, 201].contains(&running.post(&format!("{first}/reminders/late_3/reject"), &said).status));
+    let stands = |running: &Running, path: &str, name: &str| {
+        let steps = running.list(&format!("{path}/steps"));
+        let step = steps.into_iter().find(|step| step["step"] == name).unwrap();
+        (step["status"].as_str().unwrap().to_owned(), step["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    wait_for("the step after it", || (stands(&running, &first, "late_10").0 == "next").then_some(()));
+    let rejected = ("not_sent".to_owned(), "not approved by ana: paid in cash, 5 hours late".to_owned());
+    assert_eq!(stands(&running, &first, "late_3"), rejected);
+    running.stop();
+
+    // Nobody is asked any more: what waited is as late as anything else.
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    std::fs::write(&scenarios, text.replace("approval = true\n", "")).unwrap();
+    let running = Running::start(&config);
+    let not_sent = wait_for("what is too late", || {
+        let (status, reason) = stands(&running, &second, "late_3");
+        (status == "not_sent").then_some(reason)
+    });
+    assert!(not_sent.ends_with("hours late"), "{not_sent}");
+    assert_eq!(late(&scratch), Vec::<String>::new());
+    waiting(&running, &[]);
+}

@@ -32,6 +32,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.reminders.name = Some(name.clone());
             state.reminders.generation = *generation;
             if let Some(known) = &mut state.rare.approval {
+                known.since = *at;
                 known.by = Some(by.clone());
             }
         }

@@ -4,9 +4,8 @@ use smol_str::SmolStr;
 
 use super::command::Rejection;
 use super::event::Event;
-use super::gate;
-use super::reminders::plan;
 use super::state::{Approval, PaymentRequest, Status, Terms};
+use super::{gate, reminders};
 use crate::machine::{Context, Decision, Effect, Purpose};
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -22,19 +21,31 @@ pub(super) fn held(state: &PaymentRequest, step: u16, name: SmolStr, context: &C
     Decision::of(Event::ReminderHeld { step, name, at: context.now, generation })
 }
 
-/// The step that waits for a person, and its place.
-fn awaited<'a>(state: &'a PaymentRequest, named: &SmolStr) -> Result<(u16, &'a Approval), Rejection> {
-    let step = state.reminders.next.filter(|_| state.status == Status::Open).map(|(step, _)| step);
-    let known = state.rare.approval.as_ref().filter(|known| known.step == *named);
-    step.zip(known).ok_or_else(|| Rejection::NothingToApprove(named.clone()))
+/// The step that a person was asked about.
+fn asked<'a>(state: &'a PaymentRequest, named: &SmolStr) -> Result<&'a Approval, Rejection> {
+    let armed = state.reminders.next.is_some() && state.status == Status::Open;
+    let known = state.rare.approval.as_ref().filter(|known| armed && known.step == *named);
+    known.ok_or_else(|| Rejection::NothingToApprove(named.clone()))
+}
+
+/// Its place as the scenario is now; none when it was taken out, or there is no such scenario any more.
+fn place(state: &PaymentRequest, terms: &Terms, context: &Context<'_>) -> Option<u16> {
+    reminders::scenario(terms, context).and_then(|scenario| reminders::place(state, scenario))
+}
+
+/// The place at which it was armed.
+fn armed(state: &PaymentRequest) -> u16 {
+    state.reminders.next.map(|(step, _)| step).unwrap_or_default()
 }
 
 /// A person has it leave: at once, through the gates as they are now.
-pub(super) fn approve(state: &PaymentRequest, step: &SmolStr, by: &SmolStr, context: &Context<'_>) -> Decided {
-    let (place, known) = awaited(state, step)?;
-    if known.by.is_some() {
+pub(super) fn approve(
+    state: &PaymentRequest, terms: &Terms, (step, by): (&SmolStr, &SmolStr), context: &Context<'_>,
+) -> Decided {
+    if asked(state, step)?.by.is_some() {
         return Ok(Decision::default()); // The same again.
     }
+    let place = place(state, terms, context).unwrap_or_else(|| armed(state));
     let generation = state.reminders.generation.wrapping_add(1);
     let (name, by, at) = (step.clone(), by.clone(), context.now);
     let mut decision = Decision::of(Event::ReminderApproved { step: place, name, by, at, generation });
@@ -46,12 +57,17 @@ pub(super) fn approve(state: &PaymentRequest, step: &SmolStr, by: &SmolStr, cont
 pub(super) fn reject(
     state: &PaymentRequest, terms: &Terms, (step, said): (&SmolStr, &SmolStr), context: &Context<'_>,
 ) -> Decided {
-    let (place, known) = awaited(state, step)?;
-    if known.by.is_some() {
+    if asked(state, step)?.by.is_some() {
         return Err(Rejection::NothingToApprove(step.clone()));
     }
     let reason = smol_str::format_smolstr!("{} {said}", gate::NOT_APPROVED);
-    let mut decision = Decision::of(Event::ReminderSkipped { step: place, name: step.clone(), reason });
-    plan(&mut decision, state, terms, place.saturating_add(1), context);
+    // The scenario may have been edited since it was armed: its place is that of its name.
+    let known = place(state, terms, context);
+    let at = known.unwrap_or_else(|| armed(state));
+    let mut decision = Decision::of(Event::ReminderSkipped { step: at, name: step.clone(), reason });
+    match known {
+        Some(place) => reminders::plan(&mut decision, state, terms, place.saturating_add(1), context),
+        None => reminders::go_on(&mut decision, state, terms, context),
+    }
     Ok(decision)
 }

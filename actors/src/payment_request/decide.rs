@@ -89,7 +89,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
             Ok(decision)
         }
         Command::LearnZone { zone, step } => Ok(reminders::learn_zone(state, terms, zone, *step, context)),
-        Command::ApproveReminder { step, by } => approval::approve(state, step, by, context),
+        Command::ApproveReminder { step, by } => approval::approve(state, terms, (step, by), context),
         Command::RejectReminder { step, said } => approval::reject(state, terms, (step, said), context),
         Command::JoinPlan(joined) => Ok(membership::join(state, terms.id, *joined)),
         Command::Promise { on } => promise::make(state, *on, context),

@@ -96,10 +96,11 @@ impl Gate {
             UNAPPROVED => Gate::Approval,
             NOTHING_OPEN => Gate::Open,
             ENOUGH_OF_DAY | ENOUGH_OF_WEEK | QUIET => Gate::Contact,
+            // What a person has said may end like any other reason.
+            _ if reason.starts_with(NOT_APPROVED) => Gate::Approval,
             _ if reason.ends_with(HOURS_LATE) || reason.starts_with(COLLAPSED) => Gate::Time,
             _ if reason.starts_with(ONLY) && reason.ends_with(IS_OPEN) => Gate::Minimum,
             _ if reason.starts_with(BANK_ENDS) => Gate::Bank,
-            _ if reason.starts_with(NOT_APPROVED) => Gate::Approval,
             _ if reason.starts_with(ON_HOLD) => Gate::Hold,
             _ if reason.starts_with(CONDITION_FAILS) => Gate::Condition,
             _ if reason.starts_with("email: ") || reason.starts_with("sms: ") => Gate::Reach,
@@ -137,5 +138,6 @@ mod tests {
         let opened = |gate: Gate| said.iter().find(|(known, _)| *known == gate).unwrap().1;
         assert_eq!((opened(Gate::Clock), opened(Gate::Hold), opened(Gate::Reach)), (Some(true), Some(false), None));
         assert!(Gate::ALL.is_sorted());
+        assert_eq!(Gate::told("not approved by ana: the bank was 5 hours late"), Some(Gate::Approval));
     }
 }

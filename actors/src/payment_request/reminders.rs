@@ -87,7 +87,7 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
     {
         // Nobody is asked any more: it leaves, if it is not too late by now.
         if state.awaits_approval().is_some() && !step.approval {
-            armed(&mut decision, (armed_at, step), context.now, generation);
+            armed(&mut decision, (armed_at, step), due_of(step), generation);
         }
         return decision;
     }
@@ -109,7 +109,7 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
 }
 
 /// Where the armed step stands now; none when it was taken out of the scenario.
-fn place(state: &PaymentRequest, scenario: &Scenario) -> Option<u16> {
+pub(super) fn place(state: &PaymentRequest, scenario: &Scenario) -> Option<u16> {
     match &state.reminders.name {
         Some(name) => scenario.place_of(name),
         None => state.reminders.next.map(|(step, _)| step),
@@ -160,7 +160,8 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if state.is_unknown() {
         decision.push(Event::ReminderSkipped { step, name, reason: gate::ATTEMPT_UNKNOWN.into() });
-    } else if let Some((until, reason)) = bank_is_behind(terms, (definition, &zone), bank_complete_to, context) {
+    } else if let Some((until, reason)) = bank_is_behind(state, terms, (definition, &zone), bank_complete_to, context)
+    {
         match until {
             Some(until) => return deferred(state, step, name, until, &reason),
             None => decision.push(Event::ReminderSkipped { step, name, reason }),
@@ -264,7 +265,8 @@ fn deferred(state: &PaymentRequest, step: u16, name: SmolStr, until: Timestamp, 
 /// Why money may be in a statement that has not been read: until when the step waits for it, or `None`
 /// when it has waited long enough and is passed over. Steps before the deadline chase nobody.
 fn bank_is_behind(
-    terms: &Terms, (definition, of_customer): (&Step, &Zone), complete_to: Option<Date>, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, (definition, of_customer): (&Step, &Zone), complete_to: Option<Date>,
+    context: &Context<'_>,
 ) -> Option<(Option<Timestamp>, SmolStr)> {
     let gate = context.policies.contact.bank.filter(|_| definition.anchor == Anchor::Due)?;
     let Policies { calendar, zone, .. } = context.policies;
@@ -279,7 +281,9 @@ fn bank_is_behind(
         None => gate::BANK_UNREAD.into(),
     };
     let due = definition.due(terms, of_customer, calendar);
-    let waits_until = due.plus_millis(i64::from(gate.wait_hours) * 3_600_000);
+    // What a person has approved waits from then on.
+    let since = state.rare.approval.as_ref().map_or(due, |approval| approval.since.max(due));
+    let waits_until = since.plus_millis(i64::from(gate.wait_hours) * 3_600_000);
     let again = context.now.plus_millis(BANK_ASKED_EVERY_MS);
     match again <= waits_until {
         true => Some((Some(again), reason)),
@@ -305,7 +309,7 @@ pub(super) fn stop(decision: &mut Decision<Event>, state: &PaymentRequest, reaso
     }
 }
 
-fn scenario<'a>(terms: &Terms, context: &Context<'a>) -> Option<&'a Scenario> {
+pub(super) fn scenario<'a>(terms: &Terms, context: &Context<'a>) -> Option<&'a Scenario> {
     context.policies.scenarios.get(terms.scenario.as_deref()?)
 }
 

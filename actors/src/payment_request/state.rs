@@ -210,7 +210,7 @@ pub struct Rare {
 pub struct Approval {
     /// The step's name.
     pub step: SmolStr,
-    /// Since when it waits.
+    /// Since when it waits, or is approved.
     pub since: Timestamp,
     /// Who has approved it.
     pub by: Option<SmolStr>,

@@ -421,9 +421,14 @@ impl DeliveryLane {
             }
             Outcome::HeldBack { until, reason } => {
                 debug!(delivery = %id, lane = %self.route, reason, %until, "delivery held back");
-                // The outbox keeps it: there is room for what may leave.
-                self.known.remove(&id);
-                (self.left, self.more) = (true, true);
+                if self.known.len() > limits::LANE_TICKETS_MAX / 8 {
+                    // The outbox keeps it: there is room for what may leave.
+                    self.known.remove(&id);
+                    (self.left, self.more) = (true, true);
+                } else {
+                    row.not_before = *until;
+                    self.waiting.insert((*until, id), row);
+                }
                 return;
             }
             Outcome::Dead { error } => warn!(delivery = %id, lane = %self.route, error, "delivery given up"),

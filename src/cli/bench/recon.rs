@@ -239,13 +239,14 @@ async fn measure(folder: &Folder, set: &Arc<Set>, options: &Options) -> anyhow::
     let seed = seed_for(ReferenceKey::from_seed(set.about.reference_seed))?;
     let text = std::fs::read_to_string(&path)?.replace("equal_amounts = \"task\"", "equal_amounts = \"oldest\"");
     // The day on which the last entry was booked is over: none of them is booked ahead.
-    let newest = set.transfers.iter().map(|transfer| transfer.booked_on.as_str()).max().unwrap_or_default();
+    let newest = set.transfers.iter().map(|transfer| transfer.booked_on.as_str()).max();
+    let today = newest.map(Date::parse).transpose()?.map(|newest| newest.plus_days(1));
     let lines = text.lines().map(|line| match line {
         _ if line.starts_with("reference_seed") => format!("reference_seed = {seed}\n"),
-        _ if line.starts_with("test_clock") && !newest.is_empty() => {
-            format!("test_clock = \"{newest}T23:00:00+01:00\"\n")
-        }
-        _ => format!("{line}\n"),
+        _ => match today.filter(|_| line.starts_with("test_clock")) {
+            Some(today) => format!("test_clock = \"{today}T12:00:00+01:00\"\n"),
+            None => format!("{line}\n"),
+        },
     });
     std::fs::write(&path, lines.collect::<String>())?;
     let (service, _) = world::start(&folder.0).await?;
