@@ -8,13 +8,14 @@ use crate::api::{Problem, Shared, action};
 
 /// What an action does, as a phrase.
 fn phrase(of: &Json) -> String {
-    let text = |key: &str| of[key].as_str().unwrap_or_default().replace('_', " ");
-    match (of["notify"].as_str(), of["hook"].as_str(), of["file"].as_str()) {
+    let text = |key: &str| of.get(key).and_then(Json::as_str).unwrap_or_default().replace('_', " ");
+    let named = |key: &str| of.get(key).and_then(Json::as_str);
+    match (named("notify"), named("hook"), named("file")) {
         (Some("customer"), ..) => format!("writes to the customer by {}", text("channel")),
         (Some(list), ..) => format!("writes to {}", list.replacen(':', " ", 1)),
         (_, Some(endpoint), _) => format!("calls the hook {endpoint}"),
         (_, _, Some(feed)) => format!("writes a file for {feed}"),
-        _ => match of["hold"].as_str() {
+        _ => match named("hold") {
             Some(hold) => format!("{}: {hold}", text("do")),
             None => text("do"),
         },
@@ -37,7 +38,8 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
                 .iter()
                 .map(|of| {
                     let shown = action(of);
-                    json!({ "what": phrase(&shown), "template": shown["template"], "channel": shown["channel"] })
+                    let (template, channel) = (shown.get("template"), shown.get("channel"));
+                    json!({ "what": phrase(&shown), "template": template, "channel": channel })
                 })
                 .collect();
             let seldom = rule.once.map(|once| {

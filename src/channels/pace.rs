@@ -72,7 +72,7 @@ impl Pace {
             Some(Bound { of, most, length_ms: MINUTE_MS })
         });
         let bounds: Vec<Bound> = cause.into_iter().chain(domain).collect();
-        let Full { bound, until, is_first } = self.take(&delivery.tenant, bounds, now)?;
+        let Full { bound, until, is_first } = self.take(&delivery.tenant, &bounds, now)?;
         let Bound { of, most, length_ms } = bound;
         Some((
             until,
@@ -89,12 +89,12 @@ impl Pace {
     }
 
     /// Takes a place in the windows of all bounds; or, when one is full, a place of its later windows, and none of the others.
-    fn take(&self, tenant: &TenantId, bounds: Vec<Bound>, now: Timestamp) -> Option<Full> {
+    fn take(&self, tenant: &TenantId, bounds: &[Bound], now: Timestamp) -> Option<Full> {
         let mut windows = self.windows.lock();
         if windows.len() >= WINDOWS_MAX {
             windows.retain(|_, window| window.began.plus_millis(HOUR_MS) > now);
         }
-        for bound in &bounds {
+        for bound in bounds {
             let key = (tenant.clone(), bound.of.clone());
             windows.entry(key).or_insert(Window { began: now, taken: 0 }).move_to(now, bound.length_ms);
         }
@@ -104,7 +104,7 @@ impl Pace {
         let full = bounds.iter().position(|bound| taken(bound, &windows) >= bound.most.max(1));
         let counted = match full {
             Some(full) => bounds.get(full..=full).unwrap_or_default(),
-            None => &bounds,
+            None => bounds,
         };
         let mut found = None;
         for bound in counted {
@@ -172,7 +172,7 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_unix_millis(seconds * 1_000);
         let bound = |of: &str, length_ms| Bound { of: of.to_owned(), most: 2, length_ms };
         let told = |full: Option<Full>| full.map(|full| (full.until.unix_millis() / 1_000, full.is_first));
-        let take = |of: &str, now: i64| told(pace.take(&tenant, vec![bound(of, MINUTE_MS)], at(now)));
+        let take = |of: &str, now: i64| told(pace.take(&tenant, &[bound(of, MINUTE_MS)], at(now)));
         assert_eq!((take("a", 0), take("a", 10)), (None, None));
         assert_eq!(take("a", 20), Some((60, true)), "and people are told once");
         assert_eq!((take("a", 21), take("a", 22)), (Some((60, false)), Some((120, false))));
@@ -184,9 +184,8 @@ mod tests {
         // A clock that was set back begins anew as well.
         assert_eq!(take("a", 5), None);
         // Where two bounds hold, what one of them keeps back takes nothing of the other.
-        let both =
-            |now: i64| told(pace.take(&tenant, vec![bound("rule", HOUR_MS), bound("host", MINUTE_MS)], at(now)));
-        assert_eq!((both(1_000), told(pace.take(&tenant, vec![bound("host", MINUTE_MS)], at(1_001)))), (None, None));
+        let both = |now: i64| told(pace.take(&tenant, &[bound("rule", HOUR_MS), bound("host", MINUTE_MS)], at(now)));
+        assert_eq!((both(1_000), told(pace.take(&tenant, &[bound("host", MINUTE_MS)], at(1_001)))), (None, None));
         assert_eq!((both(1_002), both(1_003)), (Some((1_060, true)), Some((1_060, false))));
         assert_eq!(both(1_060), None, "one place of the rule was left");
         assert_eq!(both(1_061), Some((4_600, true)), "and now none");

@@ -85,10 +85,12 @@ impl PhoneNumber {
         }
         let country = country.and_then(|code| code.parse::<phonenumber::country::Id>().ok());
         let number = phonenumber::parse(country, text.trim()).map_err(|_| ContactError::Phone)?;
-        if !phonenumber::is_valid(&number) {
-            return Err(ContactError::Phone);
-        }
-        Ok(Self(number.format().mode(phonenumber::Mode::E164).to_string()))
+        let written = number.format().mode(phonenumber::Mode::E164).to_string();
+        // What is written must be what is read: among letters the library finds numbers that are none.
+        let again = phonenumber::parse(None, &written).map_err(|_| ContactError::Phone)?;
+        let is_same = again.code().value() == number.code().value() && again.national() == number.national();
+        let is_valid = phonenumber::is_valid(&number) && phonenumber::is_valid(&again);
+        if is_same && is_valid { Ok(Self(written)) } else { Err(ContactError::Phone) }
     }
 
     /// E.164, for the provider only.
@@ -218,6 +220,8 @@ mod tests {
             ("0612345678", None, None),
             ("12", Some("FR"), None),
             ("call me", Some("FR"), None),
+            // Letters among which a number of another country would be found, which is none when it is written.
+            ("n00780II24401o\u{b}", Some("FR"), None),
         ] {
             let read = PhoneNumber::parse(text, country).ok().map(String::from);
             assert_eq!(read.as_deref(), expected, "{text}");
