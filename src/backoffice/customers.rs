@@ -6,10 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Hold, Instrument};
 use quittance_actors::customer::{Command, Customer, Kind};
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
 use quittance_actors::ports::{Clock as _, Snapshots as _};
-use quittance_actors::runtime::{Offer, Priority};
-use quittance_actors::values::{CommandId, Currency, CustomerId, Date, EntityId, Money, PaymentRequestId, Timestamp};
+use quittance_actors::values::{Currency, CustomerId, Date, EntityId, Money, PaymentRequestId};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
@@ -254,12 +252,7 @@ pub(super) async fn act(
         "opt-in" => (SAID[3], Command::SetOptOut { channel: channel()?, out: false }),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
-    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
-    let command_id = CommandId::new(Timestamp::default(), random, id.partition());
-    let (router, tell) = (&app.service.router, Tell::Customer(id, command));
-    let answer = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
-    // The list is that of the store: what was done is to be seen there.
-    let _ = app.service.checkpointer.send(Offer).await;
+    let answer = super::submit(&app, &frame.tenant, Tell::Customer(id, command)).await;
     let to = match answer {
         Ok(_) => format!("/bo/customers/{id}?said={}", words::encoded(done)),
         Err(error) => format!("/bo/customers/{id}?failed={}", words::encoded(&error.to_string())),

@@ -33,7 +33,10 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use handlebars::{Handlebars, Helper, HelperResult, Output, RenderContext};
-use quittance_actors::values::{TenantId, Zone};
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::runtime::{Offer, Priority, SubmitError};
+use quittance_actors::values::{CommandId, TenantId, Timestamp, Zone};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -152,6 +155,16 @@ fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Fra
         return Err(HttpResponse::NotFound().finish());
     };
     Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone() })
+}
+
+/// Submits what a person does on a page, under an id of its own; lists show it when this returns.
+async fn submit(app: &Shared, tenant: &TenantId, tell: Tell) -> Result<(), SubmitError> {
+    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
+    let command = CommandId::new(Timestamp::default(), random, tell.to().partition());
+    let router = &app.service.router;
+    let answer = router.submit(tenant, tell, command, 0, Origin::Api, Priority::Interactive).await;
+    let _ = app.service.checkpointer.send(Offer).await; // Lists are as of the last checkpoint, then.
+    answer.map(drop)
 }
 
 /// The zone that a tenant's pages tell time in.

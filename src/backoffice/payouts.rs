@@ -2,10 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
 use quittance_actors::payout::{Command, Payout, Source, Status};
-use quittance_actors::runtime::Priority;
-use quittance_actors::values::{CommandId, EntityId, PayoutId, Timestamp, Zone};
+use quittance_actors::values::{EntityId, PayoutId, Zone};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
@@ -96,12 +94,7 @@ pub(super) async fn decide(
         }
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
-    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
-    let command_id = CommandId::new(Timestamp::default(), random, id.partition());
-    let (router, tell) = (&app.service.router, Tell::Payout(id, command));
-    let done = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
-    // The lists are those of the store: what was decided is to be gone from them.
-    let _ = app.service.checkpointer.send(quittance_actors::runtime::Offer).await;
+    let done = super::submit(&app, &frame.tenant, Tell::Payout(id, command)).await;
     let to = match done {
         Ok(_) => format!("/bo/payouts?said={said}"),
         Err(error) => format!("/bo/payouts?failed={}", words::encoded(&error.to_string())),

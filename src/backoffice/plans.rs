@@ -6,10 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer;
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
 use quittance_actors::plan::{Command, Interval, Kind, OnExhausted, Plan, Standing, Status, SuspendedBy};
-use quittance_actors::runtime::{Offer, Priority};
-use quittance_actors::values::{CommandId, Date, EntityId, PlanId, Timestamp, Zone};
+use quittance_actors::values::{Date, EntityId, PlanId, Zone};
 use serde_json::{Value as Json, json};
 
 use super::requests::customer_name;
@@ -279,8 +277,6 @@ pub(super) async fn act(
         "cancel" => ("Cancelled", Command::Cancel { reason: reason()?, open_too: said("open_requests").is_some() }),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
-    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
-    let command_id = CommandId::new(Timestamp::default(), random, id.partition());
     let router = &app.service.router;
     let tell = match command {
         Command::Resume { catch_up } => {
@@ -291,9 +287,7 @@ pub(super) async fn act(
         }
         command => Tell::Plan(id, command),
     };
-    let answer = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
-    // The list is that of the store: what was done is to be seen there.
-    let _ = app.service.checkpointer.send(Offer).await;
+    let answer = super::submit(&app, &frame.tenant, tell).await;
     let to = match answer {
         Ok(_) => format!("/bo/plans/{id}?said={}", words::encoded(done)),
         Err(error) => format!("/bo/plans/{id}?failed={}", words::encoded(&error.to_string())),

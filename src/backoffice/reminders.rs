@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::machine::Tell;
-use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{Command, PaymentRequest};
 use quittance_actors::policies::Policies;
-use quittance_actors::runtime::{Offer, Priority};
-use quittance_actors::values::{CommandId, EntityId, PaymentRequestId, Timestamp, Zone};
+use quittance_actors::values::{EntityId, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 use smol_str::format_smolstr;
 
@@ -62,12 +60,7 @@ pub(super) async fn decide(
         }
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
-    let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
-    let command_id = CommandId::new(Timestamp::default(), random, id.partition());
-    let (router, tell) = (&app.service.router, Tell::PaymentRequest(id, command));
-    let answer = router.submit(&frame.tenant, tell, command_id, 0, Origin::Api, Priority::Interactive).await;
-    // The list is that of the store: what was done is to be seen there.
-    let _ = app.service.checkpointer.send(Offer).await;
+    let answer = super::submit(&app, &frame.tenant, Tell::PaymentRequest(id, command)).await;
     let to = match answer {
         Ok(_) => format!("/bo/requests/{id}?said={}", words::encoded(done)),
         Err(error) => format!("/bo/requests/{id}?failed={}", words::encoded(&error.to_string())),
