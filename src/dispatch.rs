@@ -19,7 +19,7 @@ use crate::channels::hook::{Body, Endpoint, Hooks};
 use crate::channels::pace::Pace;
 use crate::channels::smpp::SmppLink;
 use crate::channels::sms::SmsChannel;
-use crate::channels::{self, Sms};
+use crate::channels::{self, Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
 use crate::export::{HookBody, StatusFormat, hook_body};
@@ -66,14 +66,6 @@ struct Kept {
     from: String,
     to: Vec<String>,
     message: Message,
-}
-
-fn never(fault: Fault, error: impl Into<String>) -> Verdict {
-    Verdict::Never { fault, error: error.into() }
-}
-
-fn later(fault: Fault, error: impl Into<String>) -> Verdict {
-    Verdict::Later { fault, error: error.into(), retry_after_ms: None }
 }
 
 /// A connector may come back with the next configuration: the order waits for it.

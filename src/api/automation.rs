@@ -66,8 +66,8 @@ pub(crate) fn action(of: &Action) -> Json {
     }
 }
 
-/// A rule, with what `limits` say of it.
-pub(crate) fn rule(of: &Rule, most_per_hour: Option<u32>) -> Json {
+/// A rule, with how much it sends in an hour at most.
+fn rule(of: &Rule, most_per_hour: Option<u32>) -> Json {
     let once = of.once.map(|once| {
         let per = if once.per == Per::Request { "request" } else { "customer" };
         json!({ "within_hours": once.within_ms / 3_600_000, "per": per })

@@ -24,7 +24,7 @@ const ROWS_MAX: usize = 50;
 /// Records of an entity that are looked at for its deliveries, the newest of them.
 const RECORDS_MAX: usize = 300;
 /// Deliveries of an entity, the newest of them.
-pub(crate) const OF_ENTITY_MAX: usize = 50;
+const OF_ENTITY_MAX: usize = 50;
 /// How often a question has a checkpoint made.
 const FRESHENED_EVERY: Duration = Duration::from_secs(1);
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::delivery::{Channel, Outcome, Recipient, Route};
+use quittance_actors::delivery::{Channel, Fault, Outcome, Recipient, Route};
 use quittance_actors::rules::EventType;
 use quittance_actors::values::{EntityId, TenantId, Zone};
 use serde_json::{Value as Json, json};
@@ -122,7 +122,7 @@ pub(super) async fn page(
             let (fault, detail) = tried.told();
             json!({
                 "at": words::instant(tried.at, &zone), "icon": icon, "class": class, "what": what,
-                "fault": fault.map(quittance_actors::delivery::Fault::code), "detail": detail,
+                "fault": fault.map(Fault::code), "detail": detail,
             })
         })
         .collect();

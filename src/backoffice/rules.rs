@@ -1,6 +1,7 @@
 //! Rules as they are in use: when each fires, and what it does.
 
 use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::rules::{Condition, Per};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter};
@@ -43,14 +44,14 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
                 })
                 .collect();
             let seldom = rule.once.map(|once| {
-                let per = if once.per == quittance_actors::rules::Per::Request { "request" } else { "customer" };
+                let per = if once.per == Per::Request { "request" } else { "customer" };
                 format!("once per {per} in {} hours", once.within_ms / 3_600_000)
             });
             let most = limits.get(&*rule.cause).map(|most| format!("at most {most} messages an hour"));
             json!({
                 "name": rule.name, "paused": rule.paused, "told": told,
                 "on": rule.on.iter().map(|event| event.name()).collect::<Vec<_>>(),
-                "when": (rule.when != quittance_actors::rules::Condition::Always(true)).then(|| rule.when.to_string()),
+                "when": (rule.when != Condition::Always(true)).then(|| rule.when.to_string()),
                 "limits": seldom.into_iter().chain(most).collect::<Vec<_>>(),
             })
         })

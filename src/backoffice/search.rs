@@ -78,13 +78,11 @@ fn keys(app: &Shared, tenant: &TenantId, text: &str) -> Vec<DirectoryKey> {
         keys.extend([K::VirtualIban(of(), iban.clone()), K::PayerIban(of(), iban)]);
     }
     keys.extend(name_key(text).map(|name| K::Name(of(), name)));
-    let country = app
-        .service
-        .config
-        .service
-        .tenant(tenant)
-        .and_then(|known| known.zone.name().starts_with("Europe/Paris").then_some("FR"));
-    keys.extend(PhoneNumber::parse(text, country).ok().map(|phone| K::phone(tenant, &phone)));
+    // A national number is one of a country whose customers the ERP's rows bring.
+    let countries = app.service.config.mappings.values().map(|mapping| mapping.phone_country.as_deref());
+    let phones: BTreeSet<PhoneNumber> =
+        countries.chain([None]).filter_map(|country| PhoneNumber::parse(text, country).ok()).collect();
+    keys.extend(phones.iter().map(|phone| K::phone(tenant, phone)));
     for mark in [DecimalMark::Comma, DecimalMark::Point] {
         let amount = Money::parse(text, Currency::EUR, mark).ok().filter(|amount| amount.is_positive());
         keys.extend(amount.map(|amount| K::Amount(of(), amount.currency(), amount.minor())));

@@ -80,12 +80,12 @@ fn accepted(detail: &str) -> Verdict {
 }
 
 /// A failure that may pass.
-fn later(fault: Fault, error: impl Into<String>) -> Verdict {
+pub(crate) fn later(fault: Fault, error: impl Into<String>) -> Verdict {
     Verdict::Later { fault, error: error.into(), retry_after_ms: None }
 }
 
 /// A failure that stays.
-fn never(fault: Fault, error: impl Into<String>) -> Verdict {
+pub(crate) fn never(fault: Fault, error: impl Into<String>) -> Verdict {
     Verdict::Never { fault, error: error.into() }
 }
 

@@ -34,7 +34,6 @@ pub(super) const ATTEMPT_UNKNOWN: &str = "an attempt may have been paid";
 pub(super) const COLLECTION_UNDER_WAY: &str = "a collection is under way";
 pub(super) const BANK_UNREAD: &str = "no statement of the bank has been read";
 pub(super) const BANK_ENDS: &str = "the bank's statements end on";
-const UNAPPROVED: &str = "a person has not approved it";
 pub(super) const NOT_APPROVED: &str = "not approved by";
 pub(super) const OTHER_CLOCK: &str = "by the clock where the customer lives";
 pub(super) const COLLAPSED: &str = "collapsed into step";
@@ -50,7 +49,7 @@ pub(crate) const QUIET: &str = "not a time to write to people";
 
 impl Gate {
     /// Why a step waits that a person is to approve.
-    pub const UNAPPROVED: &str = UNAPPROVED;
+    pub const UNAPPROVED: &str = "a person has not approved it";
 
     /// All of them, in their order.
     pub const ALL: [Gate; 12] = [
@@ -93,7 +92,7 @@ impl Gate {
             COLLECTION_UNDER_WAY => Gate::Collection,
             BANK_UNREAD => Gate::Bank,
             OTHER_CLOCK => Gate::Clock,
-            UNAPPROVED => Gate::Approval,
+            Self::UNAPPROVED => Gate::Approval,
             NOTHING_OPEN => Gate::Open,
             ENOUGH_OF_DAY | ENOUGH_OF_WEEK | QUIET => Gate::Contact,
             // What a person has said may end like any other reason.
