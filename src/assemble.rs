@@ -11,7 +11,6 @@ use quittance_actors::delivery::{Ladder, Order, Route, Tactic, Tactics};
 use quittance_actors::feed;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Lane, Origin, SystemFact};
-use quittance_actors::policies::Policies;
 use quittance_actors::ports::{Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
 use quittance_actors::runtime::{
     Checkpointer, DeliverySupervisor, Enqueue, FeedReader, Host, IngestionSupervisor, Offer, Ports, Priority,
@@ -34,14 +33,15 @@ use crate::channels::pace::{Limits, Pace};
 use crate::channels::smpp::{Heard, Ids, SmppLink};
 use crate::channels::sms::SmsChannel;
 use crate::clock::{Clocks, system_now};
-use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider};
+use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider, Sources};
 use crate::dispatch::{Channels, SmsCarrier};
+use crate::editions::Editions;
+use crate::in_use::{InUse, Wording};
 use crate::inbound::Inbound;
 use crate::journal::Writer;
 use crate::observe::Live;
 use crate::recovery::{Recovery, State, recover};
-use crate::render::Templates;
-use crate::review;
+use crate::review::Review;
 use crate::store::Store;
 use crate::watch::{self, Activity, Watched};
 
@@ -71,8 +71,12 @@ pub struct Service {
     pub live: Arc<Live>,
     /// Clocks.
     pub clocks: Arc<Clocks>,
-    /// Templates.
-    pub templates: Arc<Templates>,
+    /// What happens by itself, and what messages say.
+    pub in_use: Arc<InUse>,
+    /// Editions of what tenants have of their own.
+    pub editions: Arc<Editions>,
+    /// Reminders planned again when scenarios change.
+    pub(crate) review: Review,
     /// Messages as they left.
     pub archive: Archive,
     /// Files being read.
@@ -88,24 +92,6 @@ struct Everything;
 impl Ownership for Everything {
     fn owns(&self, _partition: u8) -> bool {
         true
-    }
-}
-
-struct Configured {
-    policies: BTreeMap<TenantId, (Arc<Policies>, ReferenceKey)>,
-}
-
-impl Tenants for Configured {
-    fn policies(&self, tenant: &TenantId) -> Option<Arc<Policies>> {
-        self.policies.get(tenant).map(|(policies, _)| Arc::clone(policies))
-    }
-
-    fn reference_key(&self, tenant: &TenantId) -> ReferenceKey {
-        self.policies.get(tenant).map_or(ReferenceKey::from_seed(0), |(_, key)| *key)
-    }
-
-    fn all(&self) -> Vec<TenantId> {
-        self.policies.keys().cloned().collect()
     }
 }
 
@@ -135,18 +121,18 @@ pub fn reference_key_of(seed: u64) -> ReferenceKey {
 /// Starts the service: within an actix system, and once per data directory.
 ///
 /// `on_fatal` ends the process: the log cannot be written, or the store has failed.
-pub async fn assemble(config: Config, templates: Templates, on_fatal: OnFatal) -> Result<Service, String> {
-    assemble_with(config, templates, on_fatal, None).await
+pub async fn assemble(config: Config, wording: Wording, on_fatal: OnFatal) -> Result<Service, String> {
+    assemble_with(config, wording, on_fatal, None).await
 }
 
 /// As [`assemble`], with other transports than the configured ones.
 pub async fn assemble_with(
-    config: Config, templates: Templates, on_fatal: OnFatal, dispatch: Option<Arc<dyn Dispatch>>,
+    config: Config, wording: Wording, on_fatal: OnFatal, dispatch: Option<Arc<dyn Dispatch>>,
 ) -> Result<Service, String> {
     // One provider of cryptography in the process; a second start keeps the first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = Arc::new(config);
     let data = config.path(&config.service.data.dir);
+    let config = Arc::new(config);
     let live = Arc::new(Live::new());
     let tests = config.service.tenants.iter().filter_map(|t| Some((t.id.clone(), t.test_clock?)));
     let clocks = Arc::new(Clocks::new(tests));
@@ -158,27 +144,25 @@ pub async fn assemble_with(
     let fatal = Arc::clone(&on_fatal);
     let writer = Writer::start(writer, Box::new(move |error| fatal(error)));
     let writer = Arc::new(writer.map_err(|error| format!("the log's writer: {error}"))?);
-    let templates = Arc::new(templates);
+    let in_use = InUse::new(&config, wording, |tenant| reference_key_of(tenant.reference_seed));
+    let in_use = Arc::new(in_use);
     let kept_days = config.service.tenants.iter().filter_map(|t| Some((t.id.to_string(), t.keep_messages_days?)));
     let archive = Archive::new(data.join("sent"), kept_days.collect());
     look_after(archive.clone());
     let (dispatch, smsc) = match dispatch {
         Some(dispatch) => (dispatch, None),
         None => {
-            let (channels, smsc) = channels(&config, Arc::clone(&templates), archive.clone())?;
+            let (channels, smsc) = channels(&config, Arc::clone(&in_use), archive.clone())?;
             (Arc::new(channels) as Arc<dyn Dispatch>, smsc)
         }
     };
-    let configured = config.service.tenants.iter().filter_map(|tenant| {
-        Some((tenant.id.clone(), (Arc::new(config.policies(tenant)?), reference_key_of(tenant.reference_seed))))
-    });
     let ports = Ports {
         journal: Arc::clone(&writer) as Arc<dyn Journal>,
         ownership: Arc::new(Everything),
         snapshots: Arc::clone(&store) as Arc<dyn Snapshots>,
         directory: directory as Arc<dyn Directory>,
         clock: Arc::clone(&clocks) as _,
-        tenants: Arc::new(Configured { policies: configured.collect() }),
+        tenants: Arc::clone(&in_use) as Arc<dyn Tenants>,
         dispatch,
         observer: Arc::clone(&live) as _,
     };
@@ -223,15 +207,19 @@ pub async fn assemble_with(
         actix::spawn(crate::smsc::hear(Arc::clone(&link), told, inbound, senders.collect()));
         actix::spawn(link.keep());
     }
+    let editions = Arc::new(Editions::new(Arc::clone(&config), Arc::clone(&in_use), &data));
+    for tenant in &config.service.tenants {
+        let noted = editions.note_files(&tenant.id, system_now());
+        noted.map_err(|error| format!("the editions of {}: {error}", tenant.id))?;
+    }
     let Recovery { replayed, torn_bytes, boots, rebuilt } = recovery;
-    actix::spawn(review::run(
-        Arc::clone(&config),
-        Arc::clone(&router),
-        Arc::clone(&store),
-        Arc::clone(&clocks),
-        checkpointer.clone(),
-        replayed,
-    ));
+    let review = Review {
+        router: Arc::clone(&router),
+        store: Arc::clone(&store),
+        clocks: Arc::clone(&clocks),
+        checkpointer: checkpointer.clone(),
+    };
+    actix::spawn(review.clone().all(replayed));
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
     Ok(Service {
         config,
@@ -244,7 +232,9 @@ pub async fn assemble_with(
         live,
         clocks,
         archive,
-        templates,
+        in_use,
+        editions,
+        review,
         activity,
         recovery,
         _lock: lock,
@@ -311,9 +301,7 @@ fn tactics(config: &Config) -> Tactics {
 /// A link to an SMSC, and what comes in by it.
 type Smsc = (Arc<SmppLink>, mpsc::Receiver<Heard>);
 
-fn channels(
-    config: &Config, templates: Arc<Templates>, archive: Archive,
-) -> Result<(Channels, Option<Smsc>), String> {
+fn channels(config: &Config, in_use: Arc<InUse>, archive: Archive) -> Result<(Channels, Option<Smsc>), String> {
     let service = &config.service;
     let email = match &service.email {
         EmailTransport::Catch => None,
@@ -357,7 +345,7 @@ fn channels(
         Some((tenant.id.clone(), (folder, tenant.status_format)))
     });
     let channels = Channels {
-        templates,
+        in_use,
         tenants: service.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.clone())).collect(),
         email,
         callbacks: callbacks(config),
@@ -439,12 +427,14 @@ pub fn feeds(config: &Config) -> Vec<Watched> {
 }
 
 /// Loads the configuration and templates of a file; gives every finding.
-pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Findings) {
+pub fn load(path: &Path) -> (Option<(Config, Wording)>, crate::diagnostics::Findings) {
     let (config, mut findings) = Config::load(path);
-    let folder = path.parent().unwrap_or(Path::new("")).join("templates");
-    let templates = Templates::load(&folder, &mut findings);
-    let Some(config) = config else { return (None, findings) };
-    templates.check_references(&config.automation, &mut findings);
+    let sources = Sources::of(path.parent().unwrap_or(Path::new("")));
+    let Some(config) = config else {
+        Wording::check(&sources, &mut findings);
+        return (None, findings);
+    };
+    let wording = Wording::load(&config, &sources, &mut findings);
     let mut refused = |message: String, help: &str| {
         let (code, severity) = ("Q0108", crate::diagnostics::Severity::Error);
         let (file, span, label) = (path.display().to_string(), 0..0, String::new());
@@ -469,5 +459,5 @@ pub fn load(path: &Path) -> (Option<(Config, Templates)>, crate::diagnostics::Fi
         }
     }
     let usable = !findings.has_errors();
-    (usable.then_some((config, templates)), findings)
+    (usable.then_some((config, wording)), findings)
 }

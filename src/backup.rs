@@ -22,8 +22,10 @@ const FORMAT: u32 = 1;
 /// A log that is being restored.
 const ASIDE: &str = "log.restoring";
 /// What stands beside the log and is not built from it: the ledgers that say which order stands in which file for a bank,
-/// and messages to people as they left.
-const BESIDE: [&str; 2] = ["connectors", "sent"];
+/// messages to people as they left, and editions of the configuration.
+const BESIDE: [&str; 3] = ["connectors", "sent", "configuration"];
+/// Which edition stands in the folder of the configuration is of a machine: without it a restored one is written there.
+const OF_THIS_MACHINE: &str = "written";
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +169,11 @@ fn ledgers_below(data: &Path) -> Result<Vec<(String, PathBuf)>, String> {
         };
         let name = entry.path().strip_prefix(data).unwrap_or(entry.path()).to_string_lossy().into_owned();
         // Other names are nobody's ledger.
-        if entry.file_type().is_file() && !name.ends_with(".part") && named(&name).is_ok() {
+        if entry.file_type().is_file()
+            && entry.file_name() != OF_THIS_MACHINE
+            && !name.ends_with(".part")
+            && named(&name).is_ok()
+        {
             found.push((name, entry.into_path()));
         }
     }

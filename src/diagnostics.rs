@@ -54,6 +54,11 @@ impl Findings {
         self.findings.push(finding);
     }
 
+    /// Keeps the findings that `fits` accepts.
+    pub fn retain(&mut self, fits: impl FnMut(&Finding) -> bool) {
+        self.findings.retain(fits);
+    }
+
     /// Takes over the findings of another.
     pub fn append(&mut self, other: Findings) {
         self.findings.extend(other.findings);

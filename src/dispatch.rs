@@ -23,12 +23,13 @@ use crate::channels::{self, Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
 use crate::export::{HookBody, StatusFormat, hook_body};
-use crate::render::{Message, Subject, Templates, context};
+use crate::in_use::InUse;
+use crate::render::{Message, Subject, context};
 
 /// The channels, and whom their recipients' names mean.
 pub struct Channels {
-    /// Templates.
-    pub templates: Arc<Templates>,
+    /// What messages say.
+    pub in_use: Arc<InUse>,
     /// Tenants by id.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// E-mail; `None` to catch it.
@@ -97,7 +98,10 @@ impl Dispatch for Channels {
     }
 
     fn holds_back(&self, prepared: &Prepared) -> Option<(Timestamp, String)> {
-        self.pace.holds_back(prepared, clock::system_now())
+        let delivery = &prepared.delivery;
+        let in_use = self.in_use.of(&delivery.tenant)?;
+        let most = in_use.conduct.automation.limits.get(&*delivery.cause).copied();
+        self.pace.holds_back(prepared, most, clock::system_now())
     }
 
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {
@@ -156,7 +160,10 @@ impl Channels {
             zone: &tenant.zone,
         };
         let data = |language| context(&subject, language, delivery.channel);
-        self.templates
+        let in_use = self.in_use.of(&tenant.id);
+        let in_use = in_use.ok_or_else(|| never(Fault::Settings, "the tenant is not configured any more"))?;
+        in_use
+            .templates
             .render(name, delivery.channel, language, data)
             .map_err(|error| never(Fault::Content, error.to_string()))
     }

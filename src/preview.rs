@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::assemble::Service;
 use crate::config::Tenant;
-use crate::render::{self, Message, Subject, context};
+use crate::render::{self, Message, Subject, Templates, context};
 
 /// What is seen.
 pub type Seen = Message;
@@ -30,6 +30,8 @@ pub enum Failure {
 
 /// What is to be seen.
 pub struct Asked<'a> {
+    /// Among which templates.
+    pub templates: &'a Templates,
     /// The template.
     pub name: &'a str,
     /// As what.
@@ -44,11 +46,11 @@ pub struct Asked<'a> {
 
 /// Renders a template for a tenant. `owned` has been checked of what it is about.
 pub async fn preview(service: &Service, tenant: &Tenant, asked: &Asked<'_>) -> Result<Message, Failure> {
-    let (templates, channel) = (&service.templates, asked.channel);
+    let channel = asked.channel;
     let Some(about) = asked.about else {
         let language = asked.language.unwrap_or(tenant.language);
         let example = |language| render::example(language, channel);
-        return Ok(templates.render(asked.name, channel, language, example)?);
+        return Ok(asked.templates.render(asked.name, channel, language, example)?);
     };
     let (_, _, events) = service.router.read(about, EVENTS_LOOKED_AT).await?;
     let mut found = Err(Failure::NoSuchEvent(about));
@@ -85,5 +87,5 @@ async fn with_event(
     };
     let data = |language| context(&subject, language, asked.channel);
     let language = language.unwrap_or(tenant.language);
-    Ok(service.templates.render(asked.name, asked.channel, language, data)?)
+    Ok(asked.templates.render(asked.name, asked.channel, language, data)?)
 }

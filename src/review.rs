@@ -7,13 +7,13 @@ use actix::Addr;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::payment_request::{Command, Status};
+use quittance_actors::policies::Policies;
 use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::{Checkpointer, Offer, Priority, Request, Router, SubmitError};
 use quittance_actors::values::{CommandId, EntityId, PaymentRequestId, TenantId};
 use tracing::{info, warn};
 
 use crate::clock::Clocks;
-use crate::config::{Config, Tenant};
 use crate::digest;
 use crate::store::{List, Store};
 
@@ -21,36 +21,49 @@ use crate::store::{List, Store};
 const PAGE: usize = 500;
 
 /// What a tenant's steps are due by, in one digest: another one means that something has changed.
-fn edition(config: &Config, tenant: &Tenant) -> Option<String> {
-    let policies = config.policies(tenant)?;
+fn edition(policies: &Policies) -> String {
     let text = format!("{:?} {:?} {:?}", policies.scenarios, policies.calendar, policies.zone);
-    Some(digest::hex(&digest::sha256(text.as_bytes())))
+    digest::hex(&digest::sha256(text.as_bytes()))
 }
 
-/// Looks again at what is armed for every tenant whose scenarios are not those of the last start, of which the log
-/// has told so many records beyond the store.
-pub(crate) async fn run(
-    config: Arc<Config>, router: Arc<Router>, store: Arc<Store>, clocks: Arc<Clocks>,
-    checkpointer: Addr<Checkpointer>, replayed: u64,
-) {
-    for tenant in &config.service.tenants {
-        let Some(edition) = edition(&config, tenant) else { continue };
-        if store.edition(&tenant.id).is_ok_and(|known| known.as_deref() == Some(edition.as_str())) {
-            continue;
+/// What a review needs.
+#[derive(Clone)]
+pub(crate) struct Review {
+    pub router: Arc<Router>,
+    pub store: Arc<Store>,
+    pub clocks: Arc<Clocks>,
+    pub checkpointer: Addr<Checkpointer>,
+}
+
+impl Review {
+    /// Looks again at what is armed for every tenant whose scenarios are not those of the last start, of which the log
+    /// has told so many records beyond the store.
+    pub(crate) async fn all(self, replayed: u64) {
+        for tenant in self.router.ports().tenants.all() {
+            self.of(&tenant, replayed > 0).await;
         }
-        if replayed > 0 {
-            // What the last run recorded last is in the lists once it is checkpointed.
-            let _ = checkpointer.send(Offer).await; // It is tried again anyway.
+    }
+
+    /// Looks again at what is armed for a tenant, if its scenarios are not those of the last review. `behind` when the
+    /// log tells of more than the store knows.
+    pub(crate) async fn of(&self, tenant: &TenantId, behind: bool) {
+        let Some(policies) = self.router.ports().tenants.policies(tenant) else { return };
+        let edition = edition(&policies);
+        if self.store.edition(tenant).is_ok_and(|known| known.as_deref() == Some(edition.as_str())) {
+            return;
         }
-        match review(&router, &store, &clocks, &tenant.id).await {
+        if behind {
+            // What was recorded last is in the lists once it is checkpointed.
+            let _ = self.checkpointer.send(Offer).await; // It is tried again anyway.
+        }
+        match review(&self.router, &self.store, &self.clocks, tenant).await {
             Ok(0) => {}
-            Ok(moved) => info!(tenant = %tenant.id, moved, "reminders are planned by the changed scenarios"),
+            Ok(moved) => info!(%tenant, moved, "reminders are planned by the changed scenarios"),
             Err(error) => {
-                warn!(tenant = %tenant.id, %error, "reminders could not all be planned by the changed scenarios: tried again at the next start");
-                continue;
+                return warn!(%tenant, %error, "reminders could not all be planned by the changed scenarios: tried again at the next start");
             }
         }
-        if let Err(error) = store.note_edition(&tenant.id, &edition) {
+        if let Err(error) = self.store.note_edition(tenant, &edition) {
             warn!(%error, "the edition of the scenarios could not be noted");
         }
     }

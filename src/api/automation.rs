@@ -6,7 +6,7 @@ use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::rules::{Action, Deed, Per, Rule};
 use serde_json::{Value as Json, json};
 
-use super::{Problem, Shared, tenant};
+use super::{Problem, Shared, in_use, tenant};
 use crate::steps::channels;
 
 fn offset(of: Offset) -> String {
@@ -33,7 +33,7 @@ fn step(of: &Step) -> Json {
 
 fn scenario(of: &Scenario) -> Json {
     let steps: Vec<Json> = of.steps().iter().map(step).collect();
-    json!({ "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "steps": steps })
+    json!({ "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "shadow": of.shadow, "steps": steps })
 }
 
 /// What a rule does, as its file says it.
@@ -80,23 +80,24 @@ fn rule(of: &Rule, most_per_hour: Option<u32>) -> Json {
         "once": once,
         "most_per_hour": most_per_hour,
         "paused": of.paused,
+        "shadow": of.shadow,
     })
 }
 
 /// `GET /v1/scenarios`: as they are in use.
 pub(super) async fn scenarios(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
-    let policies = app.service.router.ports().tenants.policies(&tenant);
-    let known = policies.iter().flat_map(|policies| policies.scenarios.values());
+    let in_use = in_use(&app, &tenant)?;
+    let known = in_use.policies.scenarios.values();
     Ok(HttpResponse::Ok().json(json!({ "data": known.map(scenario).collect::<Vec<_>>() })))
 }
 
 /// `GET /v1/rules`: as they are in use.
 pub(super) async fn rules(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
-    let policies = app.service.router.ports().tenants.policies(&tenant);
-    let limits = &app.service.config.automation.limits;
-    let known = policies.iter().flat_map(|policies| policies.rules.all());
-    let data: Vec<Json> = known.map(|of| rule(of, limits.get(&*of.cause).copied())).collect();
+    let in_use = in_use(&app, &tenant)?;
+    let limits = &in_use.conduct.automation.limits;
+    let data: Vec<Json> =
+        in_use.policies.rules.all().iter().map(|of| rule(of, limits.get(&*of.cause).copied())).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }

@@ -1,5 +1,7 @@
 //! Reading a JSON body: every wrong field is named, unknown ones included, in one answer.
 
+use std::collections::BTreeMap;
+
 use quittance_actors::limits;
 use quittance_actors::values::{Currency, Money};
 use serde_json::{Map, Value as Json};
@@ -187,6 +189,24 @@ impl Body {
             self.asked.push(key);
             None
         }
+    }
+
+    /// Texts by name, any number of lines each; `None` for null.
+    pub fn texts(&mut self, key: &'static str) -> BTreeMap<String, Option<String>> {
+        let Some(inner) = self.object_at(key, false) else { return BTreeMap::new() };
+        let mut texts = BTreeMap::new();
+        for (name, value) in &inner.object {
+            match value {
+                Json::String(text) => texts.insert(name.clone(), Some(text.clone())),
+                Json::Null => texts.insert(name.clone(), None),
+                _ => {
+                    let (pointer, detail) = (inner.pointer(name), "expected a text, or null".to_owned());
+                    self.errors.push(Detail { pointer, detail });
+                    None
+                }
+            };
+        }
+        texts
     }
 
     /// Takes over what was wrong with a nested object.

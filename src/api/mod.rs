@@ -6,6 +6,7 @@ mod body;
 mod callbacks;
 mod clock;
 mod collections;
+mod configuration;
 mod customers;
 mod decisions;
 mod deliveries;
@@ -27,6 +28,7 @@ mod views;
 
 pub(crate) use automation::action;
 pub(crate) use clock::{advance_tenant, duration_ms};
+pub(crate) use configuration::reload;
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
 pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
@@ -54,8 +56,10 @@ use serde_json::Value as Json;
 use subtle::ConstantTimeEq as _;
 
 use crate::assemble::Service;
+use crate::config::ApiKey;
 use crate::digest;
 use crate::export::event_type_json;
+use crate::in_use::OfTenant;
 
 /// Bytes of a JSON body.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -163,6 +167,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/stream", web::get().to(stream::read))
                 .route("/scenarios", web::get().to(automation::scenarios))
                 .route("/rules", web::get().to(automation::rules))
+                .service(
+                    web::scope("/configuration")
+                        .app_data(web::PayloadConfig::new(configuration::BODY_BYTES_MAX))
+                        .configure(configuration::routes),
+                )
                 .route("/event-types", web::get().to(event_types))
                 .route("/clock", web::get().to(clock::read))
                 .route("/clock/advance", web::post().to(clock::advance))
@@ -191,6 +200,11 @@ async fn not_found() -> Problem {
 
 /// The tenant whose key the caller shows.
 fn tenant(app: &App, request: &HttpRequest) -> Result<TenantId, Problem> {
+    caller(app, request).map(|(tenant, _)| tenant)
+}
+
+/// The tenant, and the key that the caller shows.
+fn caller<'a>(app: &'a App, request: &HttpRequest) -> Result<(TenantId, &'a ApiKey), Problem> {
     let shown = request
         .headers()
         .get(AUTHORIZATION)
@@ -200,14 +214,19 @@ fn tenant(app: &App, request: &HttpRequest) -> Result<TenantId, Problem> {
     let hash = digest::hex(&digest::sha256(shown.trim().as_bytes()));
     let mut found = None;
     for tenant in &app.service.config.service.tenants {
-        for (_, known) in &tenant.api_keys {
+        for known in &tenant.api_keys {
             // Every key is compared, each in constant time.
-            if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
-                found = Some(tenant.id.clone());
+            if bool::from(known.sha256.as_bytes().ct_eq(hash.as_bytes())) {
+                found = Some((tenant.id.clone(), known));
             }
         }
     }
     found.ok_or_else(|| Problem::unauthorized("the API key is not known"))
+}
+
+/// What is in use for a tenant.
+pub(crate) fn in_use(app: &App, tenant: &TenantId) -> Result<Arc<OfTenant>, Problem> {
+    app.service.in_use.of(tenant).ok_or_else(|| Problem::not_found("the tenant is not configured any more"))
 }
 
 fn entity_id(text: &str) -> Result<EntityId, Problem> {

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use quittance_actors::limits;
 use quittance_actors::runtime::{IntakeError, SubmitError};
 use serde::Serialize;
+use serde_json::Value as Json;
 
 /// One thing wrong with a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,11 +30,21 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Detail>,
+    #[serde(skip_serializing_if = "<[Json]>::is_empty")]
+    findings: Box<[Json]>,
 }
 
 impl Problem {
     fn of(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind: "about:blank", title, status, code, detail: detail.into(), errors: Vec::new() }
+        Self {
+            kind: "about:blank",
+            title,
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            findings: Box::default(),
+        }
     }
 
     /// 400: the request is not what the API understands.
@@ -44,6 +55,11 @@ impl Problem {
     /// 401: no key, or an unknown one.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::of(401, "unauthorized", "A valid API key is needed", detail)
+    }
+
+    /// 403: the key is known, and may not do this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::of(403, "forbidden", "The API key may not do this", detail)
     }
 
     /// 404: nothing of this kind is known.
@@ -71,6 +87,18 @@ impl Problem {
     pub fn invalid(errors: Vec<Detail>) -> Self {
         let detail = format!("{} field{} cannot be used", errors.len(), if errors.len() == 1 { "" } else { "s" });
         Self { errors, ..Self::of(422, "invalid", "The body cannot be used", detail) }
+    }
+
+    /// 422: files of the configuration cannot be used.
+    pub fn invalid_files(findings: Vec<Json>) -> Self {
+        let errors = findings.iter().filter(|finding| finding.get("severity").is_some_and(|s| s == "error")).count();
+        let detail = format!("{errors} mistake{} in the files", if errors == 1 { "" } else { "s" });
+        Self { findings: findings.into(), ..Self::of(422, "invalid", "The files cannot be used", detail) }
+    }
+
+    /// What is wrong with files.
+    pub fn findings(&self) -> &[Json] {
+        &self.findings
     }
 
     /// 422: the key was used before with another body.

@@ -6,15 +6,16 @@ use quittance_actors::values::{EntityId, Language, TenantId};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
-use super::{Problem, Shared, entity_id, owned, tenant};
+use super::{Problem, Shared, entity_id, in_use, owned, tenant};
 use crate::gsm;
 use crate::preview::{Asked, Failure, Seen, preview};
 
 /// `GET /v1/templates`.
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    tenant(&app, &request)?;
+    let tenant = tenant(&app, &request)?;
     let shown = |(name, channel, language, edition): (&str, Channel, Language, &str)| json!({ "name": name, "channel": channel, "language": language, "edition": edition });
-    let data: Vec<Json> = app.service.templates.all().map(shown).collect();
+    let in_use = in_use(&app, &tenant)?;
+    let data: Vec<Json> = in_use.templates.all().map(shown).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 
@@ -31,7 +32,8 @@ pub(super) async fn show(
     body.finish()?;
     let channel = channel.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let about = about.map(|text| entity_id(&text)).transpose()?;
-    let asked = Asked { name: &name, channel, language, about, event: event.as_deref() };
+    let templates = &in_use(&app, &tenant)?.templates;
+    let asked = Asked { templates, name: &name, channel, language, about, event: event.as_deref() };
     let message = seen(&app, &tenant, &asked).await?;
     let size = (channel == Channel::Sms).then(|| {
         let (text, count) = (&message.text, gsm::segments(&message.text));

@@ -5,7 +5,7 @@ use quittance_actors::rules::{Condition, Per};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter};
-use crate::api::{Problem, Shared, action};
+use crate::api::{Problem, Shared, action, in_use};
 
 /// What an action does, as a phrase.
 fn phrase(of: &Json) -> String {
@@ -28,11 +28,13 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let policies = app.service.router.ports().tenants.policies(&frame.tenant);
-    let limits = &app.service.config.automation.limits;
-    let rows: Vec<Json> = policies
+    let in_use = in_use(&app, &frame.tenant)?;
+    let limits = &in_use.conduct.automation.limits;
+    let rows: Vec<Json> = in_use
+        .policies
+        .rules
+        .all()
         .iter()
-        .flat_map(|policies| policies.rules.all())
         .map(|rule| {
             let told: Vec<Json> = rule
                 .then
@@ -49,7 +51,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             });
             let most = limits.get(&*rule.cause).map(|most| format!("at most {most} messages an hour"));
             json!({
-                "name": rule.name, "paused": rule.paused, "told": told,
+                "name": rule.name, "paused": rule.paused, "shadow": rule.shadow, "told": told,
                 "on": rule.on.iter().map(|event| event.name()).collect::<Vec<_>>(),
                 "when": (rule.when != Condition::Always(true)).then(|| rule.when.to_string()),
                 "limits": seldom.into_iter().chain(most).collect::<Vec<_>>(),

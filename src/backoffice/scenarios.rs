@@ -130,7 +130,7 @@ fn shown(scenario: &Scenario) -> Json {
     let label: Vec<String> = scenario.steps().iter().map(|step| format!("{}: {}", step.name, when(step))).collect();
     json!({
         "name": scenario.name(), "steps": steps, "marks": marks(scenario), "width": width, "end": width - 20,
-        "label": label.join("; "), "late_hours": scenario.late_within_ms / 3_600_000,
+        "label": label.join("; "), "late_hours": scenario.late_within_ms / 3_600_000, "shadow": scenario.shadow,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Templates as their readers would see them, with examples or with an event of the past.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::Channel;
@@ -8,9 +9,10 @@ use quittance_actors::values::{EntityId, Language, PaymentRequestId, TransferId}
 use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter};
-use crate::api::{Problem, Shared, channel_of_people, seen};
+use crate::api::{Problem, Shared, channel_of_people, in_use, seen};
 use crate::gsm;
 use crate::preview::{Asked, Seen};
+use crate::render::Templates;
 
 /// What the address of the page says.
 struct Chosen {
@@ -21,7 +23,7 @@ struct Chosen {
 }
 
 /// The template that is chosen, the first without one; nothing when there is none.
-fn chosen(app: &Shared, request: &HttpRequest) -> Option<Chosen> {
+fn chosen(templates: &Templates, request: &HttpRequest) -> Option<Chosen> {
     let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     let asked = |key: &str| query.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
@@ -32,7 +34,7 @@ fn chosen(app: &Shared, request: &HttpRequest) -> Option<Chosen> {
             && channel.is_none_or(|channel| channel == known.1)
             && language.is_none_or(|language| language == known.2)
     };
-    let (name, channel, language, _) = app.service.templates.all().find(fits)?;
+    let (name, channel, language, _) = templates.all().find(fits)?;
     let about = asked("about").unwrap_or_default().to_owned();
     Some(Chosen { name: name.to_owned(), channel, language, about })
 }
@@ -48,7 +50,8 @@ async fn rendered(app: &Shared, frame: &Frame, chosen: &Chosen) -> Result<Seen, 
     }
     let Chosen { name, channel, language, .. } = chosen;
     let (channel, language) = (*channel, Some(*language));
-    seen(app, &frame.tenant, &Asked { name, channel, language, about, event: None }).await
+    let templates = &in_use(app, &frame.tenant)?.templates;
+    seen(app, &frame.tenant, &Asked { templates, name, channel, language, about, event: None }).await
 }
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -56,9 +59,10 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let open = chosen(&app, &request);
+    let templates = Arc::clone(&in_use(&app, &frame.tenant)?.templates);
+    let open = chosen(&templates, &request);
     let mut names: BTreeMap<(String, Channel), Vec<Language>> = BTreeMap::new();
-    for (name, channel, language, _) in app.service.templates.all() {
+    for (name, channel, language, _) in templates.all() {
         names.entry((name.to_owned(), channel)).or_default().push(language);
     }
     let rows: Vec<Json> = names
@@ -120,7 +124,8 @@ pub(super) async fn html(app: Shared, pages: SharedPages, request: HttpRequest) 
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let open = chosen(&app, &request).ok_or_else(|| Problem::not_found("no such template"))?;
+    let templates = Arc::clone(&in_use(&app, &frame.tenant)?.templates);
+    let open = chosen(&templates, &request).ok_or_else(|| Problem::not_found("no such template"))?;
     let message = rendered(&app, &frame, &open).await?;
     let html = message.page().ok_or_else(|| Problem::not_found("it is no mail"))?;
     let policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";

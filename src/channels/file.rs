@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use quittance_actors::delivery::{Delivery, Fault, Verdict};
 use quittance_actors::values::TenantId;
@@ -12,19 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{later, never};
 use crate::digest;
 use crate::export::{self, Control, StatusFormat, StatusRow};
-
-/// Writes a file whole: to a temporary name, synced, renamed, and the folder synced.
-pub fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
-    let aside = folder.join(format!(".{name}.part"));
-    let target = folder.join(name);
-    let mut file = File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, &target)?;
-    File::open(folder)?.sync_all()?;
-    Ok(target)
-}
+use crate::whole_file;
 
 /// Writes an event as JSON into `folder`; the name is the delivery's, so a second try replaces.
 pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
@@ -35,7 +23,7 @@ pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
     };
     bytes.push(b'\n');
     let name = format!("{}-{}.json", delivery.event.event.name().replace('.', "-"), delivery.id);
-    match write_whole(folder, &name, &bytes) {
+    match whole_file::write(folder, &name, &bytes) {
         Ok(_) => Verdict::Accepted { detail: name },
         Err(error) => later(Fault::File, format!("{}: {error}", folder.display())),
     }
@@ -114,10 +102,10 @@ fn number_and_write(
     let mut file = File::create(aside(&name))?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    write_whole(folder, &format!("{name}.sha256"), format!("{}  {name}\n", control.sha256).as_bytes())?;
-    write_whole(folder, &format!("{name}.control.json"), &control.json())?;
+    whole_file::write(folder, &format!("{name}.sha256"), format!("{}  {name}\n", control.sha256).as_bytes())?;
+    whole_file::write(folder, &format!("{name}.control.json"), &control.json())?;
     let taken = Last { sequence, sha256: control.sha256, name: name.clone() };
-    write_whole(folder, &noted, &serde_json::to_vec(&taken).map_err(io::Error::other)?)?;
+    whole_file::write(folder, &noted, &serde_json::to_vec(&taken).map_err(io::Error::other)?)?;
     fs::rename(aside(&name), folder.join(&name))?;
     File::open(folder)?.sync_all()?;
     Ok(name)

@@ -21,8 +21,6 @@ const WINDOWS_MAX: usize = 10_000;
 /// The most that may leave.
 #[derive(Debug, Default)]
 pub struct Limits {
-    /// Messages of a rule in an hour, by what its deliveries name as their cause.
-    pub causes: BTreeMap<String, u32>,
     /// Mails to the mailboxes of a domain in a minute.
     pub domains: BTreeMap<String, u32>,
 }
@@ -34,7 +32,7 @@ impl Limits {
             EmailTransport::Catch => BTreeMap::new(),
             EmailTransport::Smtp(relay) => relay.per_minute.clone(),
         };
-        Self { causes: config.automation.limits.clone(), domains }
+        Self { domains }
     }
 }
 
@@ -58,15 +56,17 @@ impl Pace {
         Self { limits, windows: Mutex::default() }
     }
 
-    /// Until when a delivery waits that is too much now, and why. What may leave is counted as having left; a mail that was
-    /// not taken is not counted a second time for its rule.
-    pub fn holds_back(&self, prepared: &Prepared, now: Timestamp) -> Option<(Timestamp, String)> {
+    /// Until when a delivery waits that is too much now, and why; so much of its rule may leave in an hour. What may leave is
+    /// counted as having left; a mail that was not taken is not counted a second time for its rule.
+    pub fn holds_back(
+        &self, prepared: &Prepared, most_per_hour: Option<u32>, now: Timestamp,
+    ) -> Option<(Timestamp, String)> {
         let Prepared { delivery, attempt, .. } = prepared;
         if !delivery.channel.reaches_people() {
             return None;
         }
-        let of_cause = self.limits.causes.get(&*delivery.cause).filter(|_| *attempt <= 1);
-        let cause = of_cause.map(|most| Bound { of: delivery.cause.to_string(), most: *most, length_ms: HOUR_MS });
+        let of_cause = most_per_hour.filter(|_| *attempt <= 1);
+        let cause = of_cause.map(|most| Bound { of: delivery.cause.to_string(), most, length_ms: HOUR_MS });
         let domain = domain_of(prepared).and_then(|of| {
             let most = *self.limits.domains.get(&of)?;
             Some(Bound { of, most, length_ms: MINUTE_MS })

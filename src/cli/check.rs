@@ -13,9 +13,14 @@ pub(super) fn run(config: &Path) -> anyhow::Result<u8> {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     println!("{} ({} ms)", findings.render(colours), started.elapsed().as_millis());
     if let Some((config, _)) = &loaded {
-        let (rules, scenarios) = (config.automation.rules.rules().len(), config.automation.scenarios.len());
-        let (tenants, tests) = (config.service.tenants.len(), config.automation.rule_tests);
+        let shared = &config.shared.automation;
+        let (rules, scenarios) = (shared.rules.all().len(), shared.scenarios.len());
+        let (tenants, tests) = (config.service.tenants.len(), shared.rule_tests);
         println!("{tenants} tenants, {rules} rules ({tests} tests passed), {scenarios} scenarios: ready to serve");
+        for (tenant, own) in &config.own {
+            let (rules, scenarios) = (own.automation.rules.all().len(), own.automation.scenarios.len());
+            println!("  {tenant} with its own files: {rules} rules, {scenarios} scenarios");
+        }
     }
     Ok(if loaded.is_some() { 0 } else { exit::FINDINGS })
 }

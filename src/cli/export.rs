@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::data::Days;
 use super::exit;
+use crate::assemble;
 use crate::export::{self, Export, StatusFormat, Wanted};
-use crate::{assemble, channels};
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -48,9 +48,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     };
     let export::Exported { name, bytes, control } = exported;
     let sum = format!("{}  {name}\n", control.sha256);
-    channels::file::write_whole(&options.out, &format!("{name}.sha256"), sum.as_bytes())?;
-    channels::file::write_whole(&options.out, &format!("{name}.control.json"), &control.json())?;
-    let path = channels::file::write_whole(&options.out, &name, &bytes)?;
+    crate::whole_file::write(&options.out, &format!("{name}.sha256"), sum.as_bytes())?;
+    crate::whole_file::write(&options.out, &format!("{name}.control.json"), &control.json())?;
+    let path = crate::whole_file::write(&options.out, &name, &bytes)?;
     println!("{}: {} lines", path.display(), control.rows);
     for (currency, columns) in &control.totals {
         let columns: Vec<String> = columns.iter().map(|(column, sum)| format!("{column} {sum}")).collect();

@@ -9,7 +9,7 @@ use quittance_actors::values::{TenantId, Timestamp};
 
 use super::exit;
 use crate::formats::orders::{self, Envelope, pain001, pain008};
-use crate::{assemble, channels, clock, digest};
+use crate::{assemble, clock, digest};
 
 /// The file a bank is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,8 +79,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     };
     let name = format!("{}.xml", envelope.message_id);
     let sum = format!("{}  {name}\n", digest::hex(&digest::sha256(&xml)));
-    channels::file::write_whole(&options.out, &format!("{name}.sha256"), sum.as_bytes())?;
-    let path = channels::file::write_whole(&options.out, &name, &xml)?;
+    crate::whole_file::write(&options.out, &format!("{name}.sha256"), sum.as_bytes())?;
+    let path = crate::whole_file::write(&options.out, &name, &xml)?;
     println!("{}: {count} orders", path.display());
     Ok(0)
 }

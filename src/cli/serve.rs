@@ -8,10 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use super::exit;
-use crate::{assemble, observe, server};
+use crate::{api, assemble, editions, observe, server};
 
 pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
     observe::start_logs("info");
+    editions::finish(path)?;
     let (loaded, findings) = assemble::load(path);
     if !findings.all().is_empty() {
         eprintln!("{}", findings.render(std::io::stderr().is_terminal()));
@@ -29,6 +30,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
         eprintln!("  API          {base}v1/");
         let handle = bound.server.handle();
         let running = actix::spawn(bound.server);
+        actix::spawn(hear_hangups(Arc::clone(&bound.app)));
         stop_signal().await?;
         info!("stopping");
         handle.stop(true).await;
@@ -36,6 +38,18 @@ pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
         bound.app.service.stop().await;
         Ok(0)
     })
+}
+
+/// Reads the files of the configuration again at each SIGHUP.
+async fn hear_hangups(app: Arc<api::App>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        match api::reload(&app).await {
+            Ok(reloaded) if reloaded.findings.all().is_empty() => {}
+            Ok(reloaded) => eprintln!("{}", reloaded.findings.render(std::io::stderr().is_terminal())),
+            Err(error) => error!(%error, "the configuration could not be read again"),
+        }
+    }
 }
 
 /// Ends the process when the log or the store has failed: nothing is acknowledged after it.

@@ -167,7 +167,7 @@ fn foreseen_json(found: &Foreseen) -> Json {
 }
 
 fn rules(draft: &Draft, config: &Config, (tenant, period): (&Tenant, Period), data: &Path) -> anyhow::Result<Told> {
-    let rules = wanted(config.automation.rules.rules(), draft.name.as_deref())?;
+    let rules = wanted(config.conduct(&tenant.id).automation.rules.all(), draft.name.as_deref())?;
     let asked = Asked { tenant: &tenant.id, zone: &tenant.zone, period, examples: draft.show };
     let found = match simulate(data, &rules, &asked) {
         Ok(found) => found,

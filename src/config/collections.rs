@@ -15,9 +15,10 @@ use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::{Date, Iban};
 use smol_str::SmolStr;
 
-use super::automation::{Reference, Target, local_time};
+use super::automation::{Reference, Target};
 use super::reader::Section;
-use super::{mapping, read_file};
+use super::scenario::local_time;
+use super::sources::Sources;
 use crate::diagnostics::Findings;
 
 /// Policies, codes and caps.
@@ -34,34 +35,54 @@ pub struct Retries {
 }
 
 impl Retries {
-    pub(super) fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
-        let mut reasons = ReasonTable::default();
+    pub(super) fn load(sources: &Sources, findings: &mut Findings) -> Option<Self> {
+        let folder = sources.folder();
+        let mut shared = Self::default();
         let mut whole = true;
-        for path in mapping::toml_files(&folder.join("codes")) {
-            whole &= read_file(&path, findings, |root| read_codes(root, &mut reasons)).is_some();
+        for path in sources.files(&folder.join("codes"), "toml") {
+            whole &= sources.toml(&path, findings, |root| read_codes(root, &mut shared.reasons)).is_some();
         }
         let path = folder.join("collections.toml");
-        let (mut policies, mut references, mut caps) = (BTreeMap::new(), Vec::new(), Caps::default());
-        if path.exists() {
-            let file = path.display().to_string();
-            whole &= read_file(&path, findings, |root| {
-                for policy in root.each("retry_policy", |section| read_policy(section, &file, &mut references)) {
-                    let name = policy.name.to_string();
-                    if policies.insert(name.clone(), policy).is_some() {
-                        let why = format!("retry policy \"{name}\" stands twice");
-                        root.file().report("Q0107", 0..0, why, "", None);
-                    }
-                }
-                let configured = root.each("cap", read_cap);
-                match Caps::new(&configured) {
-                    Ok(checked) => caps = checked,
-                    Err(error) => root.file().report("Q0111", 0..0, error.to_string(), "", None),
-                }
-                Some(())
-            })
-            .is_some();
+        if sources.exists(&path) {
+            whole &= shared.read(sources, &path, findings).is_some();
         }
-        whole.then_some(Self { policies, reasons, caps, references })
+        whole.then_some(shared)
+    }
+
+    /// The same with a tenant's own policies: one of a name that is known takes its place. Codes and caps are everybody's.
+    pub(super) fn with_own(&self, sources: &Sources, folder: &Path, findings: &mut Findings) -> Option<Self> {
+        let path = folder.join("collections.toml");
+        let mut own = Self { references: Vec::new(), ..self.clone() };
+        if sources.exists(&path) {
+            let file = path.display().to_string();
+            sources.toml(&path, findings, |root| own.read_policies(root, &file))?;
+        }
+        Some(own)
+    }
+
+    fn read(&mut self, sources: &Sources, path: &Path, findings: &mut Findings) -> Option<()> {
+        let file = path.display().to_string();
+        sources.toml(path, findings, |root| {
+            self.read_policies(root, &file)?;
+            let configured = root.each("cap", read_cap);
+            match Caps::new(&configured) {
+                Ok(checked) => self.caps = checked,
+                Err(error) => root.file().report("Q0111", 0..0, error.to_string(), "", None),
+            }
+            Some(())
+        })
+    }
+
+    fn read_policies(&mut self, root: &Section<'_, '_>, file: &str) -> Option<()> {
+        let mut read = BTreeMap::new();
+        for policy in root.each("retry_policy", |section| read_policy(section, file, &mut self.references)) {
+            let name = policy.name.to_string();
+            if read.insert(name.clone(), policy).is_some() {
+                root.file().report("Q0107", 0..0, format!("retry policy \"{name}\" stands twice"), "", None);
+            }
+        }
+        self.policies.extend(read);
+        Some(())
     }
 }
 
@@ -262,15 +283,15 @@ fn percent(text: &str) -> Result<i64, String> {
 }
 
 /// `acceptance.toml`: which transfers are kept for a person whatever they pay. The first rule that fits counts.
-pub(super) fn load_acceptance(folder: &Path, findings: &mut Findings) -> Option<Acceptances> {
+pub(super) fn load_acceptance(sources: &Sources, folder: &Path, findings: &mut Findings) -> Option<Acceptances> {
     let path = folder.join("acceptance.toml");
-    if !path.exists() {
+    if !sources.exists(&path) {
         return Some(Acceptances::default());
     }
-    read_file(&path, findings, |root| {
+    sources.toml(&path, findings, |root| {
         let rules = root.each("acceptance", |section| {
             let name = section.required("name")?.into();
-            let when = super::automation::condition(section)?;
+            let when = super::rule::condition(section)?;
             let foreign = when.fields().into_iter().find(|field| !AcceptanceRule::FIELDS.contains(field));
             if let (Some(field), Some((_, span))) = (foreign, section.text_at("when")) {
                 let known = AcceptanceRule::FIELDS.map(Field::path).join(", ");

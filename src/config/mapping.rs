@@ -6,8 +6,8 @@ use std::path::Path;
 
 use quittance_actors::values::{Currency, DecimalMark};
 
-use super::read_file;
 use super::reader::Section;
+use super::sources::Sources;
 use crate::diagnostics::Findings;
 use crate::formats::erp::FIELDS;
 
@@ -153,24 +153,13 @@ impl Mapping {
 }
 
 /// Every mapping of a folder, by file name.
-pub(super) fn load(folder: &Path, findings: &mut Findings) -> BTreeMap<String, Mapping> {
+pub(super) fn load(sources: &Sources, folder: &Path, findings: &mut Findings) -> BTreeMap<String, Mapping> {
     let mut mappings = BTreeMap::new();
-    for path in toml_files(folder) {
+    for path in sources.files(folder, "toml") {
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        if let Some(mapping) = read_file(&path, findings, |root| Mapping::read(&name, root)) {
+        if let Some(mapping) = sources.toml(&path, findings, |root| Mapping::read(&name, root)) {
             mappings.insert(name, mapping);
         }
     }
     mappings
-}
-
-/// The TOML files of a folder, in order; none if it is not there.
-pub(super) fn toml_files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
-    paths.sort();
-    paths
 }

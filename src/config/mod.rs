@@ -7,10 +7,13 @@ mod endpoints;
 mod expression;
 mod mapping;
 mod reader;
+mod rule;
 mod rule_test;
+mod scenario;
 mod service;
 mod service_reading;
 mod sms;
+mod sources;
 mod transports;
 
 pub use automation::{Automation, Reference, Target};
@@ -20,34 +23,91 @@ pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub use service::{
-    Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret, Server,
-    Service, Smtp, SmtpTls, Tenant,
+    ApiKey, Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
+    Server, Service, Smtp, SmtpTls, Tenant,
 };
 pub use sms::{Ovh, Smpp, SmsAnswer, SmsBody, SmsCall, SmsProvider};
+pub use sources::Sources;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use quittance_actors::policies::{Acceptances, Collections, Policies};
+use quittance_actors::values::TenantId;
 use smol_str::SmolStr;
 
 use crate::diagnostics::{Finding, Findings, Severity};
+use crate::digest;
+
+/// Where tenants have files of their own: a folder for each.
+const TENANTS: &str = "tenants";
 
 /// Everything that was configured.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file of the service.
+    pub file: PathBuf,
+    /// SHA-256 of what it says.
+    pub sha256: Vec<u8>,
     /// The folder of the configuration; relative paths count from here.
     pub folder: PathBuf,
     /// The service.
     pub service: Service,
-    /// Rules, scenarios and calendars.
-    pub automation: Automation,
+    /// What happens by itself for tenants that have no files of their own.
+    pub shared: Conduct,
+    /// What happens by itself for the others.
+    pub own: BTreeMap<TenantId, Conduct>,
     /// Column mappings by name.
     pub mappings: BTreeMap<String, Mapping>,
+}
+
+/// What happens by itself.
+#[derive(Debug, Clone)]
+pub struct Conduct {
+    /// Rules, scenarios and calendars.
+    pub automation: Automation,
     /// How failed collections are tried again.
     pub retries: Retries,
     /// Which transfers are kept for a person whatever they pay.
     pub acceptance: Acceptances,
+}
+
+impl Conduct {
+    fn load(sources: &Sources, findings: &mut Findings) -> Option<Self> {
+        let automation = Automation::load(sources, findings);
+        let retries = Retries::load(sources, findings);
+        let acceptance = collections::load_acceptance(sources, sources.folder(), findings);
+        Some(Self { automation: automation?, retries: retries?, acceptance: acceptance? })
+    }
+
+    /// The same with a tenant's own files, which are checked by what the service has.
+    pub fn with_own(
+        &self, sources: &Sources, service: &Service, tenant: &Tenant, findings: &mut Findings,
+    ) -> Option<Self> {
+        let folder = own_folder(sources.folder(), &tenant.id);
+        let automation = self.automation.with_own(sources, &folder, findings);
+        let retries = self.retries.with_own(sources, &folder, findings);
+        let acceptance = match sources.exists(&folder.join("acceptance.toml")) {
+            true => collections::load_acceptance(sources, &folder, findings),
+            false => Some(self.acceptance.clone()),
+        };
+        let own = Self { automation: automation?, retries: retries?, acceptance: acceptance? };
+        for references in [&own.automation.references, &own.retries.references] {
+            automation::check_recipients(references, service, Some(&tenant.id), findings);
+        }
+        Some(own)
+    }
+}
+
+/// The data directory that a configuration names, whatever else is wrong with it.
+pub fn data_folder(sources: &Sources, path: &Path) -> Option<PathBuf> {
+    let service = sources.toml(path, &mut Findings::default(), Service::read)?;
+    Some(sources.folder().join(&service.data.dir))
+}
+
+/// Where a tenant has files of its own, below the folder of the configuration.
+pub fn own_folder(folder: &Path, tenant: &TenantId) -> PathBuf {
+    folder.join(TENANTS).join(tenant.as_str())
 }
 
 impl Config {
@@ -55,18 +115,21 @@ impl Config {
     /// something is wrong, and every finding in any case.
     pub fn load(path: &Path) -> (Option<Config>, Findings) {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let sources = Sources::of(&folder);
         let mut findings = Findings::default();
-        let service = read_file(path, &mut findings, Service::read);
-        let automation = Automation::load(&folder, &mut findings);
-        let mappings = mapping::load(&folder.join("mappings"), &mut findings);
-        let retries = Retries::load(&folder, &mut findings);
-        let acceptance = collections::load_acceptance(&folder, &mut findings);
-        let (Some(service), Some(automation), Some(retries), Some(acceptance)) =
-            (service, automation, retries, acceptance)
-        else {
+        let service = sources.toml(path, &mut findings, Service::read);
+        let shared = Conduct::load(&sources, &mut findings);
+        let mappings = mapping::load(&sources, &folder.join("mappings"), &mut findings);
+        let (Some(service), Some(shared)) = (service, shared) else {
             return (None, findings);
         };
-        let config = Config { folder, service, automation, mappings, retries, acceptance };
+        let own =
+            service.tenants.iter().filter(|tenant| own_folder(&folder, &tenant.id).is_dir()).filter_map(|tenant| {
+                Some((tenant.id.clone(), shared.with_own(&sources, &service, tenant, &mut findings)?))
+            });
+        let own = own.collect();
+        let sha256 = digest::sha256(sources.read(path).unwrap_or_default().as_bytes()).to_vec();
+        let config = Config { file: path.to_owned(), sha256, folder, service, shared, own, mappings };
         config.cross_check(path, &mut findings);
         let usable = !findings.has_errors();
         (usable.then_some(config), findings)
@@ -77,13 +140,24 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// What happens by itself for a tenant.
+    pub fn conduct(&self, tenant: &TenantId) -> &Conduct {
+        self.own.get(tenant).unwrap_or(&self.shared)
+    }
+
     /// The policies of a tenant.
     pub fn policies(&self, tenant: &Tenant) -> Option<Policies> {
-        let calendar = self.automation.calendars.get(&tenant.calendar)?.clone();
+        self.policies_by(self.conduct(&tenant.id), tenant)
+    }
+
+    /// The policies of a tenant by what would happen by itself.
+    pub fn policies_by(&self, conduct: &Conduct, tenant: &Tenant) -> Option<Policies> {
+        let Conduct { automation, retries, acceptance } = conduct;
+        let calendar = automation.calendars.get(&tenant.calendar)?.clone();
         let mut policies = Policies::quiet(tenant.zone.clone(), calendar);
-        policies.scenarios.clone_from(&self.automation.scenarios);
+        policies.scenarios.clone_from(&automation.scenarios);
         policies.default_scenario.clone_from(&tenant.default_scenario);
-        policies.rules = self.automation.rules.clone();
+        policies.rules = automation.rules.clone();
         for endpoint in self.service.endpoints.iter().filter(|endpoint| endpoint.tenant == tenant.id) {
             policies.subscriptions.add(&endpoint.name, &endpoint.events);
         }
@@ -91,7 +165,7 @@ impl Config {
         policies.matching = tenant.matching.clone();
         policies.status_export = tenant.status_export.is_some();
         policies.contact = tenant.contact.clone();
-        policies.acceptance = self.acceptance.clone();
+        policies.acceptance = acceptance.clone();
         policies.payouts = tenant.payouts.clone();
         policies.task_business_days = tenant.task_business_days;
         policies.account_numbers.clone_from(&tenant.virtual_ibans);
@@ -102,7 +176,7 @@ impl Config {
         let feeds = self.service.feeds.iter().filter(|feed| feed.tenant == tenant.id);
         policies.expectations = feeds.filter_map(|feed| Some((feed.name.clone(), feed.expectation?))).collect();
         // A policy that names another tenant's connector collects nothing for this one.
-        let policies_of_tenant = self.retries.policies.iter().map(|(name, policy)| {
+        let policies_of_tenant = retries.policies.iter().map(|(name, policy)| {
             let mut policy = policy.clone();
             policy.card_connector = policy.card_connector.filter(&of_tenant);
             policy.debit_connector = policy.debit_connector.filter(&of_tenant);
@@ -111,8 +185,8 @@ impl Config {
         policies.collections = Collections {
             policies: policies_of_tenant.collect(),
             default_policy: tenant.default_retry_policy.clone(),
-            reasons: self.retries.reasons.clone(),
-            caps: self.retries.caps.clone(),
+            reasons: retries.reasons.clone(),
+            caps: retries.caps.clone(),
         };
         Some(policies)
     }
@@ -138,21 +212,23 @@ impl Config {
             });
         };
         for tenant in &self.service.tenants {
-            if !self.automation.calendars.contains_key(&tenant.calendar) {
-                let known = self.automation.calendars.keys().map(String::as_str).collect();
+            let automation = &self.conduct(&tenant.id).automation;
+            if !automation.calendars.contains_key(&tenant.calendar) {
+                let known = automation.calendars.keys().map(String::as_str).collect();
                 missing("calendar", &tenant.calendar, known);
             }
             if let Some(name) = &tenant.default_scenario
-                && !self.automation.scenarios.contains_key(name)
+                && !automation.scenarios.contains_key(name)
             {
-                missing("scenario", name, self.automation.scenarios.keys().map(String::as_str).collect());
+                missing("scenario", name, automation.scenarios.keys().map(String::as_str).collect());
             }
         }
         for tenant in &self.service.tenants {
+            let retries = &self.conduct(&tenant.id).retries;
             if let Some(name) = &tenant.default_retry_policy
-                && !self.retries.policies.contains_key(name)
+                && !retries.policies.contains_key(name)
             {
-                missing("retry policy", name, self.retries.policies.keys().map(String::as_str).collect());
+                missing("retry policy", name, retries.policies.keys().map(String::as_str).collect());
             }
         }
         for connector in &self.service.connectors {
@@ -184,30 +260,8 @@ impl Config {
                 missing("mapping", mapping, self.mappings.keys().map(String::as_str).collect());
             }
         }
-        self.automation.check_recipients(&self.service, &self.retries.references, findings);
-    }
-}
-
-/// Reads one file of the configuration.
-fn read_file<T>(path: &Path, findings: &mut Findings, read: impl FnOnce(&Section<'_, '_>) -> Option<T>) -> Option<T> {
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let (value, found) = File::read(&name, &text, read);
-            findings.append(found);
-            value
-        }
-        Err(error) => {
-            findings.push(Finding {
-                code: "Q0100",
-                severity: Severity::Error,
-                file: name,
-                span: 0..0,
-                message: format!("cannot be read: {error}"),
-                label: String::new(),
-                help: None,
-            });
-            None
+        for references in [&self.shared.automation.references, &self.shared.retries.references] {
+            automation::check_recipients(references, &self.service, None, findings);
         }
     }
 }

@@ -201,8 +201,19 @@ pub struct Tenant {
     pub late_terms: Option<LateTerms>,
     /// The accounts of its books.
     pub accounts: Accounts,
-    /// API keys: name and SHA-256 of the key, in hexadecimal.
-    pub api_keys: Vec<(String, String)>,
+    /// Who may call the API.
+    pub api_keys: Vec<ApiKey>,
+}
+
+/// A key of the API.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Its name.
+    pub id: String,
+    /// SHA-256 of the key, in hexadecimal.
+    pub sha256: String,
+    /// Whether who has it may publish rules, scenarios, policies and templates.
+    pub configures: bool,
 }
 
 /// A directory watched.

@@ -7,12 +7,13 @@ use quittance_actors::feed::Expectation;
 use quittance_actors::policies::{Matching, WriteOff};
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
-use super::automation::local_time;
 use super::collections::{read_contact, read_late_terms, read_payouts};
 use super::endpoints::read_endpoint;
 use super::reader::Section;
+use super::scenario::local_time;
 use super::service::{
-    Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Ready, Server, Service, Tenant,
+    ApiKey, Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Ready, Server, Service,
+    Tenant,
 };
 use super::sms::{SmsProvider, read_sms};
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
@@ -154,8 +155,10 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
     let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
     let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
-    let api_keys =
-        section.each("api_key", |key| Some((key.required("id")?.to_owned(), key.required("sha256")?.to_owned())));
+    let api_keys = section.each("api_key", |key| {
+        let (id, sha256) = (key.required("id")?.to_owned(), key.required("sha256")?.to_owned());
+        Some(ApiKey { id, sha256, configures: key.flag("configures", false) })
+    });
     Some(Tenant {
         calendar: section.text("calendar").unwrap_or("target").to_owned(),
         sms_from: section.text("sms_from").unwrap_or("QUITTANCE").to_owned(),

@@ -30,7 +30,7 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 use self::bounds::{Fault, Shape};
-use crate::config::{Automation, File};
+use crate::config::{File, Reference, Sources};
 use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
 use crate::digest;
 use crate::gsm::{in_gsm, is_gsm};
@@ -128,22 +128,28 @@ fn key(name: &str, language: Language, channel: Channel) -> (String, &'static st
 }
 
 impl Templates {
-    /// Loads the templates of a folder, and renders each once with an example of every fact.
-    pub fn load(folder: &Path, findings: &mut Findings) -> Self {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
+    /// The texts of a folder of templates, each with the name of its file.
+    pub fn texts(sources: &Sources, folder: &Path, findings: &mut Findings) -> Vec<(String, String)> {
         let mut texts = Vec::new();
-        for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "hbs")) {
+        for path in sources.files(folder, "hbs") {
             let file = path.display().to_string();
-            match std::fs::read_to_string(&path) {
+            match sources.read(&path) {
                 Ok(text) => texts.push((file, text)),
                 Err(error) => report(findings, &file, "Q0200", 0..0, format!("it cannot be read: {error}"), None),
             }
         }
-        Self::of(texts, findings)
+        texts
     }
 
-    /// The templates of texts, each with the name of its file.
+    /// Templates that all share, and a tenant's own: one of the same file name takes its place.
+    pub fn with_own(shared: &[(String, String)], own: Vec<(String, String)>, findings: &mut Findings) -> Self {
+        let name = |file: &str| Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+        let replaced: Vec<Option<String>> = own.iter().map(|(file, _)| name(file)).collect();
+        let kept = shared.iter().filter(|(file, _)| !replaced.contains(&name(file))).cloned();
+        Self::of(kept.chain(own).collect(), findings)
+    }
+
+    /// The templates of texts, each with the name of its file; each is rendered once with an example of every fact.
     pub fn of(mut texts: Vec<(String, String)>, findings: &mut Findings) -> Self {
         let mut templates = Self::default();
         for language in Language::ALL {
@@ -155,7 +161,8 @@ impl Templates {
             templates.engines.insert(language.code(), engine);
         }
         // Pieces first: what takes them in is tried out when it is added.
-        texts.sort_by(|(a, _), (b, _)| (!a.ends_with(PIECE), a).cmp(&(!b.ends_with(PIECE), b)));
+        let order = |file: &str| (!file.ends_with(PIECE), Path::new(file).file_name().map(ToOwned::to_owned));
+        texts.sort_by_key(|(file, _)| order(file));
         for (file, text) in texts {
             findings.source(&file, &text);
             templates.add(&file, &text, findings);
@@ -304,8 +311,8 @@ impl Templates {
 
     /// Reports templates that rules or scenarios name and that are not there in every language, or need what their
     /// events never tell.
-    pub fn check_references(&self, automation: &Automation, findings: &mut Findings) {
-        for reference in &automation.references {
+    pub fn check_references(&self, references: &[Reference], findings: &mut Findings) {
+        for reference in references {
             let crate::config::Target::Template(name, channel, events) = &reference.target else { continue };
             for language in Language::ALL {
                 if let Some(template) = self.known.get(&key(name, language, *channel)) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use quittance_actors::delivery::Guard;
 use quittance_actors::partition::{Commit, Lane};
 use quittance_actors::ports::Snapshots;
 use quittance_actors::rules::{Action, EventType, Leaf, Published, Rule, Truth};
@@ -104,7 +105,8 @@ impl Simulated {
         (day, examples): (Date, usize),
     ) -> Result<(), String> {
         let of_rule = |outgoing: &&quittance_actors::partition::Outgoing| {
-            usize::from(outgoing.occurrence) == place && outgoing.cause == rule.cause
+            let of_rule = usize::from(outgoing.occurrence) == place && outgoing.cause == rule.cause;
+            of_rule && outgoing.guard != Guard::TriedOut
         };
         let left = commit.deliveries.iter().any(|outgoing| of_rule(&outgoing));
         let mut leaves = Vec::new();

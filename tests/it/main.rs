@@ -12,6 +12,7 @@ mod crash;
 mod decisions;
 mod directories;
 mod doubts;
+mod editions;
 mod exports;
 mod feeds;
 mod formats;

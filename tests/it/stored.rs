@@ -547,6 +547,9 @@ fn facts_added_later_read_from_and_write_their_bytes() {
     let now = encode_body(&held_back).unwrap();
     let stored = fixture("v2", "outcome.held_back", &now);
     assert_eq!((decode_body::<Outcome>(&stored).unwrap(), hex(&now)), (held_back, hex(&stored)));
+    let now = encode_body(&Guard::TriedOut).unwrap();
+    let stored = fixture("v2", "guard.tried_out", &now);
+    assert_eq!((decode_body::<Guard>(&stored).unwrap(), hex(&now)), (Guard::TriedOut, hex(&stored)));
     let numbered = Standing::Numbered { key_seq: 300, figures: figures() };
     let now = encode_body(&numbered).unwrap();
     let stored = fixture("v2", "standing.numbered", &now);

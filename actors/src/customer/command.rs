@@ -351,6 +351,8 @@ pub struct Reminder {
     pub when: Condition,
     /// What it asks for of the request.
     pub facts: Vec<(Field, Value)>,
+    /// Whether the scenario is tried out: it does not leave, and that it would have is recorded.
+    pub shadow: bool,
 }
 
 /// A credit note of the ERP.

@@ -351,7 +351,7 @@ impl Facts for Asked<'_> {
 }
 
 fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
-    let Reminder { request, place, step, channels, template, zone, when, facts } = reminder;
+    let Reminder { request, place, step, channels, template, zone, when, facts, shadow } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
@@ -394,6 +394,9 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         let defer = payment_request::Command::DeferReminder { step: *place, until, reason: reason.into() };
         decision.tell(Tell::PaymentRequest(*request, defer));
         return decision;
+    }
+    if *shadow {
+        return suppressed(&format!("{} {}", gate::TRIED_OUT, channel.name()));
     }
     let (request, step) = (*request, step.clone());
     let mut decision = Decision::of(Event::ReminderSent { request, step, channel, at: context.now });

@@ -104,6 +104,8 @@ pub enum Guard {
     StillOpen(PaymentRequestId),
     /// The attempt is still wanted (INV-04).
     AttemptWanted(PaymentRequestId, AttemptId),
+    /// It never leaves: its rule is tried out.
+    TriedOut,
 }
 
 /// One message about to leave, with the event it tells of.

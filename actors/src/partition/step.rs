@@ -224,6 +224,7 @@ impl<'a> Step<'a> {
                         (*channel, Some(Arc::clone(template)), Recipient::Customer(customer))
                     }
                     Action::Tell { channel, template, recipient } => (*channel, template.clone(), recipient.clone()),
+                    Action::Do(_) if rule.shadow => continue,
                     Action::Do(deed) => {
                         let today = context.now.date_in(&context.policies.zone);
                         let concerned = Concerned { customer, request, plan: about.plan_of(entity) };
@@ -231,7 +232,8 @@ impl<'a> Step<'a> {
                         continue;
                     }
                 };
-                let (guard, cause) = (Guard::None, Arc::clone(&rule.cause));
+                let guard = if rule.shadow { Guard::TriedOut } else { Guard::None };
+                let cause = Arc::clone(&rule.cause);
                 outgoing.push(Outgoing { channel, template, recipient, guard, occurrence: place, cause });
             }
             // What reaches nobody has not been said.
@@ -244,7 +246,8 @@ impl<'a> Step<'a> {
         for (endpoint, cause) in context.policies.subscriptions.on(event) {
             let recipient = Recipient::Endpoint(endpoint.clone());
             // A rule may have told it already.
-            if !outgoing.iter().any(|known| known.recipient == recipient) {
+            let told = |known: &Outgoing| known.recipient == recipient && known.guard != Guard::TriedOut;
+            if !outgoing.iter().any(told) {
                 let (channel, cause) = (Channel::Hook, Arc::clone(cause));
                 let (template, guard, occurrence) = (None, Guard::None, place);
                 outgoing.push(Outgoing { channel, template, recipient, guard, occurrence, cause });

@@ -39,6 +39,9 @@ pub struct Concerned {
     pub instrument: Option<InstrumentDetails>,
 }
 
+/// Why what a rule says does not leave that is tried out.
+const TRIED_OUT: &str = "its rule is tried out";
+
 impl Lane {
     /// Where the log tells of an entity: the newest `limit` positions, the oldest first.
     pub fn history(&mut self, id: EntityId, limit: usize) -> Result<Vec<u64>, PortError> {
@@ -103,6 +106,7 @@ impl Lane {
     fn unwanted(&mut self, outgoing: &Outgoing) -> Result<Option<String>, PortError> {
         let request = match outgoing.guard {
             Guard::None => return Ok(None),
+            Guard::TriedOut => return Ok(Some(TRIED_OUT.to_owned())),
             Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
         };
         let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;

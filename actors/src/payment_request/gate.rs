@@ -28,6 +28,8 @@ pub enum Gate {
     Reach,
     /// The customer was not written to too often, and it is a time to write to people.
     Contact,
+    /// The scenario is in use, and not only tried out.
+    InUse,
 }
 
 pub(super) const ATTEMPT_UNKNOWN: &str = "an attempt may have been paid";
@@ -45,6 +47,7 @@ pub(crate) const ON_HOLD: &str = "on hold";
 pub(crate) const CONDITION_FAILS: &str = "its condition does not hold";
 pub(crate) const ENOUGH_OF_DAY: &str = "enough for a day";
 pub(crate) const ENOUGH_OF_WEEK: &str = "enough for a week";
+pub(crate) const TRIED_OUT: &str = "tried out only: it would have left by";
 pub(crate) const QUIET: &str = "not a time to write to people";
 
 impl Gate {
@@ -52,7 +55,7 @@ impl Gate {
     pub const UNAPPROVED: &str = "a person has not approved it";
 
     /// All of them, in their order.
-    pub const ALL: [Gate; 12] = [
+    pub const ALL: [Gate; 13] = [
         Gate::Time,
         Gate::Minimum,
         Gate::Attempts,
@@ -65,6 +68,7 @@ impl Gate {
         Gate::Condition,
         Gate::Reach,
         Gate::Contact,
+        Gate::InUse,
     ];
 
     /// The word on the wire.
@@ -82,6 +86,7 @@ impl Gate {
             Gate::Condition => "condition",
             Gate::Reach => "reachable",
             Gate::Contact => "contact_limits",
+            Gate::InUse => "in_use",
         }
     }
 
@@ -101,6 +106,7 @@ impl Gate {
             _ if reason.starts_with(ONLY) && reason.ends_with(IS_OPEN) => Gate::Minimum,
             _ if reason.starts_with(BANK_ENDS) => Gate::Bank,
             _ if reason.starts_with(ON_HOLD) => Gate::Hold,
+            _ if reason.starts_with(TRIED_OUT) => Gate::InUse,
             _ if reason.starts_with(CONDITION_FAILS) => Gate::Condition,
             _ if reason.starts_with("email: ") || reason.starts_with("sms: ") => Gate::Reach,
             _ => return None,

@@ -15,7 +15,7 @@ use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::policies::Policies;
 use crate::rules::{Condition, Field, RequestFigures, Value, of_request};
-use crate::values::{Date, Timestamp, Zone};
+use crate::values::{Date, TenantId, Timestamp, Zone};
 
 /// Arms the first step from `from` on, and passes over those that are too late.
 pub(super) fn plan(
@@ -108,6 +108,23 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
     decision
 }
 
+impl PaymentRequest {
+    /// The step that is next once the scenarios are these, and when it is due; `None` when there is none, or nothing is
+    /// armed. Nothing is decided.
+    pub fn next_step(&self, tenant: &TenantId, policies: &Policies, now: Timestamp) -> Option<(SmolStr, Timestamp)> {
+        let (terms, (_, due)) = (self.terms.as_deref()?, self.reminders.next?);
+        let context = Context { tenant, now, policies };
+        let scenario = scenario(terms, &context)?;
+        let planned = review(self, terms, &context).events.into_iter().rev().find_map(|event| match event {
+            Event::StepPlanned { name, due, .. } => Some(Some((name, due))),
+            Event::RemindersStopped { .. } => Some(None),
+            _ => None,
+        });
+        let stands = || Some((scenario.step(place(self, scenario)?)?.name.clone(), due));
+        planned.unwrap_or_else(stands)
+    }
+}
+
 /// Where the armed step stands now; none when it was taken out of the scenario.
 pub(super) fn place(state: &PaymentRequest, scenario: &Scenario) -> Option<u16> {
     match &state.reminders.name {
@@ -169,7 +186,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     } else if state.in_flight().is_some() {
         // Money may be on its way: a day later more is known.
         return deferred(state, step, name, context.now.plus_days(1), gate::COLLECTION_UNDER_WAY);
-    } else if definition.approval && !is_approved {
+    } else if definition.approval && !is_approved && !scenario.shadow {
         return approval::held(state, step, name, context);
     } else {
         decision.push(Event::ReminderReached { step, due });
@@ -182,6 +199,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             zone: state.rare.zone.clone(),
             when: definition.when.clone(),
             facts: facts(state, &definition.when, context),
+            shadow: scenario.shadow,
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
         // The customer may have it wait: what comes next is planned when it has answered.

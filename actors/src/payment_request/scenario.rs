@@ -156,6 +156,8 @@ pub struct Scenario {
     steps: Vec<Step>,
     /// How late a step may still leave, in milliseconds.
     pub late_within_ms: i64,
+    /// Whether it is tried out: its steps come to their gates, and none leaves.
+    pub shadow: bool,
 }
 
 impl Scenario {
@@ -191,7 +193,13 @@ impl Scenario {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
         }
-        Ok(Self { name: name.to_owned(), steps, late_within_ms })
+        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow: false })
+    }
+
+    /// The same scenario, which is only tried out.
+    #[must_use]
+    pub fn tried_out(self, shadow: bool) -> Self {
+        Self { shadow, ..self }
     }
 
     /// Its name.

@@ -86,9 +86,11 @@ impl Once {
     /// By what a customer remembers that the rule has fired; nothing when the event concerns no such thing, and the
     /// rule fires.
     pub fn key(&self, rule: &Rule, request: Option<PaymentRequestId>) -> Option<u64> {
+        // What was only tried out has not been said.
+        let of = if rule.shadow { "shadow" } else { "rule" };
         match self.per {
-            Per::Customer => Some(stable_hash(&["rule", &rule.name])),
-            Per::Request => request.map(|request| stable_hash(&["rule", &rule.name, &request.to_string()])),
+            Per::Customer => Some(stable_hash(&[of, &rule.name])),
+            Per::Request => request.map(|request| stable_hash(&[of, &rule.name, &request.to_string()])),
         }
     }
 }
@@ -110,6 +112,8 @@ pub struct Rule {
     pub once: Option<Once>,
     /// Whether it stands there and does not fire.
     pub paused: bool,
+    /// Whether it is tried out: it fires, what it says is recorded and does not leave, and it does nothing beside.
+    pub shadow: bool,
 }
 
 /// The rules of a tenant, found by event type.
@@ -142,7 +146,8 @@ impl Default for RuleBook {
 impl Rule {
     /// A rule; refuses nothing.
     pub fn new(name: &str, on: Vec<EventType>, when: Condition, then: Vec<Action>) -> Self {
-        Self { name: name.into(), cause: format!("rule {name}").into(), on, when, then, once: None, paused: false }
+        let (name, cause) = (name.into(), format!("rule {name}").into());
+        Self { name, cause, on, when, then, once: None, paused: false, shadow: false }
     }
 
     /// The events that what it does leads to.
@@ -157,6 +162,11 @@ impl Rule {
     /// The same rule, which does not fire for now.
     pub fn paused(self, paused: bool) -> Self {
         Self { paused, ..self }
+    }
+
+    /// The same rule, which is only tried out.
+    pub fn tried_out(self, shadow: bool) -> Self {
+        Self { shadow, ..self }
     }
 
     /// The same rule, which fires so seldom.
@@ -208,11 +218,6 @@ impl RuleBook {
         })
     }
 
-    /// Every rule, in the order of the file.
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
-    }
-
     /// The rules that may fire on an event of this type, in the order of the file.
     pub fn on(&self, event: EventType) -> impl Iterator<Item = &Rule> {
         let at = self.by_type.get(&event).map(Vec::as_slice).unwrap_or_default();
@@ -233,7 +238,7 @@ mod tests {
     fn a_paused_rule_stands_there_and_does_not_fire() {
         let paused = rule("a", EventType::HoldPlaced, Deed::SuspendRecurring).paused(true);
         let book = RuleBook::new(vec![paused, rule("b", EventType::HoldPlaced, Deed::StopReminders)]).unwrap();
-        assert_eq!(book.rules().len(), 2);
+        assert_eq!(book.all().len(), 2);
         assert_eq!(book.on(EventType::HoldPlaced).map(|rule| &*rule.name).collect::<Vec<_>>(), ["b"]);
     }
 

@@ -19,7 +19,7 @@ use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::{Timestamp, Zone};
 use serde::{Deserialize, Serialize};
 
-use super::super::{accepted, file, later, never};
+use super::super::{accepted, later, never};
 use crate::digest;
 
 /// The message of each order, by the month in whose folder it stands.
@@ -224,7 +224,7 @@ impl OrderFiles {
         part.sync_all()?;
         if self.checksums {
             let sum = format!("{}  {name}\n", digest::hex(&digest::sha256(&bytes)));
-            file::write_whole(&self.folder, &format!("{name}.sha256"), sum.as_bytes())?;
+            crate::whole_file::write(&self.folder, &format!("{name}.sha256"), sum.as_bytes())?;
         }
         let lines = fresh.iter().zip(batches);
         let line = |((order, end_to_end, _), batch): (&(&Order<T>, &String, T), String)| Line {
@@ -235,7 +235,7 @@ impl OrderFiles {
         let ledger = Ledger { message: message_id.clone(), orders: lines.map(line).collect() };
         let text = serde_json::to_vec(&ledger).map_err(io::Error::other)?;
         // From here on the orders are those of this message.
-        file::write_whole(&self.state.join(&month), &format!("{message_id}.json"), &text)?;
+        crate::whole_file::write(&self.state.join(&month), &format!("{message_id}.json"), &text)?;
         File::open(&self.state)?.sync_all()?;
         let of_month = known.entry(month).or_default();
         of_month.extend(fresh.iter().map(|(order, ..)| (order.key.clone(), message_id.clone())));
@@ -254,7 +254,7 @@ impl OrderFiles {
     /// Notes that a message is published, and gives its file its name: the bank may take it away at once.
     fn publish(&self, message: &str) -> io::Result<()> {
         let name = self.file_of(message);
-        file::write_whole(&self.state.join(".published"), message, b"")?;
+        crate::whole_file::write(&self.state.join(".published"), message, b"")?;
         fs::rename(self.part(&name), self.folder.join(&name))?;
         File::open(&self.folder)?.sync_all()
     }

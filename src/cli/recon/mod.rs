@@ -113,7 +113,7 @@ fn write_lines<T: Serialize>(folder: &Path, name: &str, items: &[T]) -> anyhow::
         serde_json::to_writer(&mut bytes, item)?;
         bytes.push(b'\n');
     }
-    crate::channels::file::write_whole(folder, name, &bytes)?;
+    crate::whole_file::write(folder, name, &bytes)?;
     Ok(())
 }
 
@@ -139,7 +139,7 @@ impl Set {
     /// Writes a set.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let about = serde_json::to_vec_pretty(&self.about)?;
-        crate::channels::file::write_whole(folder, "set.json", &about)?;
+        crate::whole_file::write(folder, "set.json", &about)?;
         write_lines(folder, "customers.jsonl", &self.customers)?;
         write_lines(folder, "invoices.jsonl", &self.invoices)?;
         write_lines(folder, "transfers.jsonl", &self.transfers)?;

@@ -2,7 +2,7 @@
 
 use quittance_actors::delivery::Channel;
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
-use quittance_actors::rules::{Condition, Field, Operator, Value};
+use quittance_actors::rules::{Condition, Field, Operator, RuleBook, Value};
 
 use super::{Stage, money};
 use crate::script::Line;
@@ -15,13 +15,20 @@ impl Stage {
     /// step_put late_5 reminder_late due 5 before late_10
     /// step_day late_10 20                         it leaves twenty days after the deadline
     /// step_gone before
+    /// try_out yes                                 it is tried out only, and the rules too; no: they are in use
     /// ```
     pub(super) fn change_step(&mut self, line: &Line) -> Result<(), String> {
         let known = self.policies.scenarios.get("standard").ok_or("no scenario")?;
         let mut steps = known.steps().to_vec();
         let place = |name: &str| steps.iter().position(|step| step.name == name).ok_or(format!("no step {name}"));
         let days = |at: usize| line.word(at)?.parse::<i32>().map(Offset::Days).map_err(|error| error.to_string());
+        let mut shadow = known.shadow;
         match line.verb.as_str() {
+            "try_out" => {
+                shadow = line.word(0)? == "yes";
+                let rules = self.policies.rules.all().iter().cloned().map(|rule| rule.tried_out(shadow));
+                self.policies.rules = RuleBook::new(rules.collect()).map_err(|error| error.to_string())?;
+            }
             "step_when" => {
                 let least = Value::Money(money(line.word(1)?)?);
                 let at = place(line.word(0)?)?;
@@ -49,7 +56,7 @@ impl Stage {
                 steps.remove(place(line.word(0)?)?);
             }
         }
-        let changed = Scenario::new("standard", steps, known.late_within_ms);
+        let changed = Scenario::new("standard", steps, known.late_within_ms).map(|changed| changed.tried_out(shadow));
         self.policies.scenarios.insert("standard".to_owned(), changed.map_err(|error| error.to_string())?);
         Ok(())
     }

@@ -1,0 +1,221 @@
+//! `[[rule]]`: on what it may fire, when, and what it leads to.
+
+use std::ops::Range;
+
+use quittance_actors::collection::Hold;
+use quittance_actors::delivery::{Channel, Recipient};
+use quittance_actors::rules::{Action, Condition, Deed, EventType, Field, Once, Per, Rule};
+
+use super::automation::{Reference, Target};
+use super::reader::Section;
+use super::{expression, rule_test};
+use crate::diagnostics::nearest;
+
+const CHANNELS: [(&str, Channel); 4] =
+    [("email", Channel::Email), ("sms", Channel::Sms), ("hook", Channel::Hook), ("file", Channel::File)];
+
+pub(super) fn channel(text: &str) -> Result<Channel, String> {
+    CHANNELS
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, channel)| *channel)
+        .ok_or_else(|| format!("\"{text}\" is not a channel: email, sms"))
+}
+
+pub(super) fn read_rule(
+    section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>,
+) -> Option<(Rule, usize)> {
+    let name = section.required("name")?.to_owned();
+    let mut on = Vec::new();
+    for (text, span) in section.texts("on") {
+        match EventType::parse(text) {
+            Some(event) => on.push(event),
+            None => {
+                let near = nearest(text, EventType::ALL.iter().map(|event| event.name()));
+                let help = near.map(|near| format!("did you mean \"{near}\"?"));
+                section.refuse("on", span, format!("there is no event type \"{text}\""), help);
+            }
+        }
+    }
+    if on.is_empty() {
+        section.refuse("on", section.span(), "a rule names at least one event type", None);
+    }
+    let when = condition(section);
+    let mut then = Vec::new();
+    // What the condition asks for is never known of the others: the rule does not fire on them.
+    let fires = |event: &EventType| {
+        let told = event.fields();
+        when.as_ref().is_none_or(|when| when.fields().iter().all(|field| told.contains(field)))
+    };
+    let fires_on: Vec<EventType> = on.iter().copied().filter(fires).collect();
+    for action in section.each("then", |action| read_action(action, file, &fires_on, references)) {
+        then.push(action);
+    }
+    if then.is_empty() {
+        section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
+    }
+    let tests = rule_test::run(section, &on, when.as_ref());
+    let when = when?;
+    for field in when.fields() {
+        let told = |event: &EventType| event.fields().contains(&field);
+        if !on.is_empty() && !on.iter().any(told) {
+            let span = section.text_at("when").map_or_else(|| section.span(), |(_, span)| span);
+            let names: Vec<&str> = on.iter().map(|event| event.name()).collect();
+            let message = format!("{} is never known of {}", field.path(), names.join(", "));
+            let help = format!("`quittance events {}` lists what is", names.first().copied().unwrap_or_default());
+            section.file().warn("Q0112", span, message, "what asks for it never holds", Some(help));
+        }
+    }
+    let once = once(section, &on);
+    let (paused, shadow) = (section.flag("paused", false), section.flag("shadow", false));
+    Some((Rule::new(&name, on, when, then).at_most(once).paused(paused).tried_out(shadow), tests))
+}
+
+/// How seldom a rule fires: `once_within_hours`, and `once_per` customer or request.
+fn once(section: &Section<'_, '_>, on: &[EventType]) -> Option<Once> {
+    let named = section.text_at("once_per").map(|(_, span)| span);
+    if !section.has("once_within_hours") {
+        if let Some(span) = named {
+            section.refuse("once_per", span, "it needs once_within_hours beside it", None);
+        }
+        return None;
+    }
+    let hours = section.integer("once_within_hours", 1..=24 * 366)?;
+    let words = [("customer", Per::Customer), ("request", Per::Request)];
+    let per = section.choice("once_per", &words)?;
+    let (field, what) = match per {
+        Per::Customer => (Field::CustomerId, "customer"),
+        Per::Request => (Field::RequestId, "payment request"),
+    };
+    if let Some(event) = on.iter().find(|event| !event.fields().contains(&field)) {
+        let span = named.unwrap_or_else(|| section.span());
+        section.refuse("once_per", span, format!("{} concerns no {}", event.name(), what), None);
+        return None;
+    }
+    Some(Once { per, within_ms: hours.saturating_mul(3_600_000) })
+}
+
+/// The condition of a section: `when`, or always.
+pub(super) fn condition(section: &Section<'_, '_>) -> Option<Condition> {
+    match section.text_at("when") {
+        None => Some(Condition::Always(true)),
+        Some((text, span)) => match expression::compile(text) {
+            Ok(condition) => {
+                if let Some(field) = condition.contradiction() {
+                    let message = format!("no {} can be what this asks for", field.path());
+                    section.file().warn("Q0114", span, message, "this never holds", None);
+                }
+                Some(condition)
+            }
+            Err(fault) => {
+                // The text starts after its quote; escapes inside would move it, and are rare.
+                let start = span.start + 1;
+                let span = start + fault.span.start..start + fault.span.end.max(fault.span.start + 1);
+                section.file().report("Q0110", span, fault.message, "in this condition", fault.help);
+                None
+            }
+        },
+    }
+}
+
+fn read_action(
+    section: &Section<'_, '_>, file: &str, on: &[EventType], references: &mut Vec<Reference>,
+) -> Option<Action> {
+    let mut refer = |span: Range<usize>, target| references.push(Reference { file: file.to_owned(), span, target });
+    if let Some((name, span)) = section.text_at("hook") {
+        refer(span, Target::Endpoint(name.to_owned()));
+        let recipient = Recipient::Endpoint(name.into());
+        return Some(Action::Tell { channel: Channel::Hook, template: None, recipient });
+    }
+    if let Some((name, span)) = section.text_at("file") {
+        refer(span, Target::Feed(name.to_owned()));
+        let recipient = Recipient::Feed(name.into());
+        return Some(Action::Tell { channel: Channel::File, template: None, recipient });
+    }
+    if section.has("do") {
+        return read_deed(section, on).map(Action::Do);
+    }
+    let Some((whom, span)) = section.text_at("notify") else {
+        section.refuse("then", section.span(), "an action is notify, hook, file or do", None);
+        return None;
+    };
+    let channel = section.parsed("channel", channel)?;
+    let (template, template_span) = section.text_at("template").or_else(|| {
+        section.refuse("template", section.span(), "a message needs a template", None);
+        None
+    })?;
+    if !channel.reaches_people() {
+        section.refuse("channel", span, "people are reached by email or sms", None);
+        return None;
+    }
+    refer(template_span, Target::Template(template.to_owned(), channel, on.to_vec()));
+    let template = template.into();
+    match whom.split_once(':') {
+        None if whom == "customer" => Some(Action::NotifyCustomer { channel, template }),
+        Some(("list", list)) if channel == Channel::Email => {
+            refer(span, Target::List(list.to_owned()));
+            let recipient = Recipient::List(list.into());
+            Some(Action::Tell { channel, template: Some(template), recipient })
+        }
+        _ => {
+            let why = format!("\"{whom}\" is nobody: expected customer, or list:NAME by email");
+            section.refuse("notify", span, why, None);
+            None
+        }
+    }
+}
+
+/// What a rule does: `do`, with `hold` and `days` where it places or lifts one.
+fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
+    let words = [
+        ("place_hold", 0),
+        ("lift_hold", 1),
+        ("suspend_recurring", 2),
+        ("resume_recurring", 3),
+        ("stop_reminders", 4),
+        ("suspend_plan", 5),
+        ("resume_plan", 6),
+        ("cancel_plan", 7),
+    ];
+    let hold = || {
+        let hold = section.parsed("hold", Hold::parse)?;
+        if hold == Hold::Deceased {
+            let why = "who has died is told by a bank or a person, and stays so";
+            section.refuse("hold", section.span(), why, None);
+            return None;
+        }
+        Some(hold)
+    };
+    let deed = match section.choice("do", &words)? {
+        0 => {
+            let days = section.has("days").then(|| section.integer("days", 1..=365)).flatten();
+            Deed::PlaceHold { hold: hold()?, days: days.and_then(|days| u16::try_from(days).ok()) }
+        }
+        1 => Deed::LiftHold { hold: hold()? },
+        2 => Deed::SuspendRecurring,
+        3 => Deed::ResumeRecurring,
+        4 => Deed::StopReminders,
+        5 => Deed::SuspendPlan,
+        6 => Deed::ResumePlan,
+        _ => Deed::CancelPlan,
+    };
+    let (fields, what): (&[Field], _) = match (deed.is_of_request(), deed.is_of_plan()) {
+        (true, _) => (&[Field::RequestId], "payment request"),
+        (_, true) => (&[Field::PlanId, Field::RequestPlan], "plan"),
+        _ => (&[Field::CustomerId], "customer"),
+    };
+    let concerns = |event: &&EventType| event.fields().iter().any(|field| fields.contains(field));
+    if let Some(event) = on.iter().find(|event| !concerns(event)) {
+        section.refuse("do", section.span(), format!("{} concerns no {what}", event.name()), None);
+        return None;
+    }
+    // Who paid a transfer, or whom a payout is of, may be kept elsewhere than the transfer.
+    let elsewhere =
+        |event: &&EventType| ["transfer.", "task.", "payout."].iter().any(|of| event.name().starts_with(of));
+    if let Some(event) = on.iter().find(elsewhere) {
+        let why = format!("nothing is done on {}: what it concerns may be elsewhere", event.name());
+        section.refuse("do", section.span(), why, Some("payment_request.* tells what a transfer pays".to_owned()));
+        return None;
+    }
+    Some(deed)
+}

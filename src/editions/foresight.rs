@@ -1,0 +1,187 @@
+//! What a draft would have done with the events of the last days, and which reminders it would move.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use quittance_actors::payment_request::Status;
+use quittance_actors::ports::PortError;
+use quittance_actors::rules::Rule;
+use quittance_actors::values::{EntityId, TenantId, Timestamp, Zone};
+use serde::Serialize;
+
+use super::changes::{Change, How, changes};
+use crate::export::Period;
+use crate::in_use::OfTenant;
+use crate::simulate::rule::{Asked, simulate};
+use crate::store::{List, Store};
+
+/// Requests looked at side by side.
+const PAGE: usize = 500;
+/// Within so many milliseconds a message is said to leave soon.
+const SOON_MS: i64 = 24 * 3_600_000;
+
+/// What a draft comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Foreseen {
+    /// What it changes.
+    pub changes: Vec<Change>,
+    /// Rules that change, tried on what happened.
+    pub rules: Vec<Replayed>,
+    /// Scenarios that change, and the open requests they move.
+    pub scenarios: Vec<Moved>,
+}
+
+/// A rule on the events of a period, as it is and as it would be; zero where it is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Replayed {
+    /// The rule.
+    pub rule: String,
+    /// How often it fires, as it is.
+    pub fires_now: u64,
+    /// And as it would be.
+    pub would_fire: u64,
+    /// Messages, and events handed to systems, as it is.
+    pub messages_now: u64,
+    /// And as it would be.
+    pub would_send: u64,
+    /// Customers who would be written to.
+    pub customers: u64,
+}
+
+/// Open requests of a scenario, by where their next step is and where it would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// The scenario.
+    pub scenario: String,
+    /// Requests of it that are open and have a step to come.
+    pub requests: u64,
+    /// Those whose next step stays as it is.
+    pub stay: u64,
+    /// Those whose next message would leave within a day, and would not now.
+    pub soon: u64,
+    /// Those that move: from a step, to a step or to none, and how many.
+    pub moves: Vec<Move>,
+}
+
+/// A step that requests move from and to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Move {
+    /// The step that is next now.
+    pub from: String,
+    /// The step that would be next; `None` when the scenario would end.
+    pub to: Option<String>,
+    /// How many requests.
+    pub requests: u64,
+}
+
+/// Whose draft, and on which days it is tried.
+pub struct OfWhom<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// Its zone.
+    pub zone: &'a Zone,
+    /// Its clock.
+    pub now: Timestamp,
+    /// The days of events that rules are tried on.
+    pub period: Period,
+}
+
+/// Compares what is in use with what would be. Nothing leaves, nothing is recorded.
+pub fn foresee(
+    data: &Path, store: &Store, before: &OfTenant, after: &OfTenant, of: &OfWhom<'_>,
+) -> Result<Foreseen, String> {
+    let changes = changes(before, after);
+    let named = |what: &str| -> Vec<&Change> { changes.iter().filter(|change| change.what == what).collect() };
+    let rules = replayed(data, before, after, &named("rule"), of)?;
+    let scenarios = moved(store, before, after, &named("scenario"), of).map_err(|error| error.to_string())?;
+    Ok(Foreseen { rules, scenarios, changes })
+}
+
+fn replayed(
+    data: &Path, before: &OfTenant, after: &OfTenant, changed: &[&Change], of: &OfWhom<'_>,
+) -> Result<Vec<Replayed>, String> {
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rule_of =
+        |of: &OfTenant, name: &str| of.policies.rules.all().iter().find(|rule| *rule.name == *name).cloned();
+    let mut tried: Vec<Rule> = Vec::new();
+    let mut places = Vec::new();
+    for change in changed {
+        let mut add = |rule: Option<Rule>| {
+            rule.filter(|rule| !rule.paused).map(|rule| {
+                tried.push(rule);
+                tried.len() - 1
+            })
+        };
+        // What is tried out sends nothing.
+        let in_use = |of| rule_of(of, &change.name).filter(|rule| !rule.shadow);
+        places.push((add(in_use(before)), add(in_use(after))));
+    }
+    let asked = Asked { tenant: of.tenant, zone: of.zone, period: of.period, examples: 0 };
+    let found = simulate(data, &tried, &asked)?;
+    let figures = |place: Option<usize>| place.and_then(|place| found.get(place));
+    let replayed = changed.iter().zip(places).map(|(change, (before, after))| {
+        let (now, then) = (figures(before), figures(after));
+        Replayed {
+            rule: change.name.clone(),
+            fires_now: now.map_or(0, |now| now.fires),
+            would_fire: then.map_or(0, |then| then.fires),
+            messages_now: now.map_or(0, |now| now.messages),
+            would_send: then.map_or(0, |then| then.messages),
+            customers: then.map_or(0, |then| {
+                u64::try_from(then.customers.values().filter(|count| **count > 0).count()).unwrap_or(0)
+            }),
+        }
+    });
+    Ok(replayed.collect())
+}
+
+/// How many requests move from a step to another, or to none.
+type Moves = BTreeMap<(String, Option<String>), u64>;
+
+fn moved(
+    store: &Store, before: &OfTenant, after: &OfTenant, changed: &[&Change], of: &OfWhom<'_>,
+) -> Result<Vec<Moved>, PortError> {
+    let names: Vec<&str> =
+        changed.iter().filter(|change| change.how != How::Added).map(|change| change.name.as_str()).collect();
+    let mut found: BTreeMap<&str, (Moved, Moves)> = names
+        .iter()
+        .map(|name| (*name, (Moved { scenario: (*name).to_owned(), ..Moved::default() }, Moves::new())))
+        .collect();
+    let mut last: Option<EntityId> = None;
+    while !found.is_empty() {
+        let page = store.page(of.tenant, List::PaymentRequests, last, PAGE)?;
+        for (_, entity) in &page.entities {
+            let Some(state) = entity.as_payment_request().filter(|state| state.status == Status::Open) else {
+                continue;
+            };
+            let scenario = state.terms.as_ref().and_then(|terms| terms.scenario.clone());
+            let Some((moved, moves)) = scenario.and_then(|name| found.get_mut(&*name)) else { continue };
+            let next = |policies| state.next_step(of.tenant, policies, of.now);
+            let Some((from, due)) = next(&before.policies) else { continue };
+            moved.requests += 1;
+            match next(&after.policies) {
+                Some((to, at)) => {
+                    let soon = |at: Timestamp| at.unix_millis() - of.now.unix_millis() <= SOON_MS;
+                    moved.soon += u64::from(soon(at) && !soon(due));
+                    if (&to, at) == (&from, due) {
+                        moved.stay += 1;
+                    } else {
+                        *moves.entry((from.to_string(), Some(to.to_string()))).or_default() += 1;
+                    }
+                }
+                None => *moves.entry((from.to_string(), None)).or_default() += 1,
+            }
+        }
+        last = page.entities.last().map(|(id, _)| *id);
+        if !page.has_more {
+            break;
+        }
+    }
+    let whole = found.into_values().map(|(mut moved, moves)| {
+        moved.moves = moves.into_iter().map(|((from, to), requests)| Move { from, to, requests }).collect();
+        moved
+    });
+    Ok(whole.collect())
+}
