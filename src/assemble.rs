@@ -73,6 +73,8 @@ pub struct Service {
     pub clocks: Arc<Clocks>,
     /// What happens by itself, and what messages say.
     pub in_use: Arc<InUse>,
+    /// What carries messages, unless something else was put in its place.
+    pub channels: Option<Arc<Channels>>,
     /// Editions of what tenants have of their own.
     pub editions: Arc<Editions>,
     /// Reminders planned again when scenarios change.
@@ -149,11 +151,12 @@ pub async fn assemble_with(
     let kept_days = config.service.tenants.iter().filter_map(|t| Some((t.id.to_string(), t.keep_messages_days?)));
     let archive = Archive::new(data.join("sent"), kept_days.collect());
     look_after(archive.clone());
-    let (dispatch, smsc) = match dispatch {
-        Some(dispatch) => (dispatch, None),
+    let (dispatch, channels, smsc) = match dispatch {
+        Some(dispatch) => (dispatch, None, None),
         None => {
             let (channels, smsc) = channels(&config, Arc::clone(&in_use), archive.clone())?;
-            (Arc::new(channels) as Arc<dyn Dispatch>, smsc)
+            let channels = Arc::new(channels);
+            (Arc::clone(&channels) as Arc<dyn Dispatch>, Some(channels), smsc)
         }
     };
     let ports = Ports {
@@ -233,6 +236,7 @@ pub async fn assemble_with(
         clocks,
         archive,
         in_use,
+        channels,
         editions,
         review,
         activity,

@@ -20,6 +20,37 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   document.querySelector(".search input")?.focus();
 });
+// The editor: a message is shown anew while it is written, a place that is named is gone to, a name is put in.
+const editor = document.querySelector("[data-edit]");
+if (editor) {
+  const text = editor.querySelector("textarea");
+  const show = editor.querySelector("[data-show]");
+  let waiting;
+  const soon = (wait) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => editor.requestSubmit(show), wait);
+  };
+  if (show) {
+    soon(0);
+    text.addEventListener("input", () => soon(400));
+    editor.elements.about.addEventListener("change", () => soon(0));
+  }
+  editor.addEventListener("click", (event) => {
+    const { line, file, insert } = event.target.dataset;
+    if (insert) {
+      text.setRangeText(`{{${insert}}}`, text.selectionStart, text.selectionEnd, "end");
+      text.focus();
+      if (show) soon(0);
+    }
+    if (line && file === editor.elements.file.value) {
+      const lines = text.value.split("\n");
+      const start = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+      text.focus();
+      text.setSelectionRange(start, start + lines[line - 1].length);
+      text.scrollTop = Math.max(0, (line - 6) * parseFloat(getComputedStyle(text).lineHeight));
+    }
+  });
+}
 // Reconciliation: J and K move, Enter accepts the first proposal, U undoes the last decision.
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,button,a,summary")) return;

@@ -19,6 +19,7 @@ use crate::diagnostics::{Findings, Severity};
 use crate::digest;
 use crate::editions::{self, Draft, Edition, Foreseen, OfWhom, Origin, Refusal, Reloaded, Tried};
 use crate::export::Period;
+use crate::in_use::OfTenant;
 
 /// Bytes of a body: the files of a draft.
 pub(super) const BODY_BYTES_MAX: usize = 2 << 20;
@@ -96,8 +97,9 @@ pub(crate) async fn tried(
 }
 
 /// What a draft would have done in the last days, and whom it would move.
-pub(crate) async fn foreseen(app: &Shared, tenant: &TenantId, tried: Tried, days: i64) -> Result<Foreseen, Problem> {
-    let after = tried.of_tenant.ok_or_else(|| Problem::bad_request("the draft cannot be used"))?;
+pub(crate) async fn foreseen(
+    app: &Shared, tenant: &TenantId, after: OfTenant, days: i64,
+) -> Result<Foreseen, Problem> {
     let before = in_use(app, tenant)?;
     // One at a time: each reads the whole log.
     let _turn = ONE_AT_A_TIME.try_acquire().map_err(|_| Problem::overloaded("another draft is being tried"))?;
@@ -211,7 +213,7 @@ async fn check(app: Shared, request: HttpRequest, bytes: Received) -> Result<Htt
         "usable": tried.of_tenant.is_some(),
         "findings": finding_json(&tried.findings, &folder),
         "changes": changes,
-        "differences": editions::differences(&tried.before, &tried.after),
+        "differences": tried.differences,
     })))
 }
 
@@ -224,10 +226,10 @@ async fn foresee(app: Shared, request: HttpRequest, bytes: Received) -> Result<H
     let days = body.optional_integer("days", 1..=366).unwrap_or(DAYS);
     body.finish()?;
     let tried = tried(&app, &of, files).await?;
-    if tried.of_tenant.is_none() {
-        return Err(refused(&app, &of, &Refusal::Findings(Box::new(tried.findings))));
+    match tried.of_tenant {
+        Some(after) => Ok(HttpResponse::Ok().json(foreseen(&app, &of, after, days).await?)),
+        None => Err(refused(&app, &of, &Refusal::Findings(Box::new(tried.findings)))),
     }
-    Ok(HttpResponse::Ok().json(foreseen(&app, &of, tried, days).await?))
 }
 
 /// What a draft's body says, apart from its files.

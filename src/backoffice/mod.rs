@@ -5,6 +5,7 @@
 
 mod assets;
 mod collections;
+mod configuration;
 mod customers;
 mod deliveries;
 mod event_types;
@@ -45,6 +46,9 @@ use crate::store::List;
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
+/// Bytes of a form: the text of a file, written as forms are.
+const FORM_BYTES_MAX: usize = 1 << 20;
 
 /// The pages and who may see them.
 pub struct Pages {
@@ -103,6 +107,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config.route("/", web::get().to(home)).route("/assets/{path:.*}", web::get().to(assets::serve)).service(
         web::scope("/bo")
             .wrap(headers)
+            .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
             .route("", web::get().to(overview::page))
             .route("/requests", web::get().to(requests::list))
             .route("/requests/{id}", web::get().to(requests::page))
@@ -130,6 +135,13 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/messages/{id}/html", web::get().to(messages::html))
             .route("/templates", web::get().to(templates::page))
             .route("/templates/html", web::get().to(templates::html))
+            .route("/configuration", web::get().to(configuration::page))
+            .route("/configuration/edit", web::get().to(configuration::edit))
+            .route("/configuration/edit", web::post().to(configuration::submit))
+            .route("/configuration/preview", web::post().to(configuration::preview))
+            .route("/configuration/reload", web::post().to(configuration::reload))
+            .route("/configuration/editions/{number}", web::get().to(configuration::edition))
+            .route("/configuration/editions/{number}/restore", web::post().to(configuration::restore))
             .route("/files", web::get().to(files::page))
             .route("/event-types", web::get().to(event_types::page))
             .route("/events", web::get().to(live::stream))
@@ -195,6 +207,7 @@ impl Frame {
             ("", "rules", "/bo/rules", "bell", "Rules", 0),
             ("", "scenarios", "/bo/scenarios", "clock", "Scenarios", 0),
             ("", "templates", "/bo/templates", "file-text", "Templates", 0),
+            ("", "configuration", "/bo/configuration", "sliders-horizontal", "Configuration", 0),
             ("Exchange", "files", "/bo/files", "folder-sync", "ERP and bank files", 0),
             ("", "event_types", "/bo/event-types", "file-text", "Events", 0),
         ]

@@ -39,15 +39,18 @@ fn chosen(templates: &Templates, request: &HttpRequest) -> Option<Chosen> {
     Some(Chosen { name: name.to_owned(), channel, language, about })
 }
 
-async fn rendered(app: &Shared, frame: &Frame, chosen: &Chosen) -> Result<Seen, Problem> {
-    let about = match chosen.about.get(..4) {
-        None => None,
-        Some("prq_") => PaymentRequestId::parse(&chosen.about).ok().map(EntityId::PaymentRequest),
-        Some(_) => TransferId::parse(&chosen.about).ok().map(EntityId::Transfer),
+/// The payment request or transfer of an id whose newest event is told; none without an id.
+pub(super) fn told_of(about: &str) -> Result<Option<EntityId>, &'static str> {
+    let told = match about.get(..4) {
+        None if about.is_empty() => return Ok(None),
+        Some("prq_") => PaymentRequestId::parse(about).ok().map(EntityId::PaymentRequest),
+        _ => TransferId::parse(about).ok().map(EntityId::Transfer),
     };
-    if about.is_none() && !chosen.about.is_empty() {
-        return Err(Problem::bad_request("expected the id of a payment request or a transfer"));
-    }
+    told.map(Some).ok_or("expected the id of a payment request or a transfer")
+}
+
+async fn rendered(app: &Shared, frame: &Frame, chosen: &Chosen) -> Result<Seen, Problem> {
+    let about = told_of(&chosen.about).map_err(Problem::bad_request)?;
     let Chosen { name, channel, language, .. } = chosen;
     let (channel, language) = (*channel, Some(*language));
     let templates = &in_use(app, &frame.tenant)?.templates;
@@ -101,7 +104,7 @@ async fn shown(
     let size = message.as_ref().filter(|_| *channel == Channel::Sms).map(|message| {
         let (count, characters) = (gsm::segments(&message.text), message.text.chars().count());
         let alphabet = if gsm::is_gsm(&message.text) { "GSM" } else { "UCS-2" };
-        format!("{count} of SMS · {characters} characters · {alphabet}")
+        format!("{count} SMS · {characters} characters · {alphabet}")
     });
     json!({
         "name": name,

@@ -275,20 +275,22 @@ impl Templates {
                 help: (!gsm).then(|| "gsm = true between +++ lines at the top writes the nearest letters".to_owned()),
             });
         }
-        self.try_out(name, language, channel, body, findings);
+        self.try_out(name, language, channel, text, findings);
     }
 
     /// Renders with an example of every fact; an unknown name is found here and not at night.
-    fn try_out(&self, name: &str, language: Language, channel: Channel, body: &str, findings: &mut Findings) {
+    fn try_out(&self, name: &str, language: Language, channel: Channel, text: &str, findings: &mut Findings) {
         let example = context::example(language, channel);
         let id = format!("{name}.{}.{}", language.code(), channel.name());
         let Some(template) = self.known.get(&key(name, language, channel)) else { return };
-        for (id, offset) in [(id.clone(), template.body_offset), (format!("{id}#subject"), 4)] {
+        let (front, body) = text.split_at_checked(template.body_offset).unwrap_or(("", text));
+        // The subject stands somewhere in the front.
+        for (id, part, offset) in [(id.clone(), body, template.body_offset), (format!("{id}#subject"), front, 0)] {
             let Err(error) = self.run(language, &id, &example) else { continue };
             let unknown = unknown_name(&error);
             let at = match (&unknown, error.line_no.zip(error.column_no)) {
-                (Some(unknown), _) if body.contains(unknown.as_str()) => body.find(unknown.as_str()).unwrap_or(0),
-                (_, place_of) => place(body, place_of),
+                (Some(unknown), _) if part.contains(unknown.as_str()) => part.find(unknown.as_str()).unwrap_or(0),
+                (_, place_of) => place(part, place_of),
             };
             let at = at + offset;
             let width = unknown.as_ref().map_or(1, String::len);
@@ -360,8 +362,15 @@ impl Templates {
         let told = context::example_of(event, *language, *channel);
         [id.clone(), format!("{id}#subject")].iter().find_map(|id| {
             let error = self.run(*language, id, &told).err()?;
-            unknown_name(&error).filter(|unknown| !context::names(&told).contains(unknown))
+            // A name that nothing has was reported when it was tried out.
+            let known = context::names(&context::example(*language, *channel));
+            unknown_name(&error).filter(|name| !context::names(&told).contains(name) && known.contains(name))
         })
+    }
+
+    /// What a template can tell: the names of every fact.
+    pub fn names() -> Vec<String> {
+        context::names(&context::example(Language::default(), Channel::Email))
     }
 
     /// Every template: name, channel, language, edition.
