@@ -213,7 +213,7 @@ async fn check(app: Shared, request: HttpRequest, bytes: Received) -> Result<Htt
         "usable": tried.of_tenant.is_some(),
         "findings": finding_json(&tried.findings, &folder),
         "changes": changes,
-        "differences": tried.differences,
+        "differences": editions::differences(&tried.before, &tried.after),
     })))
 }
 

@@ -214,28 +214,33 @@ async fn edited(
     let Outcome { tried, foreseen, said, failed, mut findings } = outcome;
     let folder = own_folder(&app.service.config.folder, &frame.tenant);
     let now = in_use(app, &frame.tenant)?;
+    let (of, file) = (frame.tenant.clone(), typed.file.clone());
+    let (is_own, shared) = blocking(app, move |app| {
+        let editions = &app.service.editions;
+        Ok((editions.files(&of)?.contains_key(&file), editions.shared_file(&file).ok().flatten()))
+    })
+    .await?;
     let (mut changes, mut lines, mut usable) = (Vec::new(), Vec::new(), false);
     if let Some(tried) = &tried {
         findings = finding_json(&tried.findings, &folder);
-        lines = difference_lines(&tried.differences);
+        // A file that was not its own began as the one that all share.
+        let mut before = tried.before.clone();
+        if let Some(shared) = shared.clone().filter(|_| !before.contains_key(&typed.file)) {
+            before.insert(typed.file.clone(), shared);
+        }
+        lines = difference_lines(&differences(&before, &tried.after));
         usable = tried.of_tenant.is_some();
         changes =
             tried.of_tenant.iter().flat_map(|after| editions::changes(&now, after)).map(|of| in_words(&of)).collect();
     }
     let template = named(&typed.file);
-    let (of, file) = (frame.tenant.clone(), typed.file.clone());
-    let (is_own, is_shared) = blocking(app, move |app| {
-        let editions = &app.service.editions;
-        Ok((editions.files(&of)?.contains_key(&file), editions.shared_file(&file).is_ok_and(|text| text.is_some())))
-    })
-    .await?;
     let tenant = app.service.config.service.tenant(&frame.tenant);
     let lists: Vec<&String> = tenant.iter().flat_map(|tenant| tenant.lists.keys()).collect();
     let names: Vec<String> = if template.is_some() { Templates::names() } else { Vec::new() };
     let what = FILES.iter().find(|(file, _)| *file == typed.file).map(|(_, what)| *what);
     let own = json!({
         "file": typed.file, "text": typed.text, "about": typed.about, "note": typed.note, "to": typed.to,
-        "expected": typed.expected, "what": what, "own": is_own, "shared": is_shared,
+        "expected": typed.expected, "what": what, "own": is_own, "shared": shared.is_some(),
         "template": template.as_ref().map(|(name, channel, language)| json!({
             "name": name, "channel": channel.name(), "language": language.code(),
             "mail": *channel == Channel::Email,

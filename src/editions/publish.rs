@@ -13,7 +13,6 @@ use quittance_actors::values::{TenantId, Timestamp};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use super::changes::differences;
 use super::ledger::{Edition, Ledger, Origin};
 use crate::config::{Config, Sources, Tenant, own_folder};
 use crate::diagnostics::Findings;
@@ -77,10 +76,10 @@ pub struct Tried {
     pub of_tenant: Option<OfTenant>,
     /// What was found.
     pub findings: Findings,
-    /// The tenant's files as they would be.
+    /// The tenant's files as they are in use.
+    pub before: BTreeMap<String, String>,
+    /// And as they would be.
     pub after: BTreeMap<String, String>,
-    /// What changes, line by line: a file that was not its own is compared with the one that all share.
-    pub differences: String,
 }
 
 /// The editions of every tenant.
@@ -180,20 +179,9 @@ impl Editions {
             sources = sources.with(&below.join(name), text.clone());
         }
         let (of_tenant, findings) = self.in_use.tried(&self.config, tenant, &sources);
-        // Compared with what is in use; somebody may have changed the files since, which a publication takes along.
-        let mut before = self.ledger.newest(id)?.map(|edition| edition.files).unwrap_or_default();
-        let mut then = after.clone();
-        for name in files.keys() {
-            for of in [&mut before, &mut then] {
-                if !of.contains_key(name)
-                    && let Some(shared) = self.shared_file(name)?
-                {
-                    of.insert(name.clone(), shared);
-                }
-            }
-        }
-        let differences = differences(&before, &then);
-        Ok(Tried { of_tenant, findings, after, differences })
+        // What is in use; somebody may have changed the files since, which a publication takes along.
+        let before = self.ledger.newest(id)?.map(|edition| edition.files).unwrap_or_default();
+        Ok(Tried { of_tenant, findings, before, after })
     }
 
     /// Publishes a draft: it is durable, and in use, when this returns. Gives the edition, and what was only doubtful.
