@@ -6,6 +6,9 @@ document.addEventListener("click", (event) => {
   root.dataset.theme = dark ? "light" : "dark";
   localStorage.setItem("q-theme", root.dataset.theme);
 });
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-go]")) event.target.form.requestSubmit();
+});
 function live(connected) {
   const pill = document.querySelector("[data-live]");
   if (!pill) return;

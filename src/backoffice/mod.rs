@@ -29,6 +29,9 @@ mod workbench;
 
 pub use gate::Gate;
 
+use std::collections::BTreeMap;
+
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
@@ -47,6 +50,8 @@ use crate::store::List;
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
+/// Which merchant a session looks at.
+const TENANT_COOKIE: &str = "quittance_tenant";
 /// Bytes of a form: the text of a file, written as forms are.
 const FORM_BYTES_MAX: usize = 1 << 20;
 
@@ -135,6 +140,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/messages/{id}/html", web::get().to(messages::html))
             .route("/templates", web::get().to(templates::page))
             .route("/templates/html", web::get().to(templates::html))
+            .route("/tenant", web::post().to(choose_tenant))
             .route("/configuration", web::get().to(configuration::page))
             .route("/configuration/edit", web::get().to(configuration::edit))
             .route("/configuration/edit", web::post().to(configuration::submit))
@@ -163,10 +169,27 @@ struct Frame {
 #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
 fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Frame, HttpResponse> {
     pages.gate.check(pages, request)?;
-    let Some(tenant) = app.service.config.service.tenants.first() else {
+    let known = &app.service.config.service;
+    let chosen = request.cookie(TENANT_COOKIE).and_then(|cookie| TenantId::parse(cookie.value()).ok());
+    let Some(tenant) = chosen.and_then(|id| known.tenant(&id)).or_else(|| known.tenants.first()) else {
         return Err(HttpResponse::NotFound().finish());
     };
     Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone() })
+}
+
+/// `POST /bo/tenant`: the merchant whose pages are shown from now on.
+async fn choose_tenant(
+    app: Shared, pages: SharedPages, request: HttpRequest, form: web::Form<BTreeMap<String, String>>,
+) -> Result<HttpResponse, Problem> {
+    if let Err(answer) = enter(&app, &pages, &request) {
+        return Ok(answer);
+    }
+    let asked = form.get("tenant").map(String::as_str).unwrap_or_default();
+    let known = TenantId::parse(asked).ok().filter(|id| app.service.config.service.tenant(id).is_some());
+    let id = known.ok_or_else(|| Problem::not_found("there is no such merchant"))?;
+    let cookie = Cookie::build(TENANT_COOKIE, id.as_str().to_owned());
+    let cookie = cookie.path("/bo").http_only(true).same_site(SameSite::Strict).finish();
+    Ok(HttpResponse::SeeOther().cookie(cookie).insert_header(("Location", "/bo")).finish())
 }
 
 /// Submits what a person does on a page, under an id of its own; lists show it when this returns.
@@ -217,9 +240,16 @@ impl Frame {
             json!({ "section": section, "id": id, "href": href, "icon": icon, "label": label, "count": count, "current": current })
         })
         .collect();
+        let all = &app.service.config.service.tenants;
+        let tenants: Vec<Json> = all
+            .iter()
+            .filter(|_| all.len() > 1)
+            .map(|of| json!({ "id": of.id.as_str(), "name": of.name, "current": of.id == self.tenant }))
+            .collect();
         let mut data = json!({
             "title": title,
             "nav": nav,
+            "tenants": tenants,
             "tenant": self.tenant_name,
             "clock": self.clock(app),
         });

@@ -20,6 +20,7 @@ mod hooks;
 mod journal;
 mod late_charges;
 mod mail;
+mod merchants;
 mod mock_bank;
 mod numbers;
 mod orders;
