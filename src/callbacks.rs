@@ -2,8 +2,10 @@
 //!
 //! Who has such an address may use it: it ends with a code that only we can make. Each says what it is about.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use quittance_actors::values::{CustomerId, DeliveryId, TenantId};
+use quittance_actors::values::{CustomerId, DeliveryId, PaymentRequestId, TenantId};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
@@ -15,6 +17,11 @@ const CODE_CHARACTERS: usize = 32;
 
 /// Characters of a code in the id of a mail.
 const MAIL_CODE_CHARACTERS: usize = 16;
+
+/// Characters of a code of a payment page: 96 bits.
+const PAYMENT_CODE_CHARACTERS: usize = 16;
+/// What stands before the id of a request, and is left out.
+const REQUEST_PREFIX: &str = "prq_";
 
 /// What an address is for.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +73,42 @@ impl Callbacks {
         bool::from(self.of_mail(delivery).as_bytes().ct_eq(code.as_bytes())).then(|| delivery.to_owned())
     }
 
+    /// The page on which a payer sees what is to be paid, and answers.
+    pub fn payment_page(&self, request: PaymentRequestId) -> String {
+        format!("{}/p/{}", self.base, self.payment_token(request))
+    }
+
+    /// What names a request and shows that we said so: short enough for an SMS.
+    pub fn payment_token(&self, request: PaymentRequestId) -> String {
+        let id = request.to_string();
+        let id = id.strip_prefix(REQUEST_PREFIX).unwrap_or(&id);
+        format!("{id}{}", self.of_payment(id))
+    }
+
+    /// The request of such a token, if it is one of ours.
+    pub fn payment_of(&self, token: &str) -> Option<PaymentRequestId> {
+        let (id, code) = token.split_at_checked(token.len().checked_sub(PAYMENT_CODE_CHARACTERS)?)?;
+        let known = bool::from(self.of_payment(id).as_bytes().ct_eq(code.as_bytes()));
+        known.then(|| PaymentRequestId::parse(&format!("{REQUEST_PREFIX}{id}")).ok()).flatten()
+    }
+
+    fn of_payment(&self, id: &str) -> String {
+        let mut code = URL_SAFE_NO_PAD.encode(self.mac(&format!("pay {id}")));
+        code.truncate(PAYMENT_CODE_CHARACTERS);
+        code
+    }
+
     fn code(&self, path: &str) -> String {
-        // HMAC takes a key of any length, so this cannot fail.
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.reveal().as_bytes()).expect("HMAC takes any key");
-        mac.update(path.as_bytes());
-        let mut code = digest::hex(&mac.finalize().into_bytes());
+        let mut code = digest::hex(&self.mac(path));
         code.truncate(CODE_CHARACTERS);
         code
+    }
+
+    fn mac(&self, text: &str) -> Vec<u8> {
+        // HMAC takes a key of any length, so this cannot fail.
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.reveal().as_bytes()).expect("HMAC takes any key");
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().to_vec()
     }
 }
 
@@ -106,5 +142,15 @@ mod tests {
         assert_eq!(callbacks.mailed(&id).as_deref(), Some("dlv_1"));
         assert_eq!(callbacks.mailed(&id.replace("dlv_1", "dlv_2")), None);
         assert_eq!(callbacks.mailed("dlv_1@shop.example"), None);
+        let request = PaymentRequestId::new(Timestamp::default(), 9, 3);
+        let page = callbacks.payment_page(request);
+        let token = page.strip_prefix("https://pay.example/p/").unwrap();
+        assert_eq!((token.len(), callbacks.payment_of(token)), (42, Some(request)), "{page}");
+        for wrong in
+            ["", "é", &token[1..], &token.replace(&token[..2], "7Z"), &format!("{}A", &token[..41]), &token[..26]]
+        {
+            assert!(wrong == token || callbacks.payment_of(wrong).is_none(), "{wrong}");
+        }
+        assert_eq!(Callbacks::new("https://pay.example", Secret::new("l")).payment_of(token), None);
     }
 }

@@ -238,7 +238,14 @@ impl Channels {
         let delivery = &prepared.delivery;
         let name =
             delivery.template.as_deref().ok_or_else(|| never(Fault::Settings, "the delivery names no template"))?;
+        let link = match (&delivery.recipient, delivery.event.request) {
+            (Recipient::Customer(_), Some(request)) => {
+                self.callbacks.as_ref().map(|known| known.payment_page(request))
+            }
+            _ => None,
+        };
         let subject = Subject {
+            link: link.as_deref(),
             event: &delivery.event,
             customer: prepared.customer.as_deref(),
             virtual_iban: prepared.virtual_iban.as_deref(),

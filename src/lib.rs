@@ -42,6 +42,7 @@ pub mod late;
 pub mod mail_report;
 pub mod observe;
 pub mod overview;
+pub mod portal;
 pub mod preview;
 pub mod priority;
 pub mod recovery;

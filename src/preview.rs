@@ -6,7 +6,7 @@ use quittance_actors::runtime::SubmitError;
 use quittance_actors::values::{EntityId, Language};
 use thiserror::Error;
 
-use crate::assemble::Service;
+use crate::assemble::{Service, callbacks};
 use crate::config::Tenant;
 use crate::render::{self, Message, Subject, Templates, context};
 
@@ -78,7 +78,9 @@ async fn with_event(
     let profile = state.and_then(|state| state.profile.clone());
     let virtual_iban = state.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed()));
     let language = asked.language.or_else(|| profile.as_ref().map(|profile| profile.language));
+    let link = event.request.and_then(|request| Some(callbacks(&service.config)?.payment_page(request)));
     let subject = Subject {
+        link: link.as_deref(),
         event,
         customer: profile.as_deref(),
         virtual_iban: virtual_iban.as_deref(),

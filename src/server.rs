@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer, web};
 use crate::api::{self, Keys};
 use crate::assemble::Service;
 use crate::backoffice::{self, Gate, Pages};
+use crate::portal::{self, Page};
 
 /// Workers of the server; a request costs microseconds and then waits for a sync.
 const WORKERS: usize = 2;
@@ -29,15 +30,18 @@ pub struct Bound {
 pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
     let app = Arc::new(api::App { service, keys: Keys::default() });
     let pages = web::Data::new(Pages::new(Gate::default())?);
+    let page = web::Data::new(Page::new()?);
     let login = pages.gate.login_token();
     let shared = web::Data::new(Arc::clone(&app));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
             .app_data(pages.clone())
+            .app_data(page.clone())
             .app_data(web::JsonConfig::default())
             .configure(api::routes)
             .configure(backoffice::routes)
+            .configure(portal::routes)
     })
     .workers(WORKERS)
     .disable_signals()

@@ -20,6 +20,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
+use crate::assemble::callbacks;
 use crate::store::List;
 use crate::{export, late, steps};
 
@@ -92,7 +93,12 @@ pub(super) async fn view(app: &App, tenant: &TenantId, id: PaymentRequestId) -> 
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
     match entity.as_ref() {
         Entity::PaymentRequest(state) if state.terms.is_some() && owned(app, tenant, entity_id).await => {
-            Ok(views::payment_request(id, state))
+            let mut json = views::payment_request(id, state);
+            let link = callbacks(&app.service.config).map(|known| known.payment_page(id));
+            if let Some(json) = json.as_object_mut() {
+                json.insert("payment_link".to_owned(), link.into());
+            }
+            Ok(json)
         }
         _ => Err(Problem::not_found(format!("payment request {id} is not known"))),
     }

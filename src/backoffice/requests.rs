@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::{SharedPages, deliveries, enter, reminders, words, zone_of};
 use crate::api::{Problem, Shared, trails_of};
+use crate::assemble::callbacks;
 use crate::late;
 use crate::steps::{Progress, Standing, progress};
 use crate::store::List;
@@ -265,6 +266,7 @@ pub(super) async fn page(
         "plan": state.rare.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
         "promise": state.rare.promise.as_ref().map(|promise| words::day(promise.on)),
         "dispute": state.rare.dispute,
+        "payer_page": callbacks(&app.service.config).map(|known| format!("/p/{}", known.payment_token(id))),
         "hold": who.and_then(|state| state.rare.holds.keys().next()).map(|hold| hold.name()),
     });
     pages.page("request", &frame.data(&app, &terms.external_ref, "/bo/requests", own))

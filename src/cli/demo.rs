@@ -59,7 +59,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
 async fn play(options: &Options, folder: &Path, temporary: bool, started: std::time::Instant) -> anyhow::Result<()> {
     let receiver = receiver::Receiver::start()?;
     let hooks = format!("http://{}/hooks/erp", receiver.address);
-    let fresh = samples::fresh(|text| text.replace("http://127.0.0.1:8089/hooks/erp", &hooks))?;
+    let port = match options.port {
+        // Links in messages name it, so it is chosen before anything is written.
+        0 => std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port(),
+        port => port,
+    };
+    let public = format!("http://127.0.0.1:{port}");
+    let fresh = samples::fresh(|text| {
+        text.replace("http://127.0.0.1:8089/hooks/erp", &hooks).replace("http://127.0.0.1:8080", &public)
+    })?;
     receiver.expect(&fresh.hook_secret)?;
     let config_folder = folder.join("config");
     samples::write(&config_folder, &fresh.files)?;
@@ -69,7 +77,7 @@ async fn play(options: &Options, folder: &Path, temporary: bool, started: std::t
     let tenant = config.service.tenants.first().map(|tenant| tenant.id.clone());
     let tenant = tenant.ok_or_else(|| anyhow::Error::msg("the sample has no tenant"))?;
     let service = assemble::assemble(config, templates, serve::fatal()).await.map_err(anyhow::Error::msg)?;
-    let listen = SocketAddr::from(([127, 0, 0, 1], options.port));
+    let listen = SocketAddr::from(([127, 0, 0, 1], port));
     let bound = server::bind(service, listen)
         .map_err(|error| anyhow::Error::msg(format!("{error}; --port 0 takes any that is free")))?;
     let base = format!("http://{}", bound.address);

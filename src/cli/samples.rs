@@ -30,6 +30,7 @@ pub(super) struct Fresh {
 pub(super) fn fresh(edit: impl Fn(&str) -> String) -> anyhow::Result<Fresh> {
     let api_key = format!("qk_test_{}", URL_SAFE_NO_PAD.encode(clock::random_bytes::<32>()));
     let hook_secret = format!("whsec_{}", STANDARD.encode(clock::random_bytes::<32>()));
+    let callback_key = URL_SAFE_NO_PAD.encode(clock::random_bytes::<24>());
     let hash = digest::hex(&digest::sha256(api_key.as_bytes()));
     let mut files = Vec::new();
     for path in Configuration::iter() {
@@ -42,7 +43,8 @@ pub(super) fn fresh(edit: impl Fn(&str) -> String) -> anyhow::Result<Fresh> {
             text = text
                 .replace(note, "# SHA-256 of the key that was shown once.\n")
                 .replace(&sample, &hash)
-                .replace("whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==", &hook_secret);
+                .replace("whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==", &hook_secret)
+                .replace("sample only for this sandbox", &callback_key);
             text = edit(&text);
         }
         files.push((path.to_string(), text));

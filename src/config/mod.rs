@@ -23,8 +23,8 @@ pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub use service::{
-    ApiKey, Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Ready, Secret,
-    Server, Service, Smtp, SmtpTls, Tenant,
+    ApiKey, Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Portal, Ready,
+    Secret, Server, Service, Smtp, SmtpTls, Tenant,
 };
 pub use sms::{Ovh, Smpp, SmsAnswer, SmsBody, SmsCall, SmsProvider};
 pub use sources::Sources;

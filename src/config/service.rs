@@ -199,10 +199,31 @@ pub struct Tenant {
     pub keep_messages_days: Option<u16>,
     /// What late business payers owe it beside the amount.
     pub late_terms: Option<LateTerms>,
+    /// What payers may do on the page of a request.
+    pub portal: Portal,
     /// The accounts of its books.
     pub accounts: Accounts,
     /// Who may call the API.
     pub api_keys: Vec<ApiKey>,
+}
+
+/// What payers may do on the page of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portal {
+    /// So many days after the request came in the page is there.
+    pub days: u16,
+    /// At most so many days ahead a payment may be promised; nothing may be with 0.
+    pub promise_days: u16,
+    /// How often, for one request.
+    pub most_promises: u16,
+    /// Whether a request may be disputed.
+    pub disputes: bool,
+}
+
+impl Default for Portal {
+    fn default() -> Self {
+        Self { days: 365, promise_days: 14, most_promises: 3, disputes: true }
+    }
 }
 
 /// A key of the API.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use quittance_actors::feed::Expectation;
+use quittance_actors::limits::PROMISE_DAYS_MAX;
 use quittance_actors::policies::{Matching, WriteOff};
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
@@ -12,8 +13,8 @@ use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::scenario::local_time;
 use super::service::{
-    ApiKey, Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Ready, Server, Service,
-    Tenant,
+    ApiKey, Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Portal, Ready, Server,
+    Service, Tenant,
 };
 use super::sms::{SmsProvider, read_sms};
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
@@ -151,6 +152,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let task_business_days = days("task_business_days", 0..=60).and_then(|days| u16::try_from(days).ok());
     let keep_messages_days = days("keep_messages_days", 1..=36_500).and_then(|days| u16::try_from(days).ok());
     let late_terms = section.section("late_charges").and_then(|section| read_late_terms(&section));
+    let portal = section.section("portal").map(|portal| read_portal(&portal)).unwrap_or_default();
     let payouts = section.section("payouts").map(|payouts| read_payouts(&payouts)).unwrap_or_default();
     let formats = [("csv", StatusFormat::Csv), ("jsonl", StatusFormat::JsonLines)];
     let status_format = section.has("status_format").then(|| section.choice("status_format", &formats)).flatten();
@@ -185,6 +187,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         late_terms,
         lists,
         api_keys,
+        portal,
     })
 }
 
@@ -227,6 +230,23 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
     };
     section.close();
     matching
+}
+
+/// `[tenant.portal]`: what payers may do on the page of a request.
+fn read_portal(section: &Section<'_, '_>) -> Portal {
+    let default = Portal::default();
+    let small = |key: &'static str, range, default: u16| {
+        let value = section.has(key).then(|| section.integer(key, range)).flatten();
+        value.and_then(|value| u16::try_from(value).ok()).unwrap_or(default)
+    };
+    let portal = Portal {
+        days: small("days", 1..=3_650, default.days),
+        promise_days: small("promise_days", 0..=i64::from(PROMISE_DAYS_MAX), default.promise_days),
+        most_promises: small("most_promises", 0..=100, default.most_promises),
+        disputes: section.flag("disputes", default.disputes),
+    };
+    section.close();
+    portal
 }
 
 fn read_accounts(section: &Section<'_, '_>) -> Accounts {

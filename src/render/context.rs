@@ -21,6 +21,8 @@ pub struct Subject<'a> {
     pub merchant: &'a str,
     /// The merchant's zone.
     pub zone: &'a Zone,
+    /// The page on which the payer sees what is to be paid, and answers.
+    pub link: Option<&'a str>,
 }
 
 /// The data of a template.
@@ -36,6 +38,10 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
     insert(&mut data, "merchant.name", Json::String(subject.merchant.to_owned()));
     if let Some(customer) = subject.customer {
         insert(&mut data, "customer.name", Json::String(one_line(&customer.name)));
+    }
+    if subject.event.request.is_some() && subject.customer.is_some() {
+        // Empty where there is no such page: a template asks with {{#if payment.link}}.
+        insert(&mut data, "payment.link", Json::String(subject.link.unwrap_or_default().to_owned()));
     }
     if let Some(iban) = subject.virtual_iban {
         insert(&mut data, "payment.iban", Json::String(iban.to_owned()));
@@ -83,6 +89,10 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
     let of_customer = ["customer.name", "payment.iban"].into_iter().filter(|_| is_told(Field::CustomerId));
     for name in always.into_iter().chain(of_customer) {
         insert(&mut data, name, Json::String("example".to_owned()));
+    }
+    if is_told(Field::CustomerId) && is_told(Field::RequestId) {
+        let link = "https://pay.example/p/01KJPRZB00FTEABRTSRZAGR02MexampleOfAPage0";
+        insert(&mut data, "payment.link", Json::String(link.to_owned()));
     }
     if is_told(Field::CustomerId) && is_told(Field::RequestOutstanding) {
         let (amount, reference) = (Money::from_minor(312_050, Currency::EUR), "RF18539007547034");

@@ -35,7 +35,17 @@ fn rows(data: &Json, language: Language) -> Vec<(&'static str, String)> {
 pub(super) fn payment_lines(data: &Json, language: Language) -> String {
     let lines: Vec<String> =
         rows(data, language).into_iter().map(|(label, value)| format!("{label} : {value}")).collect();
-    lines.join("\n")
+    let told = match language {
+        Language::Fr => "Payer ou répondre",
+        Language::En => "Pay or answer",
+    };
+    let link = link(data).map(|link| format!("{told} : {link}"));
+    lines.into_iter().chain(link).collect::<Vec<_>>().join("\n")
+}
+
+/// The page on which the payer answers, if there is one.
+fn link(data: &Json) -> Option<&str> {
+    at(data, "payment", "link").filter(|link| !link.is_empty())
 }
 
 /// The text of the QR code, if there is one.
@@ -91,9 +101,23 @@ fn receipt(data: &Json, language: Language, scan: bool) -> String {
         })
         .collect();
     let scan = if scan { scan_row(language) } else { String::new() };
+    let button = link(data).map(|link| button(link, language)).unwrap_or_default();
     format!(
         "<tr><td style=\"padding:0 28px 28px\"><table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
-         style=\"background:#f7f6f3;border:1px solid #e2dfd8;border-radius:8px\">{rows}{scan}</table></td></tr>"
+         style=\"background:#f7f6f3;border:1px solid #e2dfd8;border-radius:8px\">{rows}{scan}{button}</table></td></tr>"
+    )
+}
+
+/// What leads to the page on which the payer answers.
+fn button(link: &str, language: Language) -> String {
+    let told = match language {
+        Language::Fr => "Payer ou répondre",
+        Language::En => "Pay or answer",
+    };
+    format!(
+        "<tr><td colspan=\"2\" align=\"center\" style=\"padding:16px\"><a href=\"{}\" style=\"display:inline-block;padding:12px 22px;\
+         background:#2a45b8;color:#ffffff;text-decoration:none;font-weight:bold;border-radius:8px\">{told}</a></td></tr>",
+        escape(link)
     )
 }
 

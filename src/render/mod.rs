@@ -15,6 +15,7 @@ mod words;
 
 pub(crate) use context::insert;
 pub use context::{Subject, context, example};
+pub use scan::{Transfer as ScanToPay, picture as scan_picture};
 pub use words::{date as date_in_words, money as money_in_words};
 
 use std::collections::BTreeMap;

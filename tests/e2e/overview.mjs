@@ -242,6 +242,28 @@ try {
   check('a template shows with an event of the past', (await seen.locator('body').textContent()).match(/F-2026-|ABO-411-/) !== null, await page.textContent('main'));
   await accessible('a template with an event of the past');
   await picture('template');
+  // The page that a payer has of a request, and what the payer answers there.
+  await page.goto(`${origin}/bo/customers?status=late`);
+  await page.click('a.row-link >> nth=0');
+  await page.click('a.row-link >> nth=0');
+  const payers = await page.getAttribute('a.btn:has-text("Payer")', 'href');
+  for (const [theme, width] of [['light', 1360], ['dark', 390]]) {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto(`${origin}${payers}?lang=en`);
+    await accessible(`the payer's page ${theme} ${width}`);
+    check(`the payer's page does not scroll sideways ${width}`, !(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)));
+    await picture(`payer-${theme}-${width}`);
+  }
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.emulateMedia({ colorScheme: 'light' });
+  check('a payer sees what to pay and where', /Amount due/.test(await page.textContent('main')) && (await page.$$('figure img')).length === 1, await page.textContent('main'));
+  await page.click('summary:has-text("I will pay later")');
+  await page.click('button:has-text("Promise")');
+  await page.waitForSelector('.said');
+  check('a payer promises to pay', /We wait for your payment/.test(await page.textContent('main')), await page.textContent('main'));
+  await accessible('a promise on the payer\'s page');
+  await picture('payer-promised');
   // The configuration changes on a page: wrong first, then tried, published, and taken back.
   await page.goto(`${origin}/bo/rules`);
   await page.click('main a.btn:text-is("Edit")');

@@ -155,8 +155,8 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ),
         (
             "quittance.toml",
-            "# callback_key = { file = \"callback.key\" }",
-            "callback_key = { value = \"k\" } #",
+            "# callback_key = { value = \"sample only for this sandbox\" }",
+            "callback_key = { value = \"k\" }",
             "others call us at `public_url`, which is missing",
         ),
         ("quittance.toml", "# order = \"key\" ", "order = \"customer\" #", "`order` must be one of none, key"),

@@ -27,6 +27,7 @@ mod orders;
 mod pace;
 mod payouts;
 mod plans;
+mod portal;
 mod recalls;
 mod recon;
 mod recovery;

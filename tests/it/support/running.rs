@@ -27,6 +27,8 @@ pub fn configure(folder: &Path, edit: impl Fn(String) -> String) -> PathBuf {
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text
         .replace("listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:0\"")
+        .replace("public_url =", "# public_url =")
+        .replace("callback_key =", "# callback_key =")
         .replace("stable_ms = 400", "stable_ms = 60");
     std::fs::write(&path, edit(text)).unwrap();
     path
