@@ -246,6 +246,7 @@ impl Channels {
         };
         let subject = Subject {
             link: link.as_deref(),
+            open: &prepared.open,
             event: &delivery.event,
             customer: prepared.customer.as_deref(),
             virtual_iban: prepared.virtual_iban.as_deref(),

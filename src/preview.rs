@@ -77,10 +77,12 @@ async fn with_event(
     let state = customer.as_ref().and_then(|entity| entity.as_customer());
     let profile = state.and_then(|state| state.profile.clone());
     let virtual_iban = state.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed()));
+    let open = state.map(quittance_actors::partition::open_of).unwrap_or_default();
     let language = asked.language.or_else(|| profile.as_ref().map(|profile| profile.language));
     let link = event.request.and_then(|request| Some(callbacks(&service.config)?.payment_page(request)));
     let subject = Subject {
         link: link.as_deref(),
+        open: &open,
         event,
         customer: profile.as_deref(),
         virtual_iban: virtual_iban.as_deref(),

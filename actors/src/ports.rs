@@ -12,7 +12,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::collection::InstrumentDetails;
-use crate::customer::Profile;
+use crate::customer::{OpenRequest, Profile};
 use crate::delivery::{Delivery, Verdict};
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Receipt, Saved,
@@ -170,6 +170,8 @@ pub struct Prepared {
     pub customer: Option<Arc<Profile>>,
     /// The account number to pay to, if the customer has one of its own.
     pub virtual_iban: Option<String>,
+    /// What the customer has open, of a message to the customer: by deadline.
+    pub open: Vec<OpenRequest>,
 }
 
 /// An order to collect, with the personal data it needs.

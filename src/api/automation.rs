@@ -33,7 +33,7 @@ fn step(of: &Step) -> Json {
 
 fn scenario(of: &Scenario) -> Json {
     let steps: Vec<Json> = of.steps().iter().map(step).collect();
-    json!({ "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "shadow": of.shadow, "steps": steps })
+    json!({ "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "shadow": of.shadow, "together": of.together, "steps": steps })
 }
 
 /// What a rule does, as its file says it.

@@ -12,7 +12,7 @@ pub(super) fn read_scenario(
 ) -> Option<Scenario> {
     let name = section.required("name")?.to_owned();
     let late_hours = section.integer("late_within_hours", 0..=24 * 31).unwrap_or(24);
-    let shadow = section.flag("shadow", false);
+    let (shadow, together) = (section.flag("shadow", false), section.flag("together", false));
     let entry = step_condition(section);
     let steps = section.each("step", |step| {
         let own = step_condition(step);
@@ -60,7 +60,7 @@ pub(super) fn read_scenario(
     let steps = steps.into_iter().flatten().collect();
     Scenario::new(&name, steps, late_hours * 3_600_000)
         .inspect_err(|error| section.refuse("step", section.span(), error, None))
-        .map(|scenario| scenario.tried_out(shadow))
+        .map(|scenario| scenario.tried_out(shadow).once_for_all(together))
         .ok()
 }
 

@@ -1,10 +1,10 @@
 //! What a template sees: the facts of the event as words, and who it is about.
 
-use quittance_actors::customer::Profile;
+use quittance_actors::customer::{OpenRequest, Profile};
 use quittance_actors::delivery::Channel;
 use quittance_actors::rules::{EventType, Field, Kind, Published, Value};
 use quittance_actors::values::{Currency, Date, Language, Money, Timestamp, Zone};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::scan::Transfer;
 use super::words;
@@ -23,6 +23,8 @@ pub struct Subject<'a> {
     pub zone: &'a Zone,
     /// The page on which the payer sees what is to be paid, and answers.
     pub link: Option<&'a str>,
+    /// What the customer has open, by deadline.
+    pub open: &'a [OpenRequest],
 }
 
 /// The data of a template.
@@ -38,6 +40,8 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
     insert(&mut data, "merchant.name", Json::String(subject.merchant.to_owned()));
     if let Some(customer) = subject.customer {
         insert(&mut data, "customer.name", Json::String(one_line(&customer.name)));
+        let words = (language, channel);
+        list(&mut data, subject.open, on, words);
     }
     if subject.event.request.is_some() && subject.customer.is_some() {
         // Empty where there is no such page: a template asks with {{#if payment.link}}.
@@ -50,6 +54,37 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
         }
     }
     Json::Object(data)
+}
+
+/// What a customer has open on a day, for a template to list: `customer.open`, those that are late as `customer.late`, and
+/// what each comes to.
+fn list(data: &mut Map<String, Json>, open: &[OpenRequest], on: Date, (language, channel): (Language, Channel)) {
+    let words = |value: Value| in_words(&value, language, channel, &Zone::utc());
+    let line = |of: &OpenRequest| {
+        let late = on.days_since(of.due_on).max(0);
+        json!({
+            "number": of.number.as_str(), "due_on": words(Value::Date(of.due_on)),
+            "outstanding": words(Value::Money(of.outstanding)), "days_late": (late > 0).then_some(late),
+        })
+    };
+    let late: Vec<&OpenRequest> = open.iter().filter(|of| of.due_on < on).collect();
+    let total = |of: &[&OpenRequest]| {
+        let mut sums: Vec<Money> = Vec::new();
+        for of in of {
+            match sums.iter_mut().find(|sum| sum.currency() == of.outstanding.currency()) {
+                Some(sum) => *sum = sum.checked_add(of.outstanding).unwrap_or(*sum),
+                None => sums.push(of.outstanding),
+            }
+        }
+        let sums: Vec<String> =
+            sums.into_iter().map(|sum| words(Value::Money(sum)).as_str().unwrap_or_default().to_owned()).collect();
+        Json::String(sums.join(" + "))
+    };
+    let all: Vec<&OpenRequest> = open.iter().collect();
+    insert(data, "customer.open", Json::Array(open.iter().map(line).collect()));
+    insert(data, "customer.open_total", total(&all));
+    insert(data, "customer.late", Json::Array(late.iter().map(|of| line(of)).collect()));
+    insert(data, "customer.late_total", total(&late));
 }
 
 /// The text of a QR code that asks for what is open.
@@ -89,6 +124,18 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
     let of_customer = ["customer.name", "payment.iban"].into_iter().filter(|_| is_told(Field::CustomerId));
     for name in always.into_iter().chain(of_customer) {
         insert(&mut data, name, Json::String("example".to_owned()));
+    }
+    if is_told(Field::CustomerId) {
+        let open = |number: &str, due_on: Date| OpenRequest {
+            outstanding: Money::from_minor(156_025, Currency::EUR),
+            due_on,
+            number: number.into(),
+            reference: None,
+            disputed: false,
+        };
+        let lines =
+            [open("F-101", day.plus_days(-10)), open("F-102", day.plus_days(-3)), open("F-103", day.plus_days(4))];
+        list(&mut data, &lines, day, (language, channel));
     }
     if is_told(Field::CustomerId) && is_told(Field::RequestId) {
         let link = "https://pay.example/p/01KJPRZB00FTEABRTSRZAGR02MexampleOfAPage0";

@@ -1,6 +1,8 @@
 //! Scenarios that change between two runs of the service.
 
-use crate::support::running::{Running, drop_file, sample};
+use serde_json::Value as Json;
+
+use crate::support::running::{Running, drop_file, messages, sample};
 use crate::support::scratch::wait_for;
 
 const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
@@ -50,4 +52,49 @@ fn what_is_armed_follows_a_scenario_that_changed_while_the_service_stood_still()
     running.advance("3d");
     wait_for("the step to leave", || steps(&running, &path)[3].starts_with("late_6 sent").then_some(()));
     assert_eq!(events(&running), told + 2, "sent, and the next one planned: {:?}", steps(&running, &path));
+}
+
+#[test]
+fn one_message_tells_a_customer_of_everything_that_is_late() {
+    let (scratch, mut running) = sample("together", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    running.stop();
+    let scenarios = scratch.path().join("config/scenarios.toml");
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    std::fs::write(&scenarios, text.replace("name = \"standard\"\n", "name = \"standard\"\ntogether = true\n"))
+        .unwrap();
+    let listing = "+++\nsubject = \"{{customer.late_total}} en retard\"\n+++\nBonjour {{customer.name}},\n\n\
+        {{#each customer.late}}- {{number}} : {{outstanding}}, échue le {{due_on}} ({{days_late}} jours)\n{{/each}}\n\
+        Total : {{customer.late_total}} ; avec le reste {{customer.open_total}}.\n";
+    std::fs::write(scratch.path().join("config/templates/reminder_late.fr.email.hbs"), listing).unwrap();
+    let running = Running::start(&config);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Jean Dupont;jean@example.org;;fr;1200,00;02/03/2026;10/03/2026;A\n\
+        F-2;C-1;Jean Dupont;jean@example.org;;fr;90,50;02/03/2026;10/03/2026;B\n\
+        F-3;C-1;Jean Dupont;jean@example.org;;fr;70,00;02/03/2026;30/03/2026;C\n";
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", invoices.as_bytes());
+    running.find("/v1/payment-requests", "F-3");
+    running.advance("12d");
+    let late = || -> Vec<Json> {
+        messages(scratch.path()).into_iter().filter(|sent| sent["template"] == "reminder_late").collect()
+    };
+    let sent = wait_for("the message", || late().first().cloned());
+    let text = sent["message"]["text"].as_str().unwrap();
+    assert_eq!(sent["message"]["subject"], "1\u{202f}290,50\u{a0}€ en retard");
+    for part in
+        ["F-1 : 1\u{202f}200,00\u{a0}€, échue le 10 mars 2026 (3 jours)", "F-2 : 90,50", "le reste 1\u{202f}360,50"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("F-3"), "{text}");
+    assert_eq!(late().len(), 1, "one message for both");
+    let steps = |number: &str| {
+        let id = running.find("/v1/payment-requests", number)["id"].as_str().unwrap().to_owned();
+        let steps = running.list(&format!("/v1/payment-requests/{id}/steps"));
+        steps.into_iter().find(|step| step["step"] == "late_3").unwrap()
+    };
+    let told = [steps("F-1"), steps("F-2")];
+    let other = told.iter().find(|step| step["status"] == "not_sent").unwrap();
+    assert_eq!(other["reason"], "told that day together with others", "{told:?}");
+    assert!(told.iter().any(|step| step["status"] == "sent"), "{told:?}");
 }

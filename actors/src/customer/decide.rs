@@ -351,7 +351,7 @@ impl Facts for Asked<'_> {
 }
 
 fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
-    let Reminder { request, place, step, channels, template, zone, when, facts, shadow } = reminder;
+    let Reminder { request, place, step, channels, template, zone, when, facts, shadow, together } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
@@ -387,6 +387,9 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         let reasons: Vec<String> = channels.iter().map(why).collect();
         return suppressed(&reasons.join(", "));
     };
+    if together.is_some_and(|key| !state.may_fire(key, context.now)) {
+        return suppressed(gate::TOLD_TOGETHER);
+    }
     let Policies { contact, calendar, .. } = context.policies;
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
     if let Some((until, reason)) = contact.allows(&state.contacts, context.now, calendar, &zone) {
@@ -400,6 +403,10 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     }
     let (request, step) = (*request, step.clone());
     let mut decision = Decision::of(Event::ReminderSent { request, step, channel, at: context.now });
+    if let Some(key) = *together {
+        let until = context.now.date_in(&zone).plus_days(1).at(0, 0, &zone);
+        decision.push(Event::RuleFired { key, at: context.now, until });
+    }
     decision.effect(Effect::Send {
         channel,
         template: template.clone(),

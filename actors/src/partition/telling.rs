@@ -8,8 +8,9 @@ use super::lane::Lane;
 use super::occurrence::{About, View};
 use super::outbox::Row;
 use crate::collection::{Instrument, InstrumentDetails};
-use crate::customer::Profile;
+use crate::customer::{Customer, OpenRequest, Profile};
 use crate::delivery::{Delivery, Guard, Recipient};
+use crate::limits;
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::Published;
@@ -37,6 +38,8 @@ pub struct Concerned {
     pub virtual_iban: Option<String>,
     /// What is collected from, of an order to a connector.
     pub instrument: Option<InstrumentDetails>,
+    /// What is open and not disputed, by deadline, of a message to the customer.
+    pub open: Vec<OpenRequest>,
 }
 
 /// Why what a rule says does not leave that is tried out.
@@ -190,7 +193,9 @@ impl Lane {
                     mandate.map(|mandate| InstrumentDetails::Mandate(reference.clone(), mandate))
                 }
             });
-            let concerned = |profile| Concerned { profile, virtual_iban, instrument };
+            let is_to_customer = outgoing.channel.reaches_people() && outgoing.recipient == Recipient::Customer(id);
+            let open = if is_to_customer { open_of(state) } else { Vec::new() };
+            let concerned = |profile| Concerned { profile, virtual_iban, instrument, open };
             about = state.profile.clone().map(concerned);
         }
         let delivery = Delivery {
@@ -205,6 +210,15 @@ impl Lane {
         };
         Ok(Preparation::Ready(Box::new(delivery), about))
     }
+}
+
+/// What a customer has open and does not dispute, by deadline.
+pub fn open_of(state: &Customer) -> Vec<OpenRequest> {
+    let told = |open: &&OpenRequest| !open.disputed && open.outstanding.is_positive();
+    let mut open: Vec<OpenRequest> = state.open_requests.values().filter(told).cloned().collect();
+    open.sort_by(|a, b| (a.due_on, &a.number).cmp(&(b.due_on, &b.number)));
+    open.truncate(limits::OPEN_TOLD_MAX);
+    open
 }
 
 /// What the order at a place of a record collects from.

@@ -48,6 +48,7 @@ pub(crate) const CONDITION_FAILS: &str = "its condition does not hold";
 pub(crate) const ENOUGH_OF_DAY: &str = "enough for a day";
 pub(crate) const ENOUGH_OF_WEEK: &str = "enough for a week";
 pub(crate) const TRIED_OUT: &str = "tried out only: it would have left by";
+pub(crate) const TOLD_TOGETHER: &str = "told that day together with others";
 pub(crate) const QUIET: &str = "not a time to write to people";
 
 impl Gate {
@@ -99,7 +100,7 @@ impl Gate {
             OTHER_CLOCK => Gate::Clock,
             Self::UNAPPROVED => Gate::Approval,
             NOTHING_OPEN => Gate::Open,
-            ENOUGH_OF_DAY | ENOUGH_OF_WEEK | QUIET => Gate::Contact,
+            ENOUGH_OF_DAY | ENOUGH_OF_WEEK | QUIET | TOLD_TOGETHER => Gate::Contact,
             // What a person has said may end like any other reason.
             _ if reason.starts_with(NOT_APPROVED) => Gate::Approval,
             _ if reason.ends_with(HOURS_LATE) || reason.starts_with(COLLAPSED) => Gate::Time,

@@ -200,6 +200,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             when: definition.when.clone(),
             facts: facts(state, &definition.when, context),
             shadow: scenario.shadow,
+            together: scenario.told_together(definition),
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
         // The customer may have it wait: what comes next is planned when it has answered.

@@ -11,7 +11,7 @@ use super::state::Terms;
 use crate::delivery::Channel;
 use crate::limits;
 use crate::rules::{Condition, Field};
-use crate::values::{Calendar, Timestamp, Zone};
+use crate::values::{Calendar, Timestamp, Zone, stable_hash};
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -158,6 +158,8 @@ pub struct Scenario {
     pub late_within_ms: i64,
     /// Whether it is tried out: its steps come to their gates, and none leaves.
     pub shadow: bool,
+    /// Whether what is due on one day for several requests of a customer leaves as one message.
+    pub together: bool,
 }
 
 impl Scenario {
@@ -193,13 +195,24 @@ impl Scenario {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
         }
-        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow: false })
+        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow: false, together: false })
     }
 
     /// The same scenario, which is only tried out.
     #[must_use]
     pub fn tried_out(self, shadow: bool) -> Self {
         Self { shadow, ..self }
+    }
+
+    /// The same scenario, which writes to a customer once for all requests.
+    #[must_use]
+    pub fn once_for_all(self, together: bool) -> Self {
+        Self { together, ..self }
+    }
+
+    /// By what a customer remembers that a step has left that day for one of its requests, if one message tells of all.
+    pub(super) fn told_together(&self, step: &Step) -> Option<u64> {
+        self.together.then(|| stable_hash(&["together", &self.name, &step.name]))
     }
 
     /// Its name.

@@ -41,10 +41,11 @@ pub(super) async fn attempt(
             Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now()))
         }
         Ok(Preparation::Ready(delivery, concerned)) => {
-            let (customer, virtual_iban) =
-                concerned.map(|concerned| (concerned.profile, concerned.virtual_iban)).unzip();
-            let virtual_iban = virtual_iban.flatten();
-            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban };
+            let (mut customer, mut virtual_iban, mut open) = (None, None, Vec::new());
+            if let Some(concerned) = concerned {
+                (customer, virtual_iban, open) = (Some(concerned.profile), concerned.virtual_iban, concerned.open);
+            }
+            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban, open };
             // Before it is claimed: what only waits is not about to leave.
             if let Some((until, reason)) = router.ports().dispatch.holds_back(&prepared) {
                 return (row, Tried::Ended(Outcome::HeldBack { until, reason }));

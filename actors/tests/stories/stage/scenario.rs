@@ -15,6 +15,7 @@ impl Stage {
     /// step_put late_5 reminder_late due 5 before late_10
     /// step_day late_10 20                         it leaves twenty days after the deadline
     /// step_gone before
+    /// together yes                                one message a day tells a customer of all
     /// try_out yes                                 it is tried out only, and the rules too; no: they are in use
     /// ```
     pub(super) fn change_step(&mut self, line: &Line) -> Result<(), String> {
@@ -22,8 +23,9 @@ impl Stage {
         let mut steps = known.steps().to_vec();
         let place = |name: &str| steps.iter().position(|step| step.name == name).ok_or(format!("no step {name}"));
         let days = |at: usize| line.word(at)?.parse::<i32>().map(Offset::Days).map_err(|error| error.to_string());
-        let mut shadow = known.shadow;
+        let (mut shadow, mut together) = (known.shadow, known.together);
         match line.verb.as_str() {
+            "together" => together = line.word(0)? == "yes",
             "try_out" => {
                 shadow = line.word(0)? == "yes";
                 let rules = self.policies.rules.all().iter().cloned().map(|rule| rule.tried_out(shadow));
@@ -56,7 +58,8 @@ impl Stage {
                 steps.remove(place(line.word(0)?)?);
             }
         }
-        let changed = Scenario::new("standard", steps, known.late_within_ms).map(|changed| changed.tried_out(shadow));
+        let changed = Scenario::new("standard", steps, known.late_within_ms)
+            .map(|changed| changed.tried_out(shadow).once_for_all(together));
         self.policies.scenarios.insert("standard".to_owned(), changed.map_err(|error| error.to_string())?);
         Ok(())
     }
