@@ -62,6 +62,9 @@ pub(crate) fn action(of: &Action) -> Json {
             Deed::SuspendPlan => json!({ "do": "suspend_plan" }),
             Deed::ResumePlan => json!({ "do": "resume_plan" }),
             Deed::CancelPlan => json!({ "do": "cancel_plan" }),
+            Deed::FollowScenario(scenario) => json!({ "do": "use_scenario", "scenario": scenario }),
+            Deed::WriteOff => json!({ "do": "write_off" }),
+            Deed::CancelRequest => json!({ "do": "cancel_request" }),
         },
     }
 }

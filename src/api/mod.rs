@@ -107,6 +107,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/reminders", web::get().to(payment_requests::reminders))
                 .route("/payment-requests/{id}/reminders/{step}/approve", web::post().to(payment_requests::approve))
                 .route("/payment-requests/{id}/reminders/{step}/reject", web::post().to(payment_requests::reject))
+                .route("/payment-requests/{id}/scenario", web::post().to(payment_requests::follow_scenario))
                 .route("/payment-requests/{id}/steps", web::get().to(payment_requests::steps))
                 .route("/payment-requests/{id}/deliveries", web::get().to(trail::of_request))
                 .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))

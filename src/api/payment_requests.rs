@@ -326,6 +326,21 @@ pub(super) async fn approve(
     write(&app, &request, &tenant, id, &bytes, command).await
 }
 
+/// Has its reminders be those of another `scenario`, or none without one: `by` whom and for what `reason`.
+pub(super) async fn follow_scenario(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, request_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let scenario = body.optional_text("scenario", 100);
+    let (by, reason) = (body.text("by", 100), body.text("reason", 200));
+    body.finish()?;
+    let said = by.zip(reason).map(|(by, reason)| format_smolstr!("{by}: {reason}"));
+    let reason = said.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let command = Command::FollowScenario { scenario: scenario.map(Into::into), reason };
+    write(&app, &request, &tenant, id, &bytes, command).await
+}
+
 /// Has it not leave: `by` whom and for what `reason`.
 pub(super) async fn reject(
     app: Shared, request: HttpRequest, path: web::Path<(String, String)>, bytes: Received,

@@ -14,7 +14,7 @@ use super::{SharedPages, enter, words};
 use crate::api::{Problem, Shared};
 
 /// What the page can say was done: an address says nothing of its own.
-pub(super) const SAID: [&str; 2] = ["It leaves", "It does not leave"];
+pub(super) const SAID: [&str; 3] = ["It leaves", "It does not leave", "Its reminders are of that scenario now"];
 const NAME_CHARACTERS_MAX: usize = 64;
 const REASON_CHARACTERS_MAX: usize = 140;
 
@@ -51,12 +51,18 @@ pub(super) async fn decide(
         let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then_some(text).ok_or_else(|| Problem::bad_request(format!("{name}: expected 1 to {most} characters")))
     };
-    let (step, by) = (said("step", NAME_CHARACTERS_MAX)?.into(), said("by", NAME_CHARACTERS_MAX)?);
+    let by = said("by", NAME_CHARACTERS_MAX)?;
+    let step = || said("step", NAME_CHARACTERS_MAX).map(Into::into);
     let (done, command) = match what.as_str() {
-        "approve" => (SAID[0], Command::ApproveReminder { step, by: by.into() }),
+        "scenario" => {
+            let scenario = form.get("scenario").map(|name| name.trim()).filter(|name| !name.is_empty());
+            let reason = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
+            (SAID[2], Command::FollowScenario { scenario: scenario.map(Into::into), reason })
+        }
+        "approve" => (SAID[0], Command::ApproveReminder { step: step()?, by: by.into() }),
         "reject" => {
             let said = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
-            (SAID[1], Command::RejectReminder { step, said })
+            (SAID[1], Command::RejectReminder { step: step()?, said })
         }
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };

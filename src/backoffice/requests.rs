@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Instrument, Method, ReasonClass};
 use quittance_actors::payment_request::{Collection, LateCharges, PaymentRequest, Stage, Status};
+use quittance_actors::policies::Policies;
 use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
@@ -195,6 +196,16 @@ fn charged(charges: &LateCharges) -> Json {
     })
 }
 
+/// Scenarios that a request may follow instead of its own; none when it is not open.
+fn scenarios_of(state: &PaymentRequest, policies: Option<&Policies>) -> Vec<Json> {
+    let own = state.terms.as_ref().and_then(|terms| terms.scenario.as_deref());
+    let others = policies.filter(|_| state.status == Status::Open).map(|policies| policies.scenarios.keys());
+    let others = others.into_iter().flatten().filter(|name| Some(name.as_str()) != own);
+    let none =
+        (own.is_some() && state.status == Status::Open).then(|| json!({ "value": "", "label": "no reminders" }));
+    others.map(|name| json!({ "value": name, "label": name })).chain(none).collect()
+}
+
 pub(super) async fn page(
     app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -262,6 +273,7 @@ pub(super) async fn page(
         "creditor_reference": terms.creditor_reference.printed(),
         "virtual_iban": iban,
         "scenario": terms.scenario.as_deref().unwrap_or("none"),
+        "scenarios": scenarios_of(state, policies.as_deref()),
         "collection": state.collection.as_ref().map(|collection| collected(collection, &zone)),
         "plan": state.rare.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
         "promise": state.rare.promise.as_ref().map(|promise| words::day(promise.on)),

@@ -16,8 +16,8 @@ fn phrase(of: &Json) -> String {
         (Some(list), ..) => format!("writes to {}", list.replacen(':', " ", 1)),
         (_, Some(endpoint), _) => format!("calls the hook {endpoint}"),
         (_, _, Some(feed)) => format!("writes a file for {feed}"),
-        _ => match named("hold") {
-            Some(hold) => format!("{}: {hold}", text("do")),
+        _ => match named("hold").or_else(|| named("scenario")) {
+            Some(which) => format!("{}: {which}", text("do")),
             None => text("do"),
         },
     }

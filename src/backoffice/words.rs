@@ -81,6 +81,9 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let detail = format!("{invoice}, {}: {}", text(Field::ReminderStep), text(Field::Reason));
             ("ban", "warn-i", "Reminder not sent", detail)
         }
+        EventType::ReminderScenarioChanged => {
+            ("repeat", "info-i", "Other reminders", format!("{invoice}: {}", text(Field::Reason)))
+        }
         EventType::ReminderStopped => {
             ("circle-check", "info-i", "Reminders stopped", format!("{invoice}: {}", text(Field::Reason)))
         }

@@ -71,6 +71,12 @@ impl Client {
             let part = |key: &str| error.get(key).and_then(Json::as_str).unwrap_or_default();
             problem.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
         }
+        for found in json.get("findings").and_then(Json::as_array).into_iter().flatten() {
+            let part = |key: &str| found.get(key).and_then(Json::as_str).unwrap_or_default();
+            let at = |key: &str| found.get(key).and_then(Json::as_u64).unwrap_or(0);
+            let place = format!("{}:{}:{}", part("file"), at("line"), at("column"));
+            problem.push_str(&format!("\n  {place} {}: {}", part("message"), part("label")));
+        }
         Err(anyhow::Error::msg(problem))
     }
 }

@@ -6,6 +6,7 @@ mod callbacks;
 mod check;
 mod client;
 mod clock;
+mod config;
 mod data;
 mod demo;
 mod doctor;
@@ -107,6 +108,11 @@ enum Command {
         after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate scenario standard -c draft/quittance.toml --data data --tenant shop --from 2026-04-01 --to 2026-04-30"
     )]
     Simulate(simulate::Options),
+    /// Checks, tries, publishes and takes back a tenant's own configuration files, while the service runs.
+    #[command(
+        after_help = "Examples:\n  quittance config show\n  quittance config pull shop\n  quittance config check shop\n  quittance config foresee shop --days 30\n  quittance config publish shop --note 'a week more'\n  quittance config restore 3"
+    )]
+    Config(config::Options),
     /// Shows or moves the test clock of a sandbox.
     #[command(after_help = "Examples:\n  quittance clock show\n  quittance clock advance 30d")]
     Clock(clock::Options),
@@ -173,6 +179,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Events(options) => events::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Clock(options) => clock::run(&options),
+        Command::Config(options) => config::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Doctor(options) => doctor::doctor(&options),

@@ -57,6 +57,8 @@ pub enum Target {
     Feed(String),
     /// A connector that collects.
     Connector(String),
+    /// A scenario.
+    Scenario(String),
 }
 
 impl Automation {
@@ -127,7 +129,8 @@ impl Automation {
 
 /// Reports recipients that no tenant defines; with `only`, that this one does not.
 pub(super) fn check_recipients(
-    references: &[Reference], service: &Service, only: Option<&TenantId>, findings: &mut Findings,
+    (references, scenarios): (&[Reference], &BTreeMap<String, Scenario>), service: &Service, only: Option<&TenantId>,
+    findings: &mut Findings,
 ) {
     if service.incomplete {
         return; // What is missing may be in what could not be read.
@@ -144,6 +147,7 @@ pub(super) fn check_recipients(
                 let known = service.endpoints.iter().filter(|endpoint| counts(&endpoint.tenant));
                 ("endpoint", name, known.map(|endpoint| endpoint.name.as_str()).collect())
             }
+            Target::Scenario(name) => ("scenario", name, scenarios.keys().map(String::as_str).collect()),
             Target::Connector(name) => {
                 let known = service.connectors.iter().filter(|connector| counts(&connector.tenant));
                 ("[[connector]]", name, known.map(|connector| connector.name.as_str()).collect())

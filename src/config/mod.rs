@@ -93,7 +93,12 @@ impl Conduct {
         };
         let own = Self { automation: automation?, retries: retries?, acceptance: acceptance? };
         for references in [&own.automation.references, &own.retries.references] {
-            automation::check_recipients(references, service, Some(&tenant.id), findings);
+            automation::check_recipients(
+                (references, &own.automation.scenarios),
+                service,
+                Some(&tenant.id),
+                findings,
+            );
         }
         Some(own)
     }
@@ -261,7 +266,8 @@ impl Config {
             }
         }
         for references in [&self.shared.automation.references, &self.shared.retries.references] {
-            automation::check_recipients(references, &self.service, None, findings);
+            let known = (references.as_slice(), &self.shared.automation.scenarios);
+            automation::check_recipients(known, &self.service, None, findings);
         }
     }
 }

@@ -133,7 +133,7 @@ fn read_action(
         return Some(Action::Tell { channel: Channel::File, template: None, recipient });
     }
     if section.has("do") {
-        return read_deed(section, on).map(Action::Do);
+        return read_deed(section, on, refer).map(Action::Do);
     }
     let Some((whom, span)) = section.text_at("notify") else {
         section.refuse("then", section.span(), "an action is notify, hook, file or do", None);
@@ -166,7 +166,9 @@ fn read_action(
 }
 
 /// What a rule does: `do`, with `hold` and `days` where it places or lifts one.
-fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
+fn read_deed(
+    section: &Section<'_, '_>, on: &[EventType], mut refer: impl FnMut(Range<usize>, Target),
+) -> Option<Deed> {
     let words = [
         ("place_hold", 0),
         ("lift_hold", 1),
@@ -176,6 +178,9 @@ fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
         ("suspend_plan", 5),
         ("resume_plan", 6),
         ("cancel_plan", 7),
+        ("use_scenario", 8),
+        ("write_off", 9),
+        ("cancel_request", 10),
     ];
     let hold = || {
         let hold = section.parsed("hold", Hold::parse)?;
@@ -197,7 +202,17 @@ fn read_deed(section: &Section<'_, '_>, on: &[EventType]) -> Option<Deed> {
         4 => Deed::StopReminders,
         5 => Deed::SuspendPlan,
         6 => Deed::ResumePlan,
-        _ => Deed::CancelPlan,
+        7 => Deed::CancelPlan,
+        8 => {
+            let (name, span) = section.text_at("scenario").or_else(|| {
+                section.refuse("scenario", section.span(), "which scenario its reminders are of from then on", None);
+                None
+            })?;
+            refer(span, Target::Scenario(name.to_owned()));
+            Deed::FollowScenario(name.into())
+        }
+        9 => Deed::WriteOff,
+        _ => Deed::CancelRequest,
     };
     let (fields, what): (&[Field], _) = match (deed.is_of_request(), deed.is_of_plan()) {
         (true, _) => (&[Field::RequestId], "payment request"),

@@ -146,3 +146,52 @@ fn a_scenario_that_changes_while_a_step_waits_loses_no_step_and_sends_nothing_ol
     assert_eq!(late(&scratch), Vec::<String>::new());
     waiting(&running, &[]);
 }
+
+#[test]
+fn a_person_or_a_rule_gives_a_request_other_reminders() {
+    let (scratch, mut running) = sample("follow", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    running.stop();
+    let append = |file: &str, more: &str| {
+        let path = scratch.path().join("config").join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}\n{more}")).unwrap();
+    };
+    append(
+        "scenarios.toml",
+        "[[scenario]]\nname = \"firm\"\n\n[[scenario.step]]\nname = \"notice\"\nanchor = \"due\"\noffset = \"+4d\"\n\
+         channels = [\"email\"]\ntemplate = \"reminder_late\"\n",
+    );
+    append(
+        "rules.toml",
+        "[[rule]]\nname = \"large and late\"\non = [\"payment_request.overdue\"]\nwhen = 'request.amount >= \"EUR 100.00\"'\n\n\
+         [[rule.then]]\ndo = \"use_scenario\"\nscenario = \"firm\"\n\n\
+         [[rule]]\nname = \"not worth it\"\non = [\"payment_request.overdue\"]\nwhen = 'request.amount < \"EUR 85.00\"'\n\n\
+         [[rule.then]]\ndo = \"write_off\"\n",
+    );
+    let running = Running::start(&config);
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", INVOICES.as_bytes());
+    running.find("/v1/payment-requests", "F-3");
+    running.advance("9d");
+    let (first, second, third) = (path(&running, "F-1"), path(&running, "F-2"), path(&running, "F-3"));
+    let scenario = |path: &str| running.get(path).json()["scenario"].clone();
+    wait_for("the rule", || (scenario(&first) == "firm").then_some(()));
+    assert_eq!(scenario(&second), "standard");
+    wait_for("the other rule", || (running.get(&third).json()["status"] == "settled").then_some(()));
+    let told = running.get(&format!("{first}/timeline")).text();
+    assert!(told.contains("reminder.scenario_changed") && told.contains("rule large and late"), "{told}");
+    // A person does the same, and takes it away.
+    let follow = |body: &Json| running.post(&format!("{second}/scenario"), body).status;
+    assert_eq!(follow(&json!({ "scenario": "unknown", "by": "ana", "reason": "x" })), 409);
+    assert_eq!(follow(&json!({ "scenario": "firm" })), 422);
+    assert!([200, 201].contains(&follow(&json!({ "scenario": "firm", "by": "ana", "reason": "late often" }))));
+    assert_eq!(scenario(&second), "firm");
+    assert!([200, 201].contains(&follow(&json!({ "by": "ana", "reason": "has called" }))));
+    assert_eq!(scenario(&second), Json::Null);
+    running.advance("10d");
+    wait_for("the firm one", || (late(&scratch) == ["jean@example.org"]).then_some(()));
+    // The same file again changes nothing of it.
+    let again = drop_file(&scratch.path().join("data/erp/in"), "again.csv", format!("{INVOICES}\n").as_bytes());
+    assert_eq!(again["refused"].as_u64().unwrap_or(0), 0, "{again}");
+    assert_eq!(scenario(&first), "firm");
+}

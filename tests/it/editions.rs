@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value as Json, json};
 
 use crate::support::http::call;
-use crate::support::running::{Running, configure, drop_file, messages, sample};
+use crate::support::running::{KEY, Running, configure, drop_file, messages, sample};
 use crate::support::scratch::{Scratch, wait_for};
 
 const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
@@ -332,4 +332,52 @@ fn what_is_tried_out_is_recorded_and_does_not_leave_until_it_is_in_use() {
     let more = INVOICES.replace("F-1", "F-3").replace("F-2", "F-4");
     drop_file(&scratch.path().join("data/erp/in"), "more.csv", more.as_bytes());
     wait_for("the message", || (subjects(&scratch) == ["Grande facture F-3"]).then_some(()));
+}
+
+#[test]
+fn the_command_line_pulls_checks_publishes_and_takes_back() {
+    let (scratch, running) = sample("editions-cli", |text| text);
+    let folder = scratch.path().join("shop");
+    std::fs::create_dir_all(folder.join("templates")).unwrap();
+    for (name, text) in draft().as_object().unwrap() {
+        std::fs::write(folder.join(name), text.as_str().unwrap()).unwrap();
+    }
+    let url = format!("http://{}", running.address);
+    let say = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quittance"));
+        command.args(["config", "--url", &url, "--key", KEY]).args(arguments);
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    };
+    let shop = folder.to_str().unwrap();
+    let (code, said) = say(&["check", shop]);
+    assert!(code == 0 && said.contains("added: rule large invoice") && said.contains("+[[rule]]"), "{said}");
+    std::fs::write(folder.join("rules.toml"), RULES.replace("request.amount", "request.amont")).unwrap();
+    let (code, said) = say(&["check", shop]);
+    assert!(code == 1 && said.contains("rules.toml:4:9") && said.contains("did you mean"), "{said}");
+    let (code, said) = say(&["publish", shop]);
+    assert!(code != 0 && said.contains("rules.toml:4:9"), "{said}");
+    std::fs::write(folder.join("rules.toml"), RULES).unwrap();
+    let (code, said) = say(&["foresee", shop]);
+    assert!(code == 0 && said.contains("rule large invoice: fires 0 times, would 0"), "{said}");
+    let (code, said) = say(&["publish", shop, "--note", "from the repository"]);
+    assert!(code == 0 && said.contains("edition 1 is in use"), "{said}");
+    // What is not in the folder is not the tenant's own any more.
+    let pulled = scratch.path().join("pulled");
+    let (code, said) = say(&["pull", pulled.to_str().unwrap()]);
+    assert_eq!((code, std::fs::read_to_string(pulled.join("rules.toml")).unwrap().as_str()), (0, RULES), "{said}");
+    std::fs::remove_dir_all(pulled.join("templates")).unwrap();
+    let (code, said) = say(&["check", pulled.to_str().unwrap()]);
+    assert!(code == 1 && said.contains("there is no template large_invoice"), "{said}");
+    std::fs::remove_file(pulled.join("rules.toml")).unwrap();
+    let (code, said) = say(&["publish", pulled.to_str().unwrap()]);
+    assert!(code == 0 && said.contains("edition 2 is in use"), "{said}");
+    let (code, said) = say(&["restore", "1", "--note", "too soon"]);
+    assert!(code == 0 && said.contains("edition 3 is in use"), "{said}");
+    let (code, said) = say(&["show"]);
+    assert!(
+        code == 0 && said.contains("edition 3 in use") && said.contains("1 again") && said.contains("too soon"),
+        "{said}"
+    );
 }

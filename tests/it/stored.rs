@@ -333,6 +333,7 @@ fn name(event: &Event) -> &'static str {
             P::PlanJoined { .. } => "payment_request.plan_joined",
             P::ReminderHeld { .. } => "payment_request.reminder_held",
             P::ReminderApproved { .. } => "payment_request.reminder_approved",
+            P::ScenarioChosen { .. } => "payment_request.scenario_chosen",
         },
         Event::Transfer(event) => match event {
             T::Received { .. } => "transfer.received",
@@ -396,7 +397,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 134);
+    assert_eq!(seen.len(), 135);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -199,7 +199,10 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
                 Some(Fact::text(name))
             }
             (
-                P::ReminderSkipped { reason, .. } | P::RemindersStopped { reason, .. } | P::Cancelled { reason, .. },
+                P::ReminderSkipped { reason, .. }
+                | P::RemindersStopped { reason, .. }
+                | P::ScenarioChosen { reason, .. }
+                | P::Cancelled { reason, .. },
                 Field::Reason,
             ) => Some(Fact::text(reason)),
             (P::WrittenOff { amount, .. } | P::WriteOffReversed { amount, .. }, Field::WriteOffAmount) => {

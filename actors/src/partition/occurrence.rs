@@ -208,6 +208,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::CollectionEnded { exhausted: true, .. } => Some(EventType::RetryExhausted),
         E::CollectionEnded { exhausted: false, .. } => Some(EventType::RetryStopped),
         E::ReminderDeferred { .. } => Some(EventType::ReminderDeferred),
+        E::ScenarioChosen { .. } => Some(EventType::ReminderScenarioChanged),
         E::ReminderHeld { .. } => Some(EventType::ReminderAwaitsApproval),
         E::ReminderApproved { .. } => Some(EventType::ReminderApproved),
         E::PromiseMade { .. } => Some(EventType::PromiseMade),

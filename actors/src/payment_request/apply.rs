@@ -1,5 +1,7 @@
 //! Folding a payment request's events. It only assigns (N4).
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::collection;
@@ -34,6 +36,11 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             if let Some(known) = &mut state.rare.approval {
                 known.since = *at;
                 known.by = Some(by.clone());
+            }
+        }
+        Event::ScenarioChosen { scenario, .. } => {
+            if let Some(terms) = &mut state.terms {
+                Arc::make_mut(terms).scenario.clone_from(scenario);
             }
         }
         Event::ReminderReached { step, .. } => {

@@ -135,6 +135,13 @@ pub enum Command {
     },
     /// The scenario has changed: what is armed is armed by it.
     ReviewReminders,
+    /// Other reminders leave from now on, or none.
+    FollowScenario {
+        /// The scenario; `None` for none.
+        scenario: Option<SmolStr>,
+        /// Who says so, and why.
+        reason: SmolStr,
+    },
     /// No more steps of the scenario leave.
     StopReminders {
         /// Why.
@@ -267,6 +274,7 @@ impl Command {
             Command::ResumeCollection { .. } => "resume_collection",
             Command::PlanReminder { .. } => "plan_reminder",
             Command::ReviewReminders => "review_reminders",
+            Command::FollowScenario { .. } => "follow_scenario",
             Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",

@@ -83,6 +83,9 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         }
         Command::PlanReminder { step } => Ok(reminders::plan_next(state, terms, *step, context)),
         Command::ReviewReminders => Ok(reminders::review(state, terms, context)),
+        Command::FollowScenario { scenario, reason } => {
+            reminders::follow(state, terms, scenario.as_ref(), reason, context)
+        }
         Command::StopReminders { reason } => {
             let mut decision = Decision::default();
             reminders::stop(&mut decision, state, reason);

@@ -314,4 +314,11 @@ pub enum Event {
         /// Which arming this is.
         generation: u32,
     },
+    /// Its reminders are those of another scenario from now on.
+    ScenarioChosen {
+        /// Which; `None` for none.
+        scenario: Option<SmolStr>,
+        /// Who says so, and why.
+        reason: SmolStr,
+    },
 }

@@ -7,6 +7,7 @@
 
 use smol_str::SmolStr;
 
+use super::command::Rejection;
 use super::event::Event;
 use super::scenario::{Anchor, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
@@ -123,6 +124,30 @@ impl PaymentRequest {
         let stands = || Some((scenario.step(place(self, scenario)?)?.name.clone(), due));
         planned.unwrap_or_else(stands)
     }
+}
+
+/// Other reminders from now on, from the first step that is not over: what has left under a name does not leave again. Where
+/// reminders rest, they go on by the new scenario.
+pub(super) fn follow(
+    state: &PaymentRequest, terms: &Terms, scenario: Option<&SmolStr>, reason: &SmolStr, context: &Context<'_>,
+) -> Result<Decision<Event>, Rejection> {
+    if state.status != Status::Open {
+        return Err(Rejection::WrongStatus(state.status));
+    }
+    if let Some(unknown) = scenario.filter(|name| !context.policies.scenarios.contains_key(name.as_str())) {
+        return Err(Rejection::UnknownScenario(unknown.clone()));
+    }
+    if terms.scenario.as_ref() == scenario {
+        return Ok(Decision::default()); // The same again.
+    }
+    let mut decision = Decision::of(Event::ScenarioChosen { scenario: scenario.cloned(), reason: reason.clone() });
+    if scenario.is_none() {
+        stop(&mut decision, state, reason);
+    } else if state.rare.dispute.is_none() && state.rare.promise.is_none() {
+        let terms = Terms { scenario: scenario.cloned(), ..terms.clone() };
+        go_on(&mut decision, state, &terms, context);
+    }
+    Ok(decision)
 }
 
 /// Where the armed step stands now; none when it was taken out of the scenario.

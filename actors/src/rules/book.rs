@@ -247,13 +247,13 @@ mod tests {
         let place = Deed::PlaceHold { hold: Hold::Manual, days: Some(1) };
         let lift = Deed::LiftHold { hold: Hold::Manual };
         let fine = vec![
-            rule("a", EventType::AttemptReversed, place),
+            rule("a", EventType::AttemptReversed, place.clone()),
             rule("b", EventType::HoldPlaced, Deed::SuspendRecurring),
             rule("c", EventType::RecurringSuspended, Deed::StopReminders),
         ];
         assert!(RuleBook::new(fine).is_ok());
         for (wrong, name, event) in [
-            (vec![rule("a", EventType::HoldPlaced, place)], "a", EventType::HoldPlaced),
+            (vec![rule("a", EventType::HoldPlaced, place.clone())], "a", EventType::HoldPlaced),
             (
                 vec![
                     rule("a", EventType::HoldPlaced, Deed::SuspendRecurring),

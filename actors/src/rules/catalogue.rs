@@ -91,6 +91,7 @@ impl EventType {
             | E::PromiseKept => (request, vec![]),
             E::PaymentRequestCancelled
             | E::ReminderStopped
+            | E::ReminderScenarioChanged
             | E::PaymentRequestDisputed
             | E::DisputeEnded
             | E::RetryExhausted

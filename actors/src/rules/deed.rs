@@ -1,6 +1,6 @@
 //! What a rule does beside telling: to the customer or the payment request that an event concerns.
 
-use smol_str::format_smolstr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::published::EventType;
 use crate::collection::Hold;
@@ -10,7 +10,7 @@ use crate::values::{CustomerId, Date, PaymentRequestId, PlanId};
 use crate::{customer, payment_request, plan};
 
 /// Something that a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
     /// Nobody collects from or writes to the customer, for so many days or until a person lifts it. A hold that lasts
     /// longer stays as it is.
@@ -31,6 +31,12 @@ pub enum Deed {
     ResumeRecurring,
     /// No more steps of the request's scenario leave, until it is open again, or a promise or dispute about it ends.
     StopReminders,
+    /// Other reminders leave from now on.
+    FollowScenario(SmolStr),
+    /// What is left of the request is given up.
+    WriteOff,
+    /// Nothing is asked for any more.
+    CancelRequest,
     /// The plan rests until a person resumes it.
     SuspendPlan,
     /// The plan goes on, with its next date.
@@ -52,32 +58,39 @@ pub struct Concerned {
 
 impl Deed {
     /// Whether it is done to a request, and not to its customer.
-    pub fn is_of_request(self) -> bool {
-        self == Deed::StopReminders
+    pub fn is_of_request(&self) -> bool {
+        matches!(self, Deed::StopReminders | Deed::FollowScenario(_) | Deed::WriteOff | Deed::CancelRequest)
     }
 
     /// Whether it is done to a plan.
-    pub fn is_of_plan(self) -> bool {
+    pub fn is_of_plan(&self) -> bool {
         matches!(self, Deed::SuspendPlan | Deed::ResumePlan | Deed::CancelPlan)
     }
 
     /// The command that does it, if the event concerns what it is done to.
-    pub fn command(self, rule: &str, concerned: Concerned, today: Date) -> Option<Tell> {
+    pub fn command(&self, rule: &str, concerned: Concerned, today: Date) -> Option<Tell> {
         let Concerned { customer, request, plan } = concerned;
         let of_plan = |command| plan.map(|plan| Tell::Plan(plan, command));
+        let of_request = |command| request.map(|request| Tell::PaymentRequest(request, command));
         let reason = format_smolstr!("rule {rule}");
         let told = match self {
             Deed::PlaceHold { hold, days } => {
+                let hold = *hold;
                 let until = days.map(|days| today.plus_days(i32::from(days)));
                 customer::Command::ProlongHold { hold, until }
             }
-            Deed::LiftHold { hold } => customer::Command::LiftHold { hold },
+            Deed::LiftHold { hold } => customer::Command::LiftHold { hold: *hold },
             Deed::SuspendRecurring => customer::Command::SuspendRecurring { reason },
             Deed::ResumeRecurring => customer::Command::ResumeRecurring,
             Deed::StopReminders => {
-                return request
-                    .map(|id| Tell::PaymentRequest(id, payment_request::Command::StopReminders { reason }));
+                return of_request(payment_request::Command::StopReminders { reason });
             }
+            Deed::FollowScenario(scenario) => {
+                let scenario = Some(scenario.clone());
+                return of_request(payment_request::Command::FollowScenario { scenario, reason });
+            }
+            Deed::WriteOff => return of_request(payment_request::Command::WriteOff { reason }),
+            Deed::CancelRequest => return of_request(payment_request::Command::Cancel { reason }),
             Deed::SuspendPlan => return of_plan(plan::Command::Suspend { reason, by: SuspendedBy::Person }),
             // The customer says whether it can go on.
             Deed::ResumePlan => {
@@ -90,7 +103,7 @@ impl Deed {
     }
 
     /// The events that may follow at once: rules on them may fire in turn.
-    pub fn leads_to(self) -> &'static [EventType] {
+    pub fn leads_to(&self) -> &'static [EventType] {
         match self {
             Deed::PlaceHold { .. } => &[EventType::HoldPlaced],
             Deed::LiftHold { .. } => &[EventType::HoldLifted, EventType::RetryScheduled, EventType::AttemptScheduled],
@@ -99,6 +112,26 @@ impl Deed {
                 &[EventType::RecurringResumed, EventType::RetryScheduled, EventType::AttemptScheduled]
             }
             Deed::StopReminders => &[EventType::ReminderStopped],
+            Deed::FollowScenario(_) => &[
+                EventType::ReminderScenarioChanged,
+                EventType::ReminderPlanned,
+                EventType::ReminderSuppressed,
+                EventType::ReminderStopped,
+            ],
+            Deed::WriteOff => &[
+                EventType::PaymentRequestWrittenOff,
+                EventType::PaymentRequestSettled,
+                EventType::ReminderStopped,
+                EventType::RetryStopped,
+                EventType::AttemptSkipped,
+                EventType::PromiseKept,
+            ],
+            Deed::CancelRequest => &[
+                EventType::PaymentRequestCancelled,
+                EventType::ReminderStopped,
+                EventType::RetryStopped,
+                EventType::AttemptSkipped,
+            ],
             Deed::SuspendPlan => &[EventType::PlanSuspended],
             Deed::ResumePlan => &[EventType::PlanResumed, EventType::PlanCompleted],
             Deed::CancelPlan => &[EventType::PlanCancelled],

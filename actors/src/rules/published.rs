@@ -244,6 +244,8 @@ event_types! {
     ReminderAwaitsApproval = "reminder.awaits_approval",
     /// A person has approved a reminder.
     ReminderApproved = "reminder.approved",
+    /// The reminders of a request are those of another scenario from now on.
+    ReminderScenarioChanged = "reminder.scenario_changed",
 }
 
 impl fmt::Display for EventType {

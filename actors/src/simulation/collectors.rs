@@ -72,7 +72,7 @@ impl World {
         let soon = today.plus_days(i32::try_from(self.random.below(12)).unwrap_or(0));
         let of_request = |command| Tell::PaymentRequest(request, command);
         let of_customer = |command| Tell::Customer(customer, command);
-        let tell = match self.random.below(12) {
+        let tell = match self.random.below(14) {
             0 => of_request(Command::Promise { on: soon }),
             1 => of_request(Command::Dispute { reason: "broken".into() }),
             2 | 3 => of_request(Command::EndDispute { outcome: "mended".into() }),
@@ -82,6 +82,11 @@ impl World {
             7 => of_customer(customer::Command::ResumeRecurring),
             8 | 9 => of_request(Command::ApproveReminder { step: "late_10".into(), by: "ana".into() }),
             10 => of_request(Command::RejectReminder { step: "late_10".into(), said: "ana: not this one".into() }),
+            11 | 12 => {
+                let scenarios = [None, Some("other".into()), Some("other".into()), Some("standard".into())];
+                let scenario = scenarios.get(self.random.place(scenarios.len())).cloned().flatten();
+                of_request(Command::FollowScenario { scenario, reason: "ana: other words".into() })
+            }
             _ => of_customer(customer::Command::EndInstrument {
                 instrument: Instrument::Mandate("M0".into()),
                 reason: "revoked".into(),

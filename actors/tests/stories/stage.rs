@@ -241,7 +241,9 @@ impl Stage {
                 Ok(())
             }
             "mandate" | "end" | "collect" | "result" | "bank_return" | "connector_silent" | "hold" | "lift"
-            | "resume" | "opt_out" | "review" | "promise" | "dispute" | "end_dispute" => self.collection(line),
+            | "resume" | "opt_out" | "review" | "follow" | "promise" | "dispute" | "end_dispute" => {
+                self.collection(line)
+            }
             verb if verb == "plan" || verb.starts_with("plan_") => self.plan(line),
             "day" => self.day(line.word(0)?, true),
             "outage" => self.day(line.word(0)?, false),

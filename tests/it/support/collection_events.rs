@@ -56,6 +56,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::ReminderDeferred { step: 1, name: "before".into(), until: AT, generation: 8, reason: "quiet".into() },
         P::ReminderHeld { step: 3, name: "notice".into(), at: AT, generation: 9 },
         P::ReminderApproved { step: 3, name: "notice".into(), by: "ana".into(), at: AT, generation: 10 },
+        P::ScenarioChosen { scenario: Some("firm".into()), reason: "ana: late often".into() },
         P::PromiseMade { on: day("2026-03-13"), generation: 1 },
         P::PromiseKept,
         P::PromiseBroken { on: day("2026-03-13") },

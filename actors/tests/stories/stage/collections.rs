@@ -82,6 +82,11 @@ impl Stage {
                 self.ask(Tell::Customer(customer, customer::Command::SetOptOut { channel, out: true }))
             }
             "promise" => self.of_request(text(0)?, Command::Promise { on: date(text(1)?)? }),
+            "follow" => {
+                let scenario = text(1)?;
+                let scenario = (scenario != "none").then(|| scenario.into());
+                self.of_request(text(0)?, Command::FollowScenario { scenario, reason: "ana: other words".into() })
+            }
             "review" => self.of_request(text(0)?, Command::ReviewReminders),
             "dispute" => self.of_request(text(0)?, Command::Dispute { reason: text(1)?.into() }),
             _ => self.of_request(text(0)?, Command::EndDispute { outcome: text(1)?.into() }),

@@ -35,6 +35,12 @@ pub(super) fn policies() -> Policies {
     ];
     let scenario = Scenario::new("standard", steps, 24 * 3_600_000).unwrap();
     policies.scenarios.insert("standard".to_owned(), scenario);
+    let firm = vec![
+        step("late_3", Anchor::Due, 3, &[Channel::Email], "reminder_late"),
+        step("notice", Anchor::Due, 6, &[Channel::Email], "formal_notice"),
+    ];
+    let firm = Scenario::new("firm", firm, 24 * 3_600_000).unwrap();
+    policies.scenarios.insert("firm".to_owned(), firm);
     policies.card_notices_days = vec![60, 30, 7];
     policies.rules = RuleBook::new(vec![
         rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
