@@ -35,6 +35,7 @@ use crate::channels::sms::SmsChannel;
 use crate::clock::{Clocks, system_now};
 use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider, Sources};
 use crate::dispatch::{Channels, SmsCarrier};
+use crate::documents::Documents;
 use crate::editions::Editions;
 use crate::in_use::{InUse, Wording};
 use crate::inbound::Inbound;
@@ -75,6 +76,8 @@ pub struct Service {
     pub in_use: Arc<InUse>,
     /// What carries messages, unless something else was put in its place.
     pub channels: Option<Arc<Channels>>,
+    /// Invoices as PDF.
+    pub documents: Documents,
     /// Editions of what tenants have of their own.
     pub editions: Arc<Editions>,
     /// Reminders planned again when scenarios change.
@@ -237,6 +240,7 @@ pub async fn assemble_with(
         archive,
         in_use,
         channels,
+        documents: Documents::of(&data),
         editions,
         review,
         activity,
@@ -360,6 +364,7 @@ fn channels(config: &Config, in_use: Arc<InUse>, archive: Archive) -> Result<(Ch
         outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
         statuses: statuses.collect(),
         archive,
+        documents: Documents::of(&config.path(&service.data.dir)),
         pace: Pace::new(Limits::of(config)),
     };
     Ok((channels, smsc))
@@ -415,7 +420,8 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
 
 /// The directories to be watched.
 pub fn feeds(config: &Config) -> Vec<Watched> {
-    let orders = Arc::new(Ledgers(config.path(&config.service.data.dir).join("connectors")));
+    let data = config.path(&config.service.data.dir);
+    let (orders, documents) = (Arc::new(Ledgers(data.join("connectors"))), Documents::of(&data));
     let watched = config.service.feeds.iter().map(|feed| {
         let mapping = match &feed.format {
             FeedFormat::Invoices { mapping } => config.mappings.get(mapping).cloned(),
@@ -425,7 +431,8 @@ pub fn feeds(config: &Config) -> Vec<Watched> {
         let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone(), pool };
         let folder: PathBuf = config.path(&feed.dir);
         let orders = Arc::clone(&orders) as Arc<dyn watch::OrderBook>;
-        Watched { feed: feed.clone(), folder, mapping, reader, orders }
+        let documents = documents.clone();
+        Watched { feed: feed.clone(), folder, mapping, reader, orders, documents }
     });
     watched.collect()
 }

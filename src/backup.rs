@@ -22,8 +22,8 @@ const FORMAT: u32 = 1;
 /// A log that is being restored.
 const ASIDE: &str = "log.restoring";
 /// What stands beside the log and is not built from it: the ledgers that say which order stands in which file for a bank,
-/// messages to people as they left, and editions of the configuration.
-const BESIDE: [&str; 3] = ["connectors", "sent", "configuration"];
+/// messages to people as they left, editions of the configuration, and invoices as PDF.
+const BESIDE: [&str; 4] = ["connectors", "sent", "configuration", "documents"];
 /// Which edition stands in the folder of the configuration is of a machine: without it a restored one is written there.
 const OF_THIS_MACHINE: &str = "written";
 

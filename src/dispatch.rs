@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quittance_actors::delivery::{Channel, Delivery, Fault, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
+use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{EmailAddress, Language, PhoneNumber, TenantId, Timestamp};
 
 use tracing::warn;
@@ -23,6 +24,7 @@ use crate::channels::{self, Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
 use crate::digest;
+use crate::documents::{self, Documents};
 use crate::export::{HookBody, StatusFormat, hook_body};
 use crate::in_use::InUse;
 use crate::render::{Message, Subject, context};
@@ -51,6 +53,8 @@ pub struct Channels {
     pub statuses: BTreeMap<TenantId, (PathBuf, StatusFormat)>,
     /// Messages as they left.
     pub archive: Archive,
+    /// Invoices as PDF.
+    pub documents: Documents,
     /// How much may leave in how long.
     pub pace: Pace,
 }
@@ -168,9 +172,20 @@ impl Channels {
                     return never(Fault::Settings, format!("there is no list \"{name}\""));
                 };
                 message.subject = format!("[Test] {}", message.subject);
+                message.attached = None;
                 let (from_name, from, message) = (tenant.name.as_str(), &tenant.email_from, &message);
                 let (message_id, id, to) = (id.clone(), id.clone(), list.clone());
-                let mail = Mail { id, message_id, from_name, from, to, at: now, message, unsubscribe_url: None };
+                let mail = Mail {
+                    id,
+                    message_id,
+                    from_name,
+                    from,
+                    to,
+                    at: now,
+                    message,
+                    unsubscribe_url: None,
+                    attached: None,
+                };
                 let verdict = match &self.email {
                     Some(email) => Some(email.send(&mail).await),
                     None => None,
@@ -262,6 +277,22 @@ impl Channels {
             .map_err(|error| never(Fault::Content, error.to_string()))
     }
 
+    /// The document of the invoice that a message tells of, and its name. Without one the message leaves all the same.
+    async fn document(&self, delivery: &Delivery) -> Option<(String, Vec<u8>)> {
+        let Some(Value::Text(number)) = delivery.event.fact(Field::RequestExternalRef) else { return None };
+        let (documents, tenant, number) = (self.documents.clone(), delivery.tenant.clone(), number.clone());
+        let name = documents::file_name(&number);
+        let read = tokio::task::spawn_blocking(move || documents.get(&tenant, &number)).await;
+        match read {
+            Ok(Ok(document)) => Some((name, document?)),
+            Ok(Err(error)) => {
+                warn!(delivery = %delivery.id, %error, "the document of an invoice could not be read: the mail leaves without it");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     async fn email(&self, tenant: &Tenant, prepared: &Prepared) -> Verdict {
         let delivery = &prepared.delivery;
         let (to, language): (Vec<EmailAddress>, Language) = match &delivery.recipient {
@@ -278,10 +309,17 @@ impl Channels {
                 None => return never(Fault::Recipient, "the customer has no e-mail address"),
             },
         };
-        let message = match self.message(tenant, prepared, language) {
+        let mut message = match self.message(tenant, prepared, language) {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
+        let document = match message.attached.take() {
+            Some(_) => self.document(delivery).await,
+            None => None,
+        };
+        let (attached_as, document) = document.unzip();
+        message.attached.clone_from(&attached_as);
+        let attached_as = attached_as.unwrap_or_default();
         let kept = Kept {
             from: format!("{} <{}>", tenant.name, tenant.email_from.as_str()),
             to: to.iter().map(|address| address.as_str().to_owned()).collect(),
@@ -299,7 +337,8 @@ impl Channels {
                     Some(callbacks) => format!("{id}.{}", callbacks.of_mail(&id)),
                     None => id.clone(),
                 };
-                let mail = Mail { id, message_id, from_name, from, to, at, message, unsubscribe_url };
+                let attached = document.map(|bytes| (attached_as.as_str(), bytes));
+                let mail = Mail { id, message_id, from_name, from, to, at, message, unsubscribe_url, attached };
                 let verdict = email.send(&mail).await;
                 self.sent(prepared, kept, verdict).await
             }

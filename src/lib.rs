@@ -31,6 +31,7 @@ pub mod config;
 pub mod diagnostics;
 pub mod digest;
 pub mod dispatch;
+pub mod documents;
 pub mod editions;
 pub mod export;
 pub mod formats;

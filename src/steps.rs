@@ -109,6 +109,7 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
     let stopped = stopped.map_or("", |event| text(event, Field::Reason));
     let stands = |name: &str| scenario.is_some_and(|scenario| scenario.place_of(name).is_some());
     let mut is_past = state.reminders.next.is_some() && state.reminders.name.as_deref().is_none_or(stands);
+    let mut previous = terms.created_at;
     let of_step = |(place, step): (usize, &'a Step)| {
         let told = told(events, &step.name);
         let armed = state.reminders.next.filter(|(next, _)| match &state.reminders.name {
@@ -116,7 +117,11 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
             None => usize::from(*next) == place,
         });
         is_past &= armed.is_none();
-        let due = armed.map_or_else(|| step.due(terms, &zone, &policies.calendar), |(_, due)| due);
+        let due = armed.map_or_else(|| step.due(terms, previous, &zone, &policies.calendar), |(_, due)| due);
+        previous = match &told {
+            Some(Standing::Sent { at, .. } | Standing::NotSent { at, .. }) => *at,
+            _ => due,
+        };
         let standing = match (armed, told) {
             (Some(_), Some(Standing::Waits { reason })) => Standing::Waits { reason },
             (Some(_), _) => Standing::Next,

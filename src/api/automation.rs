@@ -23,6 +23,7 @@ fn step(of: &Step) -> Json {
         Anchor::Created => "created",
         Anchor::Issued => "issued",
         Anchor::Due => "due",
+        Anchor::Previous => "previous",
     };
     let (hour, minute) = of.at;
     json!({

@@ -35,6 +35,7 @@ pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 use idempotency::fingerprint;
+pub(crate) use payment_requests::pdf;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 pub(crate) use templates::{channel_of_people, seen};
@@ -107,6 +108,12 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/reminders", web::get().to(payment_requests::reminders))
                 .route("/payment-requests/{id}/reminders/{step}/approve", web::post().to(payment_requests::approve))
                 .route("/payment-requests/{id}/reminders/{step}/reject", web::post().to(payment_requests::reject))
+                .service(
+                    web::resource("/payment-requests/{id}/document")
+                        .app_data(web::PayloadConfig::new(crate::documents::BYTES_MAX + 1))
+                        .route(web::get().to(payment_requests::document))
+                        .route(web::post().to(payment_requests::keep_document)),
+                )
                 .route("/payment-requests/{id}/scenario", web::post().to(payment_requests::follow_scenario))
                 .route("/payment-requests/{id}/steps", web::get().to(payment_requests::steps))
                 .route("/payment-requests/{id}/deliveries", web::get().to(trail::of_request))

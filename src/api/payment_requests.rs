@@ -21,6 +21,7 @@ use super::body::{Body, Received, received};
 use super::customers::{owned, page, profile};
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::assemble::callbacks;
+use crate::documents::{Refusal, file_name};
 use crate::store::List;
 use crate::{export, late, steps};
 
@@ -324,6 +325,52 @@ pub(super) async fn approve(
     let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let command = Command::ApproveReminder { step: step.into(), by: by.into() };
     write(&app, &request, &tenant, id, &bytes, command).await
+}
+
+/// The number of a request's invoice.
+async fn number_of(app: &Shared, tenant: &TenantId, id: PaymentRequestId) -> Result<String, Problem> {
+    view(app, tenant, id).await?;
+    let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(id), 0).await?;
+    let number = entity.as_payment_request().and_then(|state| Some(state.terms.as_ref()?.external_ref.to_string()));
+    number.ok_or_else(|| Problem::not_found(format!("payment request {id} is not known")))
+}
+
+/// `POST /v1/payment-requests/{id}/document`: the invoice itself, as a PDF.
+pub(super) async fn keep_document(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, request_id(&id)?);
+    let number = number_of(&app, &tenant, id).await?;
+    let documents = app.service.documents.clone();
+    let kept = web::block(move || documents.put(&tenant, &number, &bytes)).await;
+    match kept.map_err(|error| Problem::overloaded(error.to_string()))? {
+        Ok(()) => Ok(HttpResponse::Created().json(json!({ "payment_request": id.to_string() }))),
+        Err(Refusal::Io(error)) => Err(Problem::internal(error.to_string())),
+        Err(refusal) => Err(Problem::bad_request(refusal.to_string())),
+    }
+}
+
+/// `GET /v1/payment-requests/{id}/document`.
+pub(super) async fn document(
+    app: Shared, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (tenant, id) = (tenant(&app, &request)?, request_id(&id)?);
+    let number = number_of(&app, &tenant, id).await?;
+    pdf(&app, &tenant, number).await
+}
+
+/// The document of an invoice, to be saved.
+pub(crate) async fn pdf(app: &Shared, tenant: &TenantId, number: String) -> Result<HttpResponse, Problem> {
+    let (documents, tenant, name) = (app.service.documents.clone(), tenant.clone(), file_name(&number));
+    let read = web::block(move || documents.get(&tenant, &number)).await;
+    let read = read.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let bytes = read.map_err(|error| Problem::internal(error.to_string()))?;
+    let bytes = bytes.ok_or_else(|| Problem::not_found("there is no document of this invoice"))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/pdf")
+        .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}\"")))
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .body(bytes))
 }
 
 /// Has its reminders be those of another `scenario`, or none without one: `by` whom and for what `reason`.

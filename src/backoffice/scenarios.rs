@@ -27,6 +27,7 @@ fn place(step: &Step) -> String {
         Anchor::Created => "In",
         Anchor::Issued => "Issue",
         Anchor::Due => "D",
+        Anchor::Previous => "Then",
     };
     match step.offset {
         Offset::Hours(far) => format!("{from} {}h", number(far)),
@@ -49,6 +50,7 @@ fn when(step: &Step) -> String {
         Anchor::Created => "the request came in",
         Anchor::Issued => "the date of issue",
         Anchor::Due => "the deadline",
+        Anchor::Previous => "the step before",
     };
     let many = if far.unsigned_abs() == 1 { "" } else { "s" };
     let place = match far {
@@ -58,7 +60,7 @@ fn when(step: &Step) -> String {
         _ => format!("{far} {unit}{many} after"),
     };
     let (hour, minute) = step.at;
-    let at = if matches!((step.anchor, step.offset), (Anchor::Created, Offset::Hours(_))) {
+    let at = if matches!((step.anchor, step.offset), (Anchor::Created | Anchor::Previous, Offset::Hours(_))) {
         String::new()
     } else {
         format!(", {hour:02}:{minute:02}")

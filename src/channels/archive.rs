@@ -214,6 +214,7 @@ mod tests {
             cause: "scenario".to_owned(),
             taken: None,
             message: Message {
+                attached: None,
                 subject: String::new(),
                 text: text.to_owned(),
                 html: None,

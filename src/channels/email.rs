@@ -31,6 +31,8 @@ pub struct Mail<'a> {
     pub message: &'a Message,
     /// Where the recipient asks for no more mail, if there is such a place.
     pub unsubscribe_url: Option<String>,
+    /// A PDF that goes with it, and its name.
+    pub attached: Option<(&'a str, Vec<u8>)>,
 }
 
 /// Sends by one relay.
@@ -126,24 +128,45 @@ pub fn mime(mail: &Mail<'_>) -> Result<Mime, String> {
             .raw_header(raw("List-Unsubscribe", &format!("<{url}>"))?)
             .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")?);
     }
-    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.message.text.clone());
-    let built = match &mail.message.html {
-        None => builder.singlepart(text),
-        Some(html) => {
-            let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(html.clone());
-            let parts = MultiPart::alternative().boundary(format!("part-{}", mail.id)).singlepart(text);
-            builder.multipart(match mail.message.scan_picture() {
-                None => parts.singlepart(html),
-                Some(picture) => {
-                    let kind = ContentType::parse("image/png").map_err(|error| error.to_string())?;
-                    let picture = Attachment::new_inline(SCAN.to_owned()).body(picture, kind);
-                    let related = MultiPart::related().boundary(format!("shown-{}", mail.id));
-                    parts.multipart(related.singlepart(html).singlepart(picture))
-                }
+    let said = said(mail)?;
+    let built = match (&mail.attached, said) {
+        (None, Said::Plain(text)) => builder.singlepart(text),
+        (None, Said::Parts(parts)) => builder.multipart(parts),
+        (Some((name, bytes)), said) => {
+            let kind = ContentType::parse("application/pdf").map_err(|error| error.to_string())?;
+            let document = Attachment::new((*name).to_owned()).body(bytes.clone(), kind);
+            let mixed = MultiPart::mixed().boundary(format!("with-{}", mail.id));
+            builder.multipart(match said {
+                Said::Plain(text) => mixed.singlepart(text).singlepart(document),
+                Said::Parts(parts) => mixed.multipart(parts).singlepart(document),
             })
         }
     };
     built.map_err(|error| error.to_string())
+}
+
+/// What a mail says.
+enum Said {
+    /// Text alone.
+    Plain(SinglePart),
+    /// Text, and the same as HTML.
+    Parts(MultiPart),
+}
+
+fn said(mail: &Mail<'_>) -> Result<Said, String> {
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.message.text.clone());
+    let Some(html) = &mail.message.html else { return Ok(Said::Plain(text)) };
+    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(html.clone());
+    let parts = MultiPart::alternative().boundary(format!("part-{}", mail.id)).singlepart(text);
+    Ok(Said::Parts(match mail.message.scan_picture() {
+        None => parts.singlepart(html),
+        Some(picture) => {
+            let kind = ContentType::parse("image/png").map_err(|error| error.to_string())?;
+            let picture = Attachment::new_inline(SCAN.to_owned()).body(picture, kind);
+            let related = MultiPart::related().boundary(format!("shown-{}", mail.id));
+            parts.multipart(related.singlepart(html).singlepart(picture))
+        }
+    }))
 }
 
 fn raw(name: &'static str, value: &str) -> Result<HeaderValue, String> {
@@ -162,6 +185,7 @@ mod tests {
             text: "Bonjour é".to_owned(),
             html: Some("<p>Bonjour é</p>".to_owned()),
             scan: None,
+            attached: None,
             edition: String::new(),
         };
         let mail = Mail {
@@ -173,6 +197,7 @@ mod tests {
             at: Timestamp::from_unix_millis(1_773_478_800_000),
             message: &message,
             unsubscribe_url: Some("https://pay.example/callbacks/shop/unsubscribe/cus_1?code=2".to_owned()),
+            attached: Some(("F-1.pdf", b"%PDF-1.7 x".to_vec())),
         };
         String::from_utf8(mime(&mail).unwrap().formatted()).unwrap()
     }
@@ -186,6 +211,10 @@ mod tests {
             first.contains("List-Unsubscribe: <https://pay.example/callbacks/shop/unsubscribe/cus_1?code=2>\r\n")
         );
         assert!(first.contains("multipart/alternative; boundary=\"part-dlv_1\""), "{first}");
+        assert!(
+            first.contains("multipart/mixed; boundary=\"with-dlv_1\"") && first.contains("filename=\"F-1.pdf\""),
+            "{first}"
+        );
     }
 
     #[test]

@@ -42,7 +42,12 @@ pub(super) fn read_scenario(
             name: step.required("name")?.into(),
             anchor: step.choice(
                 "anchor",
-                &[("due", Anchor::Due), ("created", Anchor::Created), ("issued", Anchor::Issued)],
+                &[
+                    ("due", Anchor::Due),
+                    ("created", Anchor::Created),
+                    ("issued", Anchor::Issued),
+                    ("previous", Anchor::Previous),
+                ],
             )?,
             offset: offset?,
             at: step.optional("at", local_time).unwrap_or((9, 0)),
@@ -89,7 +94,12 @@ fn repeated(section: &Section<'_, '_>, first: Step) -> Vec<Step> {
     };
     let mut steps = vec![first.clone()];
     for time in 1..=i32::try_from(times).unwrap_or(0) {
-        match first.offset.further(every, time) {
+        // What counts from the step before it is as far from that each time.
+        let further = match first.anchor {
+            Anchor::Previous => Some(every),
+            _ => first.offset.further(every, time),
+        };
+        match further {
             Some(offset) => {
                 let name = smol_str::format_smolstr!("{}_{}", first.name, time + 1);
                 steps.push(Step { name, offset, ..first.clone() });

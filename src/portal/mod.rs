@@ -82,6 +82,7 @@ pub fn routes(config: &mut ServiceConfig) {
         web::scope("/p")
             .wrap(headers)
             .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
+            .route("/{token}/document", web::get().to(document))
             .route("/{token}", web::get().to(show))
             .route("/{token}", web::post().to(answer)),
     );
@@ -135,12 +136,13 @@ async fn show(
         return page.answer(410, &data);
     }
     let said = query.get("said").and_then(|said| words::said(said, opened.language));
-    let own = shown(&opened, said)?;
+    let own = shown(&app, &opened, said)?;
     page.answer(200, &frame(&opened, &token, own))
 }
 
 /// Everything that the page may ask for; null where it does not say it.
-const ASKED: [&str; 28] = [
+const ASKED: [&str; 29] = [
+    "document",
     "said",
     "number",
     "description",
@@ -177,6 +179,17 @@ fn unknown(page: &Page, asked: Option<&str>) -> Result<HttpResponse, Problem> {
     page.answer(404, &json!({ "state": "unknown", "t": t }))
 }
 
+/// `GET /p/{token}/document`: the invoice itself.
+async fn document(app: Shared, page: SharedPage, token: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let Some(opened) = open(&app, &token, None).await?.filter(|opened| !has_expired(opened)) else {
+        return unknown(&page, None);
+    };
+    let number = opened.request().and_then(|state| Some(state.terms.as_ref()?.external_ref.to_string()));
+    let number = number.filter(|number| app.service.documents.has(&opened.tenant.id, number));
+    let Some(number) = number else { return unknown(&page, None) };
+    crate::api::pdf(&app, &opened.tenant.id, number).await
+}
+
 fn has_expired(opened: &Opened<'_>) -> bool {
     let created = opened.request().and_then(|state| Some(state.terms.as_ref()?.created_at));
     let created = created.map(|at| at.date_in(&opened.tenant.zone));
@@ -195,7 +208,7 @@ fn frame(opened: &Opened<'_>, token: &str, mut own: Json) -> Json {
     own
 }
 
-fn shown(opened: &Opened<'_>, said: Option<&str>) -> Result<Json, Problem> {
+fn shown(app: &Shared, opened: &Opened<'_>, said: Option<&str>) -> Result<Json, Problem> {
     let Opened { id, tenant, language, today, .. } = opened;
     let language = *language;
     let missing = || Problem::not_found("there is nothing at this address");
@@ -244,6 +257,7 @@ fn shown(opened: &Opened<'_>, said: Option<&str>) -> Result<Json, Problem> {
     let settled = opened.events.iter().rev().find(|event| event.event == EventType::PaymentRequestSettled);
     Ok(json!({
         "state": name, "t": words::texts(language), "said": said,
+        "document": app.service.documents.has(&tenant.id, &terms.external_ref),
         "number": terms.external_ref, "description": terms.description,
         "due_on": day(terms.due_on), "amount": money(terms.amount), "outstanding": money(outstanding),
         "paid": (paid.is_positive() && is_open).then(|| money(paid)),

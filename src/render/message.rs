@@ -16,6 +16,9 @@ pub struct Message {
     /// The text of the QR code beside what is to be paid, for e-mail; the HTML shows it as `cid:` [`SCAN`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<String>,
+    /// Whether the invoice itself goes with it, if there is a document of it; then the name under which it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<String>,
     /// Which edition of its template: a digest of the template's text and of the pieces it may take in.
     pub edition: String,
 }

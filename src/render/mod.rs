@@ -1,7 +1,7 @@
 //! Templates of messages: handlebars, strict, bounded, in the language of the reader.
 //!
 //! A template is a file `NAME.LANGUAGE.CHANNEL.hbs` with TOML between `+++` lines in front
-//! (`subject`, `payment_box`, `gsm`). It sees the facts of its event as words, the customer's and the
+//! (`subject`, `payment_box`, `attach`, `gsm`). It sees the facts of its event as words, the customer's and the
 //! merchant's name, and the account number to pay to. Pieces that several share are files
 //! `NAME.LANGUAGE.partial.hbs`, taken in by `{{> NAME}}` or used as frames by `{{#> NAME}}…{{/NAME}}`. What
 //! would never end is refused when it is loaded (`bounds`); what a payer wrote is escaped where it
@@ -68,6 +68,8 @@ struct Template {
     language: Language,
     channel: Channel,
     payment_box: bool,
+    /// The invoice itself goes with it.
+    attach: bool,
     /// Written in the alphabet of SMS.
     gsm: bool,
     body_offset: usize,
@@ -184,13 +186,14 @@ impl Templates {
         let (settings, found) = File::read(file, front, |root| {
             let subject = root.text("subject").unwrap_or_default().to_owned();
             let gsm = channel == Channel::Sms && root.flag("gsm", false);
-            Some((subject, root.flag("payment_box", false), gsm))
+            let attach = channel == Channel::Email && root.flag("attach", false);
+            Some((subject, root.flag("payment_box", false), attach, gsm))
         });
         for finding in found.all() {
             let span = finding.span.start + 4..finding.span.end + 4;
             report(findings, file, finding.code, span, finding.message.clone(), finding.help.as_deref());
         }
-        let Some((subject, payment_box, gsm)) = settings else { return };
+        let Some((subject, payment_box, attach, gsm)) = settings else { return };
         if channel == Channel::Email && subject.is_empty() {
             let help = "put subject = \"…\" between +++ lines at the top";
             return report(
@@ -220,7 +223,9 @@ impl Templates {
         let pieces = self.piece_texts.get(language.code()).map(Vec::as_slice).unwrap_or_default();
         let mut edition = digest::hex(&digest::sha256(&[text.as_bytes(), pieces].concat()));
         edition.truncate(EDITION_CHARACTERS);
-        let template = Template { file: file.to_owned(), language, channel, payment_box, gsm, body_offset, edition };
+        let file = file.to_owned();
+        let template =
+            Template { file: file.clone(), language, channel, payment_box, attach, gsm, body_offset, edition };
         self.known.insert(key(name, language, channel), template);
         if channel == Channel::Sms
             && let Some((at, letter)) = body.char_indices().find(|(_, c)| dear(*c, gsm))
@@ -229,7 +234,7 @@ impl Templates {
             findings.push(Finding {
                 code: "Q0207",
                 severity: Severity::Warning,
-                file: file.to_owned(),
+                file,
                 span,
                 message: format!(
                     "'{letter}' is not in the GSM alphabet: a message holds 70 characters instead of 160"
@@ -375,7 +380,9 @@ impl Templates {
         } else {
             text
         };
-        Ok(Message { subject, text, html, scan, edition: template.edition.clone() })
+        // The name is given by who attaches it.
+        let attached = template.attach.then(String::new);
+        Ok(Message { subject, text, html, scan, attached, edition: template.edition.clone() })
     }
 
     fn run(&self, language: Language, id: &str, data: &Json) -> Result<String, handlebars::RenderError> {

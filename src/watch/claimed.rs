@@ -16,6 +16,9 @@ use quittance_actors::runtime::{
     BankEntry, IncomingFile, Intake, OrderReturned, PayoutReturned, ReadRow, RowOutcome,
 };
 
+use smol_str::SmolStr;
+use tracing::warn;
+
 use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
 use super::scan::is_plain_file;
@@ -48,6 +51,8 @@ pub struct ClaimedFile {
     checked: bool,
     bytes_total: u64,
     target: Option<PathBuf>,
+    /// The number of the invoice that the file itself is the document of.
+    document_of: Option<SmolStr>,
     activity: Arc<Activity>,
 }
 
@@ -104,6 +109,7 @@ impl ClaimedFile {
             checked: false,
             bytes_total,
             target: None,
+            document_of: None,
             activity,
         })
     }
@@ -182,6 +188,9 @@ impl ClaimedFile {
             Item::Row(row, mut intake) => {
                 if let Intake::Entry(entry) = &mut intake {
                     self.name_collected(entry)?;
+                }
+                if let Intake::Invoice(invoice) = &intake {
+                    self.document_of = Some(invoice.external_ref.as_str().into());
                 }
                 self.report.rows += 1;
                 rows.push(ReadRow { row, intake });
@@ -430,6 +439,12 @@ impl IncomingFile for ClaimedFile {
         };
         if !self.rejected && !duplicate {
             self.write_rejects(&target).map_err(port)?;
+            // A PDF is the document of the invoice that it brought.
+            if let Some(number) = self.document_of.as_ref().filter(|_| self.report.accepted + self.report.known == 1)
+                && let Err(error) = self.watched.documents.put_file(&self.watched.feed.tenant, number, &self.path)
+            {
+                warn!(file = self.name, %error, "an invoice was taken, and its document could not be kept");
+            }
         }
         self.report.write_beside(&target).map_err(port)?;
         self.target = Some(target);

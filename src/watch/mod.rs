@@ -38,6 +38,7 @@ use tracing::{error, info, warn};
 use archive::Unpacked;
 
 use crate::config::{Feed, Mapping};
+use crate::documents::Documents;
 
 /// How often a directory is scanned without an event.
 const SCAN_EVERY: Duration = Duration::from_millis(500);
@@ -63,6 +64,8 @@ pub struct Watched {
     pub reader: FeedReader,
     /// What was ordered in which file, for reports that speak of whole files.
     pub orders: Arc<dyn OrderBook>,
+    /// Where invoices that come as PDF are kept.
+    pub documents: Documents,
 }
 
 /// What was ordered from banks.

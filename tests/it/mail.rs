@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::certificates::{authority, certificate};
 use crate::support::http::call;
 use crate::support::peers::{free_port, mails, smtp_server, smtp_server_at};
-use crate::support::running::{BINARY, Running, configure, drop_file};
+use crate::support::running::{BINARY, KEY, Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
 /// Says of each signature of a mail on the standard input whether it is good, with keys from a folder.
@@ -244,4 +244,78 @@ fn mail_leaves_again_when_the_relay_is_there_again() {
     wait_for("the second mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&address)));
     let to = |address: &str| mails(&maildir).iter().filter(|mail| mail.contains(&format!("To: {address}"))).count();
     assert_eq!(to(&address), 1);
+}
+
+#[test]
+fn a_mail_brings_the_invoice_itself_and_a_pdf_that_an_erp_drops_is_one() {
+    let scratch = Scratch::new("attached");
+    let maildir = scratch.path().join("mail");
+    let (_smtp, port) = smtp_server(&maildir);
+    let config = configure(scratch.path(), |text| {
+        let relay = format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"");
+        let text = text.replace("# public_url =", "public_url =").replace("# callback_key =", "callback_key =");
+        text.replace("transport = \"catch\"", &relay)
+    });
+    let template = scratch.path().join("config/templates/payment_request.fr.email.hbs");
+    let text = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(&template, text.replacen("+++\n", "+++\nattach = true\n", 1)).unwrap();
+    let running = Running::start(&config);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Jean;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n\
+        F-2;C-2;Anne;anne@example.org;;fr;90,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", invoices.as_bytes());
+    let path = |number: &str| {
+        let id = running.find("/v1/payment-requests", number)["id"].as_str().unwrap().to_owned();
+        format!("/v1/payment-requests/{id}")
+    };
+    let bearer = format!("Bearer {KEY}");
+    let send = |path: &str, bytes: &[u8]| {
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/pdf")];
+        call(running.address, "POST", &format!("{path}/document"), &headers, bytes).unwrap()
+    };
+    let document: Vec<u8> = [b"%PDF-1.7\n".as_slice(), &[0, 159, 146, 150, 10, 13]].concat();
+    let (first, second) = (path("F-1"), path("F-2"));
+    assert_eq!(send(&first, b"<html>").status, 400);
+    // What is too large is refused before it is read.
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/pdf")];
+    let large = call(running.address, "POST", &format!("{first}/document"), &headers, &vec![b'%'; (5 << 20) + 2]);
+    assert!(large.is_none_or(|answer| answer.status == 413));
+    assert_eq!(running.get(&format!("{first}/document")).status, 404);
+    assert_eq!(send(&first, &document).status, 201);
+    let read = running.get(&format!("{first}/document"));
+    assert_eq!((read.body.as_slice(), read.header("content-type")), (document.as_slice(), Some("application/pdf")));
+    // The mail brings it; a request without one is asked for all the same.
+    running.advance("1h");
+    let mail_to = |address: &str| {
+        wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&format!("To: {address}"))))
+    };
+    let (with, without) = (mail_to("jean@example.org"), mail_to("anne@example.org"));
+    let part = with.split("filename=\"F-1.pdf\"").nth(1).unwrap();
+    let encoded: String = part
+        .lines()
+        .skip(1)
+        .skip_while(|line| !line.trim().is_empty())
+        .take_while(|line| !line.starts_with("--"))
+        .collect();
+    let decoded = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded.trim()).unwrap();
+    assert_eq!(decoded, document);
+    assert!(!without.contains("application/pdf") && without.contains("F-2"), "{without}");
+    // It is a click away on the payer's page, and on no other.
+    let page = running.get(&first).json()["payment_link"].as_str().unwrap().to_owned();
+    let page = page.strip_prefix("http://127.0.0.1:8080").unwrap().to_owned();
+    let get = |path: &str| call(running.address, "GET", path, &[], b"").unwrap();
+    assert!(get(&page).text().contains(&format!("href=\"{page}/document\"")));
+    assert_eq!(get(&format!("{page}/document")).body, document);
+    let other = running.get(&second).json()["payment_link"].as_str().unwrap().to_owned();
+    let other = other.strip_prefix("http://127.0.0.1:8080").unwrap().to_owned();
+    assert_eq!(
+        (get(&format!("{other}/document")).status, get(&format!("{}A/document", &page[..page.len() - 1])).status),
+        (404, 404)
+    );
+    // An invoice that comes as a PDF is its own document.
+    let dropped = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/erp/pdf/factur_x.pdf")).unwrap();
+    let report = drop_file(&scratch.path().join("data/erp/in"), "invoice.pdf", &dropped);
+    assert_eq!(report["accepted"], 1, "{report}");
+    let third = format!("{}/document", path("F-2026-11"));
+    assert!(running.get(&third).body == dropped);
 }

@@ -31,7 +31,7 @@ pub(super) fn plan(
             step = step.saturating_add(1);
             continue;
         }
-        let due = candidate.due(terms, &zone, &context.policies.calendar);
+        let due = candidate.due(terms, context.now, &zone, &context.policies.calendar);
         if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
             let name = candidate.name.clone();
             decision.push(Event::ReminderSkipped { step, name, reason });
@@ -75,13 +75,17 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
     let Some((_, armed_due)) = state.reminders.next.filter(|_| state.status == Status::Open) else { return decision };
     let Some(scenario) = scenario(terms, context) else { return decision };
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
-    let due_of = |step: &Step| step.due(terms, &zone, &context.policies.calendar);
+    let now_at = place(state, scenario);
+    // What counts from the step before it stays where it is.
+    let due_of = |step: &Step| match now_at.and_then(|at| scenario.step(at)) {
+        Some(armed) if armed.name == step.name && step.anchor == Anchor::Previous => armed_due,
+        _ => step.due(terms, context.now, &zone, &context.policies.calendar),
+    };
     let from = after_passed(state, scenario);
     let next = (from..).map_while(|place| Some((place, scenario.step(place)?))).find(|(place, step)| {
         !state.reminders.passed.contains(&step.name)
             && passed_over(scenario, terms, (*place, due_of(step)), &zone, context).is_none()
     });
-    let now_at = place(state, scenario);
     let generation = state.reminders.generation.wrapping_add(1);
     if state.rare.approval.is_some()
         && let Some((armed_at, step)) = now_at.and_then(|place| Some((place, scenario.step(place)?)))
@@ -187,7 +191,10 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     };
     let name = definition.name.clone();
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
-    let its_due = definition.due(terms, &zone, &context.policies.calendar);
+    let its_due = match definition.anchor {
+        Anchor::Previous => due,
+        _ => definition.due(terms, context.now, &zone, &context.policies.calendar),
+    };
     let is_approved = approval::is_approved(state, &name);
     if its_due > context.now && !is_approved {
         // It was moved to a later time; another may be before it now.
@@ -280,7 +287,10 @@ pub(super) fn learn_zone(
     match (step, state.reminders.next) {
         (Some(step), _) => {
             let Some(definition) = scenario.step(step) else { return decision };
-            let due = definition.due(terms, &of_customer, &context.policies.calendar).max(context.now);
+            let due = match definition.anchor {
+                Anchor::Previous => context.now,
+                _ => definition.due(terms, context.now, &of_customer, &context.policies.calendar).max(context.now),
+            };
             decision.join(deferred(state, step, definition.name.clone(), due, gate::OTHER_CLOCK));
         }
         // What waits for a person, or has been approved, has no time of its own any more.
@@ -289,6 +299,7 @@ pub(super) fn learn_zone(
             let mut there = state.clone();
             there.rare.zone = Some(zone.clone());
             match place(state, scenario) {
+                Some(next) if scenario.step(next).is_some_and(|step| step.anchor == Anchor::Previous) => {}
                 Some(next) => plan(&mut decision, &there, terms, next, context),
                 None => go_on(&mut decision, &there, terms, context),
             }
@@ -324,7 +335,7 @@ fn bank_is_behind(
         Some(day) => smol_str::format_smolstr!("{} {day}", gate::BANK_ENDS),
         None => gate::BANK_UNREAD.into(),
     };
-    let due = definition.due(terms, of_customer, calendar);
+    let due = definition.due(terms, context.now, of_customer, calendar);
     // What a person has approved waits from then on.
     let since = state.rare.approval.as_ref().map_or(due, |approval| approval.since.max(due));
     let waits_until = since.plus_millis(i64::from(gate.wait_hours) * 3_600_000);
@@ -370,7 +381,7 @@ fn passed_over(
     }
     // A later one that is too late itself says nothing in place of this one.
     let leaves = |other: &&Step| {
-        let due = other.due(terms, zone, &context.policies.calendar);
+        let due = other.due(terms, context.now, zone, &context.policies.calendar);
         due <= context.now && late_ms(due) <= scenario.late_within_ms
     };
     let collapsed = scenario.steps().iter().skip(usize::from(step) + 1).rfind(leaves)?;

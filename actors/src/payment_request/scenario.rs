@@ -34,6 +34,8 @@ pub enum ScenarioError {
         /// The one before it.
         after: SmolStr,
     },
+    #[error("step '{0}' counts from the step before it: there must be one, and the offset is above zero")]
+    NothingBefore(SmolStr),
     #[error("step '{0}' would be one of more than {1} messages within a day")]
     TooOften(SmolStr, usize),
 }
@@ -48,6 +50,8 @@ pub enum Anchor {
     Issued,
     /// The payment deadline.
     Due,
+    /// The moment at which the step before it left, or was passed over.
+    Previous,
 }
 
 /// How far a step is from its anchor.
@@ -91,6 +95,17 @@ impl Offset {
     fn is_before(self) -> bool {
         let (Offset::Hours(far) | Offset::Days(far) | Offset::BusinessDays(far) | Offset::Months(far)) = self;
         far < 0
+    }
+
+    /// Whether it counts forwards.
+    fn is_after(self) -> bool {
+        let (Offset::Hours(far) | Offset::Days(far) | Offset::BusinessDays(far) | Offset::Months(far)) = self;
+        far > 0
+    }
+
+    /// Whether it ends before the next day does.
+    fn is_within_a_day(self) -> bool {
+        matches!(self, Offset::Hours(far) if far < 24)
     }
 
     /// So many times as far, from `first` on.
@@ -180,6 +195,9 @@ impl Scenario {
             }
         }
         for (at, step) in steps.iter().enumerate() {
+            if step.anchor == Anchor::Previous && (at == 0 || !step.offset.is_after()) {
+                return Err(ScenarioError::NothingBefore(step.name.clone()));
+            }
             if step.anchor != Anchor::Due && step.offset.is_before() {
                 return Err(ScenarioError::BeforeCreation(step.name.clone()));
             }
@@ -191,7 +209,9 @@ impl Scenario {
             }
             let of_day =
                 |earlier: &&Step| step.minutes_after(earlier).is_some_and(|minutes| minutes < MINUTES_OF_DAY);
-            if before().filter(of_day).count() >= limits::SCENARIO_STEPS_A_DAY_MAX {
+            let soon = |step: &&Step| step.anchor == Anchor::Previous && step.offset.is_within_a_day();
+            let in_a_row = steps.iter().take(at + 1).rev().take_while(soon).count();
+            if before().filter(of_day).count().max(in_a_row) >= limits::SCENARIO_STEPS_A_DAY_MAX {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
         }
@@ -256,12 +276,15 @@ impl Step {
         // From its creation hours count from the moment, whatever the clock says.
         let by_clock = !(self.anchor == Anchor::Created && matches!(self.offset, Offset::Hours(_)));
         let clocks = if by_clock { clock(self.at) - clock(other.at) } else { 0 };
-        (self.anchor == other.anchor).then_some(distance + clocks)
+        (self.anchor == other.anchor && self.anchor != Anchor::Previous).then_some(distance + clocks)
     }
 
-    /// When the step is due for a request, by the clock of a zone.
-    pub fn due(&self, terms: &Terms, zone: &Zone, calendar: &Calendar) -> Timestamp {
+    /// When the step is due for a request, by the clock of a zone; `previous` is when the step before it is over.
+    pub fn due(&self, terms: &Terms, previous: Timestamp, zone: &Zone, calendar: &Calendar) -> Timestamp {
         let (hour, minute) = self.at;
+        if let (Anchor::Previous, Offset::Hours(hours)) = (self.anchor, self.offset) {
+            return previous.plus_millis(i64::from(hours) * 3_600_000);
+        }
         if let (Anchor::Created, Offset::Hours(hours)) = (self.anchor, self.offset) {
             return terms.created_at.plus_millis(i64::from(hours) * 3_600_000);
         }
@@ -273,6 +296,7 @@ impl Step {
             }
             Anchor::Issued => terms.issued_on,
             Anchor::Due => terms.due_on,
+            Anchor::Previous => previous.date_in(zone),
         };
         let day = match self.offset {
             Offset::Hours(hours) => {
@@ -307,13 +331,14 @@ mod tests {
 
     #[test]
     fn scenarios_of_which_a_step_would_never_or_too_often_leave_are_refused() {
-        use Anchor::{Created, Due, Issued};
+        use Anchor::{Created, Due, Issued, Previous};
         let nine = (9, 0);
         for fine in [
             &[(Created, "0d", nine), (Due, "-3d", nine), (Due, "3d", nine), (Due, "3d", (17, 0)), (Due, "1m", nine)]
                 [..],
             &[(Due, "2bd", nine), (Due, "3d", nine), (Issued, "0d", nine), (Due, "3bd", (8, 0))],
             &[(Created, "0h", nine), (Created, "1h", (8, 0)), (Created, "48h", nine)],
+            &[(Due, "3d", nine), (Previous, "7d", nine), (Previous, "1bd", nine), (Previous, "2h", nine)],
         ] {
             assert!(scenario(fine).is_ok(), "{fine:?}: {:?}", scenario(fine));
         }
@@ -323,6 +348,12 @@ mod tests {
             (&[(Due, "10d", nine), (Issued, "1d", nine), (Due, "3d", nine)], "'s2' is not due after 's0'"),
             (&[(Due, "3d", nine), (Due, "3d", nine)], "'s1' is not due after 's0'"),
             (&[(Due, "3d", nine), (Due, "3d", (8, 59))], "'s1' is not due after 's0'"),
+            (&[(Issued, "0d", nine), (Previous, "0d", nine)], "'s1' counts from the step before it"),
+            (&[(Previous, "3d", nine)], "'s0' counts from the step before it"),
+            (
+                &[(Due, "1h", nine), (Previous, "1h", nine), (Previous, "2h", nine), (Previous, "3h", nine)],
+                "'s3' would be one of more than 3 messages within a day",
+            ),
             (
                 &[(Due, "1h", nine), (Due, "2h", nine), (Due, "3h", nine), (Due, "4h", nine)],
                 "'s3' would be one of more than 3 messages within a day",

@@ -18,7 +18,14 @@ pub(super) fn policies() -> Result<Policies, String> {
     policies.scenarios.insert("standard".to_owned(), edition(0).map_err(|error| text(&error))?);
     // One message tells a customer of all requests that follow this one.
     let other = edition(0).map_err(|error| text(&error))?;
-    let other = Scenario::new("other", other.steps().to_vec(), other.late_within_ms).map_err(|error| text(&error))?;
+    let mut steps = other.steps().to_vec();
+    steps.extend(steps.last().cloned().map(|last| Step {
+        name: "chase".into(),
+        anchor: Anchor::Previous,
+        offset: Offset::Days(2),
+        ..last
+    }));
+    let other = Scenario::new("other", steps, other.late_within_ms).map_err(|error| text(&error))?;
     policies.scenarios.insert("other".to_owned(), other.once_for_all(true));
     policies.card_notices_days = vec![60, 30, 7];
     policies.status_export = true;

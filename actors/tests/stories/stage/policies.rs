@@ -41,6 +41,16 @@ pub(super) fn policies() -> Policies {
     ];
     let firm = Scenario::new("firm", firm, 24 * 3_600_000).unwrap();
     policies.scenarios.insert("firm".to_owned(), firm);
+    let chain = vec![
+        step("late_3", Anchor::Due, 3, &[Channel::Email], "reminder_late"),
+        step("notice", Anchor::Previous, 4, &[Channel::Email], "formal_notice"),
+        Step {
+            offset: Offset::BusinessDays(2),
+            ..step("last", Anchor::Previous, 2, &[Channel::Sms], "reminder_late")
+        },
+    ];
+    let chain = Scenario::new("chain", chain, 24 * 3_600_000).unwrap();
+    policies.scenarios.insert("chain".to_owned(), chain);
     policies.card_notices_days = vec![60, 30, 7];
     policies.rules = RuleBook::new(vec![
         rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
