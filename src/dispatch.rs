@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quittance_actors::delivery::{Channel, Delivery, Fault, Recipient, Verdict};
+use quittance_actors::delivery::{Channel, Delivery, Fault, Guard, Recipient, Verdict};
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{EmailAddress, Language, PhoneNumber, TenantId, Timestamp};
@@ -262,6 +262,7 @@ impl Channels {
         let subject = Subject {
             link: link.as_deref(),
             open: &prepared.open,
+            of_all: matches!(delivery.guard, Guard::Together(_)),
             event: &delivery.event,
             customer: prepared.customer.as_deref(),
             virtual_iban: prepared.virtual_iban.as_deref(),
@@ -314,7 +315,8 @@ impl Channels {
             Err(verdict) => return verdict,
         };
         let document = match message.attached.take() {
-            Some(_) => self.document(delivery).await,
+            Some(_) if !matches!(delivery.guard, Guard::Together(_)) => self.document(delivery).await,
+            Some(_) => None,
             None => None,
         };
         let (attached_as, document) = document.unzip();

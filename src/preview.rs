@@ -1,5 +1,6 @@
 //! A template as its reader would see it: with examples, or with an event of the past. Nothing leaves.
 
+use quittance_actors::customer::OpenRequest;
 use quittance_actors::delivery::Channel;
 use quittance_actors::rules::Published;
 use quittance_actors::runtime::SubmitError;
@@ -77,12 +78,17 @@ async fn with_event(
     let state = customer.as_ref().and_then(|entity| entity.as_customer());
     let profile = state.and_then(|state| state.profile.clone());
     let virtual_iban = state.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed()));
-    let open = state.map(quittance_actors::partition::open_of).unwrap_or_default();
+    // As a person sees it now; when it leaves, what is promised or being collected is left out.
+    let listed = |state: &quittance_actors::customer::Customer| -> Vec<OpenRequest> {
+        state.told_of().iter().filter_map(|id| state.open_requests.get(id).cloned()).collect()
+    };
+    let open = state.map(listed).unwrap_or_default();
     let language = asked.language.or_else(|| profile.as_ref().map(|profile| profile.language));
     let link = event.request.and_then(|request| Some(callbacks(&service.config)?.payment_page(request)));
     let subject = Subject {
         link: link.as_deref(),
         open: &open,
+        of_all: false,
         event,
         customer: profile.as_deref(),
         virtual_iban: virtual_iban.as_deref(),

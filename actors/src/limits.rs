@@ -1,7 +1,7 @@
 //! Every bound of the system, its unit in its name and its reason beside it (N11).
 
-/// Open requests that one message lists; a customer with more is told of those due first.
-pub const OPEN_TOLD_MAX: usize = 50;
+/// Open requests that one message lists; a customer with more is told of those due first, and of the others apart.
+pub const OPEN_TOLD_MAX: usize = 200;
 /// Tells of one step: a transfer that closes every request of a large customer stays far below.
 pub const STEP_TELLS_MAX: usize = 2_000;
 /// Deliveries of one step: rules and endpoints times events, bounded so that a bad rule cannot flood. A transfer that pays

@@ -384,7 +384,7 @@ pub(super) async fn follow_scenario(
     body.finish()?;
     let said = by.zip(reason).map(|(by, reason)| format_smolstr!("{by}: {reason}"));
     let reason = said.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
-    let command = Command::FollowScenario { scenario: scenario.map(Into::into), reason };
+    let command = Command::FollowScenario { scenario: scenario.map(Into::into), reason, by_rule: false };
     write(&app, &request, &tenant, id, &bytes, command).await
 }
 

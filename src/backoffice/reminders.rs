@@ -57,7 +57,7 @@ pub(super) async fn decide(
         "scenario" => {
             let scenario = form.get("scenario").map(|name| name.trim()).filter(|name| !name.is_empty());
             let reason = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
-            (SAID[2], Command::FollowScenario { scenario: scenario.map(Into::into), reason })
+            (SAID[2], Command::FollowScenario { scenario: scenario.map(Into::into), reason, by_rule: false })
         }
         "approve" => (SAID[0], Command::ApproveReminder { step: step()?, by: by.into() }),
         "reject" => {

@@ -49,6 +49,8 @@ pub struct Reference {
 pub enum Target {
     /// A template for a channel, that tells of one of these events.
     Template(String, Channel, Vec<EventType>),
+    /// A template for a channel, of one message that tells a customer of all requests.
+    TemplateOfAll(String, Channel),
     /// A list of addresses.
     List(String),
     /// A hook endpoint.
@@ -138,7 +140,7 @@ pub(super) fn check_recipients(
     let counts = |tenant: &TenantId| only.is_none_or(|only| only == tenant);
     for reference in references {
         let (what, name, known): (_, _, Vec<&str>) = match &reference.target {
-            Target::Template(..) => continue, // Templates are checked with their text.
+            Target::Template(..) | Target::TemplateOfAll(..) => continue, // Templates are checked with their text.
             Target::List(name) => {
                 let tenants = service.tenants.iter().filter(|tenant| counts(&tenant.id));
                 ("list", name, tenants.flat_map(|tenant| tenant.lists.keys()).map(String::as_str).collect())
@@ -146,6 +148,19 @@ pub(super) fn check_recipients(
             Target::Endpoint(name) => {
                 let known = service.endpoints.iter().filter(|endpoint| counts(&endpoint.tenant));
                 ("endpoint", name, known.map(|endpoint| endpoint.name.as_str()).collect())
+            }
+            Target::Scenario(name) if scenarios.get(name).is_some_and(|known| known.shadow) => {
+                let message = format!("scenario \"{name}\" is only tried out: no reminder would leave any more");
+                findings.push(Finding {
+                    code: "Q0118",
+                    severity: Severity::Error,
+                    file: reference.file.clone(),
+                    span: reference.span.clone(),
+                    message,
+                    label: "it has shadow = true".to_owned(),
+                    help: None,
+                });
+                continue;
             }
             Target::Scenario(name) => ("scenario", name, scenarios.keys().map(String::as_str).collect()),
             Target::Connector(name) => {

@@ -27,10 +27,6 @@ pub(super) fn read_scenario(
                 Err(why) => step.refuse("channels", at, why, None),
             }
         }
-        for channel in &channels {
-            let target = Target::Template(template.to_owned(), *channel, vec![EventType::ReminderSent]);
-            references.push(Reference { file: file.to_owned(), span: span.clone(), target });
-        }
         let offset = match step.has("offset") {
             true => step.optional("offset", Offset::parse),
             false => {
@@ -38,17 +34,26 @@ pub(super) fn read_scenario(
                 Some(Offset::Days(days.unwrap_or(0)))
             }
         };
+        let anchor = step.choice(
+            "anchor",
+            &[
+                ("due", Anchor::Due),
+                ("created", Anchor::Created),
+                ("issued", Anchor::Issued),
+                ("previous", Anchor::Previous),
+            ],
+        )?;
+        let of_all = together && matches!(anchor, Anchor::Due | Anchor::Previous);
+        for channel in &channels {
+            let target = match of_all {
+                true => Target::TemplateOfAll(template.to_owned(), *channel),
+                false => Target::Template(template.to_owned(), *channel, vec![EventType::ReminderSent]),
+            };
+            references.push(Reference { file: file.to_owned(), span: span.clone(), target });
+        }
         let first = Step {
             name: step.required("name")?.into(),
-            anchor: step.choice(
-                "anchor",
-                &[
-                    ("due", Anchor::Due),
-                    ("created", Anchor::Created),
-                    ("issued", Anchor::Issued),
-                    ("previous", Anchor::Previous),
-                ],
-            )?,
+            anchor,
             offset: offset?,
             at: step.optional("at", local_time).unwrap_or((9, 0)),
             channels,

@@ -25,6 +25,8 @@ pub struct Subject<'a> {
     pub link: Option<&'a str>,
     /// What the customer has open, by deadline.
     pub open: &'a [OpenRequest],
+    /// Whether the message tells of all of it, and of no request alone.
+    pub of_all: bool,
 }
 
 /// The data of a template.
@@ -53,7 +55,18 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
             insert(&mut data, "payment.scan", Json::String(scan));
         }
     }
-    Json::Object(data)
+    if subject.of_all { of_all(Json::Object(data)) } else { Json::Object(data) }
+}
+
+/// The same without what is of one request: for a message that tells of all.
+pub(super) fn of_all(mut data: Json) -> Json {
+    if let Some(data) = data.as_object_mut() {
+        data.remove("request");
+        if let Some(payment) = data.get_mut("payment").and_then(Json::as_object_mut) {
+            payment.remove("scan");
+        }
+    }
+    data
 }
 
 /// What a customer has open on a day, for a template to list: `customer.open`, those that are late as `customer.late`, and

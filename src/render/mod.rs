@@ -70,6 +70,8 @@ struct Template {
     payment_box: bool,
     /// The invoice itself goes with it.
     attach: bool,
+    /// It lists what a customer has open.
+    lists: bool,
     /// Written in the alphabet of SMS.
     gsm: bool,
     body_offset: usize,
@@ -223,9 +225,10 @@ impl Templates {
         let pieces = self.piece_texts.get(language.code()).map(Vec::as_slice).unwrap_or_default();
         let mut edition = digest::hex(&digest::sha256(&[text.as_bytes(), pieces].concat()));
         edition.truncate(EDITION_CHARACTERS);
+        let lists = ["customer.late", "customer.open"].iter().any(|list| body.contains(&format!("each {list}")));
         let file = file.to_owned();
         let template =
-            Template { file: file.clone(), language, channel, payment_box, attach, gsm, body_offset, edition };
+            Template { file: file.clone(), language, channel, payment_box, attach, lists, gsm, body_offset, edition };
         self.known.insert(key(name, language, channel), template);
         if channel == Channel::Sms
             && let Some((at, letter)) = body.char_indices().find(|(_, c)| dear(*c, gsm))
@@ -283,7 +286,14 @@ impl Templates {
     /// events never tell.
     pub fn check_references(&self, references: &[Reference], findings: &mut Findings) {
         for reference in references {
-            let crate::config::Target::Template(name, channel, events) = &reference.target else { continue };
+            let (name, channel, events) = match &reference.target {
+                crate::config::Target::Template(name, channel, events) => (name, channel, events.as_slice()),
+                crate::config::Target::TemplateOfAll(name, channel) => {
+                    self.check_of_all(reference, name, *channel, findings);
+                    (name, channel, &[][..])
+                }
+                _ => continue,
+            };
             for language in Language::ALL {
                 if let Some(template) = self.known.get(&key(name, language, *channel)) {
                     let never =
@@ -319,6 +329,35 @@ impl Templates {
                     help: None,
                 });
             }
+        }
+    }
+
+    /// Reports a template of one message that tells a customer of all requests when it lists none, or speaks of one.
+    fn check_of_all(&self, reference: &Reference, name: &str, channel: Channel, findings: &mut Findings) {
+        for language in Language::ALL {
+            let Some(template) = self.known.get(&key(name, language, channel)) else { continue };
+            let id = format!("{name}.{}.{}", language.code(), channel.name());
+            let told = context::of_all(context::example_of(EventType::ReminderSent, language, channel));
+            let wrong = match [id.clone(), format!("{id}#subject")]
+                .iter()
+                .find_map(|id| self.run(language, id, &told).err().as_ref().and_then(unknown_name))
+            {
+                Some(unknown) => format!("speaks of one request, by `{unknown}`"),
+                None if !template.lists => {
+                    "lists no requests: {{#each customer.late}} or {{#each customer.open}}".to_owned()
+                }
+                None => continue,
+            };
+            let file = Path::new(&template.file).file_name().unwrap_or_default().to_string_lossy();
+            findings.push(Finding {
+                code: "Q0117",
+                severity: Severity::Error,
+                file: reference.file.clone(),
+                span: reference.span.clone(),
+                message: format!("{file} {wrong}"),
+                label: "one message tells of all here".to_owned(),
+                help: Some("customer.late, customer.open, customer.late_total and customer.open_total".to_owned()),
+            });
         }
     }
 

@@ -353,8 +353,8 @@ pub struct Reminder {
     pub facts: Vec<(Field, Value)>,
     /// Whether the scenario is tried out: it does not leave, and that it would have is recorded.
     pub shadow: bool,
-    /// By what the customer remembers that the step has left that day for another request, if one message tells of all.
-    pub together: Option<u64>,
+    /// The scenario, if one message of this step tells of all requests.
+    pub together: Option<SmolStr>,
 }
 
 /// A credit note of the ERP.

@@ -387,9 +387,6 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         let reasons: Vec<String> = channels.iter().map(why).collect();
         return suppressed(&reasons.join(", "));
     };
-    if together.is_some_and(|key| !state.may_fire(key, context.now)) {
-        return suppressed(gate::TOLD_TOGETHER);
-    }
     let Policies { contact, calendar, .. } = context.policies;
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
     if let Some((until, reason)) = contact.allows(&state.contacts, context.now, calendar, &zone) {
@@ -402,16 +399,20 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         return suppressed(&format!("{} {}", gate::TRIED_OUT, channel.name()));
     }
     let (request, step) = (*request, step.clone());
-    let mut decision = Decision::of(Event::ReminderSent { request, step, channel, at: context.now });
-    if let Some(key) = *together {
+    let mut decision = Decision::of(Event::ReminderSent { request, step: step.clone(), channel, at: context.now });
+    if let Some(scenario) = together {
         let until = context.now.date_in(&zone).plus_days(1).at(0, 0, &zone);
-        decision.push(Event::RuleFired { key, at: context.now, until });
+        for other in state.told_of().into_iter().filter(|other| *other != request) {
+            let (scenario, step) = (scenario.clone(), step.clone());
+            decision
+                .tell(Tell::PaymentRequest(other, payment_request::Command::ToldTogether { scenario, step, until }));
+        }
     }
     decision.effect(Effect::Send {
         channel,
         template: template.clone(),
         recipient: Recipient::Customer(id),
-        guard: Guard::StillOpen(request),
+        guard: if together.is_some() { Guard::Together(request) } else { Guard::StillOpen(request) },
     });
     decision
 }

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 
 use crate::collection::{Hold, Instrument, Ledger, Mandate};
 use crate::delivery::Channel;
+use crate::limits;
 use crate::values::{
     Currency, CustomerId, Date, EmailAddress, Language, Money, PaymentRequestId, PhoneNumber, PlanId, Seldom,
     ShortReference, Timestamp, TransferId, Unsaid, VirtualIban,
@@ -219,6 +220,14 @@ impl Customer {
     /// Whether recurring payments are collected from a card: the ERP says so, or a plan is.
     pub fn backs_recurring(&self, method: &PaymentMethod) -> bool {
         method.backs_recurring || self.rare.plans.values().flatten().any(|token| *token == method.token)
+    }
+
+    /// The open requests that a message to the customer lists, those due first; what is disputed is not among them.
+    pub fn told_of(&self) -> Vec<PaymentRequestId> {
+        let told = |(_, open): &(&PaymentRequestId, &OpenRequest)| !open.disputed && open.outstanding.is_positive();
+        let mut open: Vec<(&PaymentRequestId, &OpenRequest)> = self.open_requests.iter().filter(told).collect();
+        open.sort_by(|(a, one), (b, other)| (one.due_on, &one.number, *a).cmp(&(other.due_on, &other.number, *b)));
+        open.into_iter().take(limits::OPEN_TOLD_MAX).map(|(id, _)| *id).collect()
     }
 
     /// Whether a rule that fires once in a while may fire.

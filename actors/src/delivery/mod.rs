@@ -106,6 +106,8 @@ pub enum Guard {
     AttemptWanted(PaymentRequestId, AttemptId),
     /// It never leaves: its rule is tried out.
     TriedOut,
+    /// Something of what it tells the customer of is still to be paid: it was the turn of this one.
+    Together(PaymentRequestId),
 }
 
 /// One message about to leave, with the event it tells of.

@@ -33,4 +33,4 @@ pub use lane::{Entities, Lane, Rows, Stepped};
 pub use occurrence::{Figures, Occurrence, Standing, TransferFigures};
 pub use outbox::{NotedTry, Row, Waiting};
 pub use step::StepError;
-pub use telling::{Concerned, Preparation, open_of};
+pub use telling::{Concerned, Preparation};

@@ -87,6 +87,15 @@ impl<'a> Step<'a> {
             if self.told > limits::STEP_TELLS_MAX / 2 {
                 break; // A step of so much does nothing beside.
             }
+            // What was just opened again, by a person or a bank, is not given up in the same step.
+            let gives_up = matches!(tell, Tell::PaymentRequest(_, payment_request::Command::WriteOff { .. }));
+            let reopened = |change: &StoredChange| {
+                change.entity == tell.to()
+                    && matches!(change.event, Event::PaymentRequest(payment_request::Event::Reopened { .. }))
+            };
+            if gives_up && self.commit.changes.iter().any(reopened) {
+                continue;
+            }
             let context = self.context;
             let (_, entity) = self.entity(tell.to())?;
             if entity.decide(&tell, &context).is_ok() {

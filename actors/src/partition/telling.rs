@@ -10,11 +10,10 @@ use super::outbox::Row;
 use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::{Customer, OpenRequest, Profile};
 use crate::delivery::{Delivery, Guard, Recipient};
-use crate::limits;
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::Published;
-use crate::values::{DeliveryId, EntityId};
+use crate::values::{DeliveryId, EntityId, PaymentRequestId};
 
 /// Whether a delivery may leave, and with what.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +109,7 @@ impl Lane {
         let request = match outgoing.guard {
             Guard::None => return Ok(None),
             Guard::TriedOut => return Ok(Some(TRIED_OUT.to_owned())),
+            Guard::Together(request) => return self.unwanted_together(request, outgoing),
             Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
         };
         let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
@@ -141,6 +141,46 @@ impl Lane {
             _ => None,
         };
         Ok(kept_back.map(str::to_owned))
+    }
+
+    /// Why a message that tells of everything is not wanted any more: nothing is left that it could tell of, or nobody
+    /// wants it.
+    fn unwanted_together(
+        &mut self, request: PaymentRequestId, outgoing: &Outgoing,
+    ) -> Result<Option<String>, PortError> {
+        let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
+        let Some(terms) = entity.as_payment_request().and_then(|state| state.terms.clone()) else { return Ok(None) };
+        let (_, customer) = self.activate(EntityId::Customer(terms.customer))?;
+        let Some(state) = customer.as_customer() else { return Ok(None) };
+        let open = self.open_of(state)?;
+        Ok(match state {
+            _ if open.is_empty() => Some("nothing is open any more".to_owned()),
+            state if !state.rare.holds.is_empty() => Some("the customer is on hold".to_owned()),
+            state if state.rare.opted_out.contains_key(&outgoing.channel) => {
+                Some("the customer wants no such message".to_owned())
+            }
+            _ => None,
+        })
+    }
+
+    /// What a customer has open and is to be told of, those due first: nothing that is disputed, promised, being collected
+    /// or perhaps paid, and nothing that has no reminders.
+    pub fn open_of(&mut self, state: &Customer) -> Result<Vec<OpenRequest>, PortError> {
+        let mut open = Vec::new();
+        for id in state.told_of() {
+            let (_, entity) = self.activate(EntityId::PaymentRequest(id))?;
+            let told = entity.as_payment_request().is_some_and(|request| {
+                let reminded = request.terms.as_ref().is_some_and(|terms| terms.scenario.is_some());
+                let rests = request.rare.promise.is_some() || request.rare.dispute.is_some();
+                request.status == Status::Open
+                    && reminded
+                    && !rests
+                    && request.in_flight().is_none()
+                    && !request.is_unknown()
+            });
+            open.extend(told.then(|| state.open_requests.get(&id).cloned()).flatten());
+        }
+        Ok(open)
     }
 
     /// The oldest delivery of the same way and key that has not ended and stands before this one.
@@ -194,7 +234,7 @@ impl Lane {
                 }
             });
             let is_to_customer = outgoing.channel.reaches_people() && outgoing.recipient == Recipient::Customer(id);
-            let open = if is_to_customer { open_of(state) } else { Vec::new() };
+            let open = if is_to_customer { self.open_of(state)? } else { Vec::new() };
             let concerned = |profile| Concerned { profile, virtual_iban, instrument, open };
             about = state.profile.clone().map(concerned);
         }
@@ -210,15 +250,6 @@ impl Lane {
         };
         Ok(Preparation::Ready(Box::new(delivery), about))
     }
-}
-
-/// What a customer has open and does not dispute, by deadline.
-pub fn open_of(state: &Customer) -> Vec<OpenRequest> {
-    let told = |open: &&OpenRequest| !open.disputed && open.outstanding.is_positive();
-    let mut open: Vec<OpenRequest> = state.open_requests.values().filter(told).cloned().collect();
-    open.sort_by(|a, b| (a.due_on, &a.number).cmp(&(b.due_on, &b.number)));
-    open.truncate(limits::OPEN_TOLD_MAX);
-    open
 }
 
 /// What the order at a place of a record collects from.

@@ -42,6 +42,8 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             if let Some(terms) = &mut state.terms {
                 Arc::make_mut(terms).scenario.clone_from(scenario);
             }
+            forget_approval(state, None);
+            (state.reminders.unnamed, state.reminders.reached) = (0, 0);
         }
         Event::ReminderReached { step, .. } => {
             state.reminders.next = None;

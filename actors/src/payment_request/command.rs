@@ -141,6 +141,17 @@ pub enum Command {
         scenario: Option<SmolStr>,
         /// Who says so, and why.
         reason: SmolStr,
+        /// Whether a rule does, which gives no reminders to a request that has none.
+        by_rule: bool,
+    },
+    /// One message of that day has told the customer of all requests.
+    ToldTogether {
+        /// By which scenario.
+        scenario: SmolStr,
+        /// Which step.
+        step: SmolStr,
+        /// The end of the day.
+        until: Timestamp,
     },
     /// No more steps of the scenario leave.
     StopReminders {
@@ -275,6 +286,7 @@ impl Command {
             Command::PlanReminder { .. } => "plan_reminder",
             Command::ReviewReminders => "review_reminders",
             Command::FollowScenario { .. } => "follow_scenario",
+            Command::ToldTogether { .. } => "told_together",
             Command::StopReminders { .. } => "stop_reminders",
             Command::LearnZone { .. } => "learn_zone",
             Command::DeferReminder { .. } => "defer_reminder",

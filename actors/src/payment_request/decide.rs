@@ -83,8 +83,12 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         }
         Command::PlanReminder { step } => Ok(reminders::plan_next(state, terms, *step, context)),
         Command::ReviewReminders => Ok(reminders::review(state, terms, context)),
-        Command::FollowScenario { scenario, reason } => {
-            reminders::follow(state, terms, scenario.as_ref(), reason, context)
+        Command::FollowScenario { scenario, reason, by_rule } => {
+            let choice = reminders::Choice { scenario: scenario.as_ref(), reason, by_rule: *by_rule };
+            reminders::follow(state, terms, choice, context)
+        }
+        Command::ToldTogether { scenario, step, until } => {
+            Ok(reminders::told_together(state, terms, (scenario, step), *until, context))
         }
         Command::StopReminders { reason } => {
             let mut decision = Decision::default();

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::command::Rejection;
 use super::event::Event;
-use super::scenario::{Anchor, Scenario, Step};
+use super::scenario::{Anchor, Offset, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
 use super::{approval, gate};
 use crate::customer;
@@ -130,10 +130,38 @@ impl PaymentRequest {
     }
 }
 
+/// Which reminders a request has from now on, and who says so.
+pub(super) struct Choice<'a> {
+    pub scenario: Option<&'a SmolStr>,
+    pub reason: &'a SmolStr,
+    pub by_rule: bool,
+}
+
+/// One message of that day has told the customer of all requests: the step that is armed here for the same day is over.
+pub(super) fn told_together(
+    state: &PaymentRequest, terms: &Terms, (scenario_name, name): (&SmolStr, &SmolStr), until: Timestamp,
+    context: &Context<'_>,
+) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Some((_, due)) = state.reminders.next.filter(|_| state.status == Status::Open) else { return decision };
+    let is_same = terms.scenario.as_ref() == Some(scenario_name) && state.reminders.name.as_ref() == Some(name);
+    // What waits for a person is that person's.
+    if !is_same || due >= until || state.rare.approval.is_some() {
+        return decision;
+    }
+    let Some(scenario) = scenario(terms, context) else { return decision };
+    let Some(step) = place(state, scenario) else { return decision };
+    decision.push(Event::ReminderSkipped { step, name: name.clone(), reason: gate::TOLD_TOGETHER.into() });
+    let mut over = state.clone();
+    over.reminders.pass(name.clone());
+    plan(&mut decision, &over, terms, step.saturating_add(1), context);
+    decision
+}
+
 /// Other reminders from now on, from the first step that is not over: what has left under a name does not leave again. Where
 /// reminders rest, they go on by the new scenario.
 pub(super) fn follow(
-    state: &PaymentRequest, terms: &Terms, scenario: Option<&SmolStr>, reason: &SmolStr, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, Choice { scenario, reason, by_rule }: Choice<'_>, context: &Context<'_>,
 ) -> Result<Decision<Event>, Rejection> {
     if state.status != Status::Open {
         return Err(Rejection::WrongStatus(state.status));
@@ -141,15 +169,19 @@ pub(super) fn follow(
     if let Some(unknown) = scenario.filter(|name| !context.policies.scenarios.contains_key(name.as_str())) {
         return Err(Rejection::UnknownScenario(unknown.clone()));
     }
-    if terms.scenario.as_ref() == scenario {
-        return Ok(Decision::default()); // The same again.
+    // What a person has taken away no rule gives back.
+    if terms.scenario.as_ref() == scenario || (by_rule && terms.scenario.is_none()) {
+        return Ok(Decision::default());
     }
     let mut decision = Decision::of(Event::ScenarioChosen { scenario: scenario.cloned(), reason: reason.clone() });
     if scenario.is_none() {
         stop(&mut decision, state, reason);
     } else if state.rare.dispute.is_none() && state.rare.promise.is_none() {
         let terms = Terms { scenario: scenario.cloned(), ..terms.clone() };
-        go_on(&mut decision, state, &terms, context);
+        // Places in the old scenario say nothing of this one.
+        let mut anew = state.clone();
+        (anew.reminders.unnamed, anew.reminders.reached) = (0, 0);
+        go_on(&mut decision, &anew, &terms, context);
     }
     Ok(decision)
 }
@@ -232,7 +264,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             when: definition.when.clone(),
             facts: facts(state, &definition.when, context),
             shadow: scenario.shadow,
-            together: scenario.told_together(definition),
+            together: scenario.tells_of_all(definition).then(|| terms.scenario.clone()).flatten(),
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
         // The customer may have it wait: what comes next is planned when it has answered.
@@ -288,7 +320,7 @@ pub(super) fn learn_zone(
         (Some(step), _) => {
             let Some(definition) = scenario.step(step) else { return decision };
             let due = match definition.anchor {
-                Anchor::Previous => context.now,
+                Anchor::Previous => there(definition, context.now.date_in(&of_customer), &of_customer, context),
                 _ => definition.due(terms, context.now, &of_customer, &context.policies.calendar).max(context.now),
             };
             decision.join(deferred(state, step, definition.name.clone(), due, gate::OTHER_CLOCK));
@@ -296,17 +328,33 @@ pub(super) fn learn_zone(
         // What waits for a person, or has been approved, has no time of its own any more.
         (None, Some(_)) if state.rare.approval.is_some() => {}
         (None, Some(_)) => {
-            let mut there = state.clone();
-            there.rare.zone = Some(zone.clone());
-            match place(state, scenario) {
-                Some(next) if scenario.step(next).is_some_and(|step| step.anchor == Anchor::Previous) => {}
-                Some(next) => plan(&mut decision, &there, terms, next, context),
-                None => go_on(&mut decision, &there, terms, context),
+            let mut moved = state.clone();
+            moved.rare.zone = Some(zone.clone());
+            let next = place(state, scenario).and_then(|next| Some((next, scenario.step(next)?)));
+            match next {
+                Some((next, step)) if step.anchor == Anchor::Previous => {
+                    let known = context.policies.zone_of(state.rare.zone.as_deref());
+                    let day = state.reminders.next.map_or(context.now, |(_, due)| due).date_in(&known);
+                    let due = there(step, day, &of_customer, context);
+                    armed(&mut decision, (next, step), due, state.reminders.generation.wrapping_add(1));
+                }
+                Some((next, _)) => plan(&mut decision, &moved, terms, next, context),
+                None => go_on(&mut decision, &moved, terms, context),
             }
         }
         (None, None) => {}
     }
     decision
+}
+
+/// The time of a step that counts from the one before it, on a day by another clock: not before now.
+fn there(step: &Step, day: Date, zone: &Zone, context: &Context<'_>) -> Timestamp {
+    if matches!(step.offset, Offset::Hours(_)) {
+        return context.now;
+    }
+    let (hour, minute) = step.at;
+    let at = day.at(hour, minute, zone);
+    if at < context.now { day.plus_days(1).at(hour, minute, zone).max(context.now) } else { at }
 }
 
 fn deferred(state: &PaymentRequest, step: u16, name: SmolStr, until: Timestamp, reason: &str) -> Decision<Event> {
@@ -323,7 +371,8 @@ fn bank_is_behind(
     state: &PaymentRequest, terms: &Terms, (definition, of_customer): (&Step, &Zone), complete_to: Option<Date>,
     context: &Context<'_>,
 ) -> Option<(Option<Timestamp>, SmolStr)> {
-    let gate = context.policies.contact.bank.filter(|_| definition.anchor == Anchor::Due)?;
+    let chases = matches!(definition.anchor, Anchor::Due | Anchor::Previous);
+    let gate = context.policies.contact.bank.filter(|_| chases)?;
     let Policies { calendar, zone, .. } = context.policies;
     let needed = calendar.minus_business_days(context.now.date_in(zone), u32::from(gate.business_days));
     // Whether it is late is counted where the customer lives, what the bank has told where the merchant does.
@@ -335,7 +384,15 @@ fn bank_is_behind(
         Some(day) => smol_str::format_smolstr!("{} {day}", gate::BANK_ENDS),
         None => gate::BANK_UNREAD.into(),
     };
-    let due = definition.due(terms, context.now, of_customer, calendar);
+    let due = match definition.anchor {
+        // It has no day of its own: it waits from the day on which the bank was first behind.
+        Anchor::Previous => {
+            let known = complete_to.unwrap_or(terms.due_on);
+            let behind = calendar.plus_business_days(known, u32::from(gate.business_days)).plus_days(1);
+            behind.max(terms.due_on.plus_days(1)).at(0, 0, zone)
+        }
+        _ => definition.due(terms, context.now, of_customer, calendar),
+    };
     // What a person has approved waits from then on.
     let since = state.rare.approval.as_ref().map_or(due, |approval| approval.since.max(due));
     let waits_until = since.plus_millis(i64::from(gate.wait_hours) * 3_600_000);

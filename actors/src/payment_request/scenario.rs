@@ -11,7 +11,7 @@ use super::state::Terms;
 use crate::delivery::Channel;
 use crate::limits;
 use crate::rules::{Condition, Field};
-use crate::values::{Calendar, Timestamp, Zone, stable_hash};
+use crate::values::{Calendar, Timestamp, Zone};
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -36,6 +36,15 @@ pub enum ScenarioError {
     },
     #[error("step '{0}' counts from the step before it: there must be one, and the offset is above zero")]
     NothingBefore(SmolStr),
+    #[error(
+        "step '{step}' has a time of its own and stands after '{after}', which counts from the step before it: it may be too late when its turn comes"
+    )]
+    AfterPrevious {
+        /// The step.
+        step: SmolStr,
+        /// The one before it.
+        after: SmolStr,
+    },
     #[error("step '{0}' would be one of more than {1} messages within a day")]
     TooOften(SmolStr, usize),
 }
@@ -198,6 +207,11 @@ impl Scenario {
             if step.anchor == Anchor::Previous && (at == 0 || !step.offset.is_after()) {
                 return Err(ScenarioError::NothingBefore(step.name.clone()));
             }
+            let moved = steps.iter().take(at).rfind(|earlier| earlier.anchor == Anchor::Previous);
+            if let Some(after) = moved.filter(|_| step.anchor != Anchor::Previous) {
+                let (step, after) = (step.name.clone(), after.name.clone());
+                return Err(ScenarioError::AfterPrevious { step, after });
+            }
             if step.anchor != Anchor::Due && step.offset.is_before() {
                 return Err(ScenarioError::BeforeCreation(step.name.clone()));
             }
@@ -211,6 +225,12 @@ impl Scenario {
                 |earlier: &&Step| step.minutes_after(earlier).is_some_and(|minutes| minutes < MINUTES_OF_DAY);
             let soon = |step: &&Step| step.anchor == Anchor::Previous && step.offset.is_within_a_day();
             let in_a_row = steps.iter().take(at + 1).rev().take_while(soon).count();
+            // Those that follow at once follow one that may itself be one of several of its day.
+            let first = steps.get(at - in_a_row).filter(|_| in_a_row > 0);
+            let beside = |earlier: &&Step| {
+                first.and_then(|first| first.minutes_after(earlier)).is_some_and(|minutes| minutes < MINUTES_OF_DAY)
+            };
+            let in_a_row = in_a_row + steps.iter().take(at - in_a_row).filter(beside).count();
             if before().filter(of_day).count().max(in_a_row) >= limits::SCENARIO_STEPS_A_DAY_MAX {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
@@ -230,9 +250,9 @@ impl Scenario {
         Self { together, ..self }
     }
 
-    /// By what a customer remembers that a step has left that day for one of its requests, if one message tells of all.
-    pub(super) fn told_together(&self, step: &Step) -> Option<u64> {
-        self.together.then(|| stable_hash(&["together", &self.name, &step.name]))
+    /// Whether one message of this step tells of all requests. What announces a request does so for each.
+    pub fn tells_of_all(&self, step: &Step) -> bool {
+        self.together && matches!(step.anchor, Anchor::Due | Anchor::Previous)
     }
 
     /// Its name.
@@ -354,6 +374,11 @@ mod tests {
                 &[(Due, "1h", nine), (Previous, "1h", nine), (Previous, "2h", nine), (Previous, "3h", nine)],
                 "'s3' would be one of more than 3 messages within a day",
             ),
+            (
+                &[(Due, "1h", nine), (Due, "2h", nine), (Due, "3h", nine), (Previous, "2h", nine)],
+                "'s3' would be one of more than 3 messages within a day",
+            ),
+            (&[(Due, "3d", nine), (Previous, "7d", nine), (Due, "14d", nine)], "'s2' has a time of its own"),
             (
                 &[(Due, "1h", nine), (Due, "2h", nine), (Due, "3h", nine), (Due, "4h", nine)],
                 "'s3' would be one of more than 3 messages within a day",

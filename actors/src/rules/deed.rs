@@ -87,7 +87,7 @@ impl Deed {
             }
             Deed::FollowScenario(scenario) => {
                 let scenario = Some(scenario.clone());
-                return of_request(payment_request::Command::FollowScenario { scenario, reason });
+                return of_request(payment_request::Command::FollowScenario { scenario, reason, by_rule: true });
             }
             Deed::WriteOff => return of_request(payment_request::Command::WriteOff { reason }),
             Deed::CancelRequest => return of_request(payment_request::Command::Cancel { reason }),
@@ -125,12 +125,18 @@ impl Deed {
                 EventType::RetryStopped,
                 EventType::AttemptSkipped,
                 EventType::PromiseKept,
+                EventType::PlanRecovered,
+                EventType::PlanCompleted,
             ],
             Deed::CancelRequest => &[
                 EventType::PaymentRequestCancelled,
+                EventType::PaymentRequestPaymentReversed,
+                EventType::CustomerCreditChanged,
                 EventType::ReminderStopped,
                 EventType::RetryStopped,
                 EventType::AttemptSkipped,
+                EventType::PlanRecovered,
+                EventType::PlanCompleted,
             ],
             Deed::SuspendPlan => &[EventType::PlanSuspended],
             Deed::ResumePlan => &[EventType::PlanResumed, EventType::PlanCompleted],

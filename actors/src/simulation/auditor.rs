@@ -257,6 +257,9 @@ impl Auditor {
         if position > u64::try_from(durable).unwrap_or(u64::MAX) {
             return broken("INV-07", format!("{id} leaves, and its record {position} is not synced"));
         }
+        if guard == Guard::TriedOut {
+            return broken("INV-03", format!("{id} leaves, and its rule is tried out"));
+        }
         if let Guard::StillOpen(request) | Guard::AttemptWanted(request, _) = guard
             && let Some((_, Entity::PaymentRequest(state))) = self.model.get(&EntityId::PaymentRequest(request))
             && state.status != Status::Open

@@ -85,7 +85,11 @@ impl World {
             11 | 12 => {
                 let scenarios = [None, Some("other".into()), Some("other".into()), Some("standard".into())];
                 let scenario = scenarios.get(self.random.place(scenarios.len())).cloned().flatten();
-                of_request(Command::FollowScenario { scenario, reason: "ana: other words".into() })
+                of_request(Command::FollowScenario {
+                    scenario,
+                    reason: "ana: other words".into(),
+                    by_rule: self.random.once_in(3),
+                })
             }
             _ => of_customer(customer::Command::EndInstrument {
                 instrument: Instrument::Mandate("M0".into()),

@@ -46,6 +46,8 @@ pub(super) fn policies() -> Result<Policies, String> {
         Rule::new("received", vec![EventType::TransferReceived], Condition::Always(true), vec![mail]),
         Rule::new("failed", vec![EventType::AttemptFailed], failed, vec![told])
             .at_most(Some(Once { per: Per::Customer, within_ms: 2 * 24 * 3_600_000 })),
+        Rule::new("tried", vec![EventType::PaymentRequestOverdue], Condition::Always(true), vec![hook("new")])
+            .tried_out(true),
         Rule::new("card", vec![EventType::PaymentMethodExpiring], Condition::Always(true), vec![hook("erp")]),
     ])
     .map_err(|error| text(&error))?;

@@ -85,7 +85,10 @@ impl Stage {
             "follow" => {
                 let scenario = text(1)?;
                 let scenario = (scenario != "none").then(|| scenario.into());
-                self.of_request(text(0)?, Command::FollowScenario { scenario, reason: "ana: other words".into() })
+                self.of_request(
+                    text(0)?,
+                    Command::FollowScenario { scenario, reason: "ana: other words".into(), by_rule: false },
+                )
             }
             "review" => self.of_request(text(0)?, Command::ReviewReminders),
             "dispute" => self.of_request(text(0)?, Command::Dispute { reason: text(1)?.into() }),
