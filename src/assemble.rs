@@ -224,6 +224,7 @@ pub async fn assemble_with(
         store: Arc::clone(&store),
         clocks: Arc::clone(&clocks),
         checkpointer: checkpointer.clone(),
+        turn: Arc::default(),
     };
     actix::spawn(review.clone().all(replayed));
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");

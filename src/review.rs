@@ -11,6 +11,7 @@ use quittance_actors::policies::Policies;
 use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::{Checkpointer, Offer, Priority, Request, Router, SubmitError};
 use quittance_actors::values::{CommandId, EntityId, PaymentRequestId, TenantId};
+use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::clock::Clocks;
@@ -33,6 +34,8 @@ pub(crate) struct Review {
     pub store: Arc<Store>,
     pub clocks: Arc<Clocks>,
     pub checkpointer: Addr<Checkpointer>,
+    /// One review at a time.
+    pub turn: Arc<Mutex<()>>,
 }
 
 impl Review {
@@ -47,9 +50,19 @@ impl Review {
     /// Looks again at what is armed for a tenant, if its scenarios are not those of the last review. `behind` when the
     /// log tells of more than the store knows.
     pub(crate) async fn of(&self, tenant: &TenantId, behind: bool) {
-        let Some(policies) = self.router.ports().tenants.policies(tenant) else { return };
-        let edition = edition(&policies);
-        if self.store.edition(tenant).is_ok_and(|known| known.as_deref() == Some(edition.as_str())) {
+        let _turn = self.turn.lock().await;
+        while let Some(policies) = self.router.ports().tenants.policies(tenant) {
+            self.by(tenant, &edition(&policies), behind).await;
+            // Another edition may have come into use meanwhile: what was armed by this one is looked at again.
+            let now = self.router.ports().tenants.policies(tenant);
+            if now.is_none_or(|now| Arc::ptr_eq(&now, &policies)) {
+                return;
+            }
+        }
+    }
+
+    async fn by(&self, tenant: &TenantId, edition: &str, behind: bool) {
+        if self.store.edition(tenant).is_ok_and(|known| known.as_deref() == Some(edition)) {
             return;
         }
         if behind {
@@ -63,7 +76,7 @@ impl Review {
                 return warn!(%tenant, %error, "reminders could not all be planned by the changed scenarios: tried again at the next start");
             }
         }
-        if let Err(error) = self.store.note_edition(tenant, &edition) {
+        if let Err(error) = self.store.note_edition(tenant, edition) {
             warn!(%error, "the edition of the scenarios could not be noted");
         }
     }

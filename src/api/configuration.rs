@@ -2,6 +2,7 @@
 //! happened, published, and taken back.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
@@ -29,6 +30,10 @@ const NOTE_CHARACTERS_MAX: usize = 300;
 const DAYS: i64 = 7;
 
 static ONE_AT_A_TIME: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+/// Drafts that are read, compiled and rendered side by side.
+static TRIED: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+/// Bytes of a log that a draft is tried on beside everything else; a copy of a larger one is for `quittance simulate`.
+const LOG_BYTES_MAX: u64 = 2 << 30;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -64,11 +69,16 @@ fn refused(app: &App, tenant: &TenantId, refusal: &Refusal) -> Problem {
             let folder = crate::config::own_folder(&app.service.config.folder, tenant);
             Problem::invalid_files(finding_json(findings, &folder))
         }
-        Refusal::Name(_) | Refusal::TooLarge(_) | Refusal::TooMany => Problem::bad_request(refusal.to_string()),
+        Refusal::Name(_) | Refusal::TooMany => Problem::bad_request(refusal.to_string()),
+        Refusal::TooLarge(_) => Problem::too_large_for(refusal.to_string()),
         Refusal::Nothing => Problem::conflict("nothing_changed", refusal.to_string()),
         Refusal::Stale { .. } => Problem::conflict("edition_in_between", refusal.to_string()),
         Refusal::NoSuchEdition(_) | Refusal::UnknownTenant => Problem::not_found(refusal.to_string()),
-        Refusal::Io(error) => Problem::conflict("cannot_be_written", error.to_string()),
+        Refusal::Io(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            Problem::conflict("cannot_be_written", format!("the folder of the configuration: {error}"))
+        }
+        Refusal::Io(error) if error.kind() == ErrorKind::StorageFull => Problem::overloaded(error.to_string()),
+        Refusal::Io(error) => Problem::internal(error.to_string()),
     }
 }
 
@@ -92,8 +102,13 @@ pub(crate) async fn tried(
     app: &Shared, tenant: &TenantId, files: BTreeMap<String, Option<String>>,
 ) -> Result<Tried, Problem> {
     let of = tenant.clone();
-    let tried = blocking(app, move |app| app.service.editions.attempt(&of, &files)).await?;
-    tried.map_err(|refusal| refused(app, tenant, &refusal))
+    // Whoever stops waiting stops nothing that has begun.
+    let turn = TRIED.acquire().await.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let tried = blocking(app, move |app| {
+        let _turn = turn;
+        app.service.editions.attempt(&of, &files)
+    });
+    tried.await?.map_err(|refusal| refused(app, tenant, &refusal))
 }
 
 /// What a draft would have done in the last days, and whom it would move.
@@ -102,10 +117,11 @@ pub(crate) async fn foreseen(
 ) -> Result<Foreseen, Problem> {
     let before = in_use(app, tenant)?;
     // One at a time: each reads the whole log.
-    let _turn = ONE_AT_A_TIME.try_acquire().map_err(|_| Problem::overloaded("another draft is being tried"))?;
+    let turn = ONE_AT_A_TIME.try_acquire().map_err(|_| Problem::overloaded("another draft is being tried"))?;
     let _ = app.service.checkpointer.send(Offer).await; // Lists are as of the last checkpoint, then.
     let of = tenant.clone();
     let work = move |app: &App| {
+        let _turn = turn;
         let service = &app.service;
         let now = service.clocks.now(&of);
         let zone = &before.policies.zone;
@@ -113,34 +129,58 @@ pub(crate) async fn foreseen(
         let from = to.plus_days(i32::try_from(1 - days).unwrap_or(0));
         let whom = OfWhom { tenant: &of, zone, now, period: Period { from, to } };
         let data = service.config.path(&service.config.service.data.dir);
+        if log_bytes(&data) > LOG_BYTES_MAX {
+            return Err(
+                "the record log is too large for it here: `quittance simulate` tries drafts on a copy".to_owned()
+            );
+        }
         editions::foresee(&data, &service.store, &before, &after, &whom)
     };
     blocking(app, work).await?.map_err(Problem::internal)
+}
+
+/// Bytes of a record log.
+fn log_bytes(data: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(data.join("log")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
 /// Publishes a draft, or an earlier edition again, and plans reminders by it.
 pub(crate) async fn publish(
     app: &Shared, tenant: &TenantId, draft: Draft, restores: Option<u64>,
 ) -> Result<(Edition, Findings), Problem> {
-    let of = tenant.clone();
-    let published = blocking(app, move |app| match restores {
-        Some(number) => app.service.editions.restore(&of, number, &draft, system_now()),
-        None => app.service.editions.publish(&of, &draft, system_now()),
-    });
-    let published = published.await?.map_err(|refusal| refused(app, tenant, &refusal))?;
-    let (review, of) = (app.service.review.clone(), tenant.clone());
-    actix_web::rt::spawn(async move { review.of(&of, true).await });
-    Ok(published)
+    let (shared, of) = (Arc::clone(app), tenant.clone());
+    // To its end, whether or not the caller waits for it.
+    let work = async move {
+        let published = web::block({
+            let (app, of) = (Arc::clone(&shared), of.clone());
+            move || match restores {
+                Some(number) => app.service.editions.restore(&of, number, &draft, system_now()),
+                None => app.service.editions.publish(&of, &draft, system_now()),
+            }
+        });
+        let published = published.await;
+        let review = shared.service.review.clone();
+        actix_web::rt::spawn(async move { review.of(&of, true).await });
+        published
+    };
+    let published = actix_web::rt::spawn(work).await.map_err(|error| Problem::overloaded(error.to_string()))?;
+    let published = published.map_err(|error| Problem::overloaded(error.to_string()))?;
+    published.map_err(|refusal| refused(app, tenant, &refusal))
 }
 
 /// Reads all files again, and plans reminders by them.
 pub(crate) async fn reload(app: &Arc<App>) -> Result<Reloaded, Problem> {
     let of = Arc::clone(app);
-    let reloaded = web::block(move || editions::reload(&of.service)).await;
+    let work = async move {
+        let service = Arc::clone(&of);
+        let reloaded = web::block(move || editions::reload(&service.service)).await;
+        actix_web::rt::spawn(of.service.review.clone().all(1));
+        reloaded
+    };
+    let reloaded = actix_web::rt::spawn(work).await.map_err(|error| Problem::overloaded(error.to_string()))?;
     let reloaded = reloaded.map_err(|error| Problem::overloaded(error.to_string()))?;
-    let reloaded = reloaded.map_err(|error| Problem::internal(error.to_string()))?;
-    actix_web::rt::spawn(app.service.review.clone().all(1));
-    Ok(reloaded)
+    reloaded.map_err(|error| Problem::internal(error.to_string()))
 }
 
 fn summary(edition: &Edition) -> Json {
@@ -201,7 +241,9 @@ async fn file(app: Shared, request: HttpRequest, name: web::Path<String>) -> Res
 
 /// `POST /v1/configuration/check`: what is wrong with a draft, and what it changes.
 async fn check(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
-    let (bytes, of) = (received(bytes)?, tenant(&app, &request)?);
+    let bytes = received(bytes)?;
+    let (of, key) = caller(&app, &request)?;
+    may_configure(key)?;
     let mut body = Body::parse(&bytes)?;
     let files = body.texts("files");
     body.finish()?;
@@ -213,14 +255,16 @@ async fn check(app: Shared, request: HttpRequest, bytes: Received) -> Result<Htt
         "usable": tried.of_tenant.is_some(),
         "findings": finding_json(&tried.findings, &folder),
         "changes": changes,
-        "differences": editions::differences(&tried.before, &tried.after),
+        "differences": tried.differences,
     })))
 }
 
 /// `POST /v1/configuration/foresee`: what a draft would have done with the events of the last `days`, and which reminders
 /// it would move.
 async fn foresee(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
-    let (bytes, of) = (received(bytes)?, tenant(&app, &request)?);
+    let bytes = received(bytes)?;
+    let (of, key) = caller(&app, &request)?;
+    may_configure(key)?;
     let mut body = Body::parse(&bytes)?;
     let files = body.texts("files");
     let days = body.optional_integer("days", 1..=366).unwrap_or(DAYS);
@@ -282,7 +326,7 @@ async fn restore(
 /// `GET /v1/configuration/editions`: the newest first.
 async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let of = tenant(&app, &request)?;
-    let found = blocking(&app, move |app| newest_editions(app, &of, 100)).await?;
+    let found = blocking(&app, move |app| newest_editions(app, &of, 50)).await?;
     let found = found.map_err(|error| Problem::internal(error.to_string()))?;
     Ok(HttpResponse::Ok().json(json!({ "data": found.iter().map(summary).collect::<Vec<_>>() })))
 }
@@ -300,14 +344,16 @@ async fn edition(app: Shared, request: HttpRequest, number: web::Path<u64>) -> R
     let number = number.into_inner();
     let found = blocking(&app, move |app| {
         let ledger = &app.service.editions.ledger;
-        let before = ledger.read(&of, number.saturating_sub(1))?;
-        Ok((ledger.read(&of, number)?, before.map(|edition| edition.files).unwrap_or_default()))
+        let before = ledger.read(&of, number.saturating_sub(1))?.map(|edition| edition.files).unwrap_or_default();
+        let found = ledger.read(&of, number)?;
+        let differences = found.as_ref().map(|found| editions::differences(&before, &found.files));
+        Ok((found, differences.unwrap_or_default()))
     });
-    let (found, before) = found.await?.map_err(|error: std::io::Error| Problem::internal(error.to_string()))?;
+    let (found, differences) = found.await?.map_err(|error: std::io::Error| Problem::internal(error.to_string()))?;
     let found = found.ok_or_else(|| Problem::not_found(format!("there is no edition {number}")))?;
     let mut json = summary(&found);
     if let Some(json) = json.as_object_mut() {
-        json.insert("differences".to_owned(), editions::differences(&before, &found.files).into());
+        json.insert("differences".to_owned(), differences.into());
         json.insert("files".to_owned(), json!(found.files));
     }
     Ok(HttpResponse::Ok().json(json))

@@ -77,6 +77,11 @@ impl Problem {
         Self::of(413, "too_large", "The body is too large", "a JSON body has at most 256 KiB")
     }
 
+    /// 413: something of the body is too large.
+    pub fn too_large_for(detail: impl Into<String>) -> Self {
+        Self::of(413, "too_large", "The body is too large", detail)
+    }
+
     /// 413: the batch is too large.
     pub fn batch_too_large(megabytes: usize, lines: usize) -> Self {
         let detail = format!("a batch has at most {megabytes} MiB and {lines} lines");

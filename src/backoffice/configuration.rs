@@ -167,6 +167,7 @@ pub(super) async fn submit(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
+    frame.of_same_merchant(&form)?;
     let typed = Typed::of(&form);
     let mut outcome = Outcome::default();
     match form.get("do").map(String::as_str).unwrap_or_default() {
@@ -223,12 +224,7 @@ async fn edited(
     let (mut changes, mut lines, mut usable) = (Vec::new(), Vec::new(), false);
     if let Some(tried) = &tried {
         findings = finding_json(&tried.findings, &folder);
-        // A file that was not its own began as the one that all share.
-        let mut before = tried.before.clone();
-        if let Some(shared) = shared.clone().filter(|_| !before.contains_key(&typed.file)) {
-            before.insert(typed.file.clone(), shared);
-        }
-        lines = difference_lines(&differences(&before, &tried.after));
+        lines = difference_lines(&tried.beside_shared);
         usable = tried.of_tenant.is_some();
         changes =
             tried.of_tenant.iter().flat_map(|after| editions::changes(&now, after)).map(|of| in_words(&of)).collect();
@@ -315,6 +311,7 @@ pub(super) async fn preview(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
+    frame.of_same_merchant(&form)?;
     let typed = Typed::of(&form);
     let tried = tried(&app, &frame.tenant, typed.files()).await?;
     let folder = own_folder(&app.service.config.folder, &frame.tenant);
@@ -372,32 +369,36 @@ pub(super) async fn edition(
         Err(answer) => return Ok(answer),
     };
     let (of, number) = (frame.tenant.clone(), number.into_inner());
-    let (found, before, newest) = blocking(&app, move |app| {
+    let (found, differences, newest) = blocking(&app, move |app| {
         let ledger = &app.service.editions.ledger;
         let before = ledger.read(&of, number.saturating_sub(1))?.map(|edition| edition.files).unwrap_or_default();
-        Ok((ledger.read(&of, number)?, before, app.service.editions.number(&of)?))
+        let found = ledger.read(&of, number)?;
+        let differences = found.as_ref().map(|found| differences(&before, &found.files)).unwrap_or_default();
+        Ok((found, differences, app.service.editions.number(&of)?))
     })
     .await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("there is no edition {number}")))?;
     let at = Timestamp::parse(&found.at);
     let at = at.map(|at| words::instant(at, &zone_of(&app, &frame.tenant))).unwrap_or_default();
-    let lines = difference_lines(&differences(&before, &found.files));
+    let lines = difference_lines(&differences);
     let own = json!({
         "number": number, "at": at, "by": found.by, "note": found.note, "lines": lines,
-        "files": found.files.keys().collect::<Vec<_>>(), "current": number == newest,
+        "files": found.files.keys().collect::<Vec<_>>(), "current": number == newest, "newest": newest,
     });
     pages.page("edition", &frame.data(&app, &format!("Edition {number}"), "/bo/configuration", own))
 }
 
 /// `POST /bo/configuration/editions/{number}/restore`.
 pub(super) async fn restore(
-    app: Shared, pages: SharedPages, request: HttpRequest, number: web::Path<u64>,
+    app: Shared, pages: SharedPages, request: HttpRequest, number: web::Path<u64>, form: web::Form<Form>,
 ) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let draft = Draft { by: BY.to_owned(), ..Draft::default() };
+    frame.of_same_merchant(&form)?;
+    let expected = form.get("expected").and_then(|number| number.parse().ok());
+    let draft = Draft { by: BY.to_owned(), expected, ..Draft::default() };
     let to = match publish(&app, &frame.tenant, draft, Some(number.into_inner())).await {
         Ok((edition, _)) => format!("said={}", words::encoded(&format!("Edition {} is in use", edition.number))),
         Err(problem) => format!("failed={}", words::encoded(&problem.to_string())),

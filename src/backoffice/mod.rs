@@ -250,6 +250,7 @@ impl Frame {
             "title": title,
             "nav": nav,
             "tenants": tenants,
+            "merchant": self.tenant.as_str(),
             "tenant": self.tenant_name,
             "clock": self.clock(app),
         });
@@ -257,6 +258,14 @@ impl Frame {
             data.extend(own);
         }
         data
+    }
+
+    /// Whether a form is of a page of this merchant: another one may have been chosen in another window since.
+    fn of_same_merchant(&self, form: &BTreeMap<String, String>) -> Result<(), Problem> {
+        match form.get("merchant").is_some_and(|merchant| merchant == self.tenant.as_str()) {
+            true => Ok(()),
+            false => Err(Problem::conflict("other_merchant", "this page was of another merchant: load it again")),
+        }
     }
 
     /// The test clock in words, if the tenant has one.

@@ -129,6 +129,7 @@ pub(super) async fn advance(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
+    frame.of_same_merchant(&form)?;
     let by = form.get("by").map_or("1d", String::as_str);
     let by_ms = crate::api::duration_ms(by).map_err(Problem::bad_request)?;
     crate::api::advance_tenant(&app, &frame.tenant, Some(by_ms), None).await?;

@@ -1,5 +1,7 @@
 //! What could not be delivered and was given up: why, and another try.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::Fault;
 use serde_json::{Value as Json, json};
@@ -43,13 +45,17 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
 /// `POST /bo/messages/undelivered/{id|all}`: another try.
 pub(super) async fn retry(
     app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
+    form: web::Form<BTreeMap<String, String>>,
 ) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
     let tried = match id.as_str() {
-        "all" => try_all_again(&app, &frame.tenant, None).await.map(|_| ()),
+        "all" => {
+            frame.of_same_merchant(&form)?;
+            try_all_again(&app, &frame.tenant, None).await.map(|_| ())
+        }
         id => try_again(&app, &frame.tenant, delivery_id(id)?).await,
     };
     let to = match tried {

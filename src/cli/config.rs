@@ -8,6 +8,10 @@ use serde_json::{Value as Json, json};
 
 use super::client::{self, Client, Connection};
 use super::exit;
+use crate::editions::OWN_FILES;
+
+/// Where a folder says of which edition it is: who publishes it changes that one and no later one.
+const PULLED: &str = ".edition";
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -78,13 +82,20 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
                 Ok(0)
             }
             Action::Publish { drafted, note } => {
-                let mut body =
-                    json!({ "files": files(&drafted.folder, &state)?, "expected_edition": state.get("edition") });
-                published(&client, "/v1/configuration/editions", &mut body, note).await
+                let known = drafted.folder.join(PULLED);
+                let expected: u64 = match std::fs::read_to_string(&known) {
+                    Ok(text) => text.trim().parse()?,
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+                    Err(error) => return Err(error.into()),
+                };
+                let mut body = json!({ "files": files(&drafted.folder, &state)?, "expected_edition": expected });
+                let number = published(&client, "/v1/configuration/editions", &mut body, note).await?;
+                std::fs::write(known, format!("{number}\n"))?;
+                Ok(0)
             }
             Action::Restore { edition, note } => {
                 let path = format!("/v1/configuration/editions/{edition}/restore");
-                published(&client, &path, &mut json!({}), note).await
+                published(&client, &path, &mut json!({}), note).await.map(|_| 0)
             }
         }
     })
@@ -107,13 +118,17 @@ fn files(folder: &Path, state: &Json) -> anyhow::Result<BTreeMap<String, Json>> 
     anyhow::ensure!(folder.is_dir(), "{} is no folder", folder.display());
     let mut files: BTreeMap<String, Json> =
         all(state, "files").map(|file| (text(file, "name").to_owned(), Json::Null)).collect();
-    for (below, extension) in [("", "toml"), ("templates", "hbs")] {
-        for entry in std::fs::read_dir(folder.join(below)).into_iter().flatten() {
-            let path = entry?.path();
-            if path.extension().is_some_and(|known| known == extension) {
-                let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-                files.insert(name, std::fs::read_to_string(&path)?.into());
-            }
+    for name in OWN_FILES {
+        let path = folder.join(name);
+        if path.is_file() {
+            files.insert(name.to_owned(), std::fs::read_to_string(&path)?.into());
+        }
+    }
+    for entry in std::fs::read_dir(folder.join("templates")).into_iter().flatten() {
+        let path = entry?.path();
+        if path.extension().is_some_and(|known| known == "hbs") {
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+            files.insert(name, std::fs::read_to_string(&path)?.into());
         }
     }
     Ok(files)
@@ -139,9 +154,21 @@ async fn show(client: &Client, state: &Json) -> anyhow::Result<u8> {
 
 async fn pull(client: &Client, state: &Json, folder: &Path) -> anyhow::Result<u8> {
     let number = number(state, "edition");
-    anyhow::ensure!(number > 0, "the tenant has no files of its own yet");
-    let edition = client.get(&format!("/v1/configuration/editions/{number}")).await?;
-    for (name, content) in edition.get("files").and_then(Json::as_object).into_iter().flatten() {
+    std::fs::create_dir_all(folder)?;
+    let edition = match number {
+        0 => json!({}),
+        number => client.get(&format!("/v1/configuration/editions/{number}")).await?,
+    };
+    let of_edition = edition.get("files").and_then(Json::as_object);
+    // What the edition has not is not to be published again.
+    for name in files(folder, state)?.keys().filter(|name| of_edition.is_none_or(|of| !of.contains_key(*name))) {
+        let path = folder.join(name);
+        if path.is_file() {
+            std::fs::remove_file(&path)?;
+            eprintln!("  {} removed", path.display());
+        }
+    }
+    for (name, content) in of_edition.into_iter().flatten() {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -149,6 +176,7 @@ async fn pull(client: &Client, state: &Json, folder: &Path) -> anyhow::Result<u8
         std::fs::write(&path, content.as_str().unwrap_or_default())?;
         eprintln!("  {}", path.display());
     }
+    std::fs::write(folder.join(PULLED), format!("{number}\n"))?;
     Ok(0)
 }
 
@@ -207,12 +235,13 @@ fn foreseen(said: &Json) {
     }
 }
 
-async fn published(client: &Client, path: &str, body: &mut Json, note: &str) -> anyhow::Result<u8> {
+async fn published(client: &Client, path: &str, body: &mut Json, note: &str) -> anyhow::Result<u64> {
     if let Some(body) = body.as_object_mut().filter(|_| !note.is_empty()) {
         body.insert("note".to_owned(), note.into());
     }
     let said = client.post(path, body).await?;
     all(&said, "findings").for_each(finding);
-    println!("edition {} is in use", number(&said, "edition"));
-    Ok(0)
+    let number = number(&said, "edition");
+    println!("edition {number} is in use");
+    Ok(number)
 }

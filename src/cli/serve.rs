@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
 
 use super::exit;
@@ -21,6 +21,8 @@ pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
     let listen = config.service.server.listen;
     let public_url = config.service.server.public_url.clone();
     actix_web::rt::System::new().block_on(async move {
+        // From the first moment on: a hangup would end the process.
+        let hangups = signal(SignalKind::hangup())?;
         let service = assemble::assemble(config, templates, fatal()).await.map_err(anyhow::Error::msg)?;
         let bound = server::bind(service, listen).map_err(anyhow::Error::msg)?;
         let base = public_url.unwrap_or_else(|| format!("http://{}/", bound.address));
@@ -30,7 +32,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
         eprintln!("  API          {base}v1/");
         let handle = bound.server.handle();
         let running = actix::spawn(bound.server);
-        actix::spawn(hear_hangups(Arc::clone(&bound.app)));
+        actix::spawn(hear_hangups(hangups, Arc::clone(&bound.app)));
         stop_signal().await?;
         info!("stopping");
         handle.stop(true).await;
@@ -41,8 +43,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
 }
 
 /// Reads the files of the configuration again at each SIGHUP.
-async fn hear_hangups(app: Arc<api::App>) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+async fn hear_hangups(mut hangups: Signal, app: Arc<api::App>) {
     while hangups.recv().await.is_some() {
         match api::reload(&app).await {
             Ok(reloaded) if reloaded.findings.all().is_empty() => {}

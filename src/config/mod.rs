@@ -104,6 +104,16 @@ impl Conduct {
     }
 }
 
+/// What tenants have of their own.
+fn own_of(
+    shared: &Conduct, sources: &Sources, service: &Service, findings: &mut Findings,
+) -> BTreeMap<TenantId, Conduct> {
+    let with_files = service.tenants.iter().filter(|tenant| own_folder(sources.folder(), &tenant.id).is_dir());
+    let own = with_files
+        .filter_map(|tenant| Some((tenant.id.clone(), shared.with_own(sources, service, tenant, findings)?)));
+    own.collect()
+}
+
 /// The data directory that a configuration names, whatever else is wrong with it.
 pub fn data_folder(sources: &Sources, path: &Path) -> Option<PathBuf> {
     let service = sources.toml(path, &mut Findings::default(), Service::read)?;
@@ -128,14 +138,23 @@ impl Config {
         let (Some(service), Some(shared)) = (service, shared) else {
             return (None, findings);
         };
-        let own =
-            service.tenants.iter().filter(|tenant| own_folder(&folder, &tenant.id).is_dir()).filter_map(|tenant| {
-                Some((tenant.id.clone(), shared.with_own(&sources, &service, tenant, &mut findings)?))
-            });
-        let own = own.collect();
+        let own = own_of(&shared, &sources, &service, &mut findings);
         let sha256 = digest::sha256(sources.read(path).unwrap_or_default().as_bytes()).to_vec();
         let config = Config { file: path.to_owned(), sha256, folder, service, shared, own, mappings };
         config.cross_check(path, &mut findings);
+        let usable = !findings.has_errors();
+        (usable.then_some(config), findings)
+    }
+
+    /// Reads again what may change while the service runs, and checks it by what the service has: its own file counts from
+    /// the next start.
+    pub fn again(&self) -> (Option<Config>, Findings) {
+        let sources = Sources::of(&self.folder);
+        let mut findings = Findings::default();
+        let Some(shared) = Conduct::load(&sources, &mut findings) else { return (None, findings) };
+        let own = own_of(&shared, &sources, &self.service, &mut findings);
+        let config = Config { shared, own, ..self.clone() };
+        config.cross_check(&self.file, &mut findings);
         let usable = !findings.has_errors();
         (usable.then_some(config), findings)
     }

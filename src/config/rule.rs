@@ -11,6 +11,9 @@ use super::reader::Section;
 use super::{expression, rule_test};
 use crate::diagnostics::nearest;
 
+/// What one rule leads to at most.
+const ACTIONS_MAX: usize = 20;
+
 const CHANNELS: [(&str, Channel); 4] =
     [("email", Channel::Email), ("sms", Channel::Sms), ("hook", Channel::Hook), ("file", Channel::File)];
 
@@ -51,8 +54,9 @@ pub(super) fn read_rule(
     for action in section.each("then", |action| read_action(action, file, &fires_on, references)) {
         then.push(action);
     }
-    if then.is_empty() {
-        section.refuse("then", section.span(), "a rule has at least one [[rule.then]]", None);
+    if then.is_empty() || then.len() > ACTIONS_MAX {
+        let why = format!("a rule has 1 to {ACTIONS_MAX} [[rule.then]]");
+        section.refuse("then", section.span(), why, None);
     }
     let tests = rule_test::run(section, &on, when.as_ref());
     let when = when?;

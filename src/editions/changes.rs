@@ -1,6 +1,7 @@
 //! What one edition has that another has not: by name, and line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use quittance_actors::policies::Policies;
 use serde::Serialize;
@@ -8,6 +9,8 @@ use similar::TextDiff;
 
 use crate::in_use::OfTenant;
 
+/// How long two texts are compared; after it what is left is told as replaced.
+const COMPARED_FOR: Duration = Duration::from_millis(200);
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 3;
 
@@ -92,7 +95,7 @@ pub fn differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, S
     for name in names {
         let of = |files: &BTreeMap<String, String>| files.get(name).cloned().unwrap_or_default();
         let (old, new) = (of(before), of(after));
-        let diff = TextDiff::from_lines(&old, &new);
+        let diff = TextDiff::configure().timeout(COMPARED_FOR).diff_lines(&old, &new);
         let side = |there: bool| if there { name.clone() } else { "/dev/null".to_owned() };
         let (from, to) = (side(before.contains_key(name)), side(after.contains_key(name)));
         text.push_str(&diff.unified_diff().context_radius(CONTEXT_LINES).header(&from, &to).to_string());

@@ -161,11 +161,15 @@ fn moved(
             let next = |policies| state.next_step(of.tenant, policies, of.now);
             let Some((from, due)) = next(&before.policies) else { continue };
             moved.requests += 1;
+            // What is tried out sends nothing.
+            let is_live =
+                |of: &OfTenant| of.policies.scenarios.get(&*moved.scenario).is_some_and(|known| !known.shadow);
+            let (was_live, is_live) = (is_live(before), is_live(after));
             match next(&after.policies) {
                 Some((to, at)) => {
                     let soon = |at: Timestamp| at.unix_millis() - of.now.unix_millis() <= SOON_MS;
-                    moved.soon += u64::from(soon(at) && !soon(due));
-                    if (&to, at) == (&from, due) {
+                    moved.soon += u64::from(is_live && soon(at) && !(was_live && soon(due)));
+                    if (&to, at, is_live) == (&from, due, was_live) {
                         moved.stay += 1;
                     } else {
                         *moves.entry((from.to_string(), Some(to.to_string()))).or_default() += 1;

@@ -108,10 +108,18 @@ impl Ledger {
         whole_file::write(&self.folder(tenant), WRITTEN, number.to_string().as_bytes()).map(drop)
     }
 
-    /// The edition whose files were written last; 0 for none.
-    pub fn written(&self, tenant: &TenantId) -> u64 {
-        let text = std::fs::read_to_string(self.folder(tenant).join(WRITTEN)).unwrap_or_default();
-        text.trim().parse().unwrap_or(0)
+    /// Takes away an edition that could not be added whole.
+    pub(super) fn forget(&self, tenant: &TenantId, number: u64) {
+        let _ = std::fs::remove_file(self.folder(tenant).join(name_of(number))); // It may not be there.
+    }
+
+    /// The edition whose files were written last; `None` where no mark says it, as in a ledger that was restored.
+    pub fn written(&self, tenant: &TenantId) -> io::Result<Option<u64>> {
+        match std::fs::read_to_string(self.folder(tenant).join(WRITTEN)) {
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -137,8 +145,8 @@ mod tests {
         assert_eq!(ledger.numbers(&tenant).unwrap(), [10, 2, 1]);
         assert_eq!(ledger.newest(&tenant).unwrap().unwrap().files["rules.toml"], "# 10\n");
         assert_eq!(ledger.read(&tenant, 3).unwrap(), None);
-        assert_eq!(ledger.written(&tenant), 0);
+        assert_eq!(ledger.written(&tenant).unwrap(), None);
         ledger.note_written(&tenant, 10).unwrap();
-        assert_eq!((ledger.written(&tenant), ledger.numbers(&tenant).unwrap().len()), (10, 3));
+        assert_eq!((ledger.written(&tenant).unwrap(), ledger.numbers(&tenant).unwrap().len()), (Some(10), 3));
     }
 }

@@ -18,5 +18,5 @@ mod reload;
 pub use changes::{Change, How, changes, differences};
 pub use foresight::{Foreseen, Move, Moved, OfWhom, Replayed, foresee};
 pub use ledger::{Edition, Ledger, Origin};
-pub use publish::{Draft, Editions, Refusal, Tried};
+pub use publish::{Draft, Editions, OWN_FILES, Refusal, Tried};
 pub use reload::{Reloaded, finish, reload};

@@ -13,6 +13,7 @@ use quittance_actors::values::{TenantId, Timestamp};
 use thiserror::Error;
 use tracing::{info, warn};
 
+use super::changes::differences;
 use super::ledger::{Edition, Ledger, Origin};
 use crate::config::{Config, Sources, Tenant, own_folder};
 use crate::diagnostics::Findings;
@@ -20,9 +21,11 @@ use crate::in_use::{InUse, OfTenant, TEMPLATES};
 use crate::whole_file;
 
 /// Files that a tenant may have of its own, beside templates.
-const FILES: [&str; 4] = ["rules.toml", "scenarios.toml", "collections.toml", "acceptance.toml"];
+pub const OWN_FILES: [&str; 4] = ["rules.toml", "scenarios.toml", "collections.toml", "acceptance.toml"];
 /// Files of a tenant at most.
 const FILES_MAX: usize = 300;
+/// Bytes of all of them.
+const BYTES_MAX: usize = 4 << 20;
 /// Bytes of a file at most.
 const FILE_BYTES_MAX: usize = 256 << 10;
 
@@ -36,7 +39,7 @@ pub enum Refusal {
     Name(String),
     #[error("\"{0}\" is larger than {max} KiB", max = FILE_BYTES_MAX >> 10)]
     TooLarge(String),
-    #[error("a tenant has at most {FILES_MAX} files of its own")]
+    #[error("a tenant has at most {FILES_MAX} files of its own, of {max} MiB in all", max = BYTES_MAX >> 20)]
     TooMany,
     #[error("it cannot be used")]
     Findings(Box<Findings>),
@@ -76,10 +79,12 @@ pub struct Tried {
     pub of_tenant: Option<OfTenant>,
     /// What was found.
     pub findings: Findings,
-    /// The tenant's files as they are in use.
-    pub before: BTreeMap<String, String>,
-    /// And as they would be.
+    /// The tenant's files as they would be.
     pub after: BTreeMap<String, String>,
+    /// What changes in them, line by line.
+    pub differences: String,
+    /// The same of files that were not the tenant's own, beside those that all share.
+    pub beside_shared: String,
 }
 
 /// The editions of every tenant.
@@ -105,12 +110,7 @@ impl Editions {
         for entry in tenants {
             let name = entry?.file_name();
             let Some(tenant) = name.to_str().and_then(|name| TenantId::parse(name).ok()) else { continue };
-            let Some(newest) = ledger.newest(&tenant)? else { continue };
-            if newest.number > ledger.written(&tenant) {
-                write_files(&own_folder(config_folder, &tenant), &newest.files)?;
-                ledger.note_written(&tenant, newest.number)?;
-                info!(%tenant, edition = newest.number, "the files of an edition were written that a stop had interrupted");
-            }
+            finish_one(&ledger, &tenant, &own_folder(config_folder, &tenant))?;
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Editions {
                 None => after.remove(name),
             };
         }
-        if after.len() > FILES_MAX {
+        if after.len() > FILES_MAX || after.values().map(String::len).sum::<usize>() > BYTES_MAX {
             return Err(Refusal::TooMany);
         }
         let below = own_folder(Path::new(""), id);
@@ -181,7 +181,15 @@ impl Editions {
         let (of_tenant, findings) = self.in_use.tried(&self.config, tenant, &sources);
         // What is in use; somebody may have changed the files since, which a publication takes along.
         let before = self.ledger.newest(id)?.map(|edition| edition.files).unwrap_or_default();
-        Ok(Tried { of_tenant, findings, before, after })
+        let differences = differences(&before, &after);
+        let (mut shared_before, mut shared_after) = (before, after.clone());
+        for name in files.keys() {
+            let Some(shared) = self.shared_file(name)? else { continue };
+            shared_before.entry(name.clone()).or_insert_with(|| shared.clone());
+            shared_after.entry(name.clone()).or_insert(shared);
+        }
+        let beside_shared = super::changes::differences(&shared_before, &shared_after);
+        Ok(Tried { of_tenant, findings, after, differences, beside_shared })
     }
 
     /// Publishes a draft: it is durable, and in use, when this returns. Gives the edition, and what was only doubtful.
@@ -209,6 +217,9 @@ impl Editions {
     fn put_into_use(
         &self, id: &TenantId, draft: &Draft, origin: Origin, now: Timestamp,
     ) -> Result<(Edition, Findings), Refusal> {
+        let folder = self.folder(id);
+        // An edition whose files could not be written is written first: the next one is made from the files.
+        finish_one(&self.ledger, id, &folder)?;
         let newest = self.number(id)?;
         if let Some(expected) = draft.expected.filter(|expected| *expected != newest) {
             return Err(Refusal::Stale { expected, newest });
@@ -219,17 +230,23 @@ impl Editions {
         if known == after {
             return Err(Refusal::Nothing);
         }
-        let folder = self.folder(id);
+        // A ledger in use has a mark; one without it was restored.
+        if self.ledger.written(id)?.is_none() {
+            self.ledger.note_written(id, newest)?;
+        }
         // A folder that cannot be written is found before anything is recorded.
         whole_file::write(&folder, ".publishing", b"").and_then(std::fs::remove_file)?;
         let (by, note) = (draft.by.clone(), draft.note.clone());
         let edition = Edition { number: newest + 1, at: now.to_string(), by, note, origin, files: after };
-        self.ledger.add(id, &edition)?;
-        if let Err(error) = write_files(&folder, &edition.files) {
-            // It is in use, and its files are written at the next start.
+        if let Err(error) = self.ledger.add(id, &edition) {
+            self.ledger.forget(id, edition.number);
+            return Err(error.into());
+        }
+        // From here on it is the edition in use; files that cannot be written now are at the next publication or start.
+        let written =
+            write_files(&folder, &edition.files).and_then(|()| self.ledger.note_written(id, edition.number));
+        if let Err(error) = written {
             warn!(tenant = %id, edition = edition.number, %error, "the files of an edition could not be written");
-        } else {
-            self.ledger.note_written(id, edition.number)?;
         }
         self.in_use.take(id, of_tenant);
         info!(tenant = %id, edition = edition.number, by = edition.by, "an edition of the configuration is in use");
@@ -254,19 +271,68 @@ impl Editions {
     }
 }
 
+/// Writes the files of the newest edition of a tenant, if a crash kept them from being written. What stands in the folder and
+/// in no edition is kept as one.
+fn finish_one(ledger: &Ledger, tenant: &TenantId, folder: &Path) -> io::Result<()> {
+    let Some(newest) = ledger.newest(tenant)? else { return Ok(()) };
+    let written = ledger.written(tenant)?;
+    if written.is_some_and(|written| written >= newest.number) {
+        return Ok(());
+    }
+    let there = files_of(folder)?;
+    let before = match written {
+        Some(number) => ledger.read(tenant, number)?.map(|edition| edition.files).unwrap_or_default(),
+        None => BTreeMap::new(),
+    };
+    // A crash leaves each file as it was or as it would be; anything else was put there by somebody.
+    let names = there.keys().chain(before.keys()).chain(newest.files.keys());
+    let is_known = |name: &String| [&before, &newest.files].iter().any(|files| files.get(name) == there.get(name));
+    let found = |number: u64| {
+        let (at, note) = (crate::clock::system_now().to_string(), "the files in the folder".to_owned());
+        Edition { number, at, by: String::new(), note, origin: Origin::Found, files: there.clone() }
+    };
+    match written {
+        // A ledger that was restored beside a folder in use: the folder counts.
+        None if !there.is_empty() && there != newest.files => {
+            let found = found(newest.number + 1);
+            ledger.add(tenant, &found)?;
+            warn!(%tenant, edition = found.number, "the files in the folder are of no edition: they are one now, and in use");
+            return ledger.note_written(tenant, found.number);
+        }
+        Some(_) if !names.clone().all(is_known) => {
+            let found = found(newest.number + 1);
+            ledger.add(tenant, &found)?;
+            let again =
+                Edition { number: newest.number + 2, origin: Origin::Restored(newest.number), ..newest.clone() };
+            ledger.add(tenant, &again)?;
+            warn!(%tenant, edition = found.number, "files were changed after a stop had interrupted a publication: they are kept as an edition");
+        }
+        _ => {}
+    }
+    write_files(folder, &newest.files)?;
+    let number = ledger.numbers(tenant)?.first().copied().unwrap_or(newest.number);
+    ledger.note_written(tenant, number)?;
+    info!(%tenant, edition = number, "the files of an edition were written that a stop had interrupted");
+    Ok(())
+}
+
 /// Whether a tenant may have a file of this name: nothing of it leads out of its folder.
 fn check_name(name: &str) -> Result<(), Refusal> {
     let is_template = name.strip_prefix(TEMPLATES).and_then(|rest| rest.strip_prefix('/')).is_some_and(|file| {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         file.len() <= 100 && file.ends_with(".hbs") && !file.starts_with('.') && file.chars().all(plain)
     });
-    if is_template || FILES.contains(&name) { Ok(()) } else { Err(Refusal::Name(name.chars().take(100).collect())) }
+    if is_template || OWN_FILES.contains(&name) {
+        Ok(())
+    } else {
+        Err(Refusal::Name(name.chars().take(100).collect()))
+    }
 }
 
 fn files_of(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let sources = Sources::of(folder);
     let templates = sources.files(&folder.join(TEMPLATES), "hbs");
-    let own = FILES.iter().map(|name| folder.join(name)).filter(|path| sources.exists(path));
+    let own = OWN_FILES.iter().map(|name| folder.join(name)).filter(|path| sources.exists(path));
     let mut files = BTreeMap::new();
     for path in own.chain(templates) {
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();

@@ -6,11 +6,12 @@ use std::path::Path;
 use tracing::{info, warn};
 
 use super::publish::Editions;
-use crate::assemble::{self, Service};
+use crate::assemble::Service;
 use crate::clock::system_now;
 use crate::config::{self, Sources};
 use crate::diagnostics::Findings;
 use crate::digest;
+use crate::in_use::Wording;
 
 /// Writes the files of editions that a stop interrupted, so that a configuration is read whole.
 pub fn finish(path: &Path) -> io::Result<()> {
@@ -39,7 +40,11 @@ pub fn reload(service: &Service) -> io::Result<Reloaded> {
     let path = &service.config.file;
     let _turn = service.editions.turn();
     finish(path)?;
-    let (loaded, findings) = assemble::load(path);
+    // It is checked by what the service has, which cannot change while it runs.
+    let (anew, mut findings) = service.config.again();
+    let sources = Sources::of(&service.config.folder);
+    let wording = anew.as_ref().map(|anew| Wording::load(anew, &sources, &mut findings));
+    let loaded = anew.zip(wording).filter(|_| !findings.has_errors());
     let waits_for_start = digest::sha256(&std::fs::read(path)?) != *service.config.sha256;
     let Some((anew, wording)) = loaded else {
         warn!("the configuration cannot be used as it stands: what was in use goes on");

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use handlebars::Handlebars;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
-use quittance_actors::payment_request::{Command, PaymentRequest, Status};
+use quittance_actors::payment_request::{Command, PaymentRequest, Stage, Status};
 use quittance_actors::ports::Clock as _;
 use quittance_actors::rules::{EventType, Published};
 use quittance_actors::runtime::Priority;
@@ -88,6 +88,11 @@ pub fn routes(config: &mut ServiceConfig) {
     );
 }
 
+/// What stands before the reason of a dispute that the payer has given; others are of the merchant's own.
+const BY_PAYER: &str = "payer: ";
+/// Disputes of one request that its payer may raise here.
+const DISPUTES_MAX: usize = 3;
+
 /// What a link leads to.
 struct Opened<'a> {
     id: PaymentRequestId,
@@ -101,6 +106,51 @@ struct Opened<'a> {
 }
 
 impl Opened<'_> {
+    /// Whether a payment may be promised now.
+    fn may_promise(&self) -> Result<(), &'static str> {
+        let portal = self.tenant.portal;
+        match self.request() {
+            Some(state) if self.stands() == "open" || self.stands() == "planned" => {
+                let often = state.rare.promises >= u32::from(portal.most_promises);
+                if portal.promise_days == 0 {
+                    Err("not")
+                } else if often {
+                    Err("often")
+                } else {
+                    Ok(())
+                }
+            }
+            _ => Err("not"),
+        }
+    }
+
+    /// Whether it may be disputed now.
+    fn may_dispute(&self) -> Result<(), &'static str> {
+        let raised = self.events.iter().filter(|event| event.event == EventType::PaymentRequestDisputed).count();
+        let open = matches!(self.stands(), "open" | "planned" | "promised");
+        match (self.tenant.portal.disputes && open, raised >= DISPUTES_MAX) {
+            (false, _) => Err("not"),
+            (true, true) => Err("often"),
+            (true, false) => Ok(()),
+        }
+    }
+
+    /// How the request stands, in a word.
+    fn stands(&self) -> &'static str {
+        let Some(state) = self.request() else { return "unknown" };
+        let planned =
+            state.collection.as_ref().is_some_and(|collection| matches!(collection.stage, Stage::Planned { .. }));
+        match state.status {
+            Status::Settled => "paid",
+            Status::Cancelled => "cancelled",
+            Status::Open if state.rare.dispute.is_some() => "disputed",
+            Status::Open if state.in_flight().is_some() => "collecting",
+            Status::Open if state.rare.promise.is_some() => "promised",
+            Status::Open if planned => "planned",
+            Status::Open => "open",
+        }
+    }
+
     fn request(&self) -> Option<&PaymentRequest> {
         self.state.as_payment_request()
     }
@@ -141,7 +191,8 @@ async fn show(
 }
 
 /// Everything that the page may ask for; null where it does not say it.
-const ASKED: [&str; 29] = [
+const ASKED: [&str; 30] = [
+    "collects_on",
     "document",
     "said",
     "number",
@@ -219,13 +270,10 @@ fn shown(app: &Shared, opened: &Opened<'_>, said: Option<&str>) -> Result<Json, 
     let outstanding = state.outstanding().unwrap_or(zero);
     let paid = state.paid().unwrap_or(zero);
     let is_open = state.status == Status::Open;
-    let name = match state.status {
-        Status::Settled => "paid",
-        Status::Cancelled => "cancelled",
-        Status::Open if state.rare.dispute.is_some() => "disputed",
-        Status::Open if state.in_flight().is_some() => "collecting",
-        Status::Open if state.rare.promise.is_some() => "promised",
-        _ => "open",
+    let name = opened.stands();
+    let collects_on = match state.collection.as_ref().map(|collection| &collection.stage) {
+        Some(Stage::Planned { collects_on, .. }) => Some(*collects_on),
+        _ => None,
     };
     let of_customer = opened.customer.as_customer();
     let own_number = of_customer.and_then(|of| Some(of.virtual_iban.as_ref()?.iban().printed()));
@@ -239,8 +287,6 @@ fn shown(app: &Shared, opened: &Opened<'_>, said: Option<&str>) -> Result<Json, 
     });
     let late = today.days_since(terms.due_on);
     let portal = tenant.portal;
-    let promises_left = state.rare.promises < u32::from(portal.most_promises);
-    let may_promise = name == "open" && promises_left && portal.promise_days > 0;
     let others: Vec<Json> = of_customer
         .map(|of| of.open_requests.iter())
         .into_iter()
@@ -267,9 +313,10 @@ fn shown(app: &Shared, opened: &Opened<'_>, said: Option<&str>) -> Result<Json, 
         "short": terms.short_reference.to_string(), "scan": scan,
         "pays": matches!(name, "open" | "promised"),
         "promise": state.rare.promise.as_ref().map(|promise| day(promise.on)),
-        "reason": state.rare.dispute, "may_promise": may_promise,
+        "reason": state.rare.dispute.as_deref().and_then(|reason| reason.strip_prefix(BY_PAYER)),
+        "may_promise": opened.may_promise().is_ok(), "collects_on": collects_on.map(day),
         "first_day": today.to_string(), "last_day": today.plus_days(i32::from(portal.promise_days)).to_string(),
-        "may_dispute": portal.disputes && matches!(name, "open" | "promised"),
+        "may_dispute": opened.may_dispute().is_ok(),
         "others": others,
         "settled_on": settled.map(|event| day(event.at.date_in(&tenant.zone))),
         "part": state.rare.plan.map(|joined| joined.number),
@@ -311,17 +358,15 @@ fn command(app: &Shared, opened: &Opened<'_>, form: &BTreeMap<String, String>) -
     let text = |key: &str| form.get(key).map(|text| text.trim()).unwrap_or_default();
     let Opened { tenant, today, .. } = opened;
     let portal = tenant.portal;
-    let promises = opened.request().map_or(0, |state| state.rare.promises);
-    let is_often = || promises >= u32::from(portal.most_promises);
     match text("do") {
-        "paid" if is_often() => Err("often"),
+        "paid" | "promise" if opened.may_promise().is_err() => Err(opened.may_promise().err().unwrap_or("not")),
+        "dispute" if opened.may_dispute().is_err() => Err(opened.may_dispute().err().unwrap_or("not")),
         "paid" => {
             let policies =
                 app.service.in_use.of(&tenant.id).map(|of| std::sync::Arc::clone(&of.policies)).ok_or("not")?;
             let on = policies.calendar.plus_business_days(*today, ON_ITS_WAY_BUSINESS_DAYS);
             Ok(Command::Promise { on })
         }
-        "promise" if is_often() => Err("often"),
         "promise" => {
             let on = Date::parse(text("on")).map_err(|_| "day")?;
             let days = on.days_since(*today);
@@ -331,10 +376,11 @@ fn command(app: &Shared, opened: &Opened<'_>, form: &BTreeMap<String, String>) -
                 Err("day")
             }
         }
-        "dispute" if portal.disputes => {
+        "dispute" => {
             let reason: String = text("reason").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let fits = (1..=REASON_CHARACTERS_MAX).contains(&reason.chars().count());
-            if fits { Ok(Command::Dispute { reason: reason.into() }) } else { Err("reason") }
+            let reason = smol_str::format_smolstr!("{BY_PAYER}{reason}");
+            if fits { Ok(Command::Dispute { reason }) } else { Err("reason") }
         }
         _ => Err("not"),
     }

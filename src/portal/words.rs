@@ -4,7 +4,7 @@ use quittance_actors::values::Language;
 use serde_json::Value as Json;
 
 /// The texts that do not change: name, French, English.
-const TEXTS: [(&str, &str, &str); 47] = [
+const TEXTS: [(&str, &str, &str); 49] = [
     ("page", "page de paiement", "payment page"),
     ("due", "Montant dû", "Amount due"),
     ("invoice", "Facture", "Invoice"),
@@ -76,6 +76,12 @@ const TEXTS: [(&str, &str, &str); 47] = [
         "Un prélèvement est en cours : ne payez pas une seconde fois.",
         "A direct debit or card payment is under way: do not pay a second time.",
     ),
+    ("planned", "Le montant sera prélevé le", "The amount will be collected on"),
+    (
+        "planned_why",
+        "Ne le payez pas par virement, il le serait deux fois.",
+        "Do not pay it by transfer: it would be paid twice.",
+    ),
     ("expired", "Ce lien n’est plus valable", "This link is no longer valid"),
     (
         "expired_why",
@@ -118,8 +124,8 @@ pub(super) fn said(what: &str, language: Language) -> Option<&'static str> {
         ("day", Language::En) => "That day cannot be chosen.",
         ("reason", Language::Fr) => "Dites pourquoi, en 200 signes au plus.",
         ("reason", Language::En) => "Say why, in 200 characters at most.",
-        ("often", Language::Fr) => "Vous l’avez déjà promis plusieurs fois : écrivez-nous.",
-        ("often", Language::En) => "You have promised it several times: write to us.",
+        ("often", Language::Fr) => "Vous l’avez déjà dit plusieurs fois : écrivez-nous.",
+        ("often", Language::En) => "You have said so several times: write to us.",
         ("not", Language::Fr) => "Ce n’est plus possible pour cette facture.",
         ("not", Language::En) => "That is no longer possible for this invoice.",
         _ => return None,

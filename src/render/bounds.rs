@@ -68,12 +68,29 @@ fn before_parsing(source: &str) -> Result<(), Fault> {
     }
     for (at, _) in source.match_indices("{{") {
         let tag = source.get(at..).unwrap_or_default();
-        let tag = tag.get(..tag.find("}}").unwrap_or(tag.len())).unwrap_or_default();
+        let tag = tag.get(..end_of_tag(tag)).unwrap_or_default();
         if tag.bytes().filter(|byte| *byte == b'(').count() > BRACKETS_MAX {
             return Err(Fault { at, message: format!("a tag has at most {BRACKETS_MAX} brackets") });
         }
     }
     Ok(())
+}
+
+/// Where a tag ends: at its closing braces, which do not count within quotes.
+fn end_of_tag(tag: &str) -> usize {
+    let bytes = tag.as_bytes();
+    let (mut at, mut quote) = (0, None);
+    while let Some(byte) = bytes.get(at) {
+        match (quote, byte) {
+            (Some(_), b'\\') => at += 1,
+            (Some(open), byte) if open == *byte => quote = None,
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (None, b'}') if bytes.get(at + 1) == Some(&b'}') => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 struct Walk<'a> {
@@ -228,5 +245,15 @@ mod tests {
         assert!(judged(&deep, &[]).unwrap_err().contains("at most 200 blocks"));
         let brackets = format!("{{{{a {}b{}}}}}", "(b ".repeat(5_000), ")".repeat(5_000));
         assert!(judged(&brackets, &[]).unwrap_err().contains("brackets"));
+        // Braces within quotes end nothing.
+        for hides in ["\"}}\"", "'}}'", "\"\\\"}}\"", "\"'}}\""] {
+            let brackets = format!("{{{{a {hides} {}b{}}}}}", "(b ".repeat(5_000), ")".repeat(5_000));
+            assert!(judged(&brackets, &[]).unwrap_err().contains("brackets"), "{hides}");
+        }
+        assert_eq!(
+            judged("{{a \"}} (((((((((((((((((\"}} it's (fine)", &[]).map_err(|_| ()),
+            Err(()),
+            "they count within quotes too"
+        );
     }
 }

@@ -323,7 +323,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "scenarios.toml",
             "anchor = \"due\"",
             "anchor = \"deu\"",
-            "`anchor` must be one of due, created, issued | did you mean \"due\"?",
+            "`anchor` must be one of due, created, issued, previous | did you mean \"due\"?",
         ),
         ("scenarios.toml", "channels = [\"email\"]", "channels = [\"hook\"]", "reached by email or sms only"),
         ("scenarios.toml", "name = \"before\"", "name = \"request\"", "step 'request' stands twice"),

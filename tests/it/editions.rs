@@ -254,15 +254,18 @@ fn a_key_without_the_right_publishes_nothing_and_tenants_stay_apart() {
     let scratch = Scratch::new("editions-keys");
     let other = "[[tenant]]\nid = \"other\"\nname = \"Other\"\nzone = \"Europe/Paris\"\ncalendar = \"target\"\n\
         email_from = \"a@other.example\"\nreference_seed = 7\n\n[[tenant.api_key]]\nid = \"reads\"\n\
-        sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"\n\n[[endpoint]]";
+        sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"\n\n[[tenant.api_key]]\nid = \"writes\"\n\
+        sha256 = \"35224d0d3465d74e855f8d69a136e79c744ea35a675d3393360a327cbf6359a2\"\nconfigures = true\n\n[[endpoint]]";
     let config = configure(scratch.path(), |text| text.replacen("[[endpoint]]", other, 1));
     let running = Running::start(&config);
     assert_eq!(running.post("/v1/configuration/editions", &json!({ "files": draft() })).status, 201);
-    let ask = |method: &str, path: &str, body: &Json| {
+    let ask_by = |key: &str, method: &str, path: &str, body: &Json| {
+        let bearer = format!("Bearer {key}");
         let headers =
-            [("Authorization", "Bearer secret"), ("Content-Type", "application/json"), ("Idempotency-Key", "k-1")];
+            [("Authorization", bearer.as_str()), ("Content-Type", "application/json"), ("Idempotency-Key", "k-1")];
         call(running.address, method, path, &headers, body.to_string().as_bytes()).unwrap()
     };
+    let ask = |method: &str, path: &str, body: &Json| ask_by("secret", method, path, body);
     let mine = ask("GET", "/v1/rules", &Json::Null).json();
     assert!(!mine.to_string().contains("large invoice"), "{mine}");
     assert_eq!(ask("GET", "/v1/configuration", &Json::Null).json()["edition"], 0);
@@ -270,7 +273,8 @@ fn a_key_without_the_right_publishes_nothing_and_tenants_stay_apart() {
     assert_eq!(ask("POST", "/v1/configuration/editions", &files).status, 403);
     assert_eq!(ask("POST", "/v1/configuration/editions/1/restore", &json!({})).status, 403);
     // Its own draft can name only what it has: the list and the endpoint are the other's.
-    let checked = ask("POST", "/v1/configuration/check", &json!({ "files": draft() })).json();
+    assert_eq!(ask("POST", "/v1/configuration/check", &files).status, 403);
+    let checked = ask_by("secret2", "POST", "/v1/configuration/check", &json!({ "files": draft() })).json();
     assert!(checked["findings"].to_string().contains("there is no list \\\"sales\\\""), "{checked}");
 }
 
@@ -282,7 +286,7 @@ fn an_edition_whose_files_a_crash_kept_from_being_written_is_written_at_the_star
     running.kill();
     // As after a crash between the ledger and the folder: some files are there, some are not, and the mark is old.
     let ledger = scratch.path().join("data/configuration/maison-dupre");
-    std::fs::remove_file(ledger.join("written")).unwrap();
+    std::fs::write(ledger.join("written"), "0").unwrap();
     std::fs::remove_file(own(&scratch, "templates/large_invoice.fr.email.hbs")).unwrap();
     let check = |config: &Path| {
         Command::new(env!("CARGO_BIN_EXE_quittance")).args(["check", config.to_str().unwrap()]).output().unwrap()
@@ -292,6 +296,33 @@ fn an_edition_whose_files_a_crash_kept_from_being_written_is_written_at_the_star
     assert!(rules(&running).contains(&"large invoice".to_owned()));
     assert!(own(&scratch, "templates/large_invoice.fr.email.hbs").exists() && check(&config).status.success());
     assert_eq!(running.get("/v1/configuration").json()["edition"], 1);
+    drop(running);
+
+    // A ledger that was restored beside a folder in use has no mark: what stands in the folder counts, and is an edition.
+    std::fs::remove_file(ledger.join("written")).unwrap();
+    let newer = RULES.replace("EUR 100.00", "EUR 110.00");
+    std::fs::write(own(&scratch, "rules.toml"), &newer).unwrap();
+    let running = Running::start(&config);
+    let state = running.get("/v1/configuration").json();
+    assert_eq!((&state["edition"], &state["published"]["origin"]), (&json!(2), &json!("found")), "{state}");
+    assert_eq!(std::fs::read_to_string(own(&scratch, "rules.toml")).unwrap(), newer);
+    drop(running);
+    // On a new machine, whose folder is empty, the newest edition is written.
+    std::fs::remove_file(ledger.join("written")).unwrap();
+    std::fs::remove_dir_all(own(&scratch, "")).unwrap();
+    let running = Running::start(&config);
+    assert_eq!(std::fs::read_to_string(own(&scratch, "rules.toml")).unwrap(), newer);
+    drop(running);
+    // Somebody changed a file after the crash: that is kept, and the publication counts.
+    std::fs::write(ledger.join("written"), "1").unwrap();
+    let by_hand = RULES.replace("EUR 100.00", "EUR 120.00");
+    std::fs::write(own(&scratch, "rules.toml"), &by_hand).unwrap();
+    let running = Running::start(&config);
+    let all = running.get("/v1/configuration/editions").json()["data"].as_array().unwrap().clone();
+    let origins: Vec<&str> = all.iter().map(|edition| edition["origin"].as_str().unwrap()).collect();
+    assert_eq!(origins, ["restored", "found", "found", "published"]);
+    assert_eq!(running.get("/v1/configuration/editions/3").json()["files"]["rules.toml"], by_hand);
+    assert_eq!(std::fs::read_to_string(own(&scratch, "rules.toml")).unwrap(), newer);
 }
 
 #[test]
@@ -373,6 +404,9 @@ fn the_command_line_pulls_checks_publishes_and_takes_back() {
     std::fs::remove_file(pulled.join("rules.toml")).unwrap();
     let (code, said) = say(&["publish", pulled.to_str().unwrap()]);
     assert!(code == 0 && said.contains("edition 2 is in use"), "{said}");
+    // Who has pulled before that publishes nothing over it.
+    let (code, said) = say(&["publish", shop]);
+    assert!(code != 0 && said.contains("edition 2 is in use, and not 1"), "{said}");
     let (code, said) = say(&["restore", "1", "--note", "too soon"]);
     assert!(code == 0 && said.contains("edition 3 is in use"), "{said}");
     let (code, said) = say(&["show"]);

@@ -115,7 +115,9 @@ fn what_the_payer_answers_stops_reminders_at_once() {
     // Who does not agree says why.
     assert!(post(&running, &third, "do=dispute&reason=").ends_with("said=reason"));
     assert!(post(&running, &third, "do=dispute&reason=Not+%3Cours%3E").ends_with("said=noted"));
-    assert_eq!(request(&running, "F-3")["dispute"], "Not <ours>");
+    assert_eq!(request(&running, "F-3")["dispute"], "payer: Not <ours>");
+    assert!(post(&running, &third, "do=dispute&reason=again").ends_with("said=not"), "one stands");
+    assert!(post(&running, &third, "do=paid").ends_with("said=not"));
     let text = get(&running, &third).text();
     assert!(text.contains("Not &lt;ours&gt;") && !text.contains("I have already paid"), "{text}");
     assert!(post(&running, &third, "do=everything").ends_with("said=not"));

@@ -60,13 +60,30 @@ fn one_message_tells_a_customer_of_everything_that_is_late() {
     let config = scratch.path().join("config/quittance.toml");
     running.stop();
     let scenarios = scratch.path().join("config/scenarios.toml");
-    let text = std::fs::read_to_string(&scenarios).unwrap();
-    std::fs::write(&scenarios, text.replace("name = \"standard\"\n", "name = \"standard\"\ntogether = true\n"))
-        .unwrap();
-    let listing = "+++\nsubject = \"{{customer.late_total}} en retard\"\n+++\nBonjour {{customer.name}},\n\n\
-        {{#each customer.late}}- {{number}} : {{outstanding}}, échue le {{due_on}} ({{days_late}} jours)\n{{/each}}\n\
-        Total : {{customer.late_total}} ; avec le reste {{customer.open_total}}.\n";
-    std::fs::write(scratch.path().join("config/templates/reminder_late.fr.email.hbs"), listing).unwrap();
+    // A template that speaks of one request is refused for a message that tells of all.
+    let steps = |template: &str| {
+        format!(
+            "[[scenario]]\nname = \"standard\"\ntogether = true\n\n[[scenario.step]]\nname = \"request\"\nanchor = \"created\"\n\
+             channels = [\"email\"]\ntemplate = \"payment_request\"\n\n[[scenario.step]]\nname = \"late_3\"\nanchor = \"due\"\n\
+             offset = \"+3d\"\nchannels = [\"email\"]\ntemplate = \"{template}\"\n"
+        )
+    };
+    std::fs::write(&scenarios, steps("reminder_late")).unwrap();
+    let refused = Running::try_start(&config).err().unwrap();
+    assert!(
+        refused.contains("reminder_late.fr.email.hbs speaks of one request, by `request.external_ref`"),
+        "{refused}"
+    );
+    std::fs::write(&scenarios, steps("statement")).unwrap();
+    for (language, late) in [("fr", "en retard"), ("en", "late")] {
+        let listing = format!(
+            "+++\nsubject = \"{{{{customer.late_total}}}} {late}\"\n+++\nBonjour {{{{customer.name}}}},\n\n\
+             {{{{#each customer.late}}}}- {{{{number}}}} : {{{{outstanding}}}}, échue le {{{{due_on}}}} ({{{{days_late}}}} jours)\n\
+             {{{{/each}}}}\nTotal : {{{{customer.late_total}}}} ; avec le reste {{{{customer.open_total}}}}.\n"
+        );
+        std::fs::write(scratch.path().join(format!("config/templates/statement.{language}.email.hbs")), listing)
+            .unwrap();
+    }
     let running = Running::start(&config);
     let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
         F-1;C-1;Jean Dupont;jean@example.org;;fr;1200,00;02/03/2026;10/03/2026;A\n\
@@ -76,7 +93,7 @@ fn one_message_tells_a_customer_of_everything_that_is_late() {
     running.find("/v1/payment-requests", "F-3");
     running.advance("12d");
     let late = || -> Vec<Json> {
-        messages(scratch.path()).into_iter().filter(|sent| sent["template"] == "reminder_late").collect()
+        messages(scratch.path()).into_iter().filter(|sent| sent["template"] == "statement").collect()
     };
     let sent = wait_for("the message", || late().first().cloned());
     let text = sent["message"]["text"].as_str().unwrap();
