@@ -128,6 +128,15 @@ impl Drop for Confined {
     }
 }
 
+/// Ends those who send, also when an expectation of the test fails: they would be waited for.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_full_disk_refuses_says_so_and_goes_on_when_there_is_space() {
     let scratch = Scratch::new("full");
@@ -167,6 +176,7 @@ fn a_full_disk_refuses_says_so_and_goes_on_when_there_is_space() {
     // The rest of the disk fills up under the log, as far as it goes.
     let _ = std::fs::write(inside.join("more"), vec![1; 46 << 20]);
     std::thread::scope(|scope| {
+        let _done = Ends(&done);
         for _ in 0..6 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
