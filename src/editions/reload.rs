@@ -39,7 +39,8 @@ pub struct Reloaded {
 pub fn reload(service: &Service) -> io::Result<Reloaded> {
     let path = &service.config.file;
     let _turn = service.editions.turn();
-    finish(path)?;
+    // Of the data directory in use, whatever the file says by now.
+    Editions::finish(&service.config.folder, &service.config.path(&service.config.service.data.dir))?;
     // It is checked by what the service has, which cannot change while it runs.
     let (anew, mut findings) = service.config.again();
     let sources = Sources::of(&service.config.folder);
