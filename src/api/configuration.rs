@@ -90,7 +90,8 @@ fn may_configure(key: &ApiKey) -> Result<(), Problem> {
 }
 
 /// Runs what reads or writes files beside the threads that serve.
-async fn blocking<T: Send + 'static>(
+/// Runs what reads files beside the event loop.
+pub(crate) async fn blocking<T: Send + 'static>(
     app: &Shared, work: impl FnOnce(&App) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let app = Arc::clone(app);
@@ -342,15 +343,9 @@ pub(crate) fn newest_editions(app: &App, of: &TenantId, most: usize) -> std::io:
 async fn edition(app: Shared, request: HttpRequest, number: web::Path<u64>) -> Result<HttpResponse, Problem> {
     let of = tenant(&app, &request)?;
     let number = number.into_inner();
-    let found = blocking(&app, move |app| {
-        let ledger = &app.service.editions.ledger;
-        let before = ledger.read(&of, number.saturating_sub(1))?.map(|edition| edition.files).unwrap_or_default();
-        let found = ledger.read(&of, number)?;
-        let differences = found.as_ref().map(|found| editions::differences(&before, &found.files));
-        Ok((found, differences.unwrap_or_default()))
-    });
-    let (found, differences) = found.await?.map_err(|error: std::io::Error| Problem::internal(error.to_string()))?;
-    let found = found.ok_or_else(|| Problem::not_found(format!("there is no edition {number}")))?;
+    let found = blocking(&app, move |app| app.service.editions.ledger.changed(&of, number)).await?;
+    let found = found.map_err(|error| Problem::internal(error.to_string()))?;
+    let (found, differences) = found.ok_or_else(|| Problem::not_found(format!("there is no edition {number}")))?;
     let mut json = summary(&found);
     if let Some(json) = json.as_object_mut() {
         json.insert("differences".to_owned(), differences.into());

@@ -28,7 +28,7 @@ mod views;
 
 pub(crate) use automation::action;
 pub(crate) use clock::{advance_tenant, duration_ms};
-pub(crate) use configuration::{finding_json, foreseen, newest_editions, publish, reload, tried};
+pub(crate) use configuration::{blocking, finding_json, foreseen, newest_editions, publish, reload, tried};
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
 pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};

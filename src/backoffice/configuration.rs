@@ -1,7 +1,6 @@
 //! Configuration: the files of a tenant, edited with what is wrong beside them, tried, published and taken back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::{Channel, Verdict};
@@ -10,11 +9,10 @@ use serde_json::{Value as Json, json};
 
 use super::templates::told_of;
 use super::{Frame, SharedPages, enter, words, zone_of};
-use crate::api::{Problem, Shared, finding_json, foreseen, in_use, newest_editions, publish, seen, tried};
+use crate::api::{App, Problem, Shared, finding_json, foreseen, in_use, newest_editions, publish, seen, tried};
 use crate::config::own_folder;
 use crate::dispatch::{Tester, Trial};
-use crate::editions::{self, Change, Draft, Foreseen, How, Origin, Tried, differences};
-use crate::gsm;
+use crate::editions::{self, Change, Draft, Foreseen, How, Origin, Tried};
 use crate::preview::Asked;
 use crate::render::{Message, Templates};
 
@@ -69,12 +67,11 @@ fn named(file: &str) -> Option<(String, Channel, Language)> {
     Some((name.to_owned(), channel, Language::parse(language).ok()?))
 }
 
-async fn blocking<T: Send + 'static>(
-    app: &Shared, work: impl FnOnce(&crate::api::App) -> std::io::Result<T> + Send + 'static,
+/// Reads files beside the event loop.
+async fn read<T: Send + 'static>(
+    app: &Shared, work: impl FnOnce(&App) -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let app = Arc::clone(app);
-    let done = web::block(move || work(&app)).await.map_err(|error| Problem::overloaded(error.to_string()))?;
-    done.map_err(|error| Problem::internal(error.to_string()))
+    crate::api::blocking(app, work).await?.map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// `GET /bo/configuration`.
@@ -86,7 +83,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let query =
         web::Query::<Form>::from_query(request.query_string()).map(web::Query::into_inner).unwrap_or_default();
     let of = frame.tenant.clone();
-    let (own, differs, known) = blocking(&app, move |app| {
+    let (own, differs, known) = read(&app, move |app| {
         let editions = &app.service.editions;
         Ok((editions.files(&of)?, editions.differs(&of)?, newest_editions(app, &of, EDITIONS)?))
     })
@@ -136,7 +133,7 @@ pub(super) async fn edit(app: Shared, pages: SharedPages, request: HttpRequest) 
         web::Query::<Form>::from_query(request.query_string()).map(web::Query::into_inner).unwrap_or_default();
     let mut typed = Typed::of(&query);
     let (of, file) = (frame.tenant.clone(), typed.file.clone());
-    let (own, shared, edition) = blocking(&app, move |app| {
+    let (own, shared, edition) = read(&app, move |app| {
         let editions = &app.service.editions;
         let shared = editions.shared_file(&file).map_err(std::io::Error::other);
         Ok((editions.files(&of)?.remove(&file), shared, editions.number(&of)?))
@@ -216,7 +213,7 @@ async fn edited(
     let folder = own_folder(&app.service.config.folder, &frame.tenant);
     let now = in_use(app, &frame.tenant)?;
     let (of, file) = (frame.tenant.clone(), typed.file.clone());
-    let (is_own, shared) = blocking(app, move |app| {
+    let (is_own, shared) = read(app, move |app| {
         let editions = &app.service.editions;
         Ok((editions.files(&of)?.contains_key(&file), editions.shared_file(&file).ok().flatten()))
     })
@@ -324,12 +321,13 @@ pub(super) async fn preview(
             )
         }
         Ok(message) => {
-            let (count, characters) = (gsm::segments(&message.text), message.text.chars().count());
-            let alphabet = if gsm::is_gsm(&message.text) { "GSM" } else { "UCS-2" };
             let text = handlebars::html_escape(&message.text);
-            pages.render("preview", &json!({
-                "title": format!("{count} SMS · {characters} characters · {alphabet}"), "text": text, "findings": [],
-            }))?
+            pages.render(
+                "preview",
+                &json!({
+                    "title": words::sms_size(&message.text), "text": text, "findings": [],
+                }),
+            )?
         }
         Err(why) => {
             let findings = finding_json(&tried.findings, &folder);
@@ -369,15 +367,12 @@ pub(super) async fn edition(
         Err(answer) => return Ok(answer),
     };
     let (of, number) = (frame.tenant.clone(), number.into_inner());
-    let (found, differences, newest) = blocking(&app, move |app| {
-        let ledger = &app.service.editions.ledger;
-        let before = ledger.read(&of, number.saturating_sub(1))?.map(|edition| edition.files).unwrap_or_default();
-        let found = ledger.read(&of, number)?;
-        let differences = found.as_ref().map(|found| differences(&before, &found.files)).unwrap_or_default();
-        Ok((found, differences, app.service.editions.number(&of)?))
+    let (found, newest) = read(&app, move |app| {
+        let editions = &app.service.editions;
+        Ok((editions.ledger.changed(&of, number)?, editions.number(&of)?))
     })
     .await?;
-    let found = found.ok_or_else(|| Problem::not_found(format!("there is no edition {number}")))?;
+    let (found, differences) = found.ok_or_else(|| Problem::not_found(format!("there is no edition {number}")))?;
     let at = Timestamp::parse(&found.at);
     let at = at.map(|at| words::instant(at, &zone_of(&app, &frame.tenant))).unwrap_or_default();
     let lines = difference_lines(&differences);

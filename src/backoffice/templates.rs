@@ -8,9 +8,8 @@ use quittance_actors::delivery::Channel;
 use quittance_actors::values::{EntityId, Language, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
-use super::{Frame, SharedPages, enter};
+use super::{Frame, SharedPages, enter, words};
 use crate::api::{Problem, Shared, channel_of_people, in_use, seen};
-use crate::gsm;
 use crate::preview::{Asked, Seen};
 use crate::render::Templates;
 
@@ -101,11 +100,7 @@ async fn shown(
         Ok(message) => (Some(message), None),
         Err(problem) => (None, Some(problem.to_string())),
     };
-    let size = message.as_ref().filter(|_| *channel == Channel::Sms).map(|message| {
-        let (count, characters) = (gsm::segments(&message.text), message.text.chars().count());
-        let alphabet = if gsm::is_gsm(&message.text) { "GSM" } else { "UCS-2" };
-        format!("{count} SMS · {characters} characters · {alphabet}")
-    });
+    let size = message.as_ref().filter(|_| *channel == Channel::Sms).map(|message| words::sms_size(&message.text));
     json!({
         "name": name,
         "channel": channel.name(),

@@ -4,6 +4,7 @@ use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::values::{Date, Language, Money, Timestamp, Zone};
 use serde_json::{Value as Json, json};
 
+use crate::gsm;
 use crate::render::{date_in_words, money_in_words};
 
 pub(super) fn money(amount: Money) -> String {
@@ -333,6 +334,13 @@ pub(super) fn encoded(text: &str) -> String {
             byte => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+/// How much an SMS takes: `2 SMS · 170 characters · GSM`.
+pub(super) fn sms_size(text: &str) -> String {
+    let (count, characters) = (gsm::segments(text), text.chars().count());
+    let alphabet = if gsm::is_gsm(text) { "GSM" } else { "UCS-2" };
+    format!("{count} SMS · {characters} characters · {alphabet}")
 }
 
 /// An instant that an event tells, in words.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use quittance_actors::values::TenantId;
 use serde::{Deserialize, Serialize};
 
+use super::changes::differences;
 use crate::whole_file;
 
 /// The name of the folder, below the data directory.
@@ -83,6 +84,14 @@ impl Ledger {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// An edition and what it changed, as a unified diff to the one before it; `None` when there is none of this number.
+    pub fn changed(&self, tenant: &TenantId, number: u64) -> io::Result<Option<(Edition, String)>> {
+        let Some(edition) = self.read(tenant, number)? else { return Ok(None) };
+        let before = self.read(tenant, number.saturating_sub(1))?.map(|before| before.files).unwrap_or_default();
+        let differences = differences(&before, &edition.files);
+        Ok(Some((edition, differences)))
     }
 
     /// The newest edition, if there is one.

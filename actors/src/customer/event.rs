@@ -263,7 +263,7 @@ pub enum Event {
         /// How much.
         amount: Money,
     },
-    /// A rule that fires once in a while has fired, or a reminder has told of all requests.
+    /// A rule that fires once in a while has fired.
     RuleFired {
         /// Which, and for what: see [`crate::rules::Once::key`].
         key: u64,

@@ -37,7 +37,7 @@ pub struct Concerned {
     pub virtual_iban: Option<String>,
     /// What is collected from, of an order to a connector.
     pub instrument: Option<InstrumentDetails>,
-    /// What is open and not disputed, by deadline, of a message to the customer.
+    /// What is open and to be told of, by deadline, of a message to the customer.
     pub open: Vec<OpenRequest>,
 }
 
