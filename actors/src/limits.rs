@@ -21,6 +21,8 @@ pub const RECEIPTS_PER_PARTITION_MAX: usize = 2_048;
 pub const ADMITTED_COMMANDS_MAX: usize = 16_384;
 /// Timers turned into records at once: commands of callers come in between.
 pub const FIRED_AT_ONCE_MAX: usize = 4_096;
+/// Commands of several senders that a host decides before it appends them; others of its mailbox come in between.
+pub const DECIDED_AT_ONCE_MIN: usize = 256;
 /// Mailbox of the host of a core's lanes: admission is the real bound, this only sizes the queue.
 pub const HOST_MAILBOX_MESSAGES: usize = 16_384;
 /// Tries of one command whose handling panics, before it is quarantined.

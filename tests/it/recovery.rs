@@ -37,12 +37,14 @@ type Written = (u64, BTreeMap<u8, u64>);
 struct Fake {
     panics_left: AtomicU32,
     records: Mutex<Vec<Arc<Commit>>>,
+    appends: AtomicU32,
     /// In the order they landed.
     written: Mutex<Vec<Written>>,
 }
 
 impl Journal for Fake {
     fn append(&self, commits: &[Arc<Commit>], on_durable: OnDurable) -> Result<u64, PortError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
         let mut records = self.records.lock().unwrap();
         let first = records.len() as u64 + 1;
         records.extend(commits.iter().cloned());
@@ -158,6 +160,10 @@ fn register(number: u64, partition: u8) -> Tell {
 
 /// Every lane over one fake of everything around it.
 fn lanes(fake: &Arc<Fake>) -> (Arc<Router>, Arc<Release>) {
+    lanes_in(fake, &actix::Arbiter::current())
+}
+
+fn lanes_in(fake: &Arc<Fake>, arbiter: &actix::ArbiterHandle) -> (Arc<Router>, Arc<Release>) {
     let ports = Ports {
         journal: Arc::clone(fake) as _,
         ownership: Arc::clone(fake) as _,
@@ -170,7 +176,8 @@ fn lanes(fake: &Arc<Fake>) -> (Arc<Router>, Arc<Release>) {
     };
     let release = Arc::new(Release::new(ports.clone(), Arc::new(Timers::default())));
     let lanes = (0..=255).map(|partition| Lane::new(partition, 0, Arc::clone(fake) as _)).collect();
-    let host = Host::new(lanes, ports.clone(), Arc::clone(&release)).start();
+    let (of_host, of_release) = (ports.clone(), Arc::clone(&release));
+    let host = Host::start_in_arbiter(arbiter, move |_| Host::new(lanes, of_host, of_release));
     (Router::new(ports, vec![host]), release)
 }
 
@@ -212,6 +219,52 @@ fn a_checkpoint_that_overtakes_another_never_moves_the_position_past_a_record() 
             );
         }
     }
+}
+
+#[test]
+fn commands_that_arrive_one_by_one_are_recorded_together_and_in_order() {
+    let fake = Arc::new(Fake::default());
+    actix::System::new().block_on(async {
+        let (router, _) = lanes(&fake);
+        let tenant = TenantId::parse("shop").unwrap();
+        let submit = |number: u64| {
+            let command = CommandId::new(Timestamp::default(), number, 3);
+            let (router, tenant) = (Arc::clone(&router), tenant.clone());
+            actix::spawn(async move {
+                router.submit(&tenant, register(number, 3), command, 0, Origin::Api, Priority::Patient).await
+            })
+        };
+        for (place, answer) in (1..=1_000).map(submit).collect::<Vec<_>>().into_iter().enumerate() {
+            assert_eq!(answer.await.unwrap().unwrap().sequence, place as u64 + 1);
+        }
+    });
+    let appends = fake.appends.load(Ordering::SeqCst);
+    assert!((1..=10).contains(&appends), "{appends} appends of 1,000 records");
+}
+
+#[test]
+fn a_host_that_has_stopped_keeps_nobody_waiting() {
+    let fake = Arc::new(Fake::default());
+    actix::System::new().block_on(async {
+        let arbiter = actix::Arbiter::new();
+        let (router, _) = lanes_in(&fake, &arbiter.handle());
+        let tenant = TenantId::parse("shop").unwrap();
+        let submit = |number: u64| {
+            let command = CommandId::new(Timestamp::default(), number, 3);
+            let submitted = router.submit(&tenant, register(number, 3), command, 0, Origin::Api, Priority::Patient);
+            tokio::time::timeout(Duration::from_secs(20), submitted)
+        };
+        submit(1).await.unwrap().unwrap();
+        // On its way to a host that is stopping, or after it.
+        arbiter.stop();
+        for number in 2..=20 {
+            let answer = submit(number).await.unwrap();
+            assert!(matches!(answer, Ok(_) | Err(SubmitError::Stopping)), "{answer:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(submit(21).await.unwrap(), Err(SubmitError::Stopping));
+        arbiter.join().unwrap();
+    });
 }
 
 #[test]

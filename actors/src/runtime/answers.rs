@@ -33,7 +33,7 @@ impl Answers {
     }
 
     /// Takes answers by their places.
-    pub fn give(&self, answers: Vec<(usize, Answer)>) {
+    pub fn give(&self, answers: impl IntoIterator<Item = (usize, Answer)>) {
         // The table is whole between two statements, so a panic elsewhere cannot have torn it.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, answer) in answers {

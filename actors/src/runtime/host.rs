@@ -10,10 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::{Actor, Context, Handler, Message, MessageResult, ResponseFuture};
+use actix::{Actor, AsyncContext as _, Context, Handler, Message, MessageResult, ResponseFuture};
 use tracing::error;
 
-use super::answers::Answers;
+use super::answers::{Answer, Answers};
+use super::inbox::Call;
 use super::release::Release;
 use super::{Ports, SubmitError};
 use crate::delivery::{Order, Route};
@@ -142,43 +143,67 @@ pub(super) struct Asked {
     pub fired: Option<ArmedTimer>,
 }
 
-/// Decide commands in order and answer each when its record is durable.
-#[derive(Message)]
-#[rtype(result = "()")]
+/// Commands of one sender, and who answers them when their records are durable.
 pub(super) struct Submit {
     pub asked: Vec<Asked>,
     pub answers: Arc<Answers>,
     pub since: Instant,
 }
 
-impl Handler<Submit> for Host {
+/// Answers to the commands of one sender, by their places.
+type Results = (Arc<Answers>, Vec<(usize, Answer)>);
+
+impl Handler<Call> for Host {
     type Result = ();
 
-    fn handle(&mut self, Submit { asked, answers, since }: Submit, _: &mut Self::Context) {
-        let started = Instant::now();
-        let mut results = Vec::with_capacity(asked.len());
-        let mut records = Vec::with_capacity(asked.len());
-        let mut policies: Option<(TenantId, Option<Arc<Policies>>)> = None;
-        for Asked { place, envelope, fired } in asked {
-            if policies.as_ref().is_none_or(|(tenant, _)| *tenant != envelope.tenant) {
-                policies = Some((envelope.tenant.clone(), self.ports.tenants.policies(&envelope.tenant)));
-            }
-            let result = match policies.as_ref().and_then(|(_, policies)| policies.clone()) {
-                None => Err(SubmitError::UnknownTenant),
-                Some(policies) => self.decide(&envelope, fired, &policies, &mut records),
-            };
-            results.push((place, result));
+    fn handle(&mut self, call: Call, context: &mut Self::Context) {
+        let (submits, left) = call.answer();
+        self.decide_all(submits);
+        if let Some(left) = left {
+            context.notify(left);
         }
-        self.ports.observer.decided(started - since, started.elapsed(), results.len());
-        let late = Arc::clone(&answers);
-        let places: Vec<usize> = results.iter().map(|(place, _)| *place).collect();
-        let appended = self.append(records, move |durable| match durable {
-            Ok(()) => answers.give(results),
-            Err(error) => answers
-                .give(results.into_iter().map(|(place, _)| (place, Err(SubmitError::Port(error.clone())))).collect()),
-        });
+    }
+}
+
+impl Host {
+    /// Decides the commands of several senders in order, and appends their records together.
+    fn decide_all(&mut self, submits: Vec<Submit>) {
+        let started = Instant::now();
+        let waited = submits.first().map(|oldest| started - oldest.since).unwrap_or_default();
+        let count = submits.iter().map(|submit| submit.asked.len()).sum();
+        let mut results: Vec<Results> = Vec::with_capacity(submits.len());
+        let mut records = Vec::with_capacity(count);
+        let mut policies: Option<(TenantId, Option<Arc<Policies>>)> = None;
+        for Submit { asked, answers, .. } in submits {
+            let mut of_sender = Vec::with_capacity(asked.len());
+            for Asked { place, envelope, fired } in asked {
+                if policies.as_ref().is_none_or(|(tenant, _)| *tenant != envelope.tenant) {
+                    policies = Some((envelope.tenant.clone(), self.ports.tenants.policies(&envelope.tenant)));
+                }
+                let result = match policies.as_ref().and_then(|(_, policies)| policies.clone()) {
+                    None => Err(SubmitError::UnknownTenant),
+                    Some(policies) => self.decide(&envelope, fired, &policies, &mut records),
+                };
+                of_sender.push((place, result));
+            }
+            results.push((answers, of_sender));
+        }
+        self.ports.observer.decided(waited, started.elapsed(), count);
+        let results = Arc::new(results);
+        let answered = Arc::clone(&results);
+        let appended = self.append(records, move |durable| answer(&answered, &durable));
         if let Err(error) = appended {
-            late.give(places.into_iter().map(|place| (place, Err(SubmitError::Port(error.clone())))).collect());
+            answer(&results, &Err(error));
+        }
+    }
+}
+
+/// Gives the answers, or says why nothing is durable.
+fn answer(results: &[Results], durable: &Result<(), PortError>) {
+    for (answers, of_sender) in results {
+        match durable {
+            Ok(()) => answers.give(of_sender.iter().cloned()),
+            Err(error) => answers.give(of_sender.iter().map(|(place, _)| (*place, Err(error.clone().into())))),
         }
     }
 }

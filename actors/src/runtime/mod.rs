@@ -11,7 +11,8 @@
 //!
 //! Supervision is ours: actix restarts an actor only when it stops itself. A panic is caught at
 //! the entity, its memory dropped, the command tried again, and after three panics put aside.
-//! `do_send` ignores a mailbox's capacity and is used in `release` alone.
+//! `do_send` ignores a mailbox's capacity and is used where what it says waits elsewhere already, within bounds:
+//! `release`, `delivery` and `inbox`.
 
 mod answers;
 mod checkpointer;
@@ -19,6 +20,7 @@ mod collection;
 mod decisions;
 mod delivery;
 mod host;
+mod inbox;
 mod ingestion;
 mod intake;
 mod numbers;

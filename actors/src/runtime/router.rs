@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use actix::prelude::SendError;
 use actix::{Addr, Handler, Message};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -15,6 +14,7 @@ use super::host::{
     Asked, Before, CountWaiting, Host, Pending, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit,
     Tell as TellEvents, TellEach,
 };
+use super::inbox::Inbox;
 use crate::delivery::{Order, Route};
 use crate::limits;
 use crate::machine::Tell;
@@ -25,9 +25,6 @@ use crate::partition::{
 use crate::ports::PortError;
 use crate::rules::Published;
 use crate::values::{CommandId, DeliveryId, EntityId, Iban, TenantId};
-
-/// How long a full mailbox is left alone.
-const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
 
 /// Why a command was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -100,6 +97,8 @@ pub struct Request {
 pub struct Router {
     ports: Ports,
     hosts: Vec<Addr<Host>>,
+    /// What waits for each of them.
+    inboxes: Vec<Arc<Inbox>>,
     admitted: Arc<Semaphore>,
     /// Whose turn it is to carry out a person's decision.
     pub(super) decisions: tokio::sync::Mutex<()>,
@@ -113,6 +112,7 @@ impl Router {
         let admitted = Arc::new(Semaphore::new(limits::ADMITTED_COMMANDS_MAX));
         Arc::new(Self {
             ports,
+            inboxes: hosts.iter().map(|_| Arc::default()).collect(),
             hosts,
             admitted,
             decisions: tokio::sync::Mutex::new(()),
@@ -199,28 +199,12 @@ impl Router {
         let (answers, receiver) = Answers::new(count, permit);
         let since = Instant::now();
         for (host, asked) in by_host {
-            let Some(address) = self.hosts.get(host) else { return Err(SubmitError::NotOwner) };
-            self.hand_over(address, Submit { asked, answers: Arc::clone(&answers), since }, priority).await;
+            let place = self.hosts.get(host).zip(self.inboxes.get(host));
+            let Some((address, inbox)) = place else { return Err(SubmitError::NotOwner) };
+            inbox.push(Submit { asked, answers: Arc::clone(&answers), since }, address);
         }
         drop(answers);
         receiver.await.map_err(|_| SubmitError::Stopping)
-    }
-
-    async fn hand_over(&self, address: &Addr<Host>, mut submit: Submit, priority: Priority) {
-        loop {
-            let (error, refused) = match address.try_send(submit) {
-                Ok(()) => return,
-                Err(SendError::Full(refused)) if priority == Priority::Patient => {
-                    tokio::time::sleep(MAILBOX_PAUSE).await;
-                    submit = refused;
-                    continue;
-                }
-                Err(SendError::Full(refused)) => (SubmitError::Overloaded, refused),
-                Err(SendError::Closed(refused)) => (SubmitError::Stopping, refused),
-            };
-            let places = refused.asked.iter().map(|asked| (asked.place, Err(error.clone())));
-            return refused.answers.give(places.collect());
-        }
     }
 
     /// Turns due timers of a tenant into records, side by side.

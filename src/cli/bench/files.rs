@@ -52,12 +52,12 @@ async fn measure(folder: &Folder, entries: u64, requests: u64) -> anyhow::Result
     std::fs::rename(&file, bank.join("statement.xml"))?;
     until("the file is claimed", || !bank.join("statement.xml").exists()).await?;
     let claimed = Instant::now();
-    let report = bank.join("done/statement.xml.report.json");
-    until("the file is read", || report.exists() || bank.join("rejected/statement.xml").exists()).await?;
+    let (report, done) = (bank.join("done/statement.xml.report.json"), bank.join("done/statement.xml"));
+    until("the file is put away", || done.exists() || bank.join("rejected/statement.xml").exists()).await?;
     let seconds = claimed.elapsed().as_secs_f64();
     let cpu = world::cpu_us() - cpu;
 
-    let bare = scan(&bank.join("done/statement.xml"))?;
+    let bare = scan(&done)?;
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report)?)?;
     println!("W5 files: camt.053 of {entries} entries, {megabytes:.0} MB, {requests} requests open");
     println!("  entries/s         {:>10.0}   {:.1} MB/s", entries as f64 / seconds, megabytes / seconds);
