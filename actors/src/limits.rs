@@ -57,6 +57,14 @@ pub const CREDIT_USES_REMEMBERED_MAX: usize = 200;
 pub const FORMER_NUMBERS_MAX: usize = 50;
 /// Numbers of a pool looked at for one that is free again.
 pub const NUMBERS_LOOKED_AT_MAX: usize = 1_000;
+/// Open tasks of one customer: a rule that opens more is a mistake.
+pub const CUSTOMER_TASKS_MAX: usize = 100;
+/// Characters of what a person is to do.
+pub const TASK_CHARACTERS_MAX: usize = 200;
+/// Tags of one customer.
+pub const TAGS_MAX: usize = 50;
+/// Characters of a tag, or of the name of an event of a rule's own.
+pub const TAG_CHARACTERS_MAX: usize = 32;
 /// Cards and other payment methods of one customer.
 pub const PAYMENT_METHODS_MAX: usize = 100;
 /// Attempts kept on one request.

@@ -64,6 +64,12 @@ pub(crate) fn action(of: &Action) -> Json {
             Deed::ResumePlan => json!({ "do": "resume_plan" }),
             Deed::CancelPlan => json!({ "do": "cancel_plan" }),
             Deed::FollowScenario(scenario) => json!({ "do": "use_scenario", "scenario": scenario }),
+            Deed::CreateTask { text, days, assigned_to } => {
+                json!({ "do": "create_task", "text": text, "days": days, "assign_to": assigned_to })
+            }
+            Deed::Tag(tag) => json!({ "do": "tag", "tag": tag }),
+            Deed::Untag(tag) => json!({ "do": "untag", "tag": tag }),
+            Deed::Emit(name) => json!({ "do": "emit", "event": name }),
             Deed::WriteOff => json!({ "do": "write_off" }),
             Deed::CancelRequest => json!({ "do": "cancel_request" }),
         },

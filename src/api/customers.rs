@@ -1,5 +1,7 @@
 //! Customers.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::CardScheme;
 use quittance_actors::customer::{Command, Gives, Kind, Profile};
@@ -89,9 +91,16 @@ pub(super) async fn read(app: Shared, request: HttpRequest, id: web::Path<String
     }
 }
 
+/// Customers; with `?tasks=open` those about whom a person is to do something.
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
-    page(&app, &tenant, List::Customers, &request).await
+    let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string());
+    let list = match query.ok().and_then(|mut query| query.remove("tasks")).as_deref() {
+        None => List::Customers,
+        Some("open") => List::CustomerTasks,
+        Some(_) => return Err(Problem::bad_request("tasks: expected open")),
+    };
+    page(&app, &tenant, list, &request).await
 }
 
 /// A page of a list, from the store: as of the last checkpoint.

@@ -16,6 +16,7 @@ mod files;
 mod health;
 mod idempotency;
 mod messages;
+mod notes;
 mod payment_requests;
 mod payouts;
 mod plans;
@@ -99,6 +100,9 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/recurring/resume", web::post().to(collections::resume))
                 .route("/customers/{id}/virtual-iban", web::post().to(customers::give_number))
                 .route("/customers/{id}/virtual-iban/release", web::post().to(customers::release_number))
+                .route("/customers/{id}/tasks", web::post().to(notes::open_task))
+                .route("/customers/{id}/tasks/{number}/{what}", web::post().to(notes::act_on_task))
+                .route("/customers/{id}/tags", web::post().to(notes::tag))
                 .route("/customers/{id}/payouts", web::post().to(payouts::pay_out_credit))
                 .route("/payment-requests", web::post().to(payment_requests::create))
                 .route("/payment-requests", web::get().to(payment_requests::list))

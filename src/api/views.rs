@@ -135,6 +135,8 @@ pub(super) fn customer(id: CustomerId, state: &Customer) -> Json {
         "opted_out": state.rare.opted_out.keys().collect::<Vec<_>>(),
         "unreachable": state.rare.unreachable.keys().collect::<Vec<_>>(),
         "recurring_suspended": state.rare.suspended,
+        "tags": state.rare.tags.keys().collect::<Vec<_>>(),
+        "tasks": super::notes::tasks(state),
     })
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Hold, Instrument};
-use quittance_actors::customer::{Command, Customer, Kind};
+use quittance_actors::customer::{Command, Customer, Kind, Note, short_name, task_text};
+use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{Currency, CustomerId, Date, EntityId, Money, PaymentRequestId};
@@ -21,7 +22,17 @@ const EVENTS: usize = 300;
 /// Open requests shown.
 const OPEN_MAX: usize = 100;
 /// What the page can say was done: an address says nothing of its own.
-const SAID: [&str; 4] = ["On hold", "The hold is lifted", "Asked for no more messages", "Messages leave again"];
+const SAID: [&str; 9] = [
+    "On hold",
+    "The hold is lifted",
+    "Asked for no more messages",
+    "Messages leave again",
+    "To be done",
+    "Assigned",
+    "Done",
+    "Tagged",
+    "The tag is off",
+];
 
 /// What is open, by currency.
 fn open(state: &Customer) -> Vec<Money> {
@@ -204,6 +215,8 @@ pub(super) async fn page(
         "last_contact": state.last_contact_at.map(|at| words::instant(at, &zone)),
         "timeline": timeline,
         "event_count": events.len(),
+        "tags": state.rare.tags.keys().map(|tag| tag.to_string()).collect::<Vec<_>>(),
+        "tasks": super::tasks::of(state, &zone),
         "holds": holds,
         "to_place": to_place,
         "wishes": wishes,
@@ -224,7 +237,7 @@ fn name_of(app: &Shared, known: &str, id: PaymentRequestId) -> String {
     number.unwrap_or_else(|| id.to_string())
 }
 
-/// `POST /bo/customers/{id}/{what}`: a hold, or a wish about messages.
+/// `POST /bo/customers/{id}/{what}`: a hold, a wish about messages, a task or a tag.
 pub(super) async fn act(
     app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
     form: web::Form<BTreeMap<String, String>>,
@@ -239,6 +252,13 @@ pub(super) async fn act(
         return Err(Problem::not_found(format!("customer {id} is not known")));
     }
     let said = |name: &str| form.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let number =
+        || said("number").and_then(|text| text.parse().ok()).ok_or_else(|| Problem::bad_request("which task?"));
+    let tag = || short_name(said("tag").unwrap_or_default()).map_err(Problem::bad_request);
+    let by = || {
+        let by = said("by").filter(|by| by.chars().count() <= limits::NAME_CHARACTERS_MAX);
+        by.map(Into::into).ok_or_else(|| Problem::bad_request("by: who are you?"))
+    };
     let hold = || Hold::parse(said("kind").unwrap_or_default()).map_err(Problem::bad_request);
     let channel = || channel_of_people(said("channel").unwrap_or_default()).map_err(Problem::bad_request);
     let (done, command) = match what.as_str() {
@@ -248,6 +268,23 @@ pub(super) async fn act(
             (SAID[0], Command::PlaceHold { hold: hold()?, until })
         }
         "lift" => (SAID[1], Command::LiftHold { hold: hold()? }),
+        "task" => {
+            let text = task_text(said("text").unwrap_or_default()).map_err(Problem::bad_request)?;
+            let due_on = said("due_on").map(Date::parse).transpose();
+            let due_on = due_on.map_err(|error| Problem::bad_request(error.to_string()))?;
+            let assigned_to = said("to").map(Into::into);
+            (SAID[4], Command::Note(Note::OpenTask { text, request: None, by: by()?, due_on, assigned_to }))
+        }
+        "assign" => {
+            let (number, to) = (number()?, said("to").map(Into::into));
+            (SAID[5], Command::Note(Note::AssignTask { number, to, by: by()? }))
+        }
+        "done" => {
+            let outcome = said("outcome").unwrap_or_default().chars().take(limits::TASK_CHARACTERS_MAX).collect();
+            (SAID[6], Command::Note(Note::CloseTask { number: number()?, by: by()?, outcome }))
+        }
+        "tag" => (SAID[7], Command::Note(Note::Tag(tag()?))),
+        "untag" => (SAID[8], Command::Note(Note::Untag(tag()?))),
         "opt-out" => (SAID[2], Command::SetOptOut { channel: channel()?, out: true }),
         "opt-in" => (SAID[3], Command::SetOptOut { channel: channel()?, out: false }),
         _ => return Err(Problem::not_found("there is nothing at this address")),

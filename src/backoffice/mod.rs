@@ -21,6 +21,7 @@ mod requests;
 mod rules;
 mod scenarios;
 mod search;
+mod tasks;
 mod templates;
 mod transfers;
 mod undelivered;
@@ -121,6 +122,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/customers", web::get().to(customers::list))
             .route("/customers/{id}", web::get().to(customers::page))
             .route("/customers/{id}/{what}", web::post().to(customers::act))
+            .route("/tasks", web::get().to(tasks::page))
             .route("/scenarios", web::get().to(scenarios::page))
             .route("/rules", web::get().to(rules::page))
             .route("/search", web::get().to(search::page))
@@ -218,12 +220,15 @@ impl Frame {
         let plans = plans.map_or(0, |page| page.entities.len());
         let reminders = app.service.store.page(&self.tenant, List::Reminders, None, 99);
         let reminders = reminders.map_or(0, |page| page.entities.len());
+        let to_do = app.service.store.page(&self.tenant, List::CustomerTasks, None, 99);
+        let to_do = to_do.map_or(0, |page| page.entities.len());
         let nav: Vec<Json> = [
             ("", "overview", "/bo", "layout-dashboard", "Overview", 0),
             ("", "reconciliation", "/bo/reconciliation", "arrow-left-right", "Reconciliation", tasks),
             ("", "requests", "/bo/requests", "receipt", "Payment requests", reminders),
             ("", "collections", "/bo/collections", "repeat", "Collections", 0),
             ("", "customers", "/bo/customers", "user", "Customers", 0),
+            ("", "tasks", "/bo/tasks", "circle-check", "Tasks", to_do),
             ("", "plans", "/bo/plans", "calendar", "Plans", plans),
             ("", "payouts", "/bo/payouts", "undo-2", "Payouts", approvals),
             ("", "messages", "/bo/messages", "inbox", "Messages", 0),

@@ -29,6 +29,7 @@ fn fact(event: &Published, field: Field) -> Option<String> {
         Value::Money(amount) => money(*amount),
         Value::Date(date) => day(*date),
         Value::Instant(at) => at.to_string(),
+        Value::Words(words) => words.join(", "),
     })
 }
 
@@ -166,6 +167,19 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             ("ban", "warn-i", "Mandate ended", detail)
         }
         EventType::PaymentMethodBlocked => ("ban", "warn-i", "Card blocked", text(Field::Reason)),
+        EventType::CustomerTaskOpened => {
+            let detail = format!("{}, asked for by {}", text(Field::TaskText), text(Field::TaskAskedBy));
+            ("triangle-alert", "warn-i", "Task for a person", detail)
+        }
+        EventType::CustomerTaskOverdue => ("clock", "bad-i", "Task overdue", text(Field::TaskText)),
+        EventType::CustomerTaskClosed => {
+            let detail = [text(Field::TaskText), format!("by {}", text(Field::TaskClosedBy)), text(Field::Reason)];
+            let detail: Vec<String> = detail.into_iter().filter(|part| !part.is_empty()).collect();
+            ("circle-check", "ok-i", "Task closed", detail.join(", "))
+        }
+        EventType::CustomerTagged => ("circle-check", "mute-i", "Tagged", text(Field::CustomerTag)),
+        EventType::CustomerUntagged => ("circle-x", "mute-i", "Tag taken off", text(Field::CustomerTag)),
+        EventType::Custom => ("bell", "info-i", "A rule says", text(Field::CustomName)),
         EventType::HoldPlaced => ("ban", "bad-i", "On hold", text(Field::HoldKind)),
         EventType::HoldLifted => ("circle-check", "info-i", "Hold ended", text(Field::HoldKind)),
         EventType::RecurringSuspended => ("ban", "bad-i", "Recurring payments suspended", text(Field::Reason)),
@@ -173,7 +187,7 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             ("circle-check", "ok-i", "Recurring payments resumed", text(Field::CustomerExternalRef))
         }
         EventType::CustomerOptedOut => ("ban", "mute-i", "No messages wanted", text(Field::OptOutChannel)),
-        EventType::NotificationDelivered => ("check", "ok-i", "Message arrived", text(Field::NotificationChannel)),
+        EventType::NotificationDelivered => ("circle-check", "ok-i", "Message arrived", text(Field::NotificationChannel)),
         EventType::NotificationBounced => {
             let detail = format!("{}: {}", text(Field::NotificationChannel), text(Field::Reason));
             ("ban", "warn-i", "Message did not arrive", detail)

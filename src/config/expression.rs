@@ -121,8 +121,20 @@ impl Compiler<'_> {
     }
 
     fn one_of(&self, field: &IdedExpr, list: &IdedExpr) -> Compiled<Condition> {
+        if let Expr::Literal(LiteralValue::String(text)) = &field.expr {
+            let among = self.field(list, &self.path(list)?)?;
+            if among.kind() != Kind::Words {
+                let message = format!("`{}` is {}: nothing is in it", among.path(), among.kind().name());
+                return Err(self.fault(list, message, Some("compare it, as in `field == \"…\"`".into())));
+            }
+            return Ok(Condition::Has(among, text.inner().to_owned()));
+        }
         let path = self.path(field)?;
         let field = self.field(field, &path)?;
+        if field.kind() == Kind::Words {
+            let help = format!("as in `\"key-account\" in {path}`");
+            return Err(self.fault(list, "several texts are asked for one of them", Some(help)));
+        }
         let Expr::List(list_expression) = &list.expr else {
             return Err(self.fault(list, "`in` needs a list, as in `[\"a\", \"b\"]`", None));
         };
@@ -184,6 +196,7 @@ pub fn value(text: &str, kind: Kind) -> Result<Value, String> {
         Kind::Money => money(text).map(Value::Money),
         Kind::Date => Date::parse(text).map(Value::Date).map_err(|error| error.to_string()),
         Kind::Instant => Timestamp::parse(text).map(Value::Instant).map_err(|error| error.to_string()),
+        Kind::Words => Err("several texts are asked for one of them, as in `\"a\" in customer.tags`".to_owned()),
         Kind::Number | Kind::Truth => Err(format!("a text cannot be compared with {}", kind.name())),
     }
 }

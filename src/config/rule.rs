@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use quittance_actors::collection::Hold;
+use quittance_actors::customer::{short_name, task_text};
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::rules::{Action, Condition, Deed, EventType, Field, Once, Per, Rule};
 
@@ -185,6 +186,10 @@ fn read_deed(
         ("use_scenario", 8),
         ("write_off", 9),
         ("cancel_request", 10),
+        ("create_task", 11),
+        ("tag", 12),
+        ("untag", 13),
+        ("emit", 14),
     ];
     let hold = || {
         let hold = section.parsed("hold", Hold::parse)?;
@@ -216,7 +221,16 @@ fn read_deed(
             Deed::FollowScenario(name.into())
         }
         9 => Deed::WriteOff,
-        _ => Deed::CancelRequest,
+        10 => Deed::CancelRequest,
+        11 => {
+            let text = section.parsed("text", task_text)?;
+            let days = section.has("days").then(|| section.integer("days", 0..=365)).flatten();
+            let assigned_to = section.text("assign_to").map(Into::into);
+            Deed::CreateTask { text, days: days.and_then(|days| u16::try_from(days).ok()), assigned_to }
+        }
+        12 => Deed::Tag(section.parsed("tag", short_name)?),
+        13 => Deed::Untag(section.parsed("tag", short_name)?),
+        _ => Deed::Emit(section.parsed("event", short_name)?),
     };
     let (fields, what): (&[Field], _) = match (deed.is_of_request(), deed.is_of_plan()) {
         (true, _) => (&[Field::RequestId], "payment request"),

@@ -81,6 +81,7 @@ fn schema_of(kind: Kind) -> Json {
         }),
         Kind::Date => json!({ "type": "string", "format": "date" }),
         Kind::Instant => json!({ "type": "string", "format": "date-time" }),
+        Kind::Words => json!({ "type": "array", "items": { "type": "string" } }),
     }
 }
 
@@ -116,11 +117,23 @@ fn subject(event: EventType) -> &'static str {
         "out_01KJPRZB00FX98K3AKA8MP2043"
     } else if tells(Field::FeedName) {
         "fed_0000000000F7VRGK4PYNDSM03W"
-    } else if tells(Field::RequestId) && event != EventType::CustomerCreditChanged {
+    } else if tells(Field::RequestId) && !is_of_customer(event) {
         "prq_01KJPRZB00FX98K3AKA8MP2043"
     } else {
         "cus_01KJPRZB00FX98K3AKA8MP2043"
     }
+}
+
+/// Whether it happens to a customer, though it may name a request.
+fn is_of_customer(event: EventType) -> bool {
+    matches!(
+        event,
+        EventType::CustomerCreditChanged
+            | EventType::CustomerTaskOpened
+            | EventType::CustomerTaskOverdue
+            | EventType::CustomerTaskClosed
+            | EventType::Custom
+    )
 }
 
 fn example_of(field: Field) -> Json {
@@ -151,6 +164,7 @@ fn example_of(field: Field) -> Json {
             Kind::Money => json!({ "amount": 12_000, "currency": "EUR" }),
             Kind::Date => json!("2026-03-31"),
             Kind::Instant => json!("2026-03-14T09:00:00Z"),
+            Kind::Words => json!(["key-account"]),
         },
     }
 }

@@ -57,5 +57,6 @@ fn fact(value: &Value) -> Json {
         Value::Money(money) => json!(money),
         Value::Date(date) => json!(date),
         Value::Instant(at) => json!(at),
+        Value::Words(words) => json!(words),
     }
 }

@@ -129,6 +129,7 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
             Kind::Money => Value::Money(Money::from_minor(312_050, Currency::EUR)),
             Kind::Date => Value::Date(day),
             Kind::Instant => Value::Instant(Timestamp::default()),
+            Kind::Words => Value::Words(vec!["example".to_owned()]),
         };
         insert(&mut data, field.path(), in_words(&value, language, channel, &Zone::utc()));
     }
@@ -192,6 +193,7 @@ fn in_words(value: &Value, language: Language, channel: Channel, zone: &Zone) ->
         Value::Date(date) => Json::String(words::date(*date, language)),
         Value::Instant(at) if plain => Json::String(words::instant_plain(*at, zone)),
         Value::Instant(at) => Json::String(words::instant(*at, zone, language)),
+        Value::Words(words) => words.iter().map(|word| one_line(word)).collect(),
     }
 }
 

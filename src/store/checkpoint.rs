@@ -175,7 +175,13 @@ fn times_of(checkpoints: &[Checkpoint]) -> BTreeMap<&TenantId, Timestamp> {
 
 fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut Rows) {
     let list = match state {
-        Entity::Customer(_) => List::Customers,
+        Entity::Customer(customer) => {
+            if customer.rare.tasks_opened > 0 {
+                let waits = !customer.rare.tasks.is_empty();
+                rows.push((keys::list(tenant, List::CustomerTasks, id), waits.then(Vec::new)));
+            }
+            List::Customers
+        }
         Entity::PaymentRequest(request) => {
             if request.collection.is_some() {
                 let open = request.status == payment_request::Status::Open;

@@ -35,6 +35,8 @@ pub enum List {
     PlansAttention,
     /// Payment requests of which a reminder waits for a person.
     Reminders,
+    /// Customers about whom a person is to do something.
+    CustomerTasks,
 }
 
 impl List {
@@ -50,6 +52,7 @@ impl List {
             List::Plans => 8,
             List::PlansAttention => 9,
             List::Reminders => 10,
+            List::CustomerTasks => 11,
         }
     }
 }

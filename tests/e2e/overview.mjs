@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/scenarios', '/bo/rules', '/bo/search?q=120%2C50', '/bo/collections', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/configuration', '/bo/configuration/edit?file=scenarios.toml', '/bo/configuration/edit?file=templates%2Freminder_late.fr.sms.hbs', '/bo/files', '/bo/event-types'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/tasks', '/bo/scenarios', '/bo/rules', '/bo/search?q=120%2C50', '/bo/collections', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/configuration', '/bo/configuration/edit?file=scenarios.toml', '/bo/configuration/edit?file=templates%2Freminder_late.fr.sms.hbs', '/bo/files', '/bo/event-types'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });
@@ -242,6 +242,30 @@ try {
   check('a template shows with an event of the past', (await seen.locator('body').textContent()).match(/F-2026-|ABO-411-/) !== null, await page.textContent('main'));
   await accessible('a template with an event of the past');
   await picture('template');
+  // What a person is to do about a customer: asked for, assigned, done.
+  await page.goto(`${origin}/bo/customers?status=late`);
+  await page.click('a.row-link >> nth=0');
+  const asked = page.locator('form[action$="/task"]');
+  await asked.locator('input[name=by]').fill('ana');
+  await asked.locator('input[name=text]').fill('Call about the late invoice');
+  await asked.locator('input[name=due_on]').fill('2026-03-20');
+  await asked.locator('button').click();
+  await page.waitForSelector('.said');
+  await page.fill('form[action$="/tag"] input[name=tag]', 'key-account');
+  await page.click('form[action$="/tag"] button');
+  await page.waitForSelector('h1 .badge.info:text-is("key-account")');
+  await accessible('a customer with a task and a tag');
+  await picture('customer-task');
+  await page.goto(`${origin}/bo/tasks`);
+  check('tasks of all customers are listed', (await page.textContent('main')).includes('Call about the late invoice'), await page.textContent('main'));
+  await accessible('tasks');
+  await picture('tasks');
+  await page.click('a.row-link >> nth=0');
+  await page.fill('form[action$="/done"] input[name=by]', 'ben');
+  await page.fill('form[action$="/done"] input[name=outcome]', 'pays on Friday');
+  await page.click('form[action$="/done"] button');
+  await page.waitForSelector('.said');
+  check('a task is done, and the timeline tells of it', /Task closed/.test(await page.textContent('.timeline')) && /by ben, pays on Friday/.test(await page.textContent('.timeline')), await page.textContent('.timeline'));
   // The page that a payer has of a request, and what the payer answers there.
   await page.goto(`${origin}/bo/customers?status=late`);
   await page.click('a.row-link >> nth=0');

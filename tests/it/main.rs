@@ -22,6 +22,7 @@ mod late_charges;
 mod mail;
 mod merchants;
 mod mock_bank;
+mod notes;
 mod numbers;
 mod orders;
 mod pace;

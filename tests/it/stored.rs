@@ -27,6 +27,7 @@ use smol_str::SmolStr;
 use crate::support::collection_events::collection_events;
 use crate::support::feed_events::{feed_event_name, feed_events};
 use crate::support::golden::project;
+use crate::support::noted_events::{noted_events, noted_name};
 use crate::support::payout_events::{payout_event_name, payout_events};
 use crate::support::plan_events::{plan_event_name, plan_events};
 use crate::support::running::{Running, configure};
@@ -293,6 +294,7 @@ fn name(event: &Event) -> &'static str {
             C::RuleFired { .. } => "customer.rule_fired",
             C::PlanOpened { .. } => "customer.plan_opened",
             C::PlanClosed { .. } => "customer.plan_closed",
+            C::Noted(noted) => noted_name(noted),
         },
         Event::PaymentRequest(event) => match event {
             P::Issued { .. } => "payment_request.issued",
@@ -389,7 +391,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
     let mut seen = BTreeSet::new();
     let feeds = feed_events().into_iter().map(Event::Feed);
     let later = later_events().into_iter().chain(collection_events(request_id())).chain(feeds).chain(payout_events());
-    let later = later.chain(plan_events());
+    let later = later.chain(plan_events()).chain(noted_events());
     for event in events().into_iter().chain(later) {
         assert!(seen.insert(name(&event)), "{} stands twice", name(&event));
         let now = encode_body(&event).unwrap();
@@ -397,7 +399,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 135);
+    assert_eq!(seen.len(), 142);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::collecting;
 use super::event::Event;
+use super::notes;
 use super::plans;
 use super::state::{Customer, FormerNumber, OpenRequest};
 use crate::collection::Instrument;
@@ -110,6 +111,7 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             *left = left.saturating_add(amount.minor());
         }
         Event::CreditMissing { .. } => {}
+        Event::Noted(noted) => notes::apply(state, noted),
         Event::CreditUsed { amount, number, request } => {
             if state.rare.credit_used.len() >= limits::CREDIT_USES_REMEMBERED_MAX
                 && let Some(oldest) = state.rare.credit_used.keys().next().copied()

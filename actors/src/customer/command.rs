@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::accounts::Given;
+use super::notes::Note;
 use super::state::{Gives, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
@@ -292,6 +293,8 @@ pub enum Command {
     },
     /// Credit is taken back with the payment it came from.
     WithdrawCredit(Money),
+    /// Note something about it.
+    Note(Note),
 }
 
 /// What a transfer pays, or had paid.
@@ -413,6 +416,7 @@ impl Command {
             Command::TakeReport { .. } => "take_report",
             Command::SetOptOut { .. } => "set_opt_out",
             Command::WithdrawCredit(_) => "withdraw_credit",
+            Command::Note(note) => note.name(),
         }
     }
 }

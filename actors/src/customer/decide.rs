@@ -10,6 +10,7 @@ use super::collecting;
 use super::command::{Command, CreditNote, PlaceTransfer, Reminder, Report};
 use super::decided;
 use super::event::Event;
+use super::notes;
 use super::plans;
 use super::rejection::Rejection;
 use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
@@ -194,6 +195,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         | Command::ResumePlan { .. }
         | Command::FollowInstrument { .. }
         | Command::CollectCycle { .. } => plans::decide(state, command, context),
+        Command::Note(note) => notes::decide(state, note, context),
         command => collecting::decide(state, command, context),
     }
 }

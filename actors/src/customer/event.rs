@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::notes::Noted;
 use super::state::{PaymentMethod, Profile};
 use crate::collection::{CardScheme, Hold, Instrument, Mandate};
 use crate::delivery::Channel;
@@ -314,4 +315,6 @@ pub enum Event {
         /// Which.
         plan: PlanId,
     },
+    /// Something was noted about it.
+    Noted(Noted),
 }

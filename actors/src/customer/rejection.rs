@@ -56,6 +56,12 @@ pub enum Rejection {
     RecurringSuspended(SmolStr),
     #[error("email and sms can be opted out of, and nothing else")]
     NotAChannelOfPeople,
+    #[error("the customer has {0} open tasks, the most there can be")]
+    TooManyTasks(usize),
+    #[error("the customer has {0} tags, the most there can be")]
+    TooManyTags(usize),
+    #[error("the customer has no open task {0}")]
+    NoTask(u32),
     #[error("the customer is not held as {0}")]
     NotHeld(&'static str),
     #[error("the customer has no account number of its own")]

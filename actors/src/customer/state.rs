@@ -7,6 +7,7 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::notes::Task;
 use crate::collection::{Hold, Instrument, Ledger, Mandate};
 use crate::delivery::Channel;
 use crate::limits;
@@ -189,6 +190,14 @@ pub struct Rare {
     pub fired: LiteMap<u64, Timestamp>,
     /// Plans that go on, and the token of the card that each is collected from.
     pub plans: LiteMap<PlanId, Option<SmolStr>>,
+    /// Tags.
+    pub tags: LiteMap<SmolStr, ()>,
+    /// What people are to do, by number.
+    pub tasks: LiteMap<u32, Arc<Task>>,
+    /// Those of them whose last day is over.
+    pub overdue_tasks: LiteMap<u32, ()>,
+    /// How many there have been.
+    pub tasks_opened: u32,
 }
 
 impl Unsaid for Rare {
@@ -208,6 +217,10 @@ impl Unsaid for Rare {
         waiting: Vec::new(),
         fired: LiteMap::new(),
         plans: LiteMap::new(),
+        tags: LiteMap::new(),
+        tasks: LiteMap::new(),
+        overdue_tasks: LiteMap::new(),
+        tasks_opened: 0,
     };
 }
 

@@ -102,6 +102,10 @@ impl ArmedTimer {
             (EntityId::Customer(id), Purpose::CardExpiry(slot)) => {
                 Some(Tell::Customer(id, customer::Command::CardExpiryDue { slot, generation, due }))
             }
+            (EntityId::Customer(id), Purpose::Task) => {
+                let due = customer::Note::TaskDue { number: generation, due };
+                Some(Tell::Customer(id, customer::Command::Note(due)))
+            }
             (EntityId::Transfer(id), Purpose::Task) => {
                 Some(Tell::Transfer(id, transfer::Command::TaskDue { generation, due }))
             }

@@ -2,7 +2,7 @@
 
 use super::entity::Event;
 use crate::collection::Instrument;
-use crate::customer::{self, PaymentMethod};
+use crate::customer::{self, Noted, PaymentMethod};
 use crate::feed;
 use crate::payment_request::{self, Source};
 use crate::payout;
@@ -55,7 +55,32 @@ fn of_instruments(field: Field, event: &customer::Event) -> Option<Fact<'_>> {
         }
         (C::MessageFailed { lasting, .. }, Field::NotificationLasting) => Some(Fact::Truth(*lasting)),
         (C::MessageFailed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
+        (C::Noted(noted), field) => of_note(field, noted),
         (C::OptedOut { channel } | C::OptedIn { channel }, Field::OptOutChannel) => Some(Fact::text(channel.name())),
+        _ => None,
+    }
+}
+
+/// What a note tells.
+fn of_note(field: Field, noted: &Noted) -> Option<Fact<'_>> {
+    match (noted, field) {
+        (
+            Noted::TaskOpened { number, .. } | Noted::TaskFellDue { number, .. } | Noted::TaskClosed { number, .. },
+            Field::TaskNumber,
+        ) => Some(Fact::Number(i64::from(*number))),
+        (
+            Noted::TaskOpened { task, .. } | Noted::TaskFellDue { task, .. } | Noted::TaskClosed { task, .. },
+            Field::TaskText | Field::TaskAskedBy | Field::TaskDueOn | Field::TaskAssignedTo,
+        ) => match field {
+            Field::TaskText => Some(Fact::text(&task.text)),
+            Field::TaskAskedBy => Some(Fact::text(&task.by)),
+            Field::TaskDueOn => task.due_on.map(Fact::Date),
+            _ => task.assigned_to.as_deref().map(Fact::text),
+        },
+        (Noted::TaskClosed { by, .. }, Field::TaskClosedBy) => Some(Fact::text(by)),
+        (Noted::TaskClosed { outcome, .. }, Field::Reason) => (!outcome.is_empty()).then(|| Fact::text(outcome)),
+        (Noted::Tagged { tag } | Noted::Untagged { tag }, Field::CustomerTag) => Some(Fact::text(tag)),
+        (Noted::Said { name, .. }, Field::CustomName) => Some(Fact::text(name)),
         _ => None,
     }
 }

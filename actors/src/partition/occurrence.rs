@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::{Entity, Event};
 use super::facts::{of_event, of_method};
 use crate::collection::Instrument;
-use crate::customer::{self, Customer, PaymentMethod};
+use crate::customer::{self, Customer, Noted, PaymentMethod};
 use crate::feed;
 use crate::machine::Context;
 use crate::payment_request::{self, PaymentRequest};
@@ -157,6 +157,7 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
         E::OptedIn { .. } => Some((EventType::CustomerOptedIn, None)),
         E::MessageArrived { .. } => Some((EventType::NotificationDelivered, None)),
         E::MessageFailed { .. } => Some((EventType::NotificationBounced, None)),
+        E::Noted(noted) => Some((of_note(noted)?, noted.request())),
         E::CardSchemeKnown { .. }
         | E::RuleFired { .. }
         | E::PlanOpened { .. }
@@ -173,6 +174,18 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
         | E::RequestClosed { .. }
         | E::TransferPlaced { .. } => None,
     }
+}
+
+fn of_note(noted: &Noted) -> Option<EventType> {
+    Some(match noted {
+        Noted::TaskOpened { .. } => EventType::CustomerTaskOpened,
+        Noted::TaskAssigned { .. } => return None,
+        Noted::TaskFellDue { .. } => EventType::CustomerTaskOverdue,
+        Noted::TaskClosed { .. } => EventType::CustomerTaskClosed,
+        Noted::Tagged { .. } => EventType::CustomerTagged,
+        Noted::Untagged { .. } => EventType::CustomerUntagged,
+        Noted::Said { .. } => EventType::Custom,
+    })
 }
 
 fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Option<EventType> {

@@ -8,8 +8,14 @@ use super::published::EventType;
 
 use Field as F;
 
-const CUSTOMER: [Field; 5] =
-    [F::CustomerId, F::CustomerExternalRef, F::CustomerKind, F::CustomerLanguage, F::CustomerOpenCount];
+const CUSTOMER: [Field; 6] = [
+    F::CustomerId,
+    F::CustomerExternalRef,
+    F::CustomerKind,
+    F::CustomerLanguage,
+    F::CustomerOpenCount,
+    F::CustomerTags,
+];
 const REQUEST: [Field; 16] = [
     F::RequestId,
     F::RequestExternalRef,
@@ -38,6 +44,7 @@ const TRANSFER: [Field; 6] = [
 ];
 const METHOD: [Field; 3] = [F::MethodLast4, F::MethodExpiresOn, F::MethodBacksRecurring];
 const PLAN: [Field; 5] = [F::PlanId, F::PlanExternalRef, F::PlanKind, F::PlanDescription, F::PlanInterval];
+const TASK: [Field; 5] = [F::TaskNumber, F::TaskText, F::TaskAskedBy, F::TaskDueOn, F::TaskAssignedTo];
 const PAYOUT: [Field; 3] = [F::PayoutId, F::PayoutAmount, F::PayoutSource];
 const FILE: [Field; 6] =
     [F::FeedName, F::FileName, F::FileRows, F::FileAcceptedRows, F::FileKnownRows, F::FileRefusedRows];
@@ -74,6 +81,10 @@ impl EventType {
             E::PaymentMethodBlocked => (customer, vec![F::AttemptMethod, F::Reason]),
             E::HoldPlaced => (customer, vec![F::HoldKind, F::HoldUntil]),
             E::HoldLifted => (customer, vec![F::HoldKind]),
+            E::CustomerTaskOpened | E::CustomerTaskOverdue => (request, TASK.to_vec()),
+            E::CustomerTaskClosed => (request, [&TASK[..], &[F::TaskClosedBy, F::Reason]].concat()),
+            E::CustomerTagged | E::CustomerUntagged => (customer, vec![F::CustomerTag]),
+            E::Custom => (request, vec![F::CustomName]),
             E::RecurringSuspended => (customer, vec![F::Reason]),
             E::CustomerOptedOut | E::CustomerOptedIn => (customer, vec![F::OptOutChannel]),
             E::ReminderSent => (request, vec![F::ReminderStep, F::ReminderChannel]),

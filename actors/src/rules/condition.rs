@@ -77,6 +77,8 @@ pub enum Condition {
     Compare(Field, Operator, Value),
     /// A fact is one of several literals.
     OneOf(Field, Vec<Value>),
+    /// A text is among those of a fact.
+    Has(Field, String),
     /// A fact is known.
     Known(Field),
 }
@@ -100,6 +102,11 @@ pub enum ConditionError {
         path: &'static str,
         /// Its type.
         field: &'static str,
+    },
+    #[error("'{path}' is several texts: ask for one of them, as in \"a\" in {path}")]
+    OnlyIn {
+        /// The field.
+        path: &'static str,
     },
     #[error("the condition has more than {0} parts")]
     TooLarge(usize),
@@ -146,6 +153,7 @@ impl fmt::Display for Leaf {
             Some(Value::Money(money)) => write!(f, "{money}")?,
             Some(Value::Date(date)) => write!(f, "{date}")?,
             Some(Value::Instant(at)) => write!(f, "{at}")?,
+            Some(Value::Words(words)) => write!(f, "{words:?}")?,
         }
         f.write_str(match self.truth {
             Truth::True => ": holds",
@@ -178,12 +186,22 @@ impl Condition {
             Condition::Not(part) => part.check_at(depth + 1, nodes),
             Condition::Compare(field, operator, value) => {
                 same_kind(*field, value)?;
+                if field.kind() == Kind::Words {
+                    return Err(ConditionError::OnlyIn { path: field.path() });
+                }
                 let ordered = !matches!(field.kind(), Kind::Text | Kind::Truth);
                 if !ordered && !matches!(operator, Operator::Equal | Operator::NotEqual) {
                     let (path, field) = (field.path(), field.kind().name());
                     return Err(ConditionError::NoOrder { path, field });
                 }
                 Ok(())
+            }
+            Condition::Has(field, text) => match field.kind() {
+                Kind::Words => Ok(()),
+                _ => same_kind(*field, &Value::Words(vec![text.clone()])),
+            },
+            Condition::OneOf(field, _) if field.kind() == Kind::Words => {
+                Err(ConditionError::OnlyIn { path: field.path() })
             }
             Condition::OneOf(field, values) => {
                 *nodes += values.len();
@@ -198,7 +216,10 @@ impl Condition {
             Condition::Always(_) => Vec::new(),
             Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(Condition::fields).collect(),
             Condition::Not(part) => part.fields(),
-            Condition::Compare(field, ..) | Condition::OneOf(field, _) | Condition::Known(field) => vec![*field],
+            Condition::Compare(field, ..)
+            | Condition::OneOf(field, _)
+            | Condition::Has(field, _)
+            | Condition::Known(field) => vec![*field],
         }
     }
 
@@ -238,6 +259,10 @@ impl Condition {
             }
             Condition::OneOf(field, literals) => leaf(*field, facts, trace, |fact| {
                 Some(literals.iter().any(|literal| compare(fact, literal) == Some(Ordering::Equal)))
+            }),
+            Condition::Has(field, text) => leaf(*field, facts, trace, |fact| match fact {
+                Fact::Words(words) => Some(words.iter().any(|word| word == text)),
+                _ => None,
             }),
             Condition::Known(field) => {
                 let fact = facts.fact(*field);

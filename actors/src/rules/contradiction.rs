@@ -68,7 +68,7 @@ impl Condition {
                 asked.push((*field, if negated { Asked::IsNoneOf(values) } else { Asked::IsOneOf(values) }));
                 None
             }
-            (Condition::All(_), true) | (Condition::Always(_) | Condition::Known(_), _) => None,
+            (Condition::All(_), true) | (Condition::Always(_) | Condition::Known(_) | Condition::Has(..), _) => None,
         }
     }
 }
@@ -86,7 +86,7 @@ fn can_hold(asked: &[&Asked<'_>]) -> bool {
 /// A value and those beside it.
 fn around(value: &Value) -> Vec<Value> {
     match value {
-        Value::Text(_) => vec![value.clone()],
+        Value::Text(_) | Value::Words(_) => vec![value.clone()],
         Value::Truth(_) => vec![Value::Truth(false), Value::Truth(true)],
         Value::Number(number) => [-1, 0, 1].map(|step| Value::Number(number.saturating_add(step))).to_vec(),
         Value::Money(money) => [-1, 0, 1]

@@ -4,6 +4,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::published::EventType;
 use crate::collection::Hold;
+use crate::customer::Note;
 use crate::machine::Tell;
 use crate::plan::SuspendedBy;
 use crate::values::{CustomerId, Date, PaymentRequestId, PlanId};
@@ -43,6 +44,21 @@ pub enum Deed {
     ResumePlan,
     /// The plan ends; what it has asked for stays.
     CancelPlan,
+    /// A person is to do something.
+    CreateTask {
+        /// What, in words.
+        text: SmolStr,
+        /// Within how many days, if it should be.
+        days: Option<u16>,
+        /// Who, if it is somebody in particular.
+        assigned_to: Option<SmolStr>,
+    },
+    /// The customer is given a tag.
+    Tag(SmolStr),
+    /// A tag is taken off the customer.
+    Untag(SmolStr),
+    /// Something of this name happened: endpoints and other rules hear of it.
+    Emit(SmolStr),
 }
 
 /// What an event concerns.
@@ -80,6 +96,14 @@ impl Deed {
                 customer::Command::ProlongHold { hold, until }
             }
             Deed::LiftHold { hold } => customer::Command::LiftHold { hold: *hold },
+            Deed::CreateTask { text, days, assigned_to } => {
+                let due_on = days.map(|days| today.plus_days(i32::from(days)));
+                let (text, assigned_to) = (text.clone(), assigned_to.clone());
+                customer::Command::Note(Note::OpenTask { text, request, by: reason, due_on, assigned_to })
+            }
+            Deed::Tag(tag) => customer::Command::Note(Note::Tag(tag.clone())),
+            Deed::Untag(tag) => customer::Command::Note(Note::Untag(tag.clone())),
+            Deed::Emit(name) => customer::Command::Note(Note::Say { name: name.clone(), request }),
             Deed::SuspendRecurring => customer::Command::SuspendRecurring { reason },
             Deed::ResumeRecurring => customer::Command::ResumeRecurring,
             Deed::StopReminders => {
@@ -138,6 +162,10 @@ impl Deed {
                 EventType::PlanRecovered,
                 EventType::PlanCompleted,
             ],
+            Deed::CreateTask { .. } => &[EventType::CustomerTaskOpened],
+            Deed::Tag(_) => &[EventType::CustomerTagged],
+            Deed::Untag(_) => &[EventType::CustomerUntagged],
+            Deed::Emit(_) => &[EventType::Custom],
             Deed::SuspendPlan => &[EventType::PlanSuspended],
             Deed::ResumePlan => &[EventType::PlanResumed, EventType::PlanCompleted],
             Deed::CancelPlan => &[EventType::PlanCancelled],

@@ -22,6 +22,8 @@ pub enum Kind {
     Date,
     /// An instant.
     Instant,
+    /// Several texts, each once.
+    Words,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Kind::Money => "money",
             Kind::Date => "date",
             Kind::Instant => "instant",
+            Kind::Words => "several texts",
         }
     }
 }
@@ -53,6 +56,8 @@ pub enum Value {
     Date(Date),
     /// An instant.
     Instant(Timestamp),
+    /// Several texts, in order.
+    Words(Vec<String>),
 }
 
 impl Value {
@@ -65,6 +70,7 @@ impl Value {
             Value::Money(_) => Kind::Money,
             Value::Date(_) => Kind::Date,
             Value::Instant(_) => Kind::Instant,
+            Value::Words(_) => Kind::Words,
         }
     }
 }
@@ -84,6 +90,8 @@ pub enum Fact<'a> {
     Date(Date),
     /// An instant.
     Instant(Timestamp),
+    /// Several texts, in order.
+    Words(Vec<Cow<'a, str>>),
 }
 
 impl<'a> Fact<'a> {
@@ -106,6 +114,7 @@ impl<'a> Fact<'a> {
             Fact::Money(money) => Value::Money(money),
             Fact::Date(date) => Value::Date(date),
             Fact::Instant(at) => Value::Instant(at),
+            Fact::Words(words) => Value::Words(words.into_iter().map(Cow::into_owned).collect()),
         }
     }
 }
@@ -119,6 +128,7 @@ impl<'a> From<&'a Value> for Fact<'a> {
             Value::Money(money) => Fact::Money(*money),
             Value::Date(date) => Fact::Date(*date),
             Value::Instant(at) => Fact::Instant(*at),
+            Value::Words(words) => Fact::Words(words.iter().map(|word| Cow::Borrowed(word.as_str())).collect()),
         }
     }
 }
@@ -353,6 +363,22 @@ fields! {
     PlanPausedUntil = "plan.paused_until": Date,
     /// Who has approved a reminder.
     ReminderBy = "reminder.by": Text,
+    /// The customer's tags, as they are when it is asked.
+    CustomerTags = "customer.tags": Words,
+    /// The tag that was put on or taken off.
+    CustomerTag = "customer.tag": Text,
+    /// The number of a customer's task, from 1.
+    TaskNumber = "task.number": Number,
+    /// What a person is to do.
+    TaskText = "task.text": Text,
+    /// Who asks for a task: a person, or `rule NAME`.
+    TaskAskedBy = "task.asked_by": Text,
+    /// The last day for a task.
+    TaskDueOn = "task.due_on": Date,
+    /// Who says that a task is done.
+    TaskClosedBy = "task.closed_by": Text,
+    /// The name that a rule gave to what happened.
+    CustomName = "custom.name": Text,
 }
 
 #[cfg(test)]

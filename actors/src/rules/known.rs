@@ -44,6 +44,10 @@ pub fn of_customer(field: Field, id: CustomerId, state: &Customer) -> Option<Fac
             customer::Kind::Consumer => Fact::text("consumer"),
             customer::Kind::Business => Fact::text("business"),
         }),
+        Field::CustomerTags => {
+            let tags = state.rare.tags.keys().map(|tag| std::borrow::Cow::Borrowed(tag.as_str()));
+            state.profile.is_some().then(|| Fact::Words(tags.collect()))
+        }
         _ => None,
     }
 }

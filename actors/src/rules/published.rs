@@ -246,6 +246,18 @@ event_types! {
     ReminderApproved = "reminder.approved",
     /// The reminders of a request are those of another scenario from now on.
     ReminderScenarioChanged = "reminder.scenario_changed",
+    /// A person is to do something about a customer.
+    CustomerTaskOpened = "customer.task_opened",
+    /// The last day of such a task is over.
+    CustomerTaskOverdue = "customer.task_overdue",
+    /// Such a task is done, or need not be.
+    CustomerTaskClosed = "customer.task_closed",
+    /// A customer was given a tag.
+    CustomerTagged = "customer.tagged",
+    /// A tag was taken off a customer.
+    CustomerUntagged = "customer.untagged",
+    /// A rule says that something happened, by a name of its own.
+    Custom = "custom.event",
 }
 
 impl fmt::Display for EventType {

@@ -24,6 +24,7 @@ impl fmt::Display for Condition {
                 }
                 f.write_str("]")
             }
+            Condition::Has(field, text) => write!(f, "{text:?} in {}", field.path()),
             Condition::Known(field) => write!(f, "has({})", field.path()),
         }
     }
@@ -45,6 +46,7 @@ fn within(f: &mut fmt::Formatter<'_>, part: &Condition) -> fmt::Result {
         | Condition::Not(_)
         | Condition::Compare(..)
         | Condition::OneOf(..)
+        | Condition::Has(..)
         | Condition::Known(_) => write!(f, "{part}"),
     }
 }
@@ -61,5 +63,6 @@ fn literal(f: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
         }
         Value::Date(day) => write!(f, "\"{day}\""),
         Value::Instant(at) => write!(f, "\"{at}\""),
+        Value::Words(words) => write!(f, "{words:?}"),
     }
 }

@@ -160,7 +160,7 @@ impl Handler<Call> for Host {
         let (submits, left) = call.answer();
         self.decide_all(submits);
         if let Some(left) = left {
-            context.notify(left);
+            left.send(&context.address());
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use actix::prelude::SendError;
 use actix::{Addr, Message};
 
 use super::host::{Host, Submit};
@@ -37,14 +38,7 @@ impl Inbox {
                 return;
             }
         }
-        match host.try_send(Call::new(Arc::clone(self))) {
-            Err(actix::prelude::SendError::Full(call)) => {
-                #[expect(clippy::disallowed_methods, reason = "one call at a time, and the commands are not in it")]
-                host.do_send(call);
-            }
-            // A call that a stopped host refuses is dropped, and whoever waits hears of it.
-            Ok(()) | Err(actix::prelude::SendError::Closed(_)) => {}
-        }
+        Call { inbox: Some(Arc::clone(self)) }.send(host);
     }
 
     /// The oldest commands, so many that an append is worth while, and whether others are left.
@@ -70,15 +64,23 @@ pub(super) struct Call {
 }
 
 impl Call {
-    fn new(inbox: Arc<Inbox>) -> Self {
-        Self { inbox: Some(inbox) }
+    /// Calls the host.
+    pub fn send(self, host: &Addr<Host>) {
+        match host.try_send(self) {
+            Err(SendError::Full(call)) => {
+                #[expect(clippy::disallowed_methods, reason = "one call at a time, and the commands are not in it")]
+                host.do_send(call);
+            }
+            // A call that a stopped host refuses is dropped, and whoever waits hears of it.
+            Ok(()) | Err(SendError::Closed(_)) => {}
+        }
     }
 
     /// The oldest commands, and a call for those left.
     pub fn answer(mut self) -> (Vec<Submit>, Option<Self>) {
         let Some(inbox) = self.inbox.take() else { return (Vec::new(), None) };
         let (taken, left) = inbox.take();
-        (taken, left.then(|| Self::new(inbox)))
+        (taken, left.then(|| Self { inbox: Some(inbox) }))
     }
 }
 

@@ -152,8 +152,9 @@ impl Running {
     pub fn list(&self, path: &str) -> Vec<Json> {
         let mut items = Vec::new();
         let mut after = String::new();
+        let joint = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.get(&format!("{path}?limit=500{after}")).json();
+            let page = self.get(&format!("{path}{joint}limit=500{after}")).json();
             items.extend(page["data"].as_array().unwrap().iter().cloned());
             match page["next"].as_str() {
                 Some(next) => after = format!("&after={next}"),

@@ -1,0 +1,263 @@
+//! What is noted about a customer: tasks for a person, tags, and events of a rule's own name. None of it moves money.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::event::Event;
+use super::rejection::Rejection;
+use super::state::Customer;
+use crate::limits;
+use crate::machine::{Context, Decision, Effect, Purpose};
+use crate::values::{Date, PaymentRequestId, Timestamp};
+
+/// The local hour at which a task's last day ends.
+const DAY_ENDS: i8 = 18;
+
+/// Something that a person is to do about a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// What is to be done, in words.
+    pub text: SmolStr,
+    /// The request that it is about, if it is about one.
+    pub request: Option<PaymentRequestId>,
+    /// Who asks for it: a person, or `rule NAME`.
+    pub by: SmolStr,
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// The last day for it.
+    pub due_on: Option<Date>,
+    /// Who is to do it.
+    pub assigned_to: Option<SmolStr>,
+}
+
+/// What is to be noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A person is to do something. The same of the same sender about the same request is asked for once while it is open.
+    OpenTask {
+        /// What, in words.
+        text: SmolStr,
+        /// About which request.
+        request: Option<PaymentRequestId>,
+        /// Who asks.
+        by: SmolStr,
+        /// The last day for it.
+        due_on: Option<Date>,
+        /// Who is to do it.
+        assigned_to: Option<SmolStr>,
+    },
+    /// Somebody is to do it, or nobody in particular.
+    AssignTask {
+        /// Its number, from 1.
+        number: u32,
+        /// Who.
+        to: Option<SmolStr>,
+        /// Who says so.
+        by: SmolStr,
+    },
+    /// It is done, or need not be.
+    CloseTask {
+        /// Its number.
+        number: u32,
+        /// Who says so.
+        by: SmolStr,
+        /// What came of it, in words; may be empty.
+        outcome: SmolStr,
+    },
+    /// The last day of a task may be over.
+    TaskDue {
+        /// Its number.
+        number: u32,
+        /// When that was.
+        due: Timestamp,
+    },
+    /// A tag is put on.
+    Tag(SmolStr),
+    /// A tag is taken off.
+    Untag(SmolStr),
+    /// Something of a rule's own name happened.
+    Say {
+        /// Its name.
+        name: SmolStr,
+        /// About which request.
+        request: Option<PaymentRequestId>,
+    },
+}
+
+/// What was noted. Stored for ever: variants are only ever added at the end (N8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Noted {
+    /// A person is to do something.
+    TaskOpened {
+        /// Its number, from 1.
+        number: u32,
+        /// What.
+        task: Arc<Task>,
+    },
+    /// Somebody is to do it, or nobody in particular.
+    TaskAssigned {
+        /// Its number.
+        number: u32,
+        /// Who.
+        to: Option<SmolStr>,
+        /// Who says so.
+        by: SmolStr,
+    },
+    /// Its last day is over.
+    TaskFellDue {
+        /// Its number.
+        number: u32,
+        /// What is to be done.
+        task: Arc<Task>,
+    },
+    /// It is done, or need not be.
+    TaskClosed {
+        /// Its number.
+        number: u32,
+        /// What was to be done.
+        task: Arc<Task>,
+        /// Who says so.
+        by: SmolStr,
+        /// What came of it, in words.
+        outcome: SmolStr,
+    },
+    /// A tag was put on.
+    Tagged {
+        /// Which.
+        tag: SmolStr,
+    },
+    /// A tag was taken off.
+    Untagged {
+        /// Which.
+        tag: SmolStr,
+    },
+    /// Something of a rule's own name happened.
+    Said {
+        /// Its name.
+        name: SmolStr,
+        /// About which request.
+        request: Option<PaymentRequestId>,
+    },
+}
+
+impl Noted {
+    /// The request that it is about.
+    pub fn request(&self) -> Option<PaymentRequestId> {
+        match self {
+            Noted::TaskOpened { task, .. } | Noted::TaskFellDue { task, .. } | Noted::TaskClosed { task, .. } => {
+                task.request
+            }
+            Noted::Said { request, .. } => *request,
+            Noted::TaskAssigned { .. } | Noted::Tagged { .. } | Noted::Untagged { .. } => None,
+        }
+    }
+}
+
+impl Note {
+    /// Its name, for logs.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Note::OpenTask { .. } => "open_task",
+            Note::AssignTask { .. } => "assign_task",
+            Note::CloseTask { .. } => "close_task",
+            Note::TaskDue { .. } => "task_due",
+            Note::Tag(_) => "tag",
+            Note::Untag(_) => "untag",
+            Note::Say { .. } => "say",
+        }
+    }
+}
+
+/// A tag or the name of an event of a rule's own: letters a to z, digits, `_` and `-`, 32 characters at most.
+pub fn short_name(text: &str) -> Result<SmolStr, &'static str> {
+    let fits = (1..=limits::TAG_CHARACTERS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
+    if fits { Ok(text.into()) } else { Err("expected 1 to 32 of a to z, 0 to 9, _ and -") }
+}
+
+/// What a person is to do, in words: one line of 200 characters at most.
+pub fn task_text(text: &str) -> Result<SmolStr, &'static str> {
+    let fits = (1..=limits::TASK_CHARACTERS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if fits { Ok(text.into()) } else { Err("expected a line of 1 to 200 characters") }
+}
+
+pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Result<Decision<Event>, Rejection> {
+    let rare = &state.rare;
+    let open = |number: &u32| rare.tasks.get(number).ok_or(Rejection::NoTask(*number));
+    let nothing = Ok(Decision::default());
+    let noted = match note {
+        Note::OpenTask { text, request, by, due_on, assigned_to } => {
+            let same = |task: &Arc<Task>| task.text == *text && task.request == *request && task.by == *by;
+            if rare.tasks.values().any(same) {
+                return nothing;
+            }
+            if rare.tasks.len() >= limits::CUSTOMER_TASKS_MAX {
+                return Err(Rejection::TooManyTasks(limits::CUSTOMER_TASKS_MAX));
+            }
+            let (text, by, assigned_to) = (text.clone(), by.clone(), assigned_to.clone());
+            let (request, due_on, opened_at) = (*request, *due_on, context.now);
+            let task = Arc::new(Task { text, request, by, opened_at, due_on, assigned_to });
+            let number = rare.tasks_opened.saturating_add(1);
+            let mut decision = Decision::of(Event::Noted(Noted::TaskOpened { number, task }));
+            if let Some(day) = due_on {
+                let due = day.at(DAY_ENDS, 0, &context.policies.zone);
+                decision.effect(Effect::ArmTimer { purpose: Purpose::Task, due, generation: number });
+            }
+            return Ok(decision);
+        }
+        Note::AssignTask { number, to, .. } if open(number)?.assigned_to == *to => return nothing,
+        Note::AssignTask { number, to, by } => {
+            Noted::TaskAssigned { number: *number, to: to.clone(), by: by.clone() }
+        }
+        Note::CloseTask { number, by, outcome } => {
+            let task = Arc::clone(open(number)?);
+            Noted::TaskClosed { number: *number, task, by: by.clone(), outcome: outcome.clone() }
+        }
+        Note::TaskDue { number, due } => {
+            let Some(task) = rare.tasks.get(number) else { return nothing };
+            crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= *due);
+            if rare.overdue_tasks.contains_key(number) {
+                return nothing;
+            }
+            Noted::TaskFellDue { number: *number, task: Arc::clone(task) }
+        }
+        Note::Tag(tag) if rare.tags.contains_key(tag) => return nothing,
+        Note::Tag(_) if rare.tags.len() >= limits::TAGS_MAX => return Err(Rejection::TooManyTags(limits::TAGS_MAX)),
+        Note::Tag(tag) => Noted::Tagged { tag: tag.clone() },
+        Note::Untag(tag) if !rare.tags.contains_key(tag) => return nothing,
+        Note::Untag(tag) => Noted::Untagged { tag: tag.clone() },
+        Note::Say { name, request } => Noted::Said { name: name.clone(), request: *request },
+    };
+    Ok(Decision::of(Event::Noted(noted)))
+}
+
+pub(super) fn apply(state: &mut Customer, noted: &Noted) {
+    let rare = &mut state.rare;
+    match noted {
+        Noted::TaskOpened { number, task } => {
+            rare.tasks_opened = *number;
+            rare.tasks.insert(*number, Arc::clone(task));
+        }
+        Noted::TaskAssigned { number, to, .. } => {
+            if let Some(task) = rare.tasks.get_mut(number) {
+                Arc::make_mut(task).assigned_to.clone_from(to);
+            }
+        }
+        Noted::TaskFellDue { number, .. } => {
+            rare.overdue_tasks.insert(*number, ());
+        }
+        Noted::TaskClosed { number, .. } => {
+            rare.tasks.remove(number);
+            rare.overdue_tasks.remove(number);
+        }
+        Noted::Tagged { tag } => {
+            rare.tags.insert(tag.clone(), ());
+        }
+        Noted::Untagged { tag } => {
+            rare.tags.remove(tag);
+        }
+        Noted::Said { .. } => {}
+    }
+}
