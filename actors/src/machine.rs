@@ -206,4 +206,6 @@ pub enum Purpose {
     Task,
     /// A cycle of a plan is due, or the end of its pause.
     Plan,
+    /// A settlement can no longer be taken back.
+    Finality,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::feed::Expectation;
-use crate::payment_request::{Scenario, gate};
+use crate::payment_request::{Finality, Scenario, gate};
 use crate::rules::{RuleBook, Subscriptions};
 use crate::transfer::AcceptanceRule;
 use crate::values::{Calendar, Date, FrenchPool, Iban, Timestamp, Zone};
@@ -43,6 +43,8 @@ pub struct Policies {
     pub expectations: BTreeMap<String, Expectation>,
     /// How money is given back.
     pub payouts: Payouts,
+    /// How long a payment may come back.
+    pub finality: Finality,
     /// Within how many business days a task should be decided.
     pub task_business_days: Option<u16>,
     /// The account numbers that customers are given.
@@ -225,6 +227,7 @@ impl Policies {
             collections: Collections::default(),
             expectations: BTreeMap::new(),
             payouts: Payouts::default(),
+            finality: Finality::default(),
             task_business_days: None,
             account_numbers: None,
         }

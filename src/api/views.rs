@@ -3,7 +3,7 @@
 use quittance_actors::collection::Instrument;
 use quittance_actors::customer::Customer;
 use quittance_actors::payment_request::{
-    Collection, Gate, LateCharges, PaymentRequest, Source, Stage, end_to_end_id,
+    Collection, Gate, LateCharges, PaymentRequest, Source, Stage, Status, end_to_end_id,
 };
 use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Date, Money, PaymentRequestId, TransferId};
@@ -180,6 +180,8 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "issued_on": terms.issued_on,
         "due_on": terms.due_on,
         "settled_at": state.settled_at,
+        "is_final": state.status == Status::Settled && state.final_on.is_none(),
+        "final_on": state.final_on,
         "description": terms.description,
         "short_reference": terms.short_reference.to_string(),
         "creditor_reference": terms.creditor_reference,

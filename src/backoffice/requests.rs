@@ -276,6 +276,7 @@ pub(super) async fn page(
         "scenarios": scenarios_of(state, policies.as_deref()),
         "collection": state.collection.as_ref().map(|collection| collected(collection, &zone)),
         "plan": state.rare.plan.map(|joined| json!({ "id": joined.plan, "cycle": joined.number })),
+        "final_on": state.final_on.map(words::day),
         "promise": state.rare.promise.as_ref().map(|promise| words::day(promise.on)),
         "dispute": state.rare.dispute,
         "payer_page": callbacks(&app.service.config).map(|known| format!("/p/{}", known.payment_token(id))),

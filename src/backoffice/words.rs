@@ -167,6 +167,7 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             ("ban", "warn-i", "Mandate ended", detail)
         }
         EventType::PaymentMethodBlocked => ("ban", "warn-i", "Card blocked", text(Field::Reason)),
+        EventType::PaymentRequestFinalised => ("circle-check", "ok-i", "Final", invoice),
         EventType::CustomerTaskOpened => {
             let detail = format!("{}, asked for by {}", text(Field::TaskText), text(Field::TaskAskedBy));
             ("triangle-alert", "warn-i", "Task for a person", detail)
@@ -187,7 +188,9 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             ("circle-check", "ok-i", "Recurring payments resumed", text(Field::CustomerExternalRef))
         }
         EventType::CustomerOptedOut => ("ban", "mute-i", "No messages wanted", text(Field::OptOutChannel)),
-        EventType::NotificationDelivered => ("circle-check", "ok-i", "Message arrived", text(Field::NotificationChannel)),
+        EventType::NotificationDelivered => {
+            ("circle-check", "ok-i", "Message arrived", text(Field::NotificationChannel))
+        }
         EventType::NotificationBounced => {
             let detail = format!("{}: {}", text(Field::NotificationChannel), text(Field::Reason));
             ("ban", "warn-i", "Message did not arrive", detail)

@@ -191,6 +191,7 @@ impl Config {
         policies.contact = tenant.contact.clone();
         policies.acceptance = acceptance.clone();
         policies.payouts = tenant.payouts.clone();
+        policies.finality = tenant.finality;
         policies.task_business_days = tenant.task_business_days;
         policies.account_numbers.clone_from(&tenant.virtual_ibans);
         let of_tenant = |name: &SmolStr| {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use quittance_actors::feed::Expectation;
-use quittance_actors::payment_request::LateTerms;
+use quittance_actors::payment_request::{Finality, LateTerms};
 use quittance_actors::policies::{Contact, Matching, Payouts};
 use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
 
@@ -193,6 +193,8 @@ pub struct Tenant {
     pub matching: Matching,
     /// How money is given back.
     pub payouts: Payouts,
+    /// How long a payment may come back.
+    pub finality: Finality,
     /// Within how many business days a task should be decided.
     pub task_business_days: Option<u16>,
     /// How many days the words of what was written to people are kept; for ever without it.

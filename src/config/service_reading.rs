@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use quittance_actors::feed::Expectation;
 use quittance_actors::limits::PROMISE_DAYS_MAX;
+use quittance_actors::payment_request::Finality;
 use quittance_actors::policies::{Matching, WriteOff};
 use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
 
@@ -151,6 +152,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let days = |key, range| section.has(key).then(|| section.integer(key, range)).flatten();
     let task_business_days = days("task_business_days", 0..=60).and_then(|days| u16::try_from(days).ok());
     let keep_messages_days = days("keep_messages_days", 1..=36_500).and_then(|days| u16::try_from(days).ok());
+    let finality = section.section("finality").map(|finality| read_finality(&finality)).unwrap_or_default();
     let late_terms = section.section("late_charges").and_then(|section| read_late_terms(&section));
     let portal = section.section("portal").map(|portal| read_portal(&portal)).unwrap_or_default();
     let payouts = section.section("payouts").map(|payouts| read_payouts(&payouts)).unwrap_or_default();
@@ -182,6 +184,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         accounts,
         matching,
         payouts,
+        finality,
         task_business_days,
         keep_messages_days,
         late_terms,
@@ -189,6 +192,20 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         api_keys,
         portal,
     })
+}
+
+fn read_finality(section: &Section<'_, '_>) -> Finality {
+    let default = Finality::default();
+    let days = |key, default| {
+        let days = section.has(key).then(|| section.integer(key, 0..=540)).flatten();
+        days.and_then(|days| u16::try_from(days).ok()).unwrap_or(default)
+    };
+    let read = Finality {
+        card_days: days("card_days", default.card_days),
+        debit_days: days("debit_days", default.debit_days),
+    };
+    section.close();
+    read
 }
 
 fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {

@@ -93,7 +93,7 @@ pub(super) fn write(
             match event {
                 // What it owes is told when it is settled again.
                 Request::Reopened { .. } => drop(rows.remove(id)),
-                Request::Settled { .. } => {
+                Request::Settled { .. } | Request::SettledUntil { .. } => {
                     let changes = open.entry(*id).or_default();
                     let kind = names.kind(terms.customer).unwrap_or(Kind::Consumer);
                     let balances = changes.balances(terms.amount, terms.issued_on);

@@ -92,6 +92,9 @@ impl ArmedTimer {
             (EntityId::PaymentRequest(id), Purpose::Overdue) => {
                 Some(Tell::PaymentRequest(id, payment_request::Command::OverdueDue { due }))
             }
+            (EntityId::PaymentRequest(id), Purpose::Finality) => {
+                Some(Tell::PaymentRequest(id, payment_request::Command::FinalityDue { due }))
+            }
             (EntityId::PaymentRequest(id), Purpose::Collection) => {
                 Some(Tell::PaymentRequest(id, payment_request::Command::CollectionDue { generation, due }))
             }

@@ -118,6 +118,10 @@ fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_
         ) => Some(Fact::text(name)),
         (P::ReminderApproved { by, .. }, Field::ReminderBy) => Some(Fact::text(by)),
         (P::ReminderDeferred { until, .. }, Field::ReminderUntil) => Some(Fact::Instant(*until)),
+        (P::SettledUntil { final_on, .. }, Field::RequestIsFinal) => Some(Fact::Truth(final_on.is_none())),
+        (P::SettledUntil { final_on, .. }, Field::RequestFinalOn) => final_on.map(Fact::Date),
+        (P::Finalised { .. }, Field::RequestIsFinal) => Some(Fact::Truth(true)),
+        (P::Finalised { on }, Field::RequestFinalOn) => Some(Fact::Date(*on)),
         (P::PromiseMade { on, .. } | P::PromiseBroken { on }, Field::PromiseOn) => Some(Fact::Date(*on)),
         (
             P::AttemptPlanned { reason, .. }

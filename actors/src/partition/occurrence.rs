@@ -200,7 +200,8 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
             Some(EventType::PaymentRequestPartiallyPaid)
         }
         E::AmountAllocated { .. } => Some(EventType::PaymentRequestPaid),
-        E::Settled { .. } => Some(EventType::PaymentRequestSettled),
+        E::Settled { .. } | E::SettledUntil { .. } => Some(EventType::PaymentRequestSettled),
+        E::Finalised { .. } => Some(EventType::PaymentRequestFinalised),
         E::BecameOverdue { .. } => Some(EventType::PaymentRequestOverdue),
         E::AttemptSucceeded { .. } => Some(EventType::AttemptSucceeded),
         E::AttemptFailed { .. } => Some(EventType::AttemptFailed),

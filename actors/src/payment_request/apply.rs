@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use super::collection;
 use super::event::Event;
 use super::state::{Approval, AttemptStatus, PaymentRequest, Promise, Status};
+use crate::values::{Date, Timestamp};
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
@@ -69,15 +70,9 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::AmountAllocated { source, amount, .. } => {
             state.allocations.insert(*source, *amount);
         }
-        Event::Settled { at } => {
-            state.status = Status::Settled;
-            collection::settled(state);
-            state.settled_at = Some(*at);
-            state.overdue = false;
-            if let Some(rare) = state.rare.said() {
-                rare.promise = None;
-            }
-        }
+        Event::Settled { at } => settled(state, *at, None),
+        Event::SettledUntil { at, final_on } => settled(state, *at, *final_on),
+        Event::Finalised { .. } => state.final_on = None,
         Event::BecameOverdue { .. } => state.overdue = true,
         Event::AttemptSucceeded { attempt, amount } => {
             collection::end_attempt(state, *attempt, *amount, AttemptStatus::Succeeded, None);
@@ -95,6 +90,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::Reopened { .. } => {
             state.status = Status::Open;
             state.settled_at = None;
+            state.final_on = None;
         }
         Event::Cancelled { .. } => {
             state.status = Status::Cancelled;
@@ -143,5 +139,16 @@ fn forget_approval(state: &mut PaymentRequest, armed: Option<&SmolStr>) {
         && rare.approval.as_ref().is_some_and(|known| Some(&known.step) != armed)
     {
         rare.approval = None;
+    }
+}
+
+fn settled(state: &mut PaymentRequest, at: Timestamp, final_on: Option<Date>) {
+    state.status = Status::Settled;
+    collection::settled(state);
+    state.settled_at = Some(at);
+    state.final_on = final_on;
+    state.overdue = false;
+    if let Some(rare) = state.rare.said() {
+        rare.promise = None;
     }
 }

@@ -38,6 +38,11 @@ pub enum Command {
         /// The day up to which the bank's statements have been read, if any has been.
         bank_complete_to: Option<Date>,
     },
+    /// What had settled it may no longer come back.
+    FinalityDue {
+        /// When that was.
+        due: Timestamp,
+    },
     /// The payment deadline has passed.
     OverdueDue {
         /// When it was due.
@@ -267,6 +272,7 @@ impl Command {
             Command::ReverseAllocation { .. } => "reverse_allocation",
             Command::ReminderDue { .. } => "reminder_due",
             Command::OverdueDue { .. } => "overdue_due",
+            Command::FinalityDue { .. } => "finality_due",
             Command::ReportAttempt(_) => "report_attempt",
             Command::InitiateRefund { .. } => "initiate_refund",
             Command::Cancel { .. } => "cancel",

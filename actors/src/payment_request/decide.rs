@@ -9,7 +9,7 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{approval, collecting, membership, promise, reminders, writing_off};
+use super::{approval, collecting, finality, membership, promise, reminders, writing_off};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::values::{AttemptId, Money, Timestamp};
@@ -45,6 +45,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
             Ok(reminders::due(state, terms, &fired, context))
         }
         Command::OverdueDue { due } => Ok(overdue_due(state, *due, context)),
+        Command::FinalityDue { due } => Ok(finality::due(state, *due, context)),
         Command::ReportAttempt(report) => report_attempt(state, terms, report, context),
         Command::InitiateRefund { key, amount } => initiate_refund(state, terms, key, *amount),
         Command::Cancel { reason } => cancel(state, terms, reason, context),
@@ -192,7 +193,7 @@ pub(super) fn allocate(
 pub(super) fn settle(
     decision: &mut Decision<Event>, state: &PaymentRequest, by: Option<AttemptId>, why: &str, context: &Context<'_>,
 ) {
-    decision.push(Event::Settled { at: context.now });
+    finality::settled(decision, state, context);
     reminders::stop(decision, state, why);
     collecting::stop(decision, state, by, why);
 }

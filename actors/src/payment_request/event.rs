@@ -321,4 +321,16 @@ pub enum Event {
         /// Who says so, and why.
         reason: SmolStr,
     },
+    /// Nothing is left to pay, and the payment may come back until a day; it is final already without one.
+    SettledUntil {
+        /// When.
+        at: Timestamp,
+        /// From when on it is final.
+        final_on: Option<Date>,
+    },
+    /// What was settled has not come back, and cannot any more without a reason.
+    Finalised {
+        /// Since when.
+        on: Date,
+    },
 }

@@ -62,7 +62,7 @@ pub(super) fn inform(state: &PaymentRequest, mut decision: Decision<Event>) -> D
 fn standing(state: &PaymentRequest, event: &Event) -> Option<(Standing, SmolStr)> {
     let stage = state.collection.as_ref().map(|collection| &collection.stage);
     match event {
-        Event::Settled { .. } => Some((Standing::Paid, SmolStr::default())),
+        Event::Settled { .. } | Event::SettledUntil { .. } => Some((Standing::Paid, SmolStr::default())),
         Event::Cancelled { reason, .. } => Some((Standing::Cancelled, reason.clone())),
         Event::Reopened { .. } => Some((Standing::Failing, "a payment was taken back".into())),
         // An attempt on the next open day, or whose result is to come, is not late.

@@ -4,6 +4,7 @@
 //! Issue ─► open ─► Allocate (transfer | attempt) ─► partially paid ─► settled
 //!            │  ReminderDue ─► Remind (to its customer) ─► next step ─► … ─► scenario completed
 //!            │  OverdueDue ─► overdue        ReportAttempt ─► attempt failed | allocated
+//!            │  settled by card or debit ─► FinalityDue ─► finalised, unless it comes back before
 //!            └─ Cancel ─► cancelled          InitiateRefund ─► refund initiated
 //! ```
 //!
@@ -17,6 +18,7 @@ mod collection;
 mod command;
 mod decide;
 mod event;
+mod finality;
 pub(crate) mod gate;
 mod late;
 mod membership;
@@ -30,6 +32,7 @@ mod writing_off;
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
 pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};
 pub use event::Event;
+pub use finality::Finality;
 pub use gate::Gate;
 pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
 pub use scenario::{Anchor, Offset, Scenario, ScenarioError, Step};

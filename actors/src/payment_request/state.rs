@@ -174,6 +174,8 @@ pub struct PaymentRequest {
     pub overdue: bool,
     /// When the last cent came in.
     pub settled_at: Option<Timestamp>,
+    /// From when on that is final, as long as it is not.
+    pub final_on: Option<Date>,
     /// What most requests never have.
     pub rare: Seldom<Rare>,
 }

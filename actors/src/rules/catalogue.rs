@@ -95,11 +95,12 @@ impl EventType {
             E::PaymentRequestPartiallyPaid | E::PaymentRequestPaid | E::PaymentRequestPaymentReversed => {
                 (request, vec![F::AllocationAmount, F::AllocationSource, F::AllocationTransfer])
             }
-            E::PaymentRequestSettled
-            | E::PaymentRequestIssued
-            | E::PaymentRequestOverdue
-            | E::PaymentRequestReopened
-            | E::PromiseKept => (request, vec![]),
+            E::PaymentRequestSettled | E::PaymentRequestFinalised => {
+                (request, vec![F::RequestIsFinal, F::RequestFinalOn])
+            }
+            E::PaymentRequestIssued | E::PaymentRequestOverdue | E::PaymentRequestReopened | E::PromiseKept => {
+                (request, vec![])
+            }
             E::PaymentRequestCancelled
             | E::ReminderStopped
             | E::ReminderScenarioChanged

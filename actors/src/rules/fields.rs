@@ -379,6 +379,10 @@ fields! {
     TaskClosedBy = "task.closed_by": Text,
     /// The name that a rule gave to what happened.
     CustomName = "custom.name": Text,
+    /// Whether what settled the request can no longer come back without a reason; a transfer cannot.
+    RequestIsFinal = "request.is_final": Truth,
+    /// From which day on it cannot.
+    RequestFinalOn = "request.final_on": Date,
 }
 
 #[cfg(test)]

@@ -258,6 +258,8 @@ event_types! {
     CustomerUntagged = "customer.untagged",
     /// A rule says that something happened, by a name of its own.
     Custom = "custom.event",
+    /// What had settled a request can no longer come back without a reason.
+    PaymentRequestFinalised = "payment_request.finalised",
 }
 
 impl fmt::Display for EventType {

@@ -63,6 +63,8 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::Disputed { reason: "broken".into() },
         P::DisputeEnded { outcome: "replaced".into() },
         P::AttemptPending { attempt, presumed_at: Some(AT), generation: 5 },
+        P::SettledUntil { at: AT, final_on: Some(day("2026-07-11")) },
+        P::Finalised { on: day("2026-07-11") },
     ];
     let customers = [
         C::MandateSigned { reference: "RUM-1".into(), mandate },

@@ -132,6 +132,7 @@ pub(super) fn policies() -> Policies {
                 EventType::PromiseKept,
                 EventType::RecurringSuspended,
                 EventType::HoldPlaced,
+                EventType::PaymentRequestFinalised,
             ],
             Condition::Always(true),
             vec![Action::Tell {
