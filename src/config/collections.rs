@@ -136,7 +136,14 @@ fn read_policy(section: &Section<'_, '_>, file: &str, references: &mut Vec<Refer
     let gaps: Vec<u16> = numbers("gaps_days", 1..=90).into_iter().filter_map(|d| u16::try_from(d).ok()).collect();
     let days: Vec<i8> = numbers("days_of_month", 1..=31).into_iter().filter_map(|d| i8::try_from(d).ok()).collect();
     let window = section.has("spread_over_days").then(|| section.integer("spread_over_days", 1..=365)).flatten();
+    let paydays = section.flag("paydays", false);
     let schedule = match (gaps.is_empty(), days.is_empty(), window) {
+        (false, true, None) if paydays => Schedule::Paydays(gaps),
+        _ if paydays => {
+            let why = "paydays are learned: until some are known, gaps_days counts";
+            section.refuse("paydays", section.span(), why, None);
+            return None;
+        }
         (false, true, None) => Schedule::Gaps(gaps),
         (true, false, None) => Schedule::DaysOfMonth(days),
         (true, true, Some(window)) => Schedule::Even(u16::try_from(window).unwrap_or(365)),

@@ -12,12 +12,14 @@
 
 mod instalments;
 mod instrument;
+mod paydays;
 mod policy;
 mod reason;
 mod scheme;
 
 pub use instalments::{InstalmentError, PARTS_MAX, instalments};
 pub use instrument::{Hold, Instrument, InstrumentDetails, Mandate, MandateKind, Method, NOTICE_DAYS_MAX, Usage};
+pub use paydays::{PaidDays, Payday, Paydays};
 pub use policy::{OnExhausted, PolicyError, RetryPolicy, Schedule, Timing};
 pub use reason::{Reason, ReasonClass, ReasonError, ReasonTable};
 pub use scheme::{Cap, CapError, Caps, CardScheme, Ledger};

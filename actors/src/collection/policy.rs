@@ -16,6 +16,8 @@ pub enum Schedule {
     Even(u16),
     /// On the next of these days of the month; 31 means its last day.
     DaysOfMonth(Vec<i8>),
+    /// On the next day of the month on which this customer has often paid; by these gaps as long as none is known.
+    Paydays(Vec<u16>),
 }
 
 /// What happens to recurring payments when the last attempt has failed.
@@ -92,7 +94,9 @@ impl RetryPolicy {
             return Err(PolicyError::Attempts(RETRIES_MAX));
         }
         match &self.schedule {
-            Schedule::Gaps(gaps) if gaps.is_empty() || !gaps.iter().all(|gap| (1..=90).contains(gap)) => {
+            Schedule::Gaps(gaps) | Schedule::Paydays(gaps)
+                if gaps.is_empty() || !gaps.iter().all(|gap| (1..=90).contains(gap)) =>
+            {
                 return Err(PolicyError::Gaps);
             }
             Schedule::Even(window) if !(self.retries.max(1)..=365).contains(window) => {
@@ -101,7 +105,7 @@ impl RetryPolicy {
             Schedule::DaysOfMonth(days) if days.is_empty() || !days.iter().all(|day| (1..=31).contains(day)) => {
                 return Err(PolicyError::DaysOfMonth);
             }
-            Schedule::Gaps(_) | Schedule::Even(_) | Schedule::DaysOfMonth(_) => {}
+            Schedule::Gaps(_) | Schedule::Even(_) | Schedule::DaysOfMonth(_) | Schedule::Paydays(_) => {}
         }
         if !(1..=10).contains(&self.lead_days) || !(1..=10).contains(&self.presumed_after_days) {
             return Err(PolicyError::Lead);
@@ -120,10 +124,11 @@ impl RetryPolicy {
         }
     }
 
-    /// The day wished for the new attempt `retry`, from 1, after a failure on `today`.
+    /// The day wished for the new attempt `retry`, from 1, after a failure on `today`; of a customer of whom no payday
+    /// is known.
     pub fn retry_on(&self, retry: u16, today: Date) -> Date {
         match &self.schedule {
-            Schedule::Gaps(gaps) => {
+            Schedule::Gaps(gaps) | Schedule::Paydays(gaps) => {
                 let at = usize::from(retry.saturating_sub(1)).min(gaps.len().saturating_sub(1));
                 today.plus_days(gaps.get(at).copied().map_or(1, i32::from))
             }

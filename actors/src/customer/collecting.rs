@@ -332,7 +332,10 @@ fn allow_attempt(
         AttemptAnswer::Waits { .. } => awaited(&mut decision, state, request),
         AttemptAnswer::Later { .. } => {}
     }
-    decision.tell(Tell::PaymentRequest(request, payment_request::Command::AnswerAttempt(answer)));
+    decision.tell(Tell::PaymentRequest(
+        request,
+        payment_request::Command::AnswerAttempt(answer, state.rare.paid_days.paydays()),
+    ));
     decision
 }
 

@@ -331,6 +331,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
             }
         }
     }
+    notes::learn(state, &mut decision, received.details.booked_on);
     decision.tell(Tell::Transfer(*transfer, transfer::Command::RecordPlacement(placement, weighed)));
     decision
 }

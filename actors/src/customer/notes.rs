@@ -77,6 +77,11 @@ pub enum Note {
     Tag(SmolStr),
     /// A tag is taken off.
     Untag(SmolStr),
+    /// Money of its own choice came, or was there when it was asked for.
+    Pay {
+        /// On which day.
+        on: Date,
+    },
     /// Something of a rule's own name happened.
     Say {
         /// Its name.
@@ -140,6 +145,11 @@ pub enum Noted {
         /// About which request.
         request: Option<PaymentRequestId>,
     },
+    /// It paid, on a day of the month.
+    Paid {
+        /// Which.
+        day: u8,
+    },
 }
 
 impl Noted {
@@ -150,7 +160,7 @@ impl Noted {
                 task.request
             }
             Noted::Said { request, .. } => *request,
-            Noted::TaskAssigned { .. } | Noted::Tagged { .. } | Noted::Untagged { .. } => None,
+            Noted::TaskAssigned { .. } | Noted::Tagged { .. } | Noted::Untagged { .. } | Noted::Paid { .. } => None,
         }
     }
 }
@@ -166,6 +176,7 @@ impl Note {
             Note::Tag(_) => "tag",
             Note::Untag(_) => "untag",
             Note::Say { .. } => "say",
+            Note::Pay { .. } => "pay",
         }
     }
 }
@@ -228,9 +239,24 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
         Note::Tag(tag) => Noted::Tagged { tag: tag.clone() },
         Note::Untag(tag) if !rare.tags.contains_key(tag) => return nothing,
         Note::Untag(tag) => Noted::Untagged { tag: tag.clone() },
+        Note::Pay { on } => Noted::Paid { day: day_of(*on) },
         Note::Say { name, request } => Noted::Said { name: name.clone(), request: *request },
     };
     Ok(Decision::of(Event::Noted(noted)))
+}
+
+fn day_of(date: Date) -> u8 {
+    let (.., day) = date.parts();
+    u8::try_from(day).unwrap_or(1)
+}
+
+/// Notes the day of a transfer of somebody who is collected from: when it has money.
+pub(super) fn learn(state: &Customer, decision: &mut Decision<Event>, booked_on: Date) {
+    let is_collected_from = !state.mandates.is_empty() || !state.payment_methods.is_empty();
+    let placed = |event: &Event| matches!(event, Event::TransferPlaced { .. });
+    if is_collected_from && decision.events.iter().any(placed) {
+        decision.push(Event::Noted(Noted::Paid { day: day_of(booked_on) }));
+    }
 }
 
 pub(super) fn apply(state: &mut Customer, noted: &Noted) {
@@ -259,5 +285,6 @@ pub(super) fn apply(state: &mut Customer, noted: &Noted) {
             rare.tags.remove(tag);
         }
         Noted::Said { .. } => {}
+        Noted::Paid { day } => rare.paid_days.count(*day),
     }
 }

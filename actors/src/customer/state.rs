@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::notes::Task;
-use crate::collection::{Hold, Instrument, Ledger, Mandate};
+use crate::collection::{Hold, Instrument, Ledger, Mandate, PaidDays};
 use crate::delivery::Channel;
 use crate::limits;
 use crate::values::{
@@ -198,6 +198,8 @@ pub struct Rare {
     pub overdue_tasks: LiteMap<u32, ()>,
     /// How many there have been.
     pub tasks_opened: u32,
+    /// On which days of the month it has paid.
+    pub paid_days: PaidDays,
 }
 
 impl Unsaid for Rare {
@@ -221,6 +223,7 @@ impl Unsaid for Rare {
         tasks: LiteMap::new(),
         overdue_tasks: LiteMap::new(),
         tasks_opened: 0,
+        paid_days: PaidDays::NONE,
     };
 }
 

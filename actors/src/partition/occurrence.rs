@@ -179,7 +179,7 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
 fn of_note(noted: &Noted) -> Option<EventType> {
     Some(match noted {
         Noted::TaskOpened { .. } => EventType::CustomerTaskOpened,
-        Noted::TaskAssigned { .. } => return None,
+        Noted::TaskAssigned { .. } | Noted::Paid { .. } => return None,
         Noted::TaskFellDue { .. } => EventType::CustomerTaskOverdue,
         Noted::TaskClosed { .. } => EventType::CustomerTaskClosed,
         Noted::Tagged { .. } => EventType::CustomerTagged,
@@ -201,6 +201,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         }
         E::AmountAllocated { .. } => Some(EventType::PaymentRequestPaid),
         E::Settled { .. } | E::SettledUntil { .. } => Some(EventType::PaymentRequestSettled),
+        E::PaydaysKnown { .. } => None,
         E::Finalised { .. } => Some(EventType::PaymentRequestFinalised),
         E::BecameOverdue { .. } => Some(EventType::PaymentRequestOverdue),
         E::AttemptSucceeded { .. } => Some(EventType::AttemptSucceeded),

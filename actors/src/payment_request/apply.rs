@@ -73,6 +73,11 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::Settled { at } => settled(state, *at, None),
         Event::SettledUntil { at, final_on } => settled(state, *at, *final_on),
         Event::Finalised { .. } => state.final_on = None,
+        Event::PaydaysKnown { paydays } => {
+            if let Some(collection) = &mut state.collection {
+                collection.paydays = paydays.clone();
+            }
+        }
         Event::BecameOverdue { .. } => state.overdue = true,
         Event::AttemptSucceeded { attempt, amount } => {
             collection::end_attempt(state, *attempt, *amount, AttemptStatus::Succeeded, None);

@@ -5,7 +5,7 @@ use super::decide::{allocate, same_currency};
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
 use super::{collecting, writing_off};
-use crate::collection::Method;
+use crate::collection::{Method, Usage};
 use crate::customer;
 use crate::limits;
 use crate::machine::{Context, Decision, Tell};
@@ -87,6 +87,12 @@ fn succeeded_attempt(
     decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });
     if state.status == Status::Open && counted.minor() < outstanding.minor() {
         collecting::rest(&mut decision, state, *attempt, context);
+    }
+    let card = |usage: &Usage| usage.instrument.method() == Method::Card;
+    // The day of a direct debit is the creditor's choice, and whether it was paid shows later.
+    if state.attempts.get(attempt).and_then(|known| known.usage.as_deref()).is_some_and(card) {
+        let on = context.now.date_in(&context.policies.zone);
+        decision.tell(Tell::Customer(terms.customer, customer::Command::Note(customer::Note::Pay { on })));
     }
     if let Some(excess) = amount.checked_sub(counted).ok().filter(|excess| excess.is_positive()) {
         decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(excess)));

@@ -23,7 +23,7 @@ use super::event::Event;
 use super::planning::{Plan, end, made};
 use super::promise;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use crate::collection::{Method, ReasonClass, Timing, Usage};
+use crate::collection::{Method, Paydays, ReasonClass, Schedule, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{AttemptId, Date, Money, Timestamp};
@@ -51,7 +51,8 @@ pub(super) fn agree(
     }
     let (generation, ordered) = known.map_or((0, 0), |known| (known.generation, known.ordered));
     let (usage, policy) = (usage.clone(), policy.clone());
-    let collection = Collection { usage, policy, stage: Stage::Idle, generation, ordered };
+    let paydays = known.map(|known| known.paydays.clone()).unwrap_or_default();
+    let collection = Collection { usage, policy, stage: Stage::Idle, generation, ordered, paydays };
     if let Some(plan) = Plan::of(&collection, context) {
         if made(state) > plan.policy.retries {
             plan.exhausted(&mut decision, terms, "every attempt of the policy has been made".into());
@@ -128,13 +129,16 @@ fn attempt_due(
 
 /// What the customer says to an attempt that is due.
 pub(super) fn answered(
-    state: &PaymentRequest, terms: &Terms, answer: &AttemptAnswer, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, (answer, paydays): (&AttemptAnswer, &Paydays), context: &Context<'_>,
 ) -> Decision<Event> {
     let mut decision = Decision::default();
     let Some(collection) = &state.collection else { return decision };
     let Stage::Planned { number, collects_on: wish, .. } = collection.stage else { return decision };
     let Some(plan) = Plan::of(collection, context) else { return decision };
     let instrument = &collection.usage.instrument;
+    if matches!(plan.policy.schedule, Schedule::Paydays(_)) && *paydays != collection.paydays {
+        decision.push(Event::PaydaysKnown { paydays: paydays.clone() });
+    }
     match answer {
         AttemptAnswer::Allowed => {
             let connector = plan.policy.connector(instrument.method());
@@ -339,8 +343,7 @@ fn after(
     };
     let may_go_on = made <= plan.policy.retries;
     if class == ReasonClass::Retry && may_go_on {
-        let wish = plan.policy.retry_on(made, plan.today());
-        plan.attempt(decision, collection.ordered.saturating_add(1), wish, reason_code);
+        plan.again(decision, made, None, reason_code);
     } else if class.waits() && may_go_on {
         plan.waits(decision, format_smolstr!("{reason_code}: {}", class.name()), true);
         return true;
@@ -362,8 +365,7 @@ pub(super) fn rest(
     let Some(plan) = Plan::of(collection, context).filter(|_| running) else { return };
     let made = made(state);
     if made <= plan.policy.retries {
-        let wish = plan.policy.retry_on(made.max(1), plan.today());
-        plan.attempt(decision, collection.ordered.saturating_add(1), wish, "the rest");
+        plan.again(decision, made.max(1), None, "the rest");
     }
 }
 
@@ -405,8 +407,7 @@ pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, t
     let Some(plan) = Plan::of(collection, context) else { return };
     let made = made(state);
     if made <= plan.policy.retries {
-        let wish = plan.policy.retry_on(made.max(1), plan.today()).max(terms.due_on);
-        plan.attempt(decision, collection.ordered.saturating_add(1), wish, "a payment was taken back");
+        plan.again(decision, made.max(1), Some(terms.due_on), "a payment was taken back");
     }
 }
 

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest};
-use crate::collection::Usage;
+use crate::collection::{Paydays, Usage};
 use crate::values::{AttemptId, Date, Money, PaymentRequestId, Timestamp, stable_hash};
 
 /// How a request is collected, and where that stands.
@@ -23,6 +23,8 @@ pub struct Collection {
     pub generation: u32,
     /// The highest number that was ordered: none is used twice, since its order may still wait somewhere.
     pub ordered: u16,
+    /// When the customer has money, as far as its policy asks for that and it is known.
+    pub paydays: Paydays,
 }
 
 /// Where a collection stands.
@@ -104,15 +106,15 @@ impl PaymentRequest {
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
     match event {
         Event::CollectionAgreed { usage, policy } => {
-            let (stage, generation, ordered) = match state.collection.take().map(|known| *known) {
-                Some(Collection { stage: stage @ Stage::Running { .. }, generation, ordered, .. }) => {
-                    (stage, generation, ordered)
+            let (stage, generation, ordered, paydays) = match state.collection.take().map(|known| *known) {
+                Some(Collection { stage: stage @ Stage::Running { .. }, generation, ordered, paydays, .. }) => {
+                    (stage, generation, ordered, paydays)
                 }
-                Some(Collection { generation, ordered, .. }) => (Stage::Idle, generation, ordered),
-                None => (Stage::Idle, 0, 0),
+                Some(Collection { generation, ordered, paydays, .. }) => (Stage::Idle, generation, ordered, paydays),
+                None => (Stage::Idle, 0, 0, Paydays::default()),
             };
             let (usage, policy) = (usage.clone(), policy.clone());
-            state.collection = Some(Box::new(Collection { usage, policy, stage, generation, ordered }));
+            state.collection = Some(Box::new(Collection { usage, policy, stage, generation, ordered, paydays }));
         }
         Event::AttemptPlanned { number, due, collects_on, generation, .. } => {
             let stage = Stage::Planned { number: *number, due: *due, collects_on: *collects_on };

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::{AttemptStatus, Membership, Source, Status, Terms};
-use crate::collection::Usage;
+use crate::collection::{Paydays, Usage};
 use crate::values::{AttemptId, Date, Money, PaymentReference, Timestamp};
 
 /// A command.
@@ -102,8 +102,8 @@ pub enum Command {
         /// When it was due.
         due: Timestamp,
     },
-    /// What the customer says to an attempt that is due.
-    AnswerAttempt(AttemptAnswer),
+    /// What the customer says to an attempt that is due, and when it has money.
+    AnswerAttempt(AttemptAnswer, Paydays),
     /// A connector is about to send an attempt.
     ClaimAttempt {
         /// Which.
@@ -283,7 +283,7 @@ impl Command {
             Command::UndoWriteOff { .. } => "undo_write_off",
             Command::AgreeCollection { .. } => "agree_collection",
             Command::CollectionDue { .. } => "collection_due",
-            Command::AnswerAttempt(_) => "answer_attempt",
+            Command::AnswerAttempt(..) => "answer_attempt",
             Command::ClaimAttempt { .. } => "claim_attempt",
             Command::AcceptAttempt { .. } => "accept_attempt",
             Command::GiveUpAttempt { .. } => "give_up_attempt",

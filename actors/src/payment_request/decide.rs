@@ -71,7 +71,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
             Ok(collecting::agree(state, terms, (usage, policy, *again), context))
         }
         Command::CollectionDue { generation, due } => collecting::due(state, terms, *generation, *due, context),
-        Command::AnswerAttempt(answer) => Ok(collecting::answered(state, terms, answer, context)),
+        Command::AnswerAttempt(answer, paydays) => Ok(collecting::answered(state, terms, (answer, paydays), context)),
         Command::ClaimAttempt { attempt } => collecting::claim(state, *attempt, context),
         Command::AcceptAttempt { attempt } => Ok(collecting::accepted(state, *attempt, context)),
         Command::GiveUpAttempt { attempt, reason } => collecting::given_up(state, terms, *attempt, reason, context),

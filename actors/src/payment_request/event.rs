@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::state::{Membership, Source, Terms};
-use crate::collection::{Instrument, Usage};
+use crate::collection::{Instrument, Paydays, Usage};
 use crate::values::{AttemptId, CustomerId, Date, Money, Timestamp};
 
 /// An event.
@@ -332,5 +332,10 @@ pub enum Event {
     Finalised {
         /// Since when.
         on: Date,
+    },
+    /// When the customer has money: new attempts are planned by it.
+    PaydaysKnown {
+        /// The days.
+        paydays: Paydays,
     },
 }

@@ -1,11 +1,11 @@
 //! When a request is collected next: what every step of a collection plans with.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::collection::Collection;
 use super::event::Event;
 use super::state::{AttemptStatus, PaymentRequest, Terms};
-use crate::collection::{OnExhausted, RetryPolicy, Timing, Usage};
+use crate::collection::{OnExhausted, RetryPolicy, Schedule, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{Date, Timestamp};
@@ -42,6 +42,23 @@ impl<'a> Plan<'a> {
     pub fn attempt(&self, decision: &mut Decision<Event>, number: u16, wish: Date, reason: &str) {
         let Timing { due, collects_on } = self.timing(&self.collection.usage, wish);
         self.attempt_at(decision, number, due, collects_on, reason);
+    }
+
+    /// Plans the new attempt that the schedule wants after so many, not before a day.
+    pub fn again(&self, decision: &mut Decision<Event>, made: u16, not_before: Option<Date>, reason: &str) {
+        let (today, number) = (self.today(), self.collection.ordered.saturating_add(1));
+        let from = not_before.map_or(today, |day| day.plus_days(-1).max(today));
+        let payday = match self.policy.schedule {
+            Schedule::Paydays(_) => self.collection.paydays.after(from),
+            Schedule::Gaps(_) | Schedule::Even(_) | Schedule::DaysOfMonth(_) => None,
+        };
+        match payday {
+            Some(payday) => self.attempt(decision, number, payday.on, &format_smolstr!("{reason}: {payday}")),
+            None => {
+                let wish = self.policy.retry_on(made, today);
+                self.attempt(decision, number, not_before.map_or(wish, |day| wish.max(day)), reason);
+            }
+        }
     }
 
     pub fn attempt_at(

@@ -1,6 +1,6 @@
 //! One of every event of collections, promises, disputes and holds, for the fixtures of stored bytes.
 
-use quittance_actors::collection::{CardScheme, Hold, Instrument, Mandate, MandateKind, Usage};
+use quittance_actors::collection::{CardScheme, Hold, Instrument, Mandate, MandateKind, Paydays, Usage};
 use quittance_actors::customer;
 use quittance_actors::delivery::Channel;
 use quittance_actors::partition::Event;
@@ -65,6 +65,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::AttemptPending { attempt, presumed_at: Some(AT), generation: 5 },
         P::SettledUntil { at: AT, final_on: Some(day("2026-07-11")) },
         P::Finalised { on: day("2026-07-11") },
+        P::PaydaysKnown { paydays: Paydays { days: vec![(28, 5)], of: 7 } },
     ];
     let customers = [
         C::MandateSigned { reference: "RUM-1".into(), mandate },

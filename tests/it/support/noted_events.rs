@@ -25,6 +25,7 @@ pub fn noted_events() -> Vec<partition::Event> {
         Noted::TaskClosed { number: 3, task, by: "ben".into(), outcome: "pays on Friday".into() },
         Noted::Tagged { tag: "key-account".into() },
         Noted::Untagged { tag: "key-account".into() },
+        Noted::Paid { day: 28 },
         Noted::Said { name: "second-late-invoice".into(), request },
     ]
     .into_iter()
@@ -41,5 +42,6 @@ pub fn noted_name(noted: &Noted) -> &'static str {
         Noted::Tagged { .. } => "customer.noted_tagged",
         Noted::Untagged { .. } => "customer.noted_untagged",
         Noted::Said { .. } => "customer.noted_said",
+        Noted::Paid { .. } => "customer.noted_paid",
     }
 }

@@ -172,6 +172,7 @@ fn collections() -> Collections {
     let policies = [
         policy("standard", Schedule::Gaps(vec![3, 5, 7]), OnExhausted::Alert),
         policy("strict", Schedule::Gaps(vec![1]), OnExhausted::Suspend),
+        policy("learned", Schedule::Paydays(vec![3]), OnExhausted::Alert),
         policy("payday", Schedule::DaysOfMonth(vec![5, 31]), OnExhausted::Alert),
         RetryPolicy { retries: 15, ..policy("stubborn", Schedule::Gaps(vec![1]), OnExhausted::Alert) },
     ];
