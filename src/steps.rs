@@ -103,7 +103,7 @@ fn text(event: &Published, field: Field) -> &str {
 /// `events` are the request's, the oldest first.
 pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a Policies) -> Vec<Progress<'a>> {
     let Some(terms) = &state.terms else { return Vec::new() };
-    let scenario = terms.scenario.as_deref().and_then(|name| policies.scenarios.get(name));
+    let scenario = policies.scenario_of(terms);
     let zone = policies.zone_of(state.rare.zone.as_deref());
     let stopped = events.iter().rev().find(|event| event.event == EventType::ReminderStopped);
     let stopped = stopped.map_or("", |event| text(event, Field::Reason));

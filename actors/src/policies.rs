@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::feed::Expectation;
-use crate::payment_request::{Finality, Scenario, gate};
+use crate::payment_request::{Finality, Scenario, Terms, gate};
 use crate::rules::{RuleBook, Subscriptions};
 use crate::transfer::AcceptanceRule;
 use crate::values::{Calendar, Date, FrenchPool, Iban, Timestamp, Zone};
@@ -204,6 +204,12 @@ impl Default for Matching {
 }
 
 impl Policies {
+    /// The scenario that the reminders of a request are of, as it is for when it came in.
+    pub fn scenario_of(&self, terms: &Terms) -> Option<&Scenario> {
+        let named = self.scenarios.get(terms.scenario.as_deref()?)?;
+        Some(named.on(terms.created_at.date_in(&self.zone)))
+    }
+
     /// The time zone of a name, the tenant's without one, or when it is none any more.
     pub fn zone_of(&self, name: Option<&str>) -> Cow<'_, Zone> {
         let named = name.and_then(|name| Zone::parse(name).ok());

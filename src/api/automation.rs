@@ -34,7 +34,17 @@ fn step(of: &Step) -> Json {
 
 fn scenario(of: &Scenario) -> Json {
     let steps: Vec<Json> = of.steps().iter().map(step).collect();
-    json!({ "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "shadow": of.shadow, "together": of.together, "steps": steps })
+    let earlier = of.earlier().iter().map(|(day, earlier)| {
+        let mut shown = scenario(earlier);
+        if let Some(shown) = shown.as_object_mut() {
+            shown.insert("created_before".to_owned(), json!(day));
+        }
+        shown
+    });
+    json!({
+        "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "shadow": of.shadow,
+        "together": of.together, "steps": steps, "earlier": earlier.collect::<Vec<_>>(),
+    })
 }
 
 /// What a rule does, as its file says it.

@@ -21,7 +21,7 @@ const REASON_CHARACTERS_MAX: usize = 140;
 /// The step of a request that waits for a person, as a page asks about it.
 pub(super) fn awaited(state: &PaymentRequest, policies: Option<&Policies>, zone: &Zone) -> Option<Json> {
     let (waits, terms) = (state.awaits_approval()?, state.terms.as_ref()?);
-    let scenario = terms.scenario.as_deref().and_then(|name| policies?.scenarios.get(name));
+    let scenario = policies.and_then(|policies| policies.scenario_of(terms));
     let step = scenario.and_then(|scenario| scenario.step(scenario.place_of(&waits.step)?));
     let template = step.map(|step| step.template.to_string());
     let channel = step.and_then(|step| step.channels.first()).map(|channel| channel.name());

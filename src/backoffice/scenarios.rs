@@ -7,6 +7,7 @@ use quittance_actors::delivery::Channel;
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::policies::Policies;
 use quittance_actors::rules::Condition;
+use quittance_actors::values::Date;
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words};
@@ -162,14 +163,25 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let missing = || Problem::not_found("the merchant is not configured any more");
     let policies = policies.ok_or_else(missing)?;
     let named = query.get("name").and_then(|name| policies.scenarios.get(name.as_str()));
-    let open = named.or_else(|| policies.scenarios.values().next());
-    let filters: Vec<Json> = policies
-        .scenarios
-        .values()
-        .map(|scenario| {
-            let href = format!("/bo/scenarios?name={}", words::encoded(scenario.name()));
-            let current = open.is_some_and(|open| open.name() == scenario.name());
-            json!({ "href": href, "label": scenario.name(), "current": current })
+    let before = query.get("before").and_then(|day| Date::parse(day).ok());
+    let earlier = named.zip(before).and_then(|(now, before)| now.earlier().iter().find(|(day, _)| *day == before));
+    let open = earlier.map(|(_, earlier)| earlier).or(named).or_else(|| policies.scenarios.values().next());
+    let forms = policies.scenarios.values().flat_map(|now| {
+        let earlier = now.earlier().iter().map(|(day, earlier)| (Some(*day), earlier));
+        std::iter::once((None, now)).chain(earlier)
+    });
+    let filters: Vec<Json> = forms
+        .map(|(before, form)| {
+            let name = form.name();
+            let current = open.is_some_and(|open| std::ptr::eq(open, form));
+            let href = format!("/bo/scenarios?name={}", words::encoded(name));
+            match before {
+                None => json!({ "href": href, "label": name, "current": current }),
+                Some(day) => json!({
+                    "href": format!("{href}&before={day}"), "current": current,
+                    "label": format!("{name}, of requests before {}", words::day(day)),
+                }),
+            }
         })
         .collect();
     let own = json!({ "filters": filters, "open": open.map(shown), "contact": contact(&policies) });

@@ -123,7 +123,34 @@ impl Automation {
         let file = path.display().to_string();
         sources.toml(path, findings, |root| {
             let read = root.each("scenario", |section| read_scenario(section, &file, &mut self.references));
-            self.scenarios.extend(read.into_iter().map(|scenario| (scenario.name().to_owned(), scenario)));
+            let mut earlier: BTreeMap<String, Vec<(Date, Scenario)>> = BTreeMap::new();
+            let mut named: BTreeMap<String, Scenario> = BTreeMap::new();
+            for (scenario, before, span) in read {
+                let name = scenario.name().to_owned();
+                let of_name = earlier.get(&name).into_iter().flatten();
+                let same = match before {
+                    Some(day) => of_name.clone().any(|(known, _)| *known == day),
+                    None => named.contains_key(&name),
+                };
+                if same {
+                    let help = "with created_before = \"2026-04-01\" it is for requests that came in before that day";
+                    let message = format!("scenario \"{name}\" stands twice");
+                    root.file().report("Q0107", span, message, "for the same requests", Some(help.to_owned()));
+                    continue;
+                }
+                match before {
+                    Some(day) => earlier.entry(name).or_default().push((day, scenario)),
+                    None => drop(named.insert(name, scenario)),
+                }
+            }
+            for (name, scenario) in named {
+                let before = earlier.remove(&name).unwrap_or_default();
+                self.scenarios.insert(name, scenario.after(before));
+            }
+            for name in earlier.into_keys() {
+                let message = format!("scenario \"{name}\" has only an earlier form: what do later requests follow?");
+                root.file().report("Q0107", 0..0, message, "", None);
+            }
             Some(())
         })
     }

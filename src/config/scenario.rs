@@ -1,7 +1,10 @@
 //! `[[scenario]]`: its steps, when each is due, how it leaves and what it says.
 
+use std::ops::Range;
+
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::rules::{Condition, EventType, Field};
+use quittance_actors::values::Date;
 
 use super::automation::{Reference, Target};
 use super::reader::Section;
@@ -9,10 +12,11 @@ use super::rule::{channel, condition};
 
 pub(super) fn read_scenario(
     section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>,
-) -> Option<Scenario> {
+) -> Option<(Scenario, Option<Date>, Range<usize>)> {
     let name = section.required("name")?.to_owned();
     let late_hours = section.integer("late_within_hours", 0..=24 * 31).unwrap_or(24);
     let (shadow, together) = (section.flag("shadow", false), section.flag("together", false));
+    let created_before = section.optional("created_before", Date::parse);
     let entry = step_condition(section);
     let steps = section.each("step", |step| {
         let own = step_condition(step);
@@ -70,7 +74,7 @@ pub(super) fn read_scenario(
     let steps = steps.into_iter().flatten().collect();
     Scenario::new(&name, steps, late_hours * 3_600_000)
         .inspect_err(|error| section.refuse("step", section.span(), error, None))
-        .map(|scenario| scenario.tried_out(shadow).once_for_all(together))
+        .map(|scenario| (scenario.tried_out(shadow).once_for_all(together), created_before, section.span()))
         .ok()
 }
 
@@ -141,7 +145,7 @@ mod tests {
             let mut references = Vec::new();
             Some(root.each("scenario", |section| read_scenario(section, "scenarios.toml", &mut references)))
         });
-        (read.unwrap_or_default(), findings)
+        (read.unwrap_or_default().into_iter().map(|(scenario, ..)| scenario).collect(), findings)
     }
 
     #[test]

@@ -156,14 +156,14 @@ fn moved(
             let Some(state) = entity.as_payment_request().filter(|state| state.status == Status::Open) else {
                 continue;
             };
-            let scenario = state.terms.as_ref().and_then(|terms| terms.scenario.clone());
-            let Some((moved, moves)) = scenario.and_then(|name| found.get_mut(&*name)) else { continue };
+            let Some(terms) = &state.terms else { continue };
+            let named = terms.scenario.as_deref().and_then(|name| found.get_mut(name));
+            let Some((moved, moves)) = named else { continue };
             let next = |policies| state.next_step(of.tenant, policies, of.now);
             let Some((from, due)) = next(&before.policies) else { continue };
             moved.requests += 1;
             // What is tried out sends nothing.
-            let is_live =
-                |of: &OfTenant| of.policies.scenarios.get(&*moved.scenario).is_some_and(|known| !known.shadow);
+            let is_live = |of: &OfTenant| of.policies.scenario_of(terms).is_some_and(|known| !known.shadow);
             let (was_live, is_live) = (is_live(before), is_live(after));
             match next(&after.policies) {
                 Some((to, at)) => {

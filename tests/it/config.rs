@@ -49,6 +49,19 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ),
         ("quittance.toml", "[data]", "[data", "Q0101 quittance.toml:11:"),
         (
+            "scenarios.toml",
+            "name = \"standard\"\n",
+            "name = \"standard\"\ncreated_before = \"2026-04-01\"\n",
+            "Q0107 scenarios.toml:1:1 scenario \"standard\" has only an earlier form: what do later requests follow?",
+        ),
+        (
+            "scenarios.toml",
+            "[[scenario]]",
+            "[[scenario]]\nname = \"standard\"\n\n[[scenario.step]]\nname = \"a\"\nanchor = \"due\"\noffset = \"1d\"\nat = \"09:00\"\n\
+             channels = [\"email\"]\ntemplate = \"reminder_late\"\n\n[[scenario]]",
+            "scenario \"standard\" stands twice",
+        ),
+        (
             "quittance.toml",
             "checkpoint_every_ms = 1000",
             "checkpoint_every_ms = \"often\"",

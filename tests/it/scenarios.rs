@@ -55,6 +55,42 @@ fn what_is_armed_follows_a_scenario_that_changed_while_the_service_stood_still()
 }
 
 #[test]
+fn a_changed_scenario_may_be_for_new_requests_only() {
+    let (scratch, mut running) = sample("new-only", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    let inbox = scratch.path().join("data/erp/in");
+    drop_file(&inbox, "invoices.csv", INVOICES.as_bytes());
+    running.advance("2d");
+    let path = |running: &Running, number: &str| {
+        format!("/v1/payment-requests/{}", running.find("/v1/payment-requests", number)["id"].as_str().unwrap())
+    };
+    let before = steps(&running, &path(&running, "F-1"));
+    running.stop();
+    let scenarios = scratch.path().join("config/scenarios.toml");
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    let earlier = text.replacen("name = \"standard\"\n", "name = \"standard\"\ncreated_before = \"2026-03-04\"\n", 1);
+    let later =
+        text.replace("offset = \"+10d\"", "offset = \"+12d\"").replace("name = \"before\"", "name = \"ahead\"");
+    std::fs::write(&scenarios, format!("{earlier}\n{later}")).unwrap();
+
+    let running = Running::start(&config);
+    let second = INVOICES.replace("F-1;C-1", "F-2;C-2").replace("02/03/2026", "04/03/2026");
+    drop_file(&inbox, "more.csv", second.as_bytes());
+    let new = steps(&running, &path(&running, "F-2"));
+    assert!(new.iter().any(|step| step.starts_with("ahead ")), "{new:?}");
+    assert!(new.iter().any(|step| step.starts_with("late_10 to_come \"2026-03-22")), "{new:?}");
+    // The one before keeps its own, to its end.
+    assert_eq!(steps(&running, &path(&running, "F-1")), before);
+    let listed = running.list("/v1/scenarios");
+    assert_eq!(listed[0]["earlier"][0]["created_before"], "2026-03-04");
+    running.advance("17d");
+    let of_first = steps(&running, &path(&running, "F-1"));
+    assert!(of_first.iter().any(|step| step.starts_with("late_10 sent \"2026-03-20")), "{of_first:?}");
+    let of_second = steps(&running, &path(&running, "F-2"));
+    assert!(of_second.iter().any(|step| step.starts_with("late_10 next \"2026-03-22")), "{of_second:?}");
+}
+
+#[test]
 fn one_message_tells_a_customer_of_everything_that_is_late() {
     let (scratch, mut running) = sample("together", |text| text);
     let config = scratch.path().join("config/quittance.toml");

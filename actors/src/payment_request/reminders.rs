@@ -422,7 +422,7 @@ pub(super) fn stop(decision: &mut Decision<Event>, state: &PaymentRequest, reaso
 }
 
 pub(super) fn scenario<'a>(terms: &Terms, context: &Context<'a>) -> Option<&'a Scenario> {
-    context.policies.scenarios.get(terms.scenario.as_deref()?)
+    context.policies.scenario_of(terms)
 }
 
 /// Why a step does not leave although it is due: it is too late, or a later one is due too.

@@ -11,7 +11,7 @@ use super::state::Terms;
 use crate::delivery::Channel;
 use crate::limits;
 use crate::rules::{Condition, Field};
-use crate::values::{Calendar, Timestamp, Zone};
+use crate::values::{Calendar, Date, Timestamp, Zone};
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -184,6 +184,8 @@ pub struct Scenario {
     pub shadow: bool,
     /// Whether what is due on one day for several requests of a customer leaves as one message.
     pub together: bool,
+    /// As it was for requests that came in before a day, the earliest first.
+    earlier: Vec<(Date, Scenario)>,
 }
 
 impl Scenario {
@@ -235,7 +237,7 @@ impl Scenario {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
         }
-        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow: false, together: false })
+        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow: false, together: false, earlier: Vec::new() })
     }
 
     /// The same scenario, which is only tried out.
@@ -248,6 +250,23 @@ impl Scenario {
     #[must_use]
     pub fn once_for_all(self, together: bool) -> Self {
         Self { together, ..self }
+    }
+
+    /// The same scenario, which was another one for requests that came in before a day.
+    #[must_use]
+    pub fn after(self, mut earlier: Vec<(Date, Scenario)>) -> Self {
+        earlier.sort_by_key(|(day, _)| *day);
+        Self { earlier, ..self }
+    }
+
+    /// As it is for a request that came in on a day.
+    pub fn on(&self, created: Date) -> &Scenario {
+        self.earlier.iter().find(|(before, _)| created < *before).map_or(self, |(_, earlier)| earlier)
+    }
+
+    /// As it was for requests that came in before a day, the earliest first.
+    pub fn earlier(&self) -> &[(Date, Scenario)] {
+        &self.earlier
     }
 
     /// Whether one message of this step tells of all requests. What announces a request does so for each.
