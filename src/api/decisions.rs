@@ -97,6 +97,19 @@ pub(crate) async fn recall(
     Ok(recall_by_hand(&app.service.router, tenant, entry, transfer, &by.into()).await?)
 }
 
+/// `POST /v1/transfers/{id}/remember-payer`: what comes from that account is its customer's from now on.
+pub(super) async fn remember_payer(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let by = body.text("by", 64);
+    body.finish()?;
+    let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?.into();
+    transfers::view(&app, &tenant, id).await?;
+    write(&app, &request, &tenant, id, &bytes, Command::RememberPayer { by }).await
+}
+
 /// `POST /v1/tasks/{id}/claim`: for a while nobody but `by` decides.
 pub(super) async fn claim(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,

@@ -41,6 +41,7 @@ pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 pub(crate) use templates::{channel_of_people, seen};
 pub(crate) use trail::{Standing as DeliveryStanding, Trail, call, route_of, trail, trails, trails_of};
+pub(crate) use transfers::proposes_payer;
 
 use std::sync::Arc;
 
@@ -154,6 +155,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/transfers/{id}/decision", web::post().to(decisions::decide))
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
                 .route("/transfers/{id}/recalls", web::post().to(decisions::recalls))
+                .route("/transfers/{id}/remember-payer", web::post().to(decisions::remember_payer))
                 .route("/transfers/{id}/set-aside", web::post().to(decisions::set_aside))
                 .route("/decisions/{id}", web::get().to(decision))
                 .route("/tasks", web::get().to(transfers::tasks))

@@ -1,9 +1,9 @@
 //! Transfers, and those that wait for a person.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::partition::{Entity, Origin};
+use quittance_actors::partition::{DirectoryKey, Entity, Origin};
 use quittance_actors::runtime::{Admit, BankEntry, Priority};
-use quittance_actors::transfer::{Details, Particulars};
+use quittance_actors::transfer::{Details, Particulars, Status, Transfer};
 use quittance_actors::values::{
     Date, EndToEndId, EntityId, Iban, RemittanceInformation, TenantId, Timestamp, TransferId,
 };
@@ -68,12 +68,26 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     Ok(created(&format!("/v1/transfers/{id}"), replayed, &view))
 }
 
+/// Whether nobody knows yet whose account it came from, and its match says it.
+pub(crate) fn proposes_payer(app: &App, tenant: &TenantId, state: &Transfer) -> bool {
+    let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
+    let of_customer = state.status == Status::Matched && state.pending.is_none() && state.customer.is_some();
+    let Some(iban) = iban.filter(|_| of_customer) else { return false };
+    // A lookup that fails proposes nothing.
+    let known = app.service.router.ports().directory.find(&DirectoryKey::PayerIban(tenant.clone(), iban));
+    matches!(known, Ok(None))
+}
+
 pub(super) async fn view(app: &App, tenant: &TenantId, id: TransferId) -> Result<Json, Problem> {
     let entity_id = EntityId::Transfer(id);
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;
     match entity.as_ref() {
         Entity::Transfer(state) if state.details.is_some() && owned(app, tenant, entity_id).await => {
-            Ok(views::transfer(id, state))
+            let mut view = views::transfer(id, state);
+            if let Some(fields) = view.as_object_mut().filter(|_| proposes_payer(app, tenant, state)) {
+                fields.insert("proposes".to_owned(), Json::from("remember_payer"));
+            }
+            Ok(view)
         }
         _ => Err(Problem::not_found(format!("transfer {id} is not known"))),
     }

@@ -10,7 +10,7 @@ use quittance_actors::values::{
 use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter, transfers, words};
-use crate::api::{Part, Problem, Shared, carry_out, payout_of, recall, resolution};
+use crate::api::{Part, Problem, Shared, carry_out, payout_of, proposes_payer, recall, resolution};
 use crate::store::List;
 
 const ROWS: usize = 50;
@@ -20,8 +20,15 @@ const OPEN_SHOWN: usize = 40;
 const LOOKED_THROUGH: usize = 500;
 const RECEIVED_SHOWN: usize = 10;
 /// What a decision came to, in words.
-const SAID: [&str; 6] =
-    ["Reconciled", "Taken back", "Put aside", "To be given back", "Assigned", "Taken back by the bank"];
+const SAID: [&str; 7] = [
+    "Reconciled",
+    "Taken back",
+    "Put aside",
+    "To be given back",
+    "Assigned",
+    "Taken back by the bank",
+    "The account is remembered",
+];
 /// Who decides here: the back office has one session.
 const BY: &str = "back office";
 
@@ -144,6 +151,7 @@ async fn open(
         "identified": (identified != "nothing").then_some(identified),
         "customer": customer,
         "customer_id": payer,
+        "proposes_payer": proposes_payer(app, &frame.tenant, &state),
         "needs_decision": state.status == Status::NeedsDecision,
         "places": places,
         "takes_back": takes_back.then(|| received(app, &frame.tenant, details.amount)).transpose()?,
@@ -287,7 +295,7 @@ fn parts(form: &[(String, String)], amount: Money) -> Result<Vec<Part>, Problem>
     Ok(parts)
 }
 
-/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside|assign|give-back|recalls}`.
+/// `POST /bo/reconciliation/{id}/{decide|take-back|set-aside|assign|remember-payer|give-back|recalls}`.
 pub(super) async fn decide(
     app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
     form: web::Form<Vec<(String, String)>>,
@@ -326,6 +334,9 @@ pub(super) async fn decide(
         }
         "set-aside" => {
             ("Put aside", carry(&app, &frame, id, Command::SetAside { by: BY.into(), reason: reason.into() }).await)
+        }
+        "remember-payer" => {
+            ("The account is remembered", carry(&app, &frame, id, Command::RememberPayer { by: BY.into() }).await)
         }
         "assign" => {
             let to = field("to").filter(|to| !to.is_empty() && to.chars().count() <= 64).map(Into::into);

@@ -35,6 +35,55 @@ fn read(running: &Running, path: &str, id: &str) -> Json {
     running.get(&format!("/v1/{path}/{id}")).json()
 }
 
+/// A transfer of nobody that says from which account it came.
+fn from_account(running: &Running, entry: &str, minor: i64) -> String {
+    let body = json!({
+        "entry_ref": entry, "amount": { "amount": minor, "currency": "EUR" }, "booked_on": "2026-03-05",
+        "payer_name": "Holding XYZ", "payer_iban": "DE89370400440532013000", "remittance": "paiement",
+    });
+    let received = running.post("/v1/transfers", &body);
+    assert!([200, 201].contains(&received.status), "{}", received.text());
+    text(&received.json(), "id").to_owned()
+}
+
+#[test]
+fn a_person_has_the_account_of_a_payer_remembered_and_the_next_transfer_is_placed() {
+    let (scratch, mut running) = story("remembered");
+    let request = text(&running.find("/v1/payment-requests", "F-1"), "id").to_owned();
+    let customer = running.find("/v1/payment-requests", "F-2")["customer"].clone();
+    let first = from_account(&running, "A-1", 4_000);
+    let remember = |running: &Running, id: &str| {
+        running.post(&format!("/v1/transfers/{id}/remember-payer"), &json!({ "by": "Ana" }))
+    };
+    assert_eq!(read(&running, "transfers", &first)["proposes"], Json::Null);
+    assert_eq!(remember(&running, &first).status, 409, "nobody knows yet whose it is");
+    let second_request = text(&running.find("/v1/payment-requests", "F-2"), "id").to_owned();
+    let pays = json!({ "pays": [{ "payment_request": second_request }], "by": "Ana" });
+    let decided = running.post(&format!("/v1/transfers/{first}/decision"), &pays);
+    assert_eq!(decided.status, 201, "{}", decided.text());
+    // A decision alone is no rule: it is proposed, and nothing is learned.
+    assert_eq!(decided.json()["proposes"], "remember_payer");
+    let second = from_account(&running, "A-2", 4_050);
+    assert_eq!(read(&running, "transfers", &second)["customer"], Json::Null);
+
+    let remembered = remember(&running, &first);
+    assert_eq!(remembered.status, 201, "{}", remembered.text());
+    assert_eq!(remembered.json()["proposes"], Json::Null);
+    running.kill();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let third = from_account(&running, "A-3", 4_050);
+    let placed = read(&running, "transfers", &third);
+    assert_eq!((&placed["customer"], text(&placed, "status")), (&customer, "matched"), "{placed}");
+    assert_eq!(read(&running, "payment-requests", &second_request)["status"], "settled");
+    assert_eq!(read(&running, "payment-requests", &request)["status"], "open");
+    // Taken back, it says nothing any more.
+    let back =
+        running.post(&format!("/v1/transfers/{first}/take-back"), &json!({ "reason": "not theirs", "by": "Ana" }));
+    assert_eq!(back.status, 201, "{}", back.text());
+    let fourth = from_account(&running, "A-4", 1_000);
+    assert_eq!(read(&running, "transfers", &fourth)["customer"], Json::Null);
+}
+
 #[test]
 fn a_decision_pays_the_request_of_whichever_lane_and_taking_it_back_opens_it_again() {
     let (_scratch, running) = story("decisions");

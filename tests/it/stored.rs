@@ -144,6 +144,7 @@ fn later_events() -> Vec<Event> {
             accidental_ppm: 12_345,
         }))),
         Event::Transfer(transfer::Event::PayerDoubted { iban: iban() }),
+        Event::Transfer(transfer::Event::PayerRemembered { iban: iban(), customer: customer_id(), by: "ana".into() }),
         Event::Customer(customer::Event::TransferTakenBack { transfer: transfer_id(), credit: euros(200) }),
         Event::PaymentRequest(payment_request::Event::AllocationReversed {
             source: Source::Transfer(transfer_id()),
@@ -347,6 +348,7 @@ fn name(event: &Event) -> &'static str {
             T::Noted { .. } => "transfer.noted",
             T::Described(_) => "transfer.described",
             T::PayerDoubted { .. } => "transfer.payer_doubted",
+            T::PayerRemembered { .. } => "transfer.payer_remembered",
             T::Weighed(_) => "transfer.weighed",
             T::Decided(_) => "transfer.decided",
             T::TakeBackAsked { .. } => "transfer.take_back_asked",
@@ -402,7 +404,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 146);
+    assert_eq!(seen.len(), 147);
 }
 
 /// What a record of version 1 lists of its public event.

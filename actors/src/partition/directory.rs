@@ -287,6 +287,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                     entries.push((key, DirectoryValue::Customer(*customer)));
                 }
             }
+            Event::Transfer(transfer::Event::PayerRemembered { iban, customer, .. }) => {
+                let key = DirectoryKey::PayerIban(tenant.clone(), iban.clone());
+                entries.push((key, DirectoryValue::Customer(*customer)));
+            }
             Event::Transfer(transfer::Event::PayerDoubted { iban }) => {
                 let key = DirectoryKey::PayerIban(tenant.clone(), iban.clone());
                 entries.push((key, DirectoryValue::Several));

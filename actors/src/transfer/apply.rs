@@ -48,7 +48,8 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             };
         }
         Event::Kept { rule } => state.kept_by = Some(rule.clone()),
-        Event::PayerDoubted { .. } => {}
+        Event::PayerDoubted { .. } => state.payer_remembered = false,
+        Event::PayerRemembered { .. } => state.payer_remembered = true,
         Event::Weighed(weighed) => state.weighed = Some(weighed.clone()),
         Event::Decided(resolution) => {
             state.pending = Some(Pending::Place(resolution.clone()));

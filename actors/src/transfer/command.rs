@@ -73,6 +73,11 @@ pub enum Command {
         /// Who.
         by: SmolStr,
     },
+    /// What comes from its payer's account is its customer's, a person says.
+    RememberPayer {
+        /// Who.
+        by: SmolStr,
+    },
     /// Somebody is to decide about it.
     Assign {
         /// Who; nobody in particular without a name.
@@ -209,6 +214,7 @@ impl Command {
             Command::SetAside { .. } => "set_aside",
             Command::Claim { .. } => "claim",
             Command::Assign { .. } => "assign",
+            Command::RememberPayer { .. } => "remember_payer",
             Command::TaskDue { .. } => "task_due",
             Command::TakeReturnAgain { .. } => "take_return_again",
             Command::GiveBack { .. } => "give_back",
@@ -245,6 +251,8 @@ pub enum Rejection {
     TakesNothingBack,
     #[error("it brings no money to place")]
     NothingToPlace,
+    #[error("it is {0:?}: whose its payer's account is shows once it is matched")]
+    NotMatched(Status),
     #[error("the bank does not say who paid it from which account")]
     NoPayerAccount,
     #[error("{0} looks at it until {1}")]

@@ -66,6 +66,7 @@ fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decide
             decision::set_aside(state, by, reason)
         }
         Command::Claim { by } => tasks::claim(state, by, context),
+        Command::RememberPayer { by } => decision::remember_payer(state, by),
         Command::Assign { to, by } => tasks::assign(state, to.as_ref(), by),
         Command::TaskDue { generation, due } => Ok(tasks::due(state, *generation, *due, context)),
         Command::GiveBack { payout, by, reason } => {

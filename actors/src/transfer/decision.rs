@@ -93,6 +93,19 @@ pub(super) fn decide(state: &Transfer, resolution: &Resolution) -> Decided {
     asked(Event::Decided(resolution.clone()))
 }
 
+/// A person says that the account it came from is its customer's.
+pub(super) fn remember_payer(state: &Transfer, by: &SmolStr) -> Decided {
+    if state.status != Status::Matched || state.pending.is_some() {
+        return Err(Rejection::NotMatched(state.status));
+    }
+    let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
+    let (Some(iban), Some(customer)) = (iban, state.customer) else { return Err(Rejection::NoPayerAccount) };
+    Ok(match state.payer_remembered {
+        true => Decision::default(),
+        false => Decision::of(Event::PayerRemembered { iban, customer, by: by.clone() }),
+    })
+}
+
 pub(super) fn take_back(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Decided {
     let amount = state.details.as_ref().ok_or(Rejection::Unknown)?.amount;
     let (by, reason) = (by.clone(), reason.clone());

@@ -135,4 +135,13 @@ pub enum Event {
         /// By what, and why.
         recall: Recall,
     },
+    /// A person says that what comes from its payer's account is its customer's.
+    PayerRemembered {
+        /// The account.
+        iban: Iban,
+        /// Whose it is.
+        customer: CustomerId,
+        /// Who says so.
+        by: SmolStr,
+    },
 }

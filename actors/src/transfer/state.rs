@@ -230,6 +230,8 @@ pub struct Transfer {
     pub kept_by: Option<SmolStr>,
     /// Who is to decide about it.
     pub assigned_to: Option<SmolStr>,
+    /// Whether a person has said that its payer's account is its customer's.
+    pub payer_remembered: bool,
     /// Who looks at it.
     pub claim: Option<Claim>,
     /// How often it became a task; a timer of an earlier one is ignored.
