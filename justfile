@@ -34,7 +34,7 @@ soak:
 
 # kill -9 under load, two hundred times.
 kill-rounds:
-    cargo test --release --test it -- --ignored --nocapture kill_9_two_hundred_times
+    cargo test --release --test it -- --ignored --nocapture --test-threads=1 two_hundred_times
 
 # Fuzzes one reader, such as camt or mt940, for some seconds; needs cargo-fuzz and a nightly compiler.
 fuzz target seconds="600":

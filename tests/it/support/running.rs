@@ -163,6 +163,19 @@ impl Running {
         }
     }
 
+    /// Every event of the stream, by pages.
+    pub fn stream(&self) -> Vec<Json> {
+        let (mut events, mut after) = (Vec::new(), "0".to_owned());
+        loop {
+            let page = self.get(&format!("/v1/stream?limit=500&after={after}")).json();
+            events.extend(page["data"].as_array().unwrap_or_else(|| panic!("{page}")).iter().cloned());
+            page["cursor"].as_str().unwrap().clone_into(&mut after);
+            if page["has_more"] == false {
+                return events;
+            }
+        }
+    }
+
     /// The item of a list with an external reference, once the list has it.
     pub fn find(&self, path: &str, external_ref: &str) -> Json {
         wait_for(external_ref, || self.list(path).into_iter().find(|item| item["external_ref"] == external_ref))
