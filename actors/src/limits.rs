@@ -61,6 +61,8 @@ pub const NUMBERS_LOOKED_AT_MAX: usize = 1_000;
 pub const CUSTOMER_TASKS_MAX: usize = 100;
 /// Characters of what a person is to do.
 pub const TASK_CHARACTERS_MAX: usize = 200;
+/// Days to the last day of a task, for it to be told that it is over.
+pub const TASK_DAYS_MAX: i32 = 3_660;
 /// Tags of one customer.
 pub const TAGS_MAX: usize = 50;
 /// Characters of a tag, or of the name of an event of a rule's own.

@@ -8,6 +8,7 @@ use quittance_actors::partition::Origin;
 use quittance_actors::runtime::{Priority, conclude_decision, recall_by_hand};
 use quittance_actors::transfer::{Command, Resolution, Transfer};
 use quittance_actors::values::{CommandId, CustomerId, EntityId, Money, PaymentRequestId, TenantId, TransferId};
+use smol_str::SmolStr;
 use tracing::warn;
 
 use super::body::{Body, Received, received};
@@ -101,26 +102,27 @@ pub(crate) async fn recall(
 pub(super) async fn remember_payer(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
-    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
-    let mut body = Body::parse(&bytes)?;
-    let by = body.text("by", 64);
-    body.finish()?;
-    let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?.into();
-    transfers::view(&app, &tenant, id).await?;
-    write(&app, &request, &tenant, id, &bytes, Command::RememberPayer { by }).await
+    said_by(&app, &request, &id, bytes, |by| Command::RememberPayer { by }).await
 }
 
 /// `POST /v1/tasks/{id}/claim`: for a while nobody but `by` decides.
 pub(super) async fn claim(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
-    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
+    said_by(&app, &request, &id, bytes, |by| Command::Claim { by }).await
+}
+
+/// What a person says of a transfer without a word more.
+async fn said_by(
+    app: &App, request: &HttpRequest, id: &str, bytes: Received, command: impl FnOnce(SmolStr) -> Command,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(app, request)?, transfer_id(id)?);
     let mut body = Body::parse(&bytes)?;
     let by = body.text("by", 64);
     body.finish()?;
     let by = by.ok_or_else(|| Problem::bad_request("the body cannot be used"))?.into();
-    transfers::view(&app, &tenant, id).await?;
-    write(&app, &request, &tenant, id, &bytes, Command::Claim { by }).await
+    transfers::view(app, &tenant, id).await?;
+    write(app, request, &tenant, id, &bytes, command(by)).await
 }
 
 /// `POST /v1/tasks/{id}/assign`: `to` is to decide; nobody in particular without it.

@@ -1,8 +1,9 @@
 //! What is noted about a customer: tasks for a person, and tags.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::customer::{Command, Customer, Note, short_name, task_text};
-use quittance_actors::limits;
+use quittance_actors::customer::{Command, Customer, Note, Task, person, short_name, task_text};
 use quittance_actors::values::{CustomerId, Date, PaymentRequestId, TenantId};
 use serde_json::{Value as Json, json};
 
@@ -13,7 +14,7 @@ use super::{App, Problem, Shared, tenant};
 
 /// Tasks that wait, the oldest first.
 pub(super) fn tasks(state: &Customer) -> Vec<Json> {
-    let shown = |(number, task): (&u32, &std::sync::Arc<quittance_actors::customer::Task>)| {
+    let shown = |(number, task): (&u32, &Arc<Task>)| {
         json!({
             "number": number,
             "text": task.text,
@@ -50,10 +51,10 @@ pub(super) async fn open_task(
     let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, customer_id(&id)?);
     let mut body = Body::parse(&bytes)?;
     let text = body.required("text", task_text);
-    let by = body.text("by", limits::NAME_CHARACTERS_MAX);
+    let by = body.required("by", person);
     let about = body.optional("payment_request", PaymentRequestId::parse);
     let due_on = body.optional("due_on", Date::parse);
-    let assigned_to = body.optional_text("assigned_to", limits::NAME_CHARACTERS_MAX).map(Into::into);
+    let assigned_to = body.optional("assigned_to", person);
     body.finish()?;
     let (Some(text), Some(by)) = (text, by) else { return Err(unusable()) };
     if let Some(about) = about
@@ -61,7 +62,7 @@ pub(super) async fn open_task(
     {
         return Err(Problem::conflict("other_customer", format!("{about} is another customer's")));
     }
-    let open = Note::OpenTask { text, request: about, by: by.into(), due_on, assigned_to };
+    let open = Note::OpenTask { text, request: about, by, due_on, assigned_to };
     note(&app, &request, &tenant, id, &bytes, open).await
 }
 
@@ -72,17 +73,17 @@ pub(super) async fn act_on_task(
     let (id, number, what) = path.into_inner();
     let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, customer_id(&id)?);
     let mut body = Body::parse(&bytes)?;
-    let by = body.text("by", limits::NAME_CHARACTERS_MAX);
+    let by = body.required("by", person);
     let (to, outcome) = match what.as_str() {
-        "assign" => (body.optional_text("to", limits::NAME_CHARACTERS_MAX), None),
-        "close" => (None, body.optional_text("outcome", limits::TASK_CHARACTERS_MAX)),
+        "assign" => (body.optional("to", person), None),
+        "close" => (None, body.optional("outcome", task_text)),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
     body.finish()?;
-    let by = by.ok_or_else(unusable)?.into();
+    let by = by.ok_or_else(unusable)?;
     let done = match what.as_str() {
-        "assign" => Note::AssignTask { number, to: to.map(Into::into), by },
-        _ => Note::CloseTask { number, by, outcome: outcome.unwrap_or_default().into() },
+        "assign" => Note::AssignTask { number, to, by },
+        _ => Note::CloseTask { number, by, outcome: outcome.unwrap_or_default() },
     };
     note(&app, &request, &tenant, id, &bytes, done).await
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Hold, Instrument};
-use quittance_actors::customer::{Command, Customer, Kind, Note, short_name, task_text};
-use quittance_actors::limits;
+use quittance_actors::customer::{Command, Customer, Kind, Note, person, short_name, task_text};
 use quittance_actors::machine::Tell;
 use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{Currency, CustomerId, Date, EntityId, Money, PaymentRequestId};
@@ -255,10 +254,8 @@ pub(super) async fn act(
     let number =
         || said("number").and_then(|text| text.parse().ok()).ok_or_else(|| Problem::bad_request("which task?"));
     let tag = || short_name(said("tag").unwrap_or_default()).map_err(Problem::bad_request);
-    let by = || {
-        let by = said("by").filter(|by| by.chars().count() <= limits::NAME_CHARACTERS_MAX);
-        by.map(Into::into).ok_or_else(|| Problem::bad_request("by: who are you?"))
-    };
+    let by = || person(said("by").unwrap_or_default()).map_err(|why| Problem::bad_request(format!("by: {why}")));
+    let to = || said("to").map(person).transpose().map_err(|why| Problem::bad_request(format!("to: {why}")));
     let hold = || Hold::parse(said("kind").unwrap_or_default()).map_err(Problem::bad_request);
     let channel = || channel_of_people(said("channel").unwrap_or_default()).map_err(Problem::bad_request);
     let (done, command) = match what.as_str() {
@@ -272,15 +269,12 @@ pub(super) async fn act(
             let text = task_text(said("text").unwrap_or_default()).map_err(Problem::bad_request)?;
             let due_on = said("due_on").map(Date::parse).transpose();
             let due_on = due_on.map_err(|error| Problem::bad_request(error.to_string()))?;
-            let assigned_to = said("to").map(Into::into);
-            (SAID[4], Command::Note(Note::OpenTask { text, request: None, by: by()?, due_on, assigned_to }))
+            (SAID[4], Command::Note(Note::OpenTask { text, request: None, by: by()?, due_on, assigned_to: to()? }))
         }
-        "assign" => {
-            let (number, to) = (number()?, said("to").map(Into::into));
-            (SAID[5], Command::Note(Note::AssignTask { number, to, by: by()? }))
-        }
+        "assign" => (SAID[5], Command::Note(Note::AssignTask { number: number()?, to: to()?, by: by()? })),
         "done" => {
-            let outcome = said("outcome").unwrap_or_default().chars().take(limits::TASK_CHARACTERS_MAX).collect();
+            let outcome = said("outcome").map(task_text).transpose().map_err(Problem::bad_request)?;
+            let outcome = outcome.unwrap_or_default();
             (SAID[6], Command::Note(Note::CloseTask { number: number()?, by: by()?, outcome }))
         }
         "tag" => (SAID[7], Command::Note(Note::Tag(tag()?))),

@@ -16,6 +16,9 @@ use super::service::Service;
 use super::sources::Sources;
 use crate::diagnostics::{Finding, Findings, Severity, nearest};
 
+/// Where the first earlier form of a scenario stands, and each with the day that it is for requests before.
+type Earlier = (Range<usize>, Vec<(Date, Scenario)>);
+
 /// What happens by itself.
 #[derive(Debug, Clone, Default)]
 pub struct Automation {
@@ -123,13 +126,14 @@ impl Automation {
         let file = path.display().to_string();
         sources.toml(path, findings, |root| {
             let read = root.each("scenario", |section| read_scenario(section, &file, &mut self.references));
-            let mut earlier: BTreeMap<String, Vec<(Date, Scenario)>> = BTreeMap::new();
+            let mut earlier: BTreeMap<String, Earlier> = BTreeMap::new();
             let mut named: BTreeMap<String, Scenario> = BTreeMap::new();
             for (scenario, before, span) in read {
                 let name = scenario.name().to_owned();
-                let of_name = earlier.get(&name).into_iter().flatten();
                 let same = match before {
-                    Some(day) => of_name.clone().any(|(known, _)| *known == day),
+                    Some(day) => {
+                        earlier.get(&name).is_some_and(|(_, of_name)| of_name.iter().any(|(of, _)| *of == day))
+                    }
                     None => named.contains_key(&name),
                 };
                 if same {
@@ -139,17 +143,18 @@ impl Automation {
                     continue;
                 }
                 match before {
-                    Some(day) => earlier.entry(name).or_default().push((day, scenario)),
+                    Some(day) => earlier.entry(name).or_insert((span, Vec::new())).1.push((day, scenario)),
                     None => drop(named.insert(name, scenario)),
                 }
             }
             for (name, scenario) in named {
-                let before = earlier.remove(&name).unwrap_or_default();
-                self.scenarios.insert(name, scenario.after(before));
+                let before = earlier.remove(&name).map(|(_, before)| before);
+                self.scenarios.insert(name, scenario.after(before.unwrap_or_default()));
             }
-            for name in earlier.into_keys() {
-                let message = format!("scenario \"{name}\" has only an earlier form: what do later requests follow?");
-                root.file().report("Q0107", 0..0, message, "", None);
+            for (name, (span, _)) in earlier {
+                let message = format!("scenario \"{name}\" has only an earlier form");
+                let label = "what do later requests follow?";
+                root.file().report("Q0107", span, message, label, None);
             }
             Some(())
         })

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use quittance_actors::collection::Hold;
-use quittance_actors::customer::{short_name, task_text};
+use quittance_actors::customer::{person, short_name, task_text};
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::rules::{Action, Condition, Deed, EventType, Field, Once, Per, Rule};
 
@@ -225,7 +225,7 @@ fn read_deed(
         11 => {
             let text = section.parsed("text", task_text)?;
             let days = section.has("days").then(|| section.integer("days", 0..=365)).flatten();
-            let assigned_to = section.text("assign_to").map(Into::into);
+            let assigned_to = section.optional("assign_to", person);
             Deed::CreateTask { text, days: days.and_then(|days| u16::try_from(days).ok()), assigned_to }
         }
         12 => Deed::Tag(section.parsed("tag", short_name)?),

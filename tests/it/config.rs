@@ -52,7 +52,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "scenarios.toml",
             "name = \"standard\"\n",
             "name = \"standard\"\ncreated_before = \"2026-04-01\"\n",
-            "Q0107 scenarios.toml:1:1 scenario \"standard\" has only an earlier form: what do later requests follow?",
+            "scenario \"standard\" has only an earlier form | what do later requests follow?",
         ),
         (
             "scenarios.toml",

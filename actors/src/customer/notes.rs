@@ -194,6 +194,12 @@ pub fn task_text(text: &str) -> Result<SmolStr, &'static str> {
     if fits { Ok(text.into()) } else { Err("expected a line of 1 to 200 characters") }
 }
 
+/// Who is to do something, or says that it is done: a line as long as a name.
+pub fn person(text: &str) -> Result<SmolStr, &'static str> {
+    let fits = (1..=limits::NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if fits { Ok(text.into()) } else { Err("expected a name of 1 to 140 characters") }
+}
+
 pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Result<Decision<Event>, Rejection> {
     let rare = &state.rare;
     let open = |number: &u32| rare.tasks.get(number).ok_or(Rejection::NoTask(*number));
@@ -212,7 +218,9 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
             let task = Arc::new(Task { text, request, by, opened_at, due_on, assigned_to });
             let number = rare.tasks_opened.saturating_add(1);
             let mut decision = Decision::of(Event::Noted(Noted::TaskOpened { number, task }));
-            if let Some(day) = due_on {
+            let today = context.now.date_in(&context.policies.zone);
+            // Of a day that nobody lives to see nobody is told.
+            if let Some(day) = due_on.filter(|day| day.days_since(today) <= limits::TASK_DAYS_MAX) {
                 let due = day.at(DAY_ENDS, 0, &context.policies.zone);
                 decision.effect(Effect::ArmTimer { purpose: Purpose::Task, due, generation: number });
             }
