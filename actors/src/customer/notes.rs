@@ -206,7 +206,11 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
     let nothing = Ok(Decision::default());
     let noted = match note {
         Note::OpenTask { text, request, by, due_on, assigned_to } => {
-            let same = |task: &Arc<Task>| task.text == *text && task.request == *request && task.by == *by;
+            // A rule asks again each time; of a person, another day or somebody else is another task.
+            let by_rule = by.starts_with("rule ");
+            let alike = |task: &Task| by_rule || (task.due_on == *due_on && task.assigned_to == *assigned_to);
+            let same =
+                |task: &Arc<Task>| task.text == *text && task.request == *request && task.by == *by && alike(task);
             if rare.tasks.values().any(same) {
                 return nothing;
             }

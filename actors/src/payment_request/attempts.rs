@@ -4,7 +4,7 @@ use super::command::{AttemptReport, AttemptResult, Rejection};
 use super::decide::{allocate, same_currency};
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use super::{collecting, writing_off};
+use super::{collecting, planning, writing_off};
 use crate::collection::{Method, Usage};
 use crate::customer;
 use crate::limits;
@@ -89,8 +89,9 @@ fn succeeded_attempt(
         collecting::rest(&mut decision, state, *attempt, context);
     }
     let card = |usage: &Usage| usage.instrument.method() == Method::Card;
-    // The day of a direct debit is the creditor's choice, and whether it was paid shows later.
-    if state.attempts.get(attempt).and_then(|known| known.usage.as_deref()).is_some_and(card) {
+    // The day of a first attempt is the creditor's choice, and whether a direct debit was paid shows later.
+    let again = planning::made(state) > 1;
+    if again && state.attempts.get(attempt).and_then(|known| known.usage.as_deref()).is_some_and(card) {
         let on = context.now.date_in(&context.policies.zone);
         decision.tell(Tell::Customer(terms.customer, customer::Command::Note(customer::Note::Pay { on })));
     }

@@ -17,7 +17,7 @@ const HOUR: i8 = 6;
 pub struct Finality {
     /// One by card: the time in which a cardholder may dispute it.
     pub card_days: u16,
-    /// One by direct debit: eight weeks (SEPA Core rulebook, 4.3.4).
+    /// One by direct debit: eight weeks, in which a SEPA Core payer has it back without a reason.
     pub debit_days: u16,
 }
 
@@ -50,7 +50,9 @@ fn from_when(state: &PaymentRequest, decision: &Decision<Event>, context: &Conte
     let sources = state.allocations.keys().filter(|source| !taken_back(source)).chain(now);
     let attempts = sources.filter_map(|source| match source {
         Source::Attempt(attempt) => Some(days(attempt)),
-        Source::Transfer(_) | Source::CreditNote(_) | Source::Credit(_) => None,
+        // What had become credit may have been collected, and goes with what it came from.
+        Source::Credit(_) => Some(finality.card_days.max(finality.debit_days)),
+        Source::Transfer(_) | Source::CreditNote(_) => None,
     });
     let days = attempts.max().filter(|days| *days > 0)?;
     Some(context.now.date_in(&context.policies.zone).plus_days(i32::from(days)))
@@ -61,16 +63,23 @@ pub(super) fn settled(decision: &mut Decision<Event>, state: &PaymentRequest, co
     let final_on = from_when(state, decision, context);
     decision.push(Event::SettledUntil { at: context.now, final_on });
     if let Some(day) = final_on {
-        let due = day.at(HOUR, 0, &context.policies.zone);
-        decision.effect(Effect::ArmTimer { purpose: Purpose::Finality, due, generation: 0 });
+        arm(decision, day, context);
     }
+}
+
+fn arm(decision: &mut Decision<Event>, day: Date, context: &Context<'_>) {
+    let due = day.at(HOUR, 0, &context.policies.zone);
+    decision.effect(Effect::ArmTimer { purpose: Purpose::Finality, due, generation: 0 });
 }
 
 /// The time in which it could come back is over, if it has not.
 pub(super) fn due(state: &PaymentRequest, due: Timestamp, context: &Context<'_>) -> Decision<Event> {
     let Some(on) = state.final_on.filter(|_| state.status == Status::Settled) else { return Decision::default() };
     if context.now.date_in(&context.policies.zone) < on {
-        return Decision::default(); // It was settled again since: of another day.
+        // It was settled again since, or the tenant's clocks tell another time now.
+        let mut decision = Decision::default();
+        arm(&mut decision, on, context);
+        return decision;
     }
     crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
     Decision::of(Event::Finalised { on })

@@ -10,6 +10,9 @@ use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{Date, Timestamp};
 
+/// A payday that is further off is not waited for: one that has just failed would be a month.
+const PAYDAY_WITHIN_DAYS: i32 = 21;
+
 /// How many attempts have been made, apart from those that never left.
 pub(super) fn made(state: &PaymentRequest) -> u16 {
     let left = state.attempts.values().filter(|attempt| attempt.status != AttemptStatus::Withdrawn);
@@ -47,12 +50,13 @@ impl<'a> Plan<'a> {
     /// Plans the new attempt that the schedule wants after so many, not before a day.
     pub fn again(&self, decision: &mut Decision<Event>, made: u16, not_before: Option<Date>, reason: &str) {
         let (today, number) = (self.today(), self.collection.ordered.saturating_add(1));
-        let from = not_before.map_or(today, |day| day.plus_days(-1).max(today));
+        // The first day on which it could be collected: of a debit that is announced, days ahead.
+        let soonest = self.timing(&self.collection.usage, not_before.map_or(today, |day| day.max(today))).collects_on;
         let payday = match self.policy.schedule {
-            Schedule::Paydays(_) => self.collection.paydays.after(from),
+            Schedule::Paydays(_) => self.collection.paydays.after(today.max(soonest.plus_days(-1))),
             Schedule::Gaps(_) | Schedule::Even(_) | Schedule::DaysOfMonth(_) => None,
         };
-        match payday {
+        match payday.filter(|payday| payday.on.days_since(today) <= PAYDAY_WITHIN_DAYS) {
             Some(payday) => self.attempt(decision, number, payday.on, &format_smolstr!("{reason}: {payday}")),
             None => {
                 let wish = self.policy.retry_on(made, today);
