@@ -181,7 +181,7 @@ pub(super) fn check_recipients(
                 let known = service.endpoints.iter().filter(|endpoint| counts(&endpoint.tenant));
                 ("endpoint", name, known.map(|endpoint| endpoint.name.as_str()).collect())
             }
-            Target::Scenario(name) if scenarios.get(name).is_some_and(|known| known.shadow) => {
+            Target::Scenario(name) if scenarios.get(name).is_some_and(Scenario::is_tried_out) => {
                 let message = format!("scenario \"{name}\" is only tried out: no reminder would leave any more");
                 findings.push(Finding {
                     code: "Q0118",

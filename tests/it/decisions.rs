@@ -80,6 +80,14 @@ fn a_person_has_the_account_of_a_payer_remembered_and_the_next_transfer_is_place
     let back =
         running.post(&format!("/v1/transfers/{first}/take-back"), &json!({ "reason": "not theirs", "by": "Ana" }));
     assert_eq!(back.status, 201, "{}", back.text());
+    // Nor can it be remembered again: nobody knows whose it is.
+    let decided = running.post(
+        &format!("/v1/transfers/{first}/decision"),
+        &json!({ "pays": [{ "payment_request": request }], "by": "Ana" }),
+    );
+    assert_eq!(decided.status, 201, "{}", decided.text());
+    let again = remember(&running, &first);
+    assert!(again.status == 409 && again.text().contains("payer_known"), "{}", again.text());
     let fourth = from_account(&running, "A-4", 1_000);
     assert_eq!(read(&running, "transfers", &fourth)["customer"], Json::Null);
 }

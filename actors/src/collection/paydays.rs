@@ -26,7 +26,8 @@ impl PaidDays {
     /// Counts a payment.
     pub fn count(&mut self, day: u8) {
         if self.total() >= PAYMENTS_REMEMBERED {
-            self.0 = self.0.iter().map(|(day, count)| (*day, count / 2)).filter(|(_, count)| *count > 0).collect();
+            // Days seen once stay: without them the others would look like paydays.
+            self.0 = self.0.iter().map(|(day, count)| (*day, count.div_ceil(2))).collect();
         }
         *self.0.entry(day).or_insert(0) += 1;
     }
@@ -131,6 +132,9 @@ mod tests {
         // The last of a month and the first of the next are neighbours.
         assert_eq!(days(&paid(&[31, 1, 31])), [(31, 3)]);
         assert_eq!(days(&paid(&[15, 30, 15, 30, 15])), [(15, 3), (30, 2)]);
+        // Payments on any day stay so when older ones come to weigh half.
+        let scattered: Vec<u8> = (1..=17).chain([28; 7]).chain([28]).collect();
+        assert_eq!(days(&paid(&scattered)), []);
         // A new employer is learned of.
         let mut changed = paid(&[28; 24]);
         (0..16).for_each(|_| changed.count(10));

@@ -225,7 +225,12 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
             let today = context.now.date_in(&context.policies.zone);
             // Of a day that nobody lives to see nobody is told.
             if let Some(day) = due_on.filter(|day| day.days_since(today) <= limits::TASK_DAYS_MAX) {
-                let due = day.at(DAY_ENDS, 0, &context.policies.zone);
+                let zone = &context.policies.zone;
+                let due = match day.at(DAY_ENDS, 0, zone) {
+                    // Asked for in the evening of its last day.
+                    due if day == today && due <= context.now => day.plus_days(1).at(0, 0, zone),
+                    due => due,
+                };
                 decision.effect(Effect::ArmTimer { purpose: Purpose::Task, due, generation: number });
             }
             return Ok(decision);

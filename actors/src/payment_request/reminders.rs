@@ -151,6 +151,10 @@ pub(super) fn told_together(
     }
     let Some(scenario) = scenario(terms, context) else { return decision };
     let Some(step) = place(state, scenario) else { return decision };
+    // An earlier form of the scenario may write for each request.
+    if !scenario.step(step).is_some_and(|step| scenario.tells_of_all(step)) {
+        return decision;
+    }
     decision.push(Event::ReminderSkipped { step, name: name.clone(), reason: gate::TOLD_TOGETHER.into() });
     let mut over = state.clone();
     over.reminders.pass(name.clone());

@@ -264,6 +264,11 @@ impl Scenario {
         self.earlier.iter().find(|(before, _)| created < *before).map_or(self, |(_, earlier)| earlier)
     }
 
+    /// Whether it, or an earlier form of it, is only tried out.
+    pub fn is_tried_out(&self) -> bool {
+        self.shadow || self.earlier.iter().any(|(_, earlier)| earlier.shadow)
+    }
+
     /// As it was for requests that came in before a day, the earliest first.
     pub fn earlier(&self) -> &[(Date, Scenario)] {
         &self.earlier
