@@ -202,7 +202,7 @@ pub enum Purpose {
     Hold,
     /// A file should have come.
     File,
-    /// A task should have been decided.
+    /// A task should have been decided, or done.
     Task,
     /// A cycle of a plan is due, or the end of its pause.
     Plan,

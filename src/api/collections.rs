@@ -14,11 +14,11 @@ use super::payment_requests::{
 };
 use super::{App, Problem, Shared, channel_of_people, entity_id, tenant};
 
-fn unusable() -> Problem {
+pub(super) fn unusable() -> Problem {
     Problem::bad_request("the body cannot be used")
 }
 
-fn customer_id(text: &str) -> Result<CustomerId, Problem> {
+pub(super) fn customer_id(text: &str) -> Result<CustomerId, Problem> {
     match entity_id(text)? {
         EntityId::Customer(id) => Ok(id),
         _ => Err(Problem::not_found(format!("{text} is not a customer"))),
@@ -26,7 +26,7 @@ fn customer_id(text: &str) -> Result<CustomerId, Problem> {
 }
 
 /// Submits a command of one customer and answers with what it is now.
-async fn write(
+pub(super) async fn write(
     app: &App, request: &HttpRequest, tenant: &TenantId, id: CustomerId, bytes: &[u8], command: customer::Command,
 ) -> Result<HttpResponse, Problem> {
     customer_view(app, tenant, id).await?;

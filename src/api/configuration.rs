@@ -90,7 +90,6 @@ fn may_configure(key: &ApiKey) -> Result<(), Problem> {
 }
 
 /// Runs what reads or writes files beside the threads that serve.
-/// Runs what reads files beside the event loop.
 pub(crate) async fn blocking<T: Send + 'static>(
     app: &Shared, work: impl FnOnce(&App) -> T + Send + 'static,
 ) -> Result<T, Problem> {

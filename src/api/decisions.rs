@@ -6,7 +6,7 @@ use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::runtime::{Priority, conclude_decision, recall_by_hand};
-use quittance_actors::transfer::{Command, Resolution, Status, Transfer};
+use quittance_actors::transfer::{Command, Resolution, Transfer};
 use quittance_actors::values::{CommandId, CustomerId, EntityId, Money, PaymentRequestId, TenantId, TransferId};
 use smol_str::SmolStr;
 use tracing::warn;
@@ -103,12 +103,8 @@ pub(super) async fn remember_payer(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
     let (tenant, transfer) = (tenant(&app, &request)?, transfer_id(&id)?);
-    let state = state_of(&app, transfer).await?;
-    let is_first = state.status == Status::Matched && !state.payer_remembered;
-    if is_first && !transfers::proposes_payer(&app, &tenant, &state) {
-        let why = "the account is known already, or several customers pay from it: nothing is learned of it";
-        return Err(Problem::conflict("payer_known", why));
-    }
+    transfers::view(&app, &tenant, transfer).await?;
+    transfers::may_remember_payer(&app, &tenant, &state_of(&app, transfer).await?)?;
     said_by(&app, &request, &id, bytes, |by| Command::RememberPayer { by }).await
 }
 

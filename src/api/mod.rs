@@ -41,7 +41,7 @@ pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 pub(crate) use templates::{channel_of_people, seen};
 pub(crate) use trail::{Standing as DeliveryStanding, Trail, call, route_of, trail, trails, trails_of};
-pub(crate) use transfers::proposes_payer;
+pub(crate) use transfers::{may_remember_payer, proposes_payer};
 
 use std::sync::Arc;
 
@@ -82,6 +82,10 @@ pub type Shared = web::Data<Arc<App>>;
 pub fn routes(config: &mut ServiceConfig) {
     config
         .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+        .app_data(
+            web::PathConfig::default()
+                .error_handler(|_, _| Problem::not_found("a number in this address is none").into()),
+        )
         .route("/healthz", web::get().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
@@ -102,7 +106,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/virtual-iban", web::post().to(customers::give_number))
                 .route("/customers/{id}/virtual-iban/release", web::post().to(customers::release_number))
                 .route("/customers/{id}/tasks", web::post().to(notes::open_task))
-                .route("/customers/{id}/tasks/{number}/{what}", web::post().to(notes::act_on_task))
+                .route("/customers/{id}/tasks/{number}/assign", web::post().to(notes::assign_task))
+                .route("/customers/{id}/tasks/{number}/close", web::post().to(notes::close_task))
                 .route("/customers/{id}/tags", web::post().to(notes::tag))
                 .route("/customers/{id}/payouts", web::post().to(payouts::pay_out_credit))
                 .route("/payment-requests", web::post().to(payment_requests::create))

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::customer::{Command, Customer, Note, Task, person, short_name, task_text};
-use quittance_actors::values::{CustomerId, Date, PaymentRequestId, TenantId};
+use quittance_actors::values::{Date, PaymentRequestId};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
-use super::customers::{submit, view};
-use super::payment_requests::customer_of;
-use super::{App, Problem, Shared, tenant};
+use super::collections::{customer_id, unusable, write};
+use super::{Problem, Shared, payment_requests, tenant};
 
 /// Tasks that wait, the oldest first.
 pub(super) fn tasks(state: &Customer) -> Vec<Json> {
@@ -29,21 +28,6 @@ pub(super) fn tasks(state: &Customer) -> Vec<Json> {
     state.rare.tasks.iter().map(shown).collect()
 }
 
-fn unusable() -> Problem {
-    Problem::bad_request("the body cannot be used")
-}
-
-fn customer_id(text: &str) -> Result<CustomerId, Problem> {
-    CustomerId::parse(text).map_err(|error| Problem::not_found(error.to_string()))
-}
-
-async fn note(
-    app: &App, request: &HttpRequest, tenant: &TenantId, id: CustomerId, bytes: &[u8], note: Note,
-) -> Result<HttpResponse, Problem> {
-    view(app, tenant, id).await?;
-    submit(app, request, tenant, id, bytes, Command::Note(note)).await
-}
-
 /// `POST /v1/customers/{id}/tasks`: a person is to do something.
 pub(super) async fn open_task(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
@@ -57,35 +41,40 @@ pub(super) async fn open_task(
     let assigned_to = body.optional("assigned_to", person);
     body.finish()?;
     let (Some(text), Some(by)) = (text, by) else { return Err(unusable()) };
-    if let Some(about) = about
-        && customer_of(&app, about).await? != id
-    {
-        return Err(Problem::conflict("other_customer", format!("{about} is another customer's")));
+    if let Some(about) = about {
+        payment_requests::view(&app, &tenant, about).await?;
+        if payment_requests::customer_of(&app, about).await? != id {
+            return Err(Problem::conflict("other_customer", format!("{about} is another customer's")));
+        }
     }
     let open = Note::OpenTask { text, request: about, by, due_on, assigned_to };
-    note(&app, &request, &tenant, id, &bytes, open).await
+    write(&app, &request, &tenant, id, &bytes, Command::Note(open)).await
 }
 
-/// `POST /v1/customers/{id}/tasks/{number}/{assign|close}`.
-pub(super) async fn act_on_task(
-    app: Shared, request: HttpRequest, path: web::Path<(String, u32, String)>, bytes: Received,
+/// `POST /v1/customers/{id}/tasks/{number}/assign`: `to` is to do it; nobody in particular without it.
+pub(super) async fn assign_task(
+    app: Shared, request: HttpRequest, path: web::Path<(String, u32)>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
-    let (id, number, what) = path.into_inner();
+    let (id, number) = path.into_inner();
     let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, customer_id(&id)?);
     let mut body = Body::parse(&bytes)?;
-    let by = body.required("by", person);
-    let (to, outcome) = match what.as_str() {
-        "assign" => (body.optional("to", person), None),
-        "close" => (None, body.optional("outcome", task_text)),
-        _ => return Err(Problem::not_found("there is nothing at this address")),
-    };
+    let (by, to) = (body.required("by", person), body.optional("to", person));
     body.finish()?;
-    let by = by.ok_or_else(unusable)?;
-    let done = match what.as_str() {
-        "assign" => Note::AssignTask { number, to, by },
-        _ => Note::CloseTask { number, by, outcome: outcome.unwrap_or_default() },
-    };
-    note(&app, &request, &tenant, id, &bytes, done).await
+    let assign = Note::AssignTask { number, to, by: by.ok_or_else(unusable)? };
+    write(&app, &request, &tenant, id, &bytes, Command::Note(assign)).await
+}
+
+/// `POST /v1/customers/{id}/tasks/{number}/close`: it is done, or need not be; `outcome` says what came of it.
+pub(super) async fn close_task(
+    app: Shared, request: HttpRequest, path: web::Path<(String, u32)>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (id, number) = path.into_inner();
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, customer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let (by, outcome) = (body.required("by", person), body.optional("outcome", task_text));
+    body.finish()?;
+    let close = Note::CloseTask { number, by: by.ok_or_else(unusable)?, outcome: outcome.unwrap_or_default() };
+    write(&app, &request, &tenant, id, &bytes, Command::Note(close)).await
 }
 
 /// `POST /v1/customers/{id}/tags`: a tag is put on, or taken off with `"on": false`.
@@ -98,5 +87,6 @@ pub(super) async fn tag(
     let on = body.flag("on", true);
     body.finish()?;
     let tag = tag.ok_or_else(unusable)?;
-    note(&app, &request, &tenant, id, &bytes, if on { Note::Tag(tag) } else { Note::Untag(tag) }).await
+    let note = if on { Note::Tag(tag) } else { Note::Untag(tag) };
+    write(&app, &request, &tenant, id, &bytes, Command::Note(note)).await
 }

@@ -78,6 +78,16 @@ pub(crate) fn proposes_payer(app: &App, tenant: &TenantId, state: &Transfer) -> 
     matches!(known, Ok(None))
 }
 
+/// Refuses to remember an account of which something else is known; the same again is fine.
+pub(crate) fn may_remember_payer(app: &App, tenant: &TenantId, state: &Transfer) -> Result<(), Problem> {
+    let is_first = state.status == Status::Matched && !state.payer_remembered;
+    if is_first && !proposes_payer(app, tenant, state) {
+        let why = "the account is known already, or several customers pay from it: nothing is learned of it";
+        return Err(Problem::conflict("payer_known", why));
+    }
+    Ok(())
+}
+
 pub(super) async fn view(app: &App, tenant: &TenantId, id: TransferId) -> Result<Json, Problem> {
     let entity_id = EntityId::Transfer(id);
     let (_, entity, _) = app.service.router.read(entity_id, 0).await?;

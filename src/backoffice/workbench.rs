@@ -10,7 +10,9 @@ use quittance_actors::values::{
 use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter, transfers, words};
-use crate::api::{Part, Problem, Shared, carry_out, payout_of, proposes_payer, recall, resolution};
+use crate::api::{
+    Part, Problem, Shared, carry_out, may_remember_payer, payout_of, proposes_payer, recall, resolution,
+};
 use crate::store::List;
 
 const ROWS: usize = 50;
@@ -336,7 +338,11 @@ pub(super) async fn decide(
             ("Put aside", carry(&app, &frame, id, Command::SetAside { by: BY.into(), reason: reason.into() }).await)
         }
         "remember-payer" => {
-            ("The account is remembered", carry(&app, &frame, id, Command::RememberPayer { by: BY.into() }).await)
+            let done = match may_remember_payer(&app, &frame.tenant, &state) {
+                Ok(()) => carry(&app, &frame, id, Command::RememberPayer { by: BY.into() }).await,
+                Err(problem) => Err(problem),
+            };
+            ("The account is remembered", done)
         }
         "assign" => {
             let to = field("to").filter(|to| !to.is_empty() && to.chars().count() <= 64).map(Into::into);

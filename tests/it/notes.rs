@@ -137,12 +137,21 @@ fn people_ask_for_tasks_and_tag_and_rules_hear_of_it() {
         (json!({ "by": "ana" }), "text"),
         (json!({ "by": "ana", "text": "x".repeat(201) }), "text"),
         (json!({ "text": "two\nlines", "by": "ana" }), "text"),
+        (json!({ "text": "  ", "by": "ana" }), "text"),
         (json!({ "text": "call", "by": "ana", "due_on": "tomorrow" }), "due_on"),
     ] {
         let refused = running.post(&format!("{jean}/tasks"), &body);
         assert_eq!(refused.status, 422, "{}", refused.text());
         assert!(refused.text().contains(field), "{}", refused.text());
     }
+
+    let wrong = running.post(&format!("{jean}/tasks/abc/close"), &json!({ "by": "ana" }));
+    assert_eq!(
+        (wrong.status, wrong.header("content-type")),
+        (404, Some("application/problem+json")),
+        "{}",
+        wrong.text()
+    );
 
     let tagged = running.post(&format!("{ana}/tags"), &json!({ "tag": "key-account" }));
     assert_eq!(tagged.json()["tags"], json!(["key-account"]), "{}", tagged.text());

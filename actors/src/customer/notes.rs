@@ -188,16 +188,26 @@ pub fn short_name(text: &str) -> Result<SmolStr, &'static str> {
     if fits { Ok(text.into()) } else { Err("expected 1 to 32 of a to z, 0 to 9, _ and -") }
 }
 
+fn is_line(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most && !text.contains(char::is_control)
+}
+
 /// What a person is to do, in words: one line of 200 characters at most.
 pub fn task_text(text: &str) -> Result<SmolStr, &'static str> {
-    let fits = (1..=limits::TASK_CHARACTERS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
-    if fits { Ok(text.into()) } else { Err("expected a line of 1 to 200 characters") }
+    if is_line(text, limits::TASK_CHARACTERS_MAX) {
+        Ok(text.into())
+    } else {
+        Err("expected a line of 1 to 200 characters")
+    }
 }
 
 /// Who is to do something, or says that it is done: a line as long as a name.
 pub fn person(text: &str) -> Result<SmolStr, &'static str> {
-    let fits = (1..=limits::NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
-    if fits { Ok(text.into()) } else { Err("expected a name of 1 to 140 characters") }
+    if is_line(text, limits::NAME_CHARACTERS_MAX) {
+        Ok(text.into())
+    } else {
+        Err("expected a name of 1 to 140 characters")
+    }
 }
 
 pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Result<Decision<Event>, Rejection> {
