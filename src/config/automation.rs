@@ -126,6 +126,7 @@ impl Automation {
         let file = path.display().to_string();
         sources.toml(path, findings, |root| {
             let read = root.each("scenario", |section| read_scenario(section, &file, &mut self.references));
+            let count = read.len();
             let mut earlier: BTreeMap<String, Earlier> = BTreeMap::new();
             let mut named: BTreeMap<String, Scenario> = BTreeMap::new();
             for (scenario, before, span) in read {
@@ -151,7 +152,9 @@ impl Automation {
                 let before = earlier.remove(&name).map(|(_, before)| before);
                 self.scenarios.insert(name, scenario.after(before.unwrap_or_default()));
             }
-            for (name, (span, _)) in earlier {
+            // One that cannot be read is told of itself.
+            let whole = count == root.count("scenario");
+            for (name, (span, _)) in earlier.into_iter().filter(|_| whole) {
                 let message = format!("scenario \"{name}\" has only an earlier form");
                 let label = "what do later requests follow?";
                 root.file().report("Q0107", span, message, label, None);

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
+use quittance_actors::customer::short_name;
 use quittance_actors::rules::{Condition, Field, Kind, Operator, Value};
 use quittance_actors::values::{Currency, Date, DecimalMark, Money, Timestamp};
 
@@ -127,7 +128,10 @@ impl Compiler<'_> {
                 let message = format!("`{}` is {}: nothing is in it", among.path(), among.kind().name());
                 return Err(self.fault(list, message, Some("compare it, as in `field == \"…\"`".into())));
             }
-            return Ok(Condition::Has(among, text.inner().to_owned()));
+            // No tag is written otherwise: it would never be found.
+            let name =
+                short_name(text.inner()).map_err(|why| self.fault(field, format!("not a tag: {why}"), None))?;
+            return Ok(Condition::Has(among, name.into()));
         }
         let path = self.path(field)?;
         let field = self.field(field, &path)?;
@@ -223,6 +227,12 @@ mod tests {
             ("attempt.reason_code in [\"AM04\", \"MS03\"]", Ok(())),
             ("has(request.settled_at) && request.due_on < \"2026-03-01\"", Ok(())),
             ("request.days_overdue > -3", Ok(())),
+            ("\"key-account\" in customer.tags && !(\"no-calls\" in customer.tags)", Ok(())),
+            ("\"No-Calls\" in customer.tags", Err((0..10, "not a tag: expected 1 to 32 of a to z"))),
+            ("customer.tags == \"a\"", Err((17..20, "several texts are asked for one of them"))),
+            ("customer.tags in [\"a\"]", Err((0..0, "several texts are asked for one of them"))),
+            ("\"a\" in request.description", Err((0..0, "nothing is in it"))),
+            ("\"a\" in customer.tag", Err((0..0, "nothing is in it"))),
             ("customer.kid == \"x\"", Err((0..12, "unknown field `customer.kid`"))),
             ("transfer.amount > 5", Err((18..19, "a number cannot be compared with money"))),
             ("transfer.amount > \"5\"", Err((18..21, "not money '5'"))),

@@ -100,6 +100,10 @@ fn read(value: &DeValue<'_>, kind: Kind) -> Result<Value, String> {
         (DeValue::String(text), Kind::Text | Kind::Money | Kind::Date | Kind::Instant) => {
             expression::value(text, kind)
         }
+        (DeValue::Array(items), Kind::Words) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().map(Value::Words).ok_or_else(wrong)
+        }
         _ => Err(wrong()),
     }
 }

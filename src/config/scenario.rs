@@ -17,6 +17,9 @@ pub(super) fn read_scenario(
     let late_hours = section.integer("late_within_hours", 0..=24 * 31).unwrap_or(24);
     let (shadow, together) = (section.flag("shadow", false), section.flag("together", false));
     let created_before = section.optional("created_before", Date::parse);
+    if section.has("created_before") && created_before.is_none() {
+        return None; // Told already; it is no second scenario of all requests.
+    }
     let entry = step_condition(section);
     let steps = section.each("step", |step| {
         let own = step_condition(step);

@@ -4,13 +4,12 @@
 //! The short form runs with every other test. `just kill-rounds` runs two hundred.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use quittance_actors::limits::{LANE_IN_FLIGHT_MAX, LANE_UNRECORDED_MAX};
 use serde_json::{Value as Json, json};
 
+use crate::support::kills::killed_under_load;
 use crate::support::peers::{HookReceiver, Received, Reply};
 use crate::support::running::{Running, configure};
 use crate::support::scratch::{Scratch, wait_for};
@@ -51,7 +50,6 @@ fn create(running: &Running, number: usize) -> bool {
 }
 
 fn rounds(count: usize, seed: u64) {
-    println!("seed {seed}");
     let hooks = HookReceiver::start();
     let heard: Arc<Mutex<Heard>> = Arc::default();
     let sink = Arc::clone(&heard);
@@ -65,37 +63,17 @@ fn rounds(count: usize, seed: u64) {
             .replace("http://127.0.0.1:8089/hooks/erp", &hooks.url())
             .replace("name = \"erp\"\nurl", "name = \"erp\"\nevents = [\"*\"]\nurl")
     });
-    let (next, mut random, mut most) = (AtomicUsize::new(0), seed, 0);
-    let acknowledged = Mutex::new(BTreeSet::new());
-    for round in 0..count {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut running = Running::start(&config);
-        let pid = running.pid().to_string();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if !create(&running, number) {
-                            return; // The process is gone.
-                        }
-                        acknowledged.lock().unwrap().insert(format!("H-{number}"));
-                    }
-                });
-            }
-            std::thread::sleep(Duration::from_micros(60_000 + (random >> 33) % 300_000));
-            std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
-        });
-        running.kill();
+    let mut most = 0;
+    let acknowledged = killed_under_load(&config, (count, seed), create, |round, _| {
         let again = std::mem::take(&mut heard.lock().unwrap().again);
         // What was under way, and what had been answered and was not recorded yet.
         let bound = LANE_IN_FLIGHT_MAX + LANE_UNRECORDED_MAX;
         assert!(again <= bound, "round {round}: {again} came again, {bound} at most were under way");
         most = most.max(again);
-    }
+    });
     let running = Running::start(&config);
     let mut expected: BTreeMap<String, Json> = BTreeMap::new();
-    for event in running.stream() {
+    for event in running.stream(500, "").0 {
         expected.insert(event["id"].as_str().unwrap().to_owned(), event);
     }
     wait_for("every event", || {
@@ -124,8 +102,8 @@ fn rounds(count: usize, seed: u64) {
     }
     let issued: BTreeSet<&str> =
         expected.values().filter_map(|event| event["data"]["request"]["external_ref"].as_str()).collect();
-    let acknowledged = acknowledged.into_inner().unwrap();
-    assert!(acknowledged.iter().all(|number| issued.contains(number.as_str())));
+    assert!(!acknowledged.is_empty());
+    assert!(acknowledged.iter().all(|number| issued.contains(format!("H-{number}").as_str())));
     println!("{count} kills, {} events, each heard; at most {most} came again after one", expected.len());
 }
 

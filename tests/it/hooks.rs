@@ -34,19 +34,6 @@ fn story(name: &str, hooks: &HookReceiver, more: &str) -> (Scratch, Running) {
     (scratch, running)
 }
 
-/// Every event of the stream after a cursor, by pages, and the cursor after them.
-fn stream(running: &Running, mut after: String, query: &str) -> (Vec<Json>, String) {
-    let mut events = Vec::new();
-    loop {
-        let page = running.get(&format!("/v1/stream?limit=7&after={after}{query}")).json();
-        events.extend(page["data"].as_array().unwrap_or_else(|| panic!("{page}")).iter().cloned());
-        after = page["cursor"].as_str().unwrap().to_owned();
-        if page["has_more"] == false {
-            return (events, after);
-        }
-    }
-}
-
 fn number(event: &Json) -> (String, u64) {
     (event["ordering_key"].as_str().unwrap().to_owned(), event["key_seq"].as_u64().unwrap())
 }
@@ -81,7 +68,7 @@ fn an_endpoint_hears_each_customers_events_one_after_the_other_whatever_fails_an
     let running = Running::start(&scratch.path().join("config/quittance.toml"));
     drop_file(&scratch.path().join("data/erp/in"), "b.csv", invoices(60, 90).as_bytes());
     let mut expected = Heard::new();
-    let (events, _) = stream(&running, "0".to_owned(), "");
+    let (events, _) = running.stream(7, "");
     for event in &events {
         let (key, number) = number(event);
         expected.entry(key).or_default().push(number);
@@ -100,12 +87,12 @@ fn the_stream_gives_pages_waits_for_what_comes_and_says_what_is_wrong() {
     let (scratch, running) = story("stream", &hooks, "");
     let incoming = scratch.path().join("data/erp/in");
     drop_file(&incoming, "a.csv", invoices(0, 30).as_bytes());
-    let (all, end) = stream(&running, "0".to_owned(), "");
+    let (all, end) = running.stream(7, "");
     let ids: std::collections::BTreeSet<&str> = all.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), all.len(), "each event once");
-    let (issued, _) = stream(&running, "0".to_owned(), "&types=payment_request.issued");
+    let (issued, _) = running.stream(7, "&types=payment_request.issued");
     assert_eq!(issued.len(), 30);
-    let (others, _) = stream(&running, "0".to_owned(), "&types=*,!payment_request.*");
+    let (others, _) = running.stream(7, "&types=*,!payment_request.*");
     assert!(!others.is_empty() && others.iter().all(|event| event["type"] != "payment_request.issued"));
     // Who comes back with the cursor hears nothing twice.
     assert_eq!(running.get(&format!("/v1/stream?after={end}")).json()["data"], json!([]));
@@ -171,7 +158,7 @@ fn who_listens_hears_events_as_they_come_and_goes_on_where_the_connection_broke(
     let (scratch, running) = story("listen", &hooks, "");
     let incoming = scratch.path().join("data/erp/in");
     drop_file(&incoming, "a.csv", invoices(0, 12).as_bytes());
-    let (all, _) = stream(&running, "0".to_owned(), "");
+    let (all, _) = running.stream(7, "");
     let first = listen(&running, None, 9);
     assert!(first.iter().zip(&all).all(|((_, name, event), known)| event == known && known["type"] == *name));
     // The last id that was heard names the last record of which everything was heard.
@@ -195,7 +182,7 @@ fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
     let incoming = scratch.path().join("data/erp/in");
     drop_file(&incoming, "a.csv", invoices(0, 5).as_bytes());
     let first = wait_for("the hooks", || Some(hooks.received()).filter(|came| came.len() >= 5));
-    let (_, middle) = stream(&running, "0".to_owned(), "");
+    let (_, middle) = running.stream(7, "");
     drop_file(&incoming, "b.csv", invoices(5, 8).as_bytes());
     wait_for("the other hooks", || (hooks.received().len() >= 8).then_some(()));
     assert_eq!(hooks.received().len(), 8, "one hook an invoice, and nothing that it does not hear of");

@@ -165,3 +165,29 @@ fn people_ask_for_tasks_and_tag_and_rules_hear_of_it() {
         assert!(told.contains(&expected), "{told:?}");
     }
 }
+
+#[test]
+fn a_step_of_a_scenario_spares_who_has_a_tag() {
+    let (scratch, mut running) = sample("notes-step", |text| text);
+    running.stop();
+    let scenarios = scratch.path().join("config/scenarios.toml");
+    let known = std::fs::read_to_string(&scenarios).unwrap();
+    let when = "when = 'request.outstanding >= \"EUR 1.00\"'";
+    let spared = "when = 'request.outstanding >= \"EUR 1.00\" && !(\"no-reminders\" in customer.tags)'";
+    assert!(known.contains(when));
+    std::fs::write(&scenarios, known.replace(when, spared)).unwrap();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let both = INVOICES.replace("30/03/2026", "10/03/2026");
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", both.as_bytes());
+    let ana = format!("/v1/customers/{}", customer(&running, "C-2")["id"].as_str().unwrap());
+    assert_eq!(running.post(&format!("{ana}/tags"), &json!({ "tag": "no-reminders" })).status, 201);
+    running.advance("12d");
+    wait_for("the reminder", || (sent(&scratch, "reminder_late") == 1).then_some(()));
+    let late: Vec<Json> =
+        messages(scratch.path()).into_iter().filter(|of| of["template"] == "reminder_late").collect();
+    assert_eq!(late[0]["to"][0], "jean@example.org");
+    let path = running.find("/v1/payment-requests", "F-2")["id"].as_str().unwrap().to_owned();
+    let steps = running.list(&format!("/v1/payment-requests/{path}/steps"));
+    let step = steps.iter().find(|step| step["step"] == "late_3").unwrap();
+    assert_eq!(step["status"], "not_sent", "{step}");
+}

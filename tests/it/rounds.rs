@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use quittance::{journal, replay};
 use quittance_actors::delivery::Outcome;
@@ -15,6 +14,7 @@ use quittance_actors::payment_request;
 use serde_json::json;
 
 use crate::support::http::call;
+use crate::support::kills::killed_under_load;
 use crate::support::running::{BINARY, KEY, Running, configure};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -66,43 +66,18 @@ fn audit(data: &Path, acknowledged: &BTreeSet<usize>, with_store: bool) {
 }
 
 fn rounds(count: usize, seed: u64) {
-    println!("seed {seed}");
     let scratch = Scratch::new("rounds");
     let config =
         configure(scratch.path(), |text| text.replace("checkpoint_every_ms = 1000", "checkpoint_every_ms = 60"));
     let data = scratch.path().join("data");
-    let acknowledged = Mutex::new(BTreeSet::new());
-    let next = AtomicUsize::new(0);
-    let mut random = seed;
-    for round in 0..count {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut running = Running::start(&config);
-        let pid = running.pid().to_string();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if !create(&running, number) {
-                            return; // The process is gone.
-                        }
-                        acknowledged.lock().unwrap().insert(number);
-                    }
-                });
-            }
-            std::thread::sleep(Duration::from_micros(40_000 + (random >> 33) % 300_000));
-            std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
-        });
-        running.kill();
-        let acknowledged = acknowledged.lock().unwrap();
+    let acknowledged = killed_under_load(&config, (count, seed), create, |round, acknowledged| {
         // The whole log is replayed each time: in long runs now and then.
-        audit(&data, &acknowledged, count < 20 || round % 10 == 9);
+        audit(&data, acknowledged, count < 20 || round % 10 == 9);
         assert!(round == 0 || !acknowledged.is_empty());
         if round % 20 == 19 {
             println!("{} rounds, {} acknowledged", round + 1, acknowledged.len());
         }
-    }
-    let acknowledged = acknowledged.into_inner().unwrap();
+    });
     println!("{count} rounds, {} acknowledged, none lost", acknowledged.len());
 }
 

@@ -155,12 +155,13 @@ pub struct Step {
 
 impl Step {
     /// What a condition of a step may ask for.
-    pub const FIELDS: [Field; 14] = [
+    pub const FIELDS: [Field; 15] = [
         Field::CustomerId,
         Field::CustomerExternalRef,
         Field::CustomerKind,
         Field::CustomerLanguage,
         Field::CustomerOpenCount,
+        Field::CustomerTags,
         Field::RequestId,
         Field::RequestExternalRef,
         Field::RequestAmount,

@@ -5,6 +5,7 @@ pub mod collection_events;
 pub mod feed_events;
 pub mod golden;
 pub mod http;
+pub mod kills;
 pub mod noted_events;
 pub mod payout_events;
 

@@ -163,15 +163,15 @@ impl Running {
         }
     }
 
-    /// Every event of the stream, by pages.
-    pub fn stream(&self) -> Vec<Json> {
+    /// Every event of the stream, by pages of `limit`, and the cursor after them.
+    pub fn stream(&self, limit: usize, query: &str) -> (Vec<Json>, String) {
         let (mut events, mut after) = (Vec::new(), "0".to_owned());
         loop {
-            let page = self.get(&format!("/v1/stream?limit=500&after={after}")).json();
+            let page = self.get(&format!("/v1/stream?limit={limit}&after={after}{query}")).json();
             events.extend(page["data"].as_array().unwrap_or_else(|| panic!("{page}")).iter().cloned());
             page["cursor"].as_str().unwrap().clone_into(&mut after);
             if page["has_more"] == false {
-                return events;
+                return (events, after);
             }
         }
     }
