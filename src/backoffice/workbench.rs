@@ -69,6 +69,20 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         Some(id) => open(&app, &frame, id, query.get("customer").map(String::as_str)).await?,
         None => None,
     };
+    // What was just decided may say whose an account is: it is asked while the person thinks of it.
+    let decided = query.get("undo").and_then(|id| TransferId::parse(id).ok());
+    let state = match decided {
+        Some(id) => state_of(&app, &frame.tenant, id).await?,
+        None => None,
+    };
+    let proposed = state.filter(|state| proposes_payer(&app, &frame.tenant, state)).and_then(|state| {
+        let iban = state.details.as_ref()?.payer_iban.as_ref()?.masked();
+        Some((iban, state.customer?))
+    });
+    let remember = match proposed {
+        Some((iban, customer)) => Some(json!({ "iban": iban, "customer": name_of(&app, customer).await? })),
+        None => None,
+    };
     let after = page.entities.last().filter(|_| page.has_more);
     let more = if tasks.has_more { "+" } else { "" };
     let own = json!({
@@ -78,7 +92,8 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         "task_count": format!("{}{more}", tasks.entities.len()),
         "said": query.get("said").and_then(|said| SAID.iter().find(|known| *known == said)),
         "failed": query.get("failed"),
-        "undo": query.get("undo").and_then(|id| TransferId::parse(id).ok()),
+        "undo": decided,
+        "remember": remember,
         "filters": [
             { "href": "/bo/reconciliation", "label": "To decide", "current": only_tasks },
             { "href": "/bo/reconciliation?show=all", "label": "All transfers", "current": !only_tasks },
@@ -368,7 +383,7 @@ pub(super) async fn decide(
     };
     // After a decision the next one is looked at; what could not be followed stays, and says why.
     let to = match done {
-        Ok(()) if what == "give-back" || what == "recalls" => {
+        Ok(()) if ["give-back", "recalls", "remember-payer"].contains(&what.as_str()) => {
             format!("/bo/reconciliation?said={}", words::encoded(said))
         }
         Ok(()) if what == "take-back" || what == "assign" => {

@@ -178,9 +178,25 @@ try {
   await page.waitForFunction(() => document.querySelector('.said')?.textContent.includes('Taken back'));
   check('U takes it back', (await page.textContent('.wb header h2')) === payer && (await waiting()) === tasks, await waiting());
   // What nobody here is owed goes back, once a second person agrees.
-  for (let at = 0; at < 5 && (await page.locator('form[action$="/give-back"]').count()) === 0; at += 1) {
-    await Promise.all([page.waitForNavigation(), page.keyboard.press('j')]);
-  }
+  await page.click('a.tx:has-text("M. Inconnu")');
+  await page.waitForSelector('form[action$="/give-back"]');
+  // Nobody knows the account that it came from: once a person says whose money it is, that is proposed to be remembered.
+  const unknown = page.url();
+  await page.fill('input[name=customer]', '411LEMOINE');
+  await page.click('text=Look');
+  await page.waitForSelector('details.hand');
+  await page.click('details.hand button');
+  await page.waitForSelector('form[action$="/remember-payer"]');
+  check('a decision proposes to remember the account', /Is BE68…7034 always the account of \S+/.test(await page.textContent('main')), await page.textContent('main'));
+  await accessible('an account to be remembered');
+  await picture('workbench-remember');
+  await page.click('form[action$="/remember-payer"] button');
+  await page.waitForSelector('.said');
+  check('the account is remembered, and not proposed again', (await page.textContent('.said')).includes('The account is remembered') && (await page.$$('form[action$="/remember-payer"]')).length === 0, await page.textContent('main'));
+  await page.goto(unknown);
+  await page.fill('form[action$="/take-back"] input[name=reason]', 'not theirs');
+  await page.click('form[action$="/take-back"] button');
+  await page.waitForSelector('form[action$="/give-back"]');
   const giving = page.locator('form[action$="/give-back"]');
   await giving.locator('[name=by]').fill('Ana');
   await giving.locator('[name=reason]').fill('Sent to us by mistake');
