@@ -428,8 +428,7 @@ pub fn feeds(config: &Config) -> Vec<Watched> {
             FeedFormat::Invoices { mapping } => config.mappings.get(mapping).cloned(),
             FeedFormat::Bank => None,
         };
-        let pool = config.service.pool(&feed.tenant);
-        let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone(), pool };
+        let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone() };
         let folder: PathBuf = config.path(&feed.dir);
         let orders = Arc::clone(&orders) as Arc<dyn watch::OrderBook>;
         let documents = documents.clone();

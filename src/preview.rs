@@ -4,7 +4,7 @@ use quittance_actors::customer::OpenRequest;
 use quittance_actors::delivery::Channel;
 use quittance_actors::rules::Published;
 use quittance_actors::runtime::SubmitError;
-use quittance_actors::values::{EntityId, Language};
+use quittance_actors::values::{EntityId, Iban, Language};
 use thiserror::Error;
 
 use crate::assemble::{Service, callbacks};
@@ -77,7 +77,14 @@ async fn with_event(
     };
     let state = customer.as_ref().and_then(|entity| entity.as_customer());
     let profile = state.and_then(|state| state.profile.clone());
-    let virtual_iban = state.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed()));
+    let request = match event.request {
+        Some(id) => Some(service.router.read(EntityId::PaymentRequest(id), 0).await?.1),
+        None => None,
+    };
+    let virtual_iban = match request.as_ref().and_then(|entity| entity.as_payment_request()) {
+        Some(request) => request.pays_to(state).map(Iban::printed),
+        None => state.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed())),
+    };
     // As a person sees it now; when it leaves, what is promised or being collected is left out.
     let listed = |state: &quittance_actors::customer::Customer| -> Vec<OpenRequest> {
         state.told_of().iter().filter_map(|id| state.open_requests.get(id).cloned()).collect()

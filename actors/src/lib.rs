@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account_numbers;
 pub mod collection;
 pub mod customer;
 pub mod delivery;

@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::account_numbers::AccountNumbers;
 use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::feed::Expectation;
 use crate::payment_request::{Finality, Scenario, Terms, gate};
 use crate::rules::{RuleBook, Subscriptions};
 use crate::transfer::AcceptanceRule;
-use crate::values::{Calendar, Date, FrenchPool, Iban, Timestamp, Zone};
+use crate::values::{Calendar, Date, Iban, Timestamp, Zone};
 use smol_str::SmolStr;
 
 /// The policies of one tenant.
@@ -47,8 +48,8 @@ pub struct Policies {
     pub finality: Finality,
     /// Within how many business days a task should be decided.
     pub task_business_days: Option<u16>,
-    /// The account numbers that customers are given.
-    pub account_numbers: Option<FrenchPool>,
+    /// The account numbers that are given out.
+    pub account_numbers: Option<AccountNumbers>,
 }
 
 /// How money is given back.

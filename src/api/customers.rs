@@ -8,7 +8,7 @@ use quittance_actors::customer::{Command, Gives, Kind, Profile};
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
-use quittance_actors::runtime::{CustomerRow, Priority, admit_customer, next_number};
+use quittance_actors::runtime::{CustomerRow, Priority, admit_customer};
 use quittance_actors::values::{CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId, Zone};
 use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
@@ -48,18 +48,9 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let (profile, zone) = profile.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
-    let pool = service.config.service.pool(&tenant);
     let row = CustomerRow { profile, gives: Gives::ALL, zone };
-    let (id, _) = admit_customer(
-        &service.router,
-        &tenant,
-        &row,
-        pool.as_ref(),
-        held.command,
-        Origin::Api,
-        Priority::Interactive,
-    )
-    .await?;
+    let (id, _) =
+        admit_customer(&service.router, &tenant, &row, held.command, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;
     held.done();
     let view = view(&app, &tenant, id).await?;
@@ -158,35 +149,6 @@ pub(super) async fn add_payment_method(
     let (token, last4) = (token.into(), last4.into());
     let command = Command::AddPaymentMethod { token, last4, expires_on, backs_recurring, scheme };
     submit(&app, &request, &tenant, id, &bytes, command).await
-}
-
-/// `POST /v1/customers/{id}/virtual-iban`: gives a customer without one an account number of its own.
-pub(super) async fn give_number(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
-) -> Result<HttpResponse, Problem> {
-    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
-    let id = CustomerId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
-    Body::parse(&bytes)?.finish()?;
-    view(&app, &tenant, id).await?;
-    let pool = app.service.config.service.pool(&tenant);
-    let pool = pool.ok_or_else(|| Problem::conflict("no_pool", "the tenant has no [tenant.virtual_ibans]"))?;
-    let given = next_number(&app.service.router, &tenant, &pool).await?;
-    submit(&app, &request, &tenant, id, &bytes, Command::GiveNumber(given)).await
-}
-
-/// `POST /v1/customers/{id}/virtual-iban/release`: its account number is its own no more, and nobody's for
-/// thirteen months.
-pub(super) async fn release_number(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
-) -> Result<HttpResponse, Problem> {
-    let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
-    let id = CustomerId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
-    let mut body = Body::parse(&bytes)?;
-    let reason = body.text("reason", 200);
-    body.finish()?;
-    let reason = reason.ok_or_else(|| Problem::bad_request("the body cannot be used"))?.into();
-    view(&app, &tenant, id).await?;
-    submit(&app, &request, &tenant, id, &bytes, Command::ReleaseNumber { reason }).await
 }
 
 /// Submits a command of a customer of the tenant and answers with what it is now.

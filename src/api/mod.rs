@@ -17,6 +17,7 @@ mod health;
 mod idempotency;
 mod messages;
 mod notes;
+mod numbers;
 mod payment_requests;
 mod payouts;
 mod plans;
@@ -103,8 +104,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/opt-outs", web::post().to(collections::opt_out))
                 .route("/customers/{id}/recurring/suspend", web::post().to(collections::suspend))
                 .route("/customers/{id}/recurring/resume", web::post().to(collections::resume))
-                .route("/customers/{id}/virtual-iban", web::post().to(customers::give_number))
-                .route("/customers/{id}/virtual-iban/release", web::post().to(customers::release_number))
+                .route("/customers/{id}/virtual-iban", web::post().to(numbers::give))
+                .route("/customers/{id}/virtual-iban/release", web::post().to(numbers::release))
                 .route("/customers/{id}/tasks", web::post().to(notes::open_task))
                 .route("/customers/{id}/tasks/{number}/assign", web::post().to(notes::assign_task))
                 .route("/customers/{id}/tasks/{number}/close", web::post().to(notes::close_task))
@@ -124,6 +125,7 @@ pub fn routes(config: &mut ServiceConfig) {
                         .route(web::get().to(payment_requests::document))
                         .route(web::post().to(payment_requests::keep_document)),
                 )
+                .route("/payment-requests/{id}/virtual-iban", web::post().to(numbers::give_request))
                 .route("/payment-requests/{id}/scenario", web::post().to(payment_requests::follow_scenario))
                 .route("/payment-requests/{id}/steps", web::get().to(payment_requests::steps))
                 .route("/payment-requests/{id}/deliveries", web::get().to(trail::of_request))

@@ -72,17 +72,8 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
-    let pool = service.config.service.pool(&tenant);
-    let (id, _) = admit_invoice(
-        &service.router,
-        &tenant,
-        &row,
-        pool.as_ref(),
-        held.command,
-        Origin::Api,
-        Priority::Interactive,
-    )
-    .await?;
+    let (id, _) =
+        admit_invoice(&service.router, &tenant, &row, held.command, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;
     held.done();
     let view = view(&app, &tenant, id).await?;

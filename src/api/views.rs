@@ -6,7 +6,7 @@ use quittance_actors::payment_request::{
     Collection, Gate, LateCharges, PaymentRequest, Source, Stage, Status, end_to_end_id,
 };
 use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
-use quittance_actors::values::{Currency, CustomerId, Date, Money, PaymentRequestId, TransferId};
+use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
 use crate::late::percent;
@@ -186,6 +186,10 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "short_reference": terms.short_reference.to_string(),
         "creditor_reference": terms.creditor_reference,
         "payment_reference": state.rare.payment_reference,
+        "virtual_iban": state.own_number().map(Iban::electronic),
+        "former_virtual_iban": state.former_number().map(|(iban, until, free_on)| json!({
+            "virtual_iban": iban.electronic(), "until": until, "free_on": free_on,
+        })),
         "scenario": terms.scenario,
         "next_reminder_at": state.reminders.next.filter(|_| state.awaits_approval().is_none()).map(|(_, due)| due),
         "awaits_approval": state.awaits_approval().map(|waits| json!({ "step": waits.step, "since": waits.since })),

@@ -5,7 +5,7 @@ use quittance_actors::collection::{Instrument, Method, ReasonClass};
 use quittance_actors::payment_request::{Collection, LateCharges, PaymentRequest, Stage, Status};
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{Clock as _, Snapshots as _};
-use quittance_actors::values::{CustomerId, EntityId, Money, PaymentRequestId, Zone};
+use quittance_actors::values::{CustomerId, EntityId, Iban, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, deliveries, enter, reminders, words, zone_of};
@@ -245,7 +245,7 @@ pub(super) async fn page(
     let (_, who, _) = app.service.router.read(EntityId::Customer(terms.customer), 0).await?;
     let who = who.as_customer();
     let name = who.and_then(|state| Some(state.profile.as_ref()?.name.clone()));
-    let iban = who.and_then(|state| Some(state.virtual_iban.as_ref()?.iban().printed()));
+    let iban = state.pays_to(who).map(Iban::printed);
     let own = json!({
         "id": id,
         "external_ref": terms.external_ref,

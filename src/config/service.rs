@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
+use quittance_actors::account_numbers::AccountNumbers;
 use quittance_actors::feed::Expectation;
 use quittance_actors::payment_request::{Finality, LateTerms};
 use quittance_actors::policies::{Contact, Matching, Payouts};
-use quittance_actors::values::{EmailAddress, FrenchPool, Language, TenantId, Timestamp, Zone};
+use quittance_actors::values::{EmailAddress, Language, TenantId, Timestamp, Zone};
 
 use super::endpoints::Endpoint;
 use super::sms::SmsProvider;
@@ -179,8 +180,8 @@ pub struct Tenant {
     pub card_notices_days: Vec<i32>,
     /// The seed of its short references; it never changes.
     pub reference_seed: u64,
-    /// Its virtual IBANs.
-    pub virtual_ibans: Option<FrenchPool>,
+    /// Its virtual IBANs, and who is given one.
+    pub virtual_ibans: Option<AccountNumbers>,
     /// Whose orders to banks are: name, account, creditor identifier.
     pub initiator: Option<Initiator>,
     /// Lists of addresses by name.
@@ -334,11 +335,6 @@ pub enum ConnectorKind {
 }
 
 impl Service {
-    /// The pool that a tenant's customers have their account numbers from, if it has one.
-    pub fn pool(&self, tenant: &TenantId) -> Option<FrenchPool> {
-        self.tenant(tenant).and_then(|tenant| tenant.virtual_ibans.clone())
-    }
-
     /// Finds a tenant.
     pub fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
         self.tenants.iter().find(|tenant| tenant.id == *id)

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use quittance_actors::account_numbers::AccountNumbers;
 use quittance_actors::feed::Expectation;
 use quittance_actors::limits::PROMISE_DAYS_MAX;
 use quittance_actors::payment_request::Finality;
 use quittance_actors::policies::{Matching, WriteOff};
-use quittance_actors::values::{EmailAddress, FrenchPool, Iban, Language, TenantId, Timestamp, Zone};
+use quittance_actors::values::{AccountPool, EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::collections::{read_contact, read_late_terms, read_payouts};
 use super::endpoints::read_endpoint;
@@ -142,9 +143,9 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     card_notices_days.sort_unstable_by(|a, b| b.cmp(a));
     let reference_seed = section.integer("reference_seed", 0..=i64::MAX);
     let virtual_ibans = section.section("virtual_ibans").and_then(|pool| {
-        let pool_read = read_pool(&pool);
+        let read = read_numbers(&pool);
         pool.close();
-        pool_read
+        read
     });
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
@@ -289,12 +290,27 @@ fn read_accounts(section: &Section<'_, '_>) -> Accounts {
     accounts
 }
 
-fn read_pool(section: &Section<'_, '_>) -> Option<FrenchPool> {
-    let (bank, branch) = (section.required("bank")?, section.required("branch")?);
-    let prefix = section.required("prefix")?;
-    let width = section.integer("width", 3..=10).and_then(|width| u32::try_from(width).ok())?;
-    match FrenchPool::new(bank, branch, prefix, width) {
-        Ok(pool) => Some(pool),
+/// `[tenant.virtual_ibans]`: a French range by its parts, or one of any country by a template.
+fn read_numbers(section: &Section<'_, '_>) -> Option<AccountNumbers> {
+    let pool = match section.text("template") {
+        Some(template) => {
+            for part in ["bank", "branch", "prefix", "width"].into_iter().filter(|part| section.has(part)) {
+                section.refuse(part, section.span(), "the template says it already", None);
+            }
+            AccountPool::parse(template)
+        }
+        None => {
+            let (bank, branch) = (section.required("bank")?, section.required("branch")?);
+            let prefix = section.required("prefix")?;
+            let width = section.integer("width", 3..=10).and_then(|width| u32::try_from(width).ok())?;
+            AccountPool::french(bank, branch, prefix, width)
+        }
+    };
+    let owners = [("customer", (true, false)), ("request", (false, true)), ("both", (true, true))];
+    let given_to = section.has("given_to").then(|| section.choice("given_to", &owners)).flatten();
+    let (to_customers, to_requests) = given_to.unwrap_or((true, false));
+    match pool {
+        Ok(pool) => Some(AccountNumbers { pool, to_customers, to_requests }),
         Err(error) => {
             section.refuse("virtual_ibans", section.span(), error, None);
             None

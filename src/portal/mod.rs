@@ -19,7 +19,7 @@ use quittance_actors::payment_request::{Command, PaymentRequest, Stage, Status};
 use quittance_actors::ports::Clock as _;
 use quittance_actors::rules::{EventType, Published};
 use quittance_actors::runtime::Priority;
-use quittance_actors::values::{CommandId, Date, EntityId, Language, Money, PaymentRequestId, Timestamp};
+use quittance_actors::values::{CommandId, Date, EntityId, Iban, Language, Money, PaymentRequestId, Timestamp};
 use serde_json::{Value as Json, json};
 
 use crate::api::{Problem, Shared};
@@ -276,7 +276,7 @@ fn shown(app: &Shared, opened: &Opened<'_>, said: Option<&str>) -> Result<Json, 
         _ => None,
     };
     let of_customer = opened.customer.as_customer();
-    let own_number = of_customer.and_then(|of| Some(of.virtual_iban.as_ref()?.iban().printed()));
+    let own_number = state.pays_to(of_customer).map(Iban::printed);
     let alone = own_number.is_some();
     let iban = own_number.or_else(|| Some(tenant.initiator.as_ref()?.iban.printed()));
     let reference = terms.creditor_reference.printed();

@@ -1,6 +1,6 @@
 //! Transfers that no match can be trusted with: each ends as a task or is refused at its place, and pays nothing.
 
-use quittance_actors::values::FrenchPool;
+use quittance_actors::values::AccountPool;
 use serde_json::{Value as Json, json};
 
 use crate::support::http::call;
@@ -60,7 +60,7 @@ fn what_no_match_can_be_trusted_with_is_a_task() {
             given.json()["virtual_iban"].as_str().unwrap_or_else(|| panic!("{}", given.text())).to_owned()
         }
     };
-    let never_given = FrenchPool::new("20041", "01005", "04200", 6).unwrap().at(777).unwrap();
+    let never_given = AccountPool::french("20041", "01005", "04200", 6).unwrap().at(777).unwrap();
     let never_given = never_given.iban().electronic();
     let bank = scratch.path().join("data/bank/in");
     let entries = [

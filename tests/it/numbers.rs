@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::running::{drop_file, messages, sample};
+use crate::support::running::{drop_file, messages, printed_in_groups, sample};
 use crate::support::scratch::wait_for;
 
 #[test]
@@ -127,4 +127,76 @@ fn references_are_read_as_their_vectors_say() {
         read += 1;
     }
     assert!(read > 30, "{read}");
+}
+
+/// Numbers of payment requests: named in what is sent, told by whatever is paid to them, and free again in the end.
+#[test]
+fn a_request_has_a_number_of_its_own_until_it_is_paid() {
+    let (scratch, running) = sample("own-numbers", |text| {
+        let pool = "bank = \"20041\"\nbranch = \"01005\"\nprefix = \"04200\"\nwidth = 6\n";
+        assert!(text.contains(pool));
+        text.replace(pool, "template = \"DE 37040044 8700000nnn\"\ngiven_to = \"request\"\n")
+    });
+    let invoice = |number: &str, customer: &str| {
+        json!({
+            "external_ref": number, "amount": { "amount": 5_000, "currency": "EUR" }, "due_on": "2026-03-20",
+            "customer": { "external_ref": customer, "name": format!("Customer {customer}"), "email": "c@payer.example" },
+        })
+    };
+    let made: Vec<_> =
+        ["A-1", "A-2", "A-3"].map(|number| running.post("/v1/payment-requests", &invoice(number, "C-1"))).into();
+    let own = |at: usize| {
+        made[at].json()["virtual_iban"].as_str().unwrap_or_else(|| panic!("{}", made[at].text())).to_owned()
+    };
+    let id = |at: usize| made[at].json()["id"].as_str().unwrap().to_owned();
+    assert!(own(0).starts_with("DE") && own(0) != own(1), "{} {}", own(0), own(1));
+    assert!(running.find("/v1/customers", "C-1")["virtual_iban"].is_null());
+    // The same invoice again has the same number, and may not have a second one.
+    let again = running.post("/v1/payment-requests", &invoice("A-1", "C-1"));
+    assert_eq!(again.json()["virtual_iban"], own(0).as_str());
+    let second = running.post(&format!("/v1/payment-requests/{}/virtual-iban", id(0)), &json!({}));
+    assert_eq!(second.status, 409, "{}", second.text());
+    // Its message names it.
+    let printed = printed_in_groups(&own(1));
+    running.advance("1d");
+    wait_for("the message of A-2", || {
+        messages(scratch.path()).into_iter().find(|message| message.to_string().contains(&printed))
+    });
+    // Three equal amounts of one customer, and nothing but the number says which is paid.
+    let statement = crate::support::statement::statement("N", &[("50.00", &own(1), "", "merci")]);
+    drop_file(&scratch.path().join("data/bank/in"), "own.xml", statement.as_bytes());
+    wait_for("A-2 to be paid", || (running.find("/v1/payment-requests", "A-2")["status"] == "settled").then_some(()));
+    let paid = running.get(&format!("/v1/payment-requests/{}", id(1))).json();
+    let former = &paid["former_virtual_iban"];
+    assert_eq!((&former["virtual_iban"], &former["free_on"]), (&own(1).into(), &"2027-04-03".into()), "{paid}");
+    // Paid again to the same number: a person's task that names it, and nothing of is touched.
+    let statement = crate::support::statement::statement("N2", &[("50.00", &own(1), "", "merci encore")]);
+    drop_file(&scratch.path().join("data/bank/in"), "again.xml", statement.as_bytes());
+    let task = wait_for("the task", || {
+        let known = running.get("/v1/transfers").json();
+        known["data"].as_array()?.iter().find(|known| known["status"] == "needs_decision").cloned()
+    });
+    assert_eq!(task["decision"]["identified_by"], "virtual_iban", "{task}");
+    assert_eq!(running.find("/v1/payment-requests", "A-1")["status"], "open");
+    // Thirteen months later it is free again.
+    // One was drawn in vain.
+    for number in 4..1_000 {
+        let made = running.post("/v1/payment-requests", &invoice(&format!("B-{number}"), "C-2"));
+        assert_eq!(made.status, 201, "{number}: {}", made.text());
+    }
+    assert_eq!(running.post("/v1/payment-requests", &invoice("LATE", "C-3")).status, 409);
+    for _ in 0..14 {
+        running.advance("30d");
+    }
+    let late = running.post("/v1/payment-requests", &invoice("LATE", "C-3"));
+    assert_eq!((late.status, &late.json()["virtual_iban"]), (201, &own(1).into()), "{}", late.text());
+    // What was booked before it was given again was never for the new one.
+    let statement = crate::support::statement::statement("N3", &[("50.00", &own(1), "", "late")]);
+    drop_file(&scratch.path().join("data/bank/in"), "old.xml", statement.as_bytes());
+    wait_for("the second task", || {
+        let known = running.get("/v1/transfers").json();
+        let mut doubts = known["data"].as_array()?.iter().map(|known| known["doubt"].to_string());
+        doubts.find(|doubt| doubt.contains("account_of_another"))
+    });
+    assert_eq!(running.find("/v1/payment-requests", "LATE")["status"], "open");
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::golden::project;
 use crate::support::peers::{HookReceiver, Kannel, Reply, mails, smtp_server};
-use crate::support::running::{BINARY, KEY, Running, configure, drop_file, sample};
+use crate::support::running::{BINARY, KEY, Running, configure, drop_file, printed_in_groups, sample};
 use crate::support::scratch::{Scratch, wait_for};
 use crate::support::statement::statement;
 
@@ -17,12 +17,6 @@ const INVOICES: &str = "facture;client;nom;email;telephone;langue;montant;emissi
 /// The secret of the endpoint before the present one, and a private key beside both.
 const BEFORE: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PRIVATE: &str = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
-
-/// An account number in groups of four.
-fn printed_in_groups(iban: &str) -> String {
-    let letters: Vec<char> = iban.chars().collect();
-    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
-}
 
 /// What the QR code of a mail says, as a banking application reads it.
 fn scanned(mail: &str) -> String {

@@ -307,6 +307,8 @@ fn name(event: &Event) -> &'static str {
             P::AmountAllocated { .. } => "payment_request.amount_allocated",
             P::Settled { .. } => "payment_request.settled",
             P::SettledUntil { .. } => "payment_request.settled_until",
+            P::NumberGiven { .. } => "payment_request.number_given",
+            P::NumberReleased { .. } => "payment_request.number_released",
             P::PaydaysKnown { .. } => "payment_request.paydays_known",
             P::Finalised { .. } => "payment_request.finalised",
             P::BecameOverdue { .. } => "payment_request.became_overdue",
@@ -404,7 +406,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 147);
+    assert_eq!(seen.len(), 149);
 }
 
 /// What a record of version 1 lists of its public event.

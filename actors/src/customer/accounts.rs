@@ -1,36 +1,15 @@
 //! The account number of a customer's own: given, released, and nobody else's for a while after.
-//!
-//! ```text
-//! free ─► given ─► released: in quarantine ─► free again, for another customer
-//! ```
-//!
-//! What is booked is read as of its day: until the number was released it was this customer's, after that
-//! nobody's, and before it was given again somebody else's.
 
 use super::event::Event;
 use super::rejection::Rejection;
 use super::state::{Customer, FormerNumber};
+use crate::account_numbers::{Given, free_on};
 use crate::limits;
 use crate::machine::{Context, Decision};
 use crate::transfer::{Details, Doubt};
-use crate::values::{Date, Iban, VirtualIban};
+use crate::values::{Date, Iban};
 
 type Decided = Result<Decision<Event>, Rejection>;
-
-/// How long after its release a number is nobody's. A payer may keep a standing order for a year, and
-/// its recall comes up to a month after.
-const QUARANTINE_MONTHS: i32 = 13;
-
-/// A number out of the pool, and how many are left after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    /// The number.
-    pub virtual_iban: VirtualIban,
-    /// Since when it is this customer's, if it was another's before.
-    pub since: Option<Date>,
-    /// How many numbers of the pool were never given.
-    pub left: u64,
-}
 
 /// Gives a customer a number that has none.
 pub(super) fn give(decision: &mut Decision<Event>, state: &Customer, given: Option<&Given>) {
@@ -47,7 +26,7 @@ pub(super) fn release(state: &Customer, reason: &str, context: &Context<'_>) -> 
         return Err(Rejection::TooManyNumbers(limits::FORMER_NUMBERS_MAX));
     }
     let until = context.now.date_in(&context.policies.zone);
-    let free_on = until.plus_months(QUARANTINE_MONTHS);
+    let free_on = free_on(until);
     Ok(Decision::of(Event::VirtualIbanReleased { virtual_iban, until, free_on, reason: reason.into() }))
 }
 

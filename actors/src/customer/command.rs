@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::accounts::Given;
 use super::notes::Note;
 use super::state::{Gives, Profile};
+use crate::account_numbers::Given;
 use crate::collection::{CardScheme, Hold, Instrument, Mandate, ReasonClass};
 use crate::delivery::Channel;
 use crate::payment_request::Membership;

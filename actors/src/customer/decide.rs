@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::accounts::{self, Given};
+use super::accounts;
 use super::apply::apply;
 use super::collecting;
 use super::command::{Command, CreditNote, PlaceTransfer, Reminder, Report};
@@ -14,6 +14,7 @@ use super::notes;
 use super::plans;
 use super::rejection::Rejection;
 use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
+use crate::account_numbers::Given;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};

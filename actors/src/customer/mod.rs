@@ -21,7 +21,6 @@ mod plans;
 mod rejection;
 mod state;
 
-pub use accounts::Given;
 pub use command::{Command, CreditNote, PlaceTransfer, Placed, Reminder, Report};
 pub use event::Event;
 pub use notes::{Note, Noted, Task, person, short_name, task_text};

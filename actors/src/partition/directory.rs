@@ -22,7 +22,7 @@ pub enum DirectoryKey {
     CustomerExternalRef(TenantId, SmolStr),
     /// A request by the ERP's key.
     RequestExternalRef(TenantId, SmolStr),
-    /// A customer by its account number.
+    /// A customer or a request by its own account number.
     VirtualIban(TenantId, Iban),
     /// A request by its ISO 11649 reference.
     CreditorReference(TenantId, SmolStr),
@@ -256,6 +256,12 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 if let EntityId::PaymentRequest(id) = change.entity {
                     // It is found where invoice numbers are, whatever the payer puts between its digits.
                     let key = DirectoryKey::InvoiceNumber(tenant.clone(), canonical_number(reference));
+                    entries.push((key, DirectoryValue::Request(id, *customer)));
+                }
+            }
+            Event::PaymentRequest(payment_request::Event::NumberGiven { virtual_iban, customer, .. }) => {
+                if let EntityId::PaymentRequest(id) = change.entity {
+                    let key = DirectoryKey::VirtualIban(tenant.clone(), virtual_iban.iban().clone());
                     entries.push((key, DirectoryValue::Request(id, *customer)));
                 }
             }

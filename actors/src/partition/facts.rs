@@ -111,6 +111,10 @@ fn of_collection(field: Field, event: &payment_request::Event) -> Option<Fact<'_
         }
         (P::AttemptOrdered { instrument, .. }, Field::AttemptMethod) => Some(Fact::text(instrument.method().name())),
         (P::AttemptReversed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
+        (P::NumberGiven { left, .. }, Field::VirtualIbanLeft) => {
+            left.map(|left| Fact::Number(i64::try_from(left).unwrap_or(i64::MAX)))
+        }
+        (P::NumberReleased { free_on, .. }, Field::VirtualIbanFreeOn) => Some(Fact::Date(*free_on)),
         (P::CollectionWaits { until, .. }, Field::RetryUntil) => until.map(Fact::Instant),
         (
             P::ReminderDeferred { name, .. } | P::ReminderHeld { name, .. } | P::ReminderApproved { name, .. },

@@ -233,6 +233,8 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::DisputeEnded { .. } => Some(EventType::DisputeEnded),
         E::WrittenOff { .. } => Some(EventType::PaymentRequestWrittenOff),
         E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
+        E::NumberGiven { .. } => Some(EventType::VirtualIbanAssigned),
+        E::NumberReleased { .. } => Some(EventType::VirtualIbanReleased),
         E::ReferenceGiven { .. } | E::ZoneKnown { .. } | E::PlanJoined { .. } => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::delivery::{Delivery, Guard, Recipient};
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::Published;
-use crate::values::{DeliveryId, EntityId, PaymentRequestId};
+use crate::values::{DeliveryId, EntityId, Iban, PaymentRequestId};
 
 /// Whether a delivery may leave, and with what.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +183,22 @@ impl Lane {
         Ok(open)
     }
 
+    /// The account number that a message asks to pay to: the request's own, unless it tells of others beside, or the
+    /// customer's.
+    fn pays_to(
+        &mut self, customer: &Customer, event: &Published, outgoing: &Outgoing,
+    ) -> Result<Option<String>, PortError> {
+        let here = |id: &PaymentRequestId| id.partition() == self.partition;
+        let alone = !matches!(outgoing.guard, Guard::Together(_));
+        if let Some(id) = event.request.filter(here).filter(|_| alone)
+            && let (_, entity) = self.activate(EntityId::PaymentRequest(id))?
+            && let Some(state) = entity.as_payment_request()
+        {
+            return Ok(state.pays_to(Some(customer)).map(Iban::printed));
+        }
+        Ok(customer.virtual_iban.as_ref().map(|number| number.iban().printed()))
+    }
+
     /// The oldest delivery of the same way and key that has not ended and stands before this one.
     pub fn before(&self, id: DeliveryId) -> Option<DeliveryId> {
         let row = self.outbox.get(&id).filter(|row| row.key != 0)?;
@@ -224,7 +240,7 @@ impl Lane {
             {
                 return Ok(Preparation::Suppressed("on hold: deceased".to_owned(), outgoing.guard));
             }
-            let virtual_iban = state.virtual_iban.as_ref().map(|number| number.iban().printed());
+            let virtual_iban = self.pays_to(state, &event, outgoing)?;
             let instrument = ordered_from(&commit, usize::from(outgoing.occurrence));
             let instrument = instrument.and_then(|instrument| match instrument {
                 Instrument::Card(token) => Some(InstrumentDetails::Card(token.clone())),

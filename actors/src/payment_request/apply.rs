@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::collection;
 use super::event::Event;
-use super::state::{Approval, AttemptStatus, PaymentRequest, Promise, Status};
+use super::state::{Approval, AttemptStatus, OwnNumber, PaymentRequest, Promise, Status};
 use crate::values::{Date, Timestamp};
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
@@ -121,6 +121,15 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::ZoneKnown { zone } => state.rare.zone = Some(zone.clone()),
         Event::PlanJoined { membership } => state.rare.plan = Some(*membership),
         Event::ReferenceGiven { reference, .. } => state.rare.payment_reference = Some(reference.clone()),
+        Event::NumberGiven { virtual_iban, since, .. } => {
+            let (virtual_iban, since) = (virtual_iban.clone(), *since);
+            state.rare.number = Some(OwnNumber { virtual_iban, since, released: None });
+        }
+        Event::NumberReleased { until, free_on, .. } => {
+            if let Some(own) = state.rare.said().and_then(|rare| rare.number.as_mut()) {
+                own.released = Some((*until, *free_on));
+            }
+        }
         Event::CollectionAgreed { .. }
         | Event::AttemptPlanned { .. }
         | Event::AttemptOrdered { .. }

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::state::{AttemptStatus, Membership, Source, Status, Terms};
+use crate::account_numbers::Given;
 use crate::collection::{Paydays, Usage};
 use crate::values::{AttemptId, Date, Money, PaymentReference, Timestamp};
 
@@ -16,6 +17,8 @@ pub enum Command {
         terms: Terms,
         /// Whether the date of issue was given; otherwise it is only a default.
         dated: bool,
+        /// An account number of its own.
+        number: Option<Given>,
     },
     /// Count a payment towards it.
     Allocate {
@@ -76,6 +79,8 @@ pub enum Command {
     },
     /// The ERP prints a reference of its own on the invoice.
     GiveReference(PaymentReference),
+    /// It gets an account number of its own.
+    GiveNumber(Given),
     /// Give up what is left.
     WriteOff {
         /// Who says so, and why.
@@ -279,6 +284,7 @@ impl Command {
             Command::TakeCreditNote { .. } => "take_credit_note",
             Command::LosePayment { .. } => "lose_payment",
             Command::GiveReference(_) => "give_reference",
+            Command::GiveNumber(_) => "give_number",
             Command::WriteOff { .. } => "write_off",
             Command::UndoWriteOff { .. } => "undo_write_off",
             Command::AgreeCollection { .. } => "agree_collection",
@@ -338,6 +344,8 @@ pub enum Rejection {
         /// The date of issue.
         issued_on: String,
     },
+    #[error("it has an account number of its own already")]
+    HasNumber,
     #[error("unknown reminder scenario '{0}'")]
     UnknownScenario(SmolStr),
     #[error("already allocated with another amount: {recorded} recorded")]

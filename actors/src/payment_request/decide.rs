@@ -9,7 +9,8 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{approval, collecting, finality, membership, promise, reminders, writing_off};
+use super::{approval, collecting, finality, membership, own_number, promise, reminders, writing_off};
+use crate::account_numbers::Given;
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::values::{AttemptId, Money, Timestamp};
@@ -22,8 +23,8 @@ impl Machine for PaymentRequest {
     type Rejection = Rejection;
 
     fn decide(&self, command: &Command, context: &Context<'_>) -> Decided {
-        if let Command::Issue { terms, dated } = command {
-            return issue(self, terms, *dated, context);
+        if let Command::Issue { terms, dated, number } = command {
+            return issue(self, terms, (*dated, number.as_ref()), context);
         }
         let terms = self.terms.as_ref().ok_or(Rejection::Unknown)?;
         let decision = decide(self, terms, command, context)?;
@@ -65,6 +66,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
                 Ok(Decision::of(Event::ReferenceGiven { reference, customer }))
             }
         },
+        Command::GiveNumber(given) => own_number::ask(state, terms, given),
         Command::WriteOff { reason } => writing_off::by_person(state, terms, reason, context),
         Command::UndoWriteOff { reason } => writing_off::undo(state, terms, reason, context),
         Command::AgreeCollection { usage, policy, again } => {
@@ -107,7 +109,9 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
     }
 }
 
-fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'_>) -> Decided {
+fn issue(
+    state: &PaymentRequest, terms: &Terms, (dated, number): (bool, Option<&Given>), context: &Context<'_>,
+) -> Decided {
     if let Some(recorded) = &state.terms {
         let terms = if dated { terms } else { &Terms { issued_on: recorded.issued_on, ..terms.clone() } };
         return match difference(recorded, terms) {
@@ -128,6 +132,9 @@ fn issue(state: &PaymentRequest, terms: &Terms, dated: bool, context: &Context<'
     }
     let terms = Arc::new(Terms { created_at: context.now, ..terms.clone() });
     let mut decision = Decision::of(Event::Issued { terms: Arc::clone(&terms) });
+    if let Some(given) = number {
+        own_number::give(&mut decision, &terms, given);
+    }
     let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
     decision.effect(Effect::ArmTimer { purpose: Purpose::Overdue, due: overdue, generation: 0 });
     reminders::plan(&mut decision, state, &terms, 0, context);
@@ -194,6 +201,7 @@ pub(super) fn settle(
     decision: &mut Decision<Event>, state: &PaymentRequest, by: Option<AttemptId>, why: &str, context: &Context<'_>,
 ) {
     finality::settled(decision, state, context);
+    own_number::release(decision, state, why, context);
     reminders::stop(decision, state, why);
     collecting::stop(decision, state, by, why);
 }
@@ -204,6 +212,7 @@ pub(super) fn reopen(
     decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, outstanding: Money, context: &Context<'_>,
 ) {
     decision.push(Event::Reopened { at: context.now });
+    own_number::keep(decision, state, terms, context);
     let overdue = terms.due_on.plus_days(1).at(0, 0, &context.policies.zone);
     if context.now >= overdue {
         decision.push(Event::BecameOverdue { at: context.now });
@@ -328,6 +337,7 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
         }
     }
     decision.push(Event::Cancelled { reason: reason.into(), at: context.now });
+    own_number::release(&mut decision, state, "cancelled", context);
     reminders::stop(&mut decision, state, "cancelled");
     collecting::stop(&mut decision, state, None, "cancelled");
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: None };

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::state::{Membership, Source, Terms};
 use crate::collection::{Instrument, Paydays, Usage};
-use crate::values::{AttemptId, CustomerId, Date, Money, Timestamp};
+use crate::values::{AttemptId, CustomerId, Date, Money, Timestamp, VirtualIban};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -337,5 +337,27 @@ pub enum Event {
     PaydaysKnown {
         /// The days.
         paydays: Paydays,
+    },
+    /// It has an account number of its own.
+    NumberGiven {
+        /// The number.
+        virtual_iban: VirtualIban,
+        /// Whose request it is.
+        customer: CustomerId,
+        /// Since when it is this request's, if it was another's before.
+        since: Option<Date>,
+        /// How many numbers of the pool were never given; nothing when it had the number before.
+        left: Option<u64>,
+    },
+    /// Its account number is its own no more.
+    NumberReleased {
+        /// The number.
+        virtual_iban: VirtualIban,
+        /// The last day on which what is booked to it was for this request.
+        until: Date,
+        /// When it may be another's.
+        free_on: Date,
+        /// Why.
+        reason: SmolStr,
     },
 }

@@ -22,6 +22,7 @@ mod finality;
 pub(crate) mod gate;
 mod late;
 mod membership;
+mod own_number;
 mod planning;
 mod promise;
 mod reminders;

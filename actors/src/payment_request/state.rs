@@ -10,7 +10,7 @@ use super::collection::Collection;
 use crate::collection::Usage;
 use crate::values::{
     AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, PlanId, Seldom, ShortReference,
-    Timestamp, TransferId, Unsaid,
+    Timestamp, TransferId, Unsaid, VirtualIban,
 };
 
 /// What was agreed when it was issued. It never changes.
@@ -205,6 +205,19 @@ pub struct Rare {
     pub approval: Option<Approval>,
     /// Whether a step of it has ever waited for a person.
     pub approval_asked: bool,
+    /// The account number of its own, if it has or had one.
+    pub number: Option<OwnNumber>,
+}
+
+/// An account number that is a request's, or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnNumber {
+    /// The number.
+    pub virtual_iban: VirtualIban,
+    /// Since when it is this request's, if it was another's before.
+    pub since: Option<Date>,
+    /// Until when it was, and from when on it may be another's.
+    pub released: Option<(Date, Date)>,
 }
 
 /// A reminder step that leaves only when a person approves it.
@@ -231,6 +244,7 @@ impl Unsaid for Rare {
         plan: None,
         approval: None,
         approval_asked: false,
+        number: None,
     };
 }
 

@@ -254,7 +254,7 @@ fn ask(terms: &Terms, due_on: Date, reserved: &Reserved, context: &Context<'_>) 
         creditor_reference: reserved.creditor_reference.clone(),
         scenario: terms.scenario.clone(),
     };
-    let issue = payment_request::Command::Issue { terms: asked, dated: true };
+    let issue = payment_request::Command::Issue { terms: asked, dated: true, number: None };
     decision.tell(Tell::PaymentRequest(request, issue));
     let join = payment_request::Command::JoinPlan(Membership { plan: terms.id, number });
     decision.tell(Tell::PaymentRequest(request, join));

@@ -200,7 +200,7 @@ event_types! {
     TaskAssigned = "task.assigned",
     /// A task should have been decided by now.
     TaskOverdue = "task.overdue",
-    /// A customer has its account number no more.
+    /// A customer or a payment request has its account number no more.
     VirtualIbanReleased = "virtual_iban.released",
     /// A bank took back what had become credit, and it is gone: a person sees to it.
     CustomerCreditMissing = "customer.credit_missing",

@@ -29,7 +29,7 @@ use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, FileRecord, Origin, SystemFact};
 use crate::ports::PortError;
-use crate::values::{CommandId, FeedId, FrenchPool, TenantId};
+use crate::values::{CommandId, FeedId, TenantId};
 
 /// The port that a reader's own failure is told of, which no later try mends.
 pub const READER_FAILED: &str = "reader";
@@ -102,8 +102,6 @@ pub struct FeedReader {
     pub feed: String,
     /// Whose files.
     pub tenant: TenantId,
-    /// The pool its customers' account numbers come from.
-    pub pool: Option<FrenchPool>,
 }
 
 /// Hands files to their feed.
@@ -306,10 +304,9 @@ async fn admit_row(
 ) -> Result<u64, IntakeError> {
     let clock = &router.ports().clock;
     let command = CommandId::new(clock.now(&reader.tenant), clock.random(), 0);
-    let pool = reader.pool.as_ref();
     let receipt = match intake {
         Intake::Invoice(row) => {
-            admit_invoice(router, &reader.tenant, &row, pool, command, origin, Priority::Patient).await?.1
+            admit_invoice(router, &reader.tenant, &row, command, origin, Priority::Patient).await?.1
         }
         Intake::Entry(entry) => {
             let (tenant, entry) = (reader.tenant.clone(), *entry);
@@ -317,7 +314,7 @@ async fn admit_row(
             reconciliation.send(admit).await.map_err(|_| SubmitError::Stopping)??.1
         }
         Intake::Customer(row) => {
-            admit_customer(router, &reader.tenant, &row, pool, command, origin, Priority::Patient).await?.1
+            admit_customer(router, &reader.tenant, &row, command, origin, Priority::Patient).await?.1
         }
         Intake::CreditNote(row) => {
             admit_credit_note(router, &reader.tenant, &row, command, origin, Priority::Patient).await?

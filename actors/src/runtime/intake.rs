@@ -22,8 +22,8 @@ use crate::payment_request::{self, Terms};
 use crate::ports::PortError;
 use crate::transfer::Particulars;
 use crate::values::{
-    AttemptId, CommandId, CustomerId, Date, FrenchPool, IbanError, Money, PaymentReference, PaymentRequestId,
-    PayoutId, TenantId, TransferId, stable_hash,
+    AttemptId, CommandId, CustomerId, Date, IbanError, Money, PaymentReference, PaymentRequestId, PayoutId, TenantId,
+    TransferId, stable_hash,
 };
 
 /// What a file or a call brings.
@@ -207,8 +207,8 @@ pub(super) fn derived_from(words: &[&str]) -> CommandId {
 
 /// Makes a customer known, or brings it up to date; gives its id.
 pub async fn admit_customer(
-    router: &Arc<Router>, tenant: &TenantId, row: &CustomerRow, pool: Option<&FrenchPool>, command: CommandId,
-    origin: Origin, priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &CustomerRow, command: CommandId, origin: Origin,
+    priority: Priority,
 ) -> Result<(CustomerId, Receipt), IntakeError> {
     let ports = router.ports();
     let profile = &row.profile;
@@ -220,8 +220,9 @@ pub async fn admit_customer(
     let DirectoryValue::Customer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(profile.external_ref.to_string()));
     };
-    let virtual_iban = match pool {
-        Some(pool) if held.value == fresh => Some(next_number(router, tenant, pool).await?),
+    let policies = ports.tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
+    let virtual_iban = match policies.account_numbers.as_ref().filter(|numbers| numbers.to_customers) {
+        Some(numbers) if held.value == fresh => Some(next_number(router, tenant, &numbers.pool).await?),
         _ => None,
     };
     let fingerprint = fingerprint_of_customer(row);
@@ -249,10 +250,9 @@ fn fingerprint_of_customer(row: &CustomerRow) -> u64 {
 
 /// Issues a payment request for an invoice; gives its id.
 pub async fn admit_invoice(
-    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, command: CommandId,
-    origin: Origin, priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, command: CommandId, origin: Origin, priority: Priority,
 ) -> Result<(PaymentRequestId, Receipt), IntakeError> {
-    let customer = customer_of(router, tenant, row, pool, command, &origin, priority).await?;
+    let customer = customer_of(router, tenant, row, command, &origin, priority).await?;
     let collected = origin.clone();
     let ports = router.ports();
     let now = ports.clock.now(tenant);
@@ -286,7 +286,11 @@ pub async fn admit_invoice(
         &row.issued_on.map(|day| day.to_string()).unwrap_or_default(),
         row.scenario.as_deref().unwrap_or_default(),
     ]);
-    let issue = payment_request::Command::Issue { terms, dated: row.issued_on.is_some() };
+    let own = match policies.account_numbers.as_ref().filter(|numbers| numbers.to_requests) {
+        Some(numbers) if number.is_reserved() => Some(next_number(router, tenant, &numbers.pool).await?),
+        _ => None,
+    };
+    let issue = payment_request::Command::Issue { terms, dated: row.issued_on.is_some(), number: own };
     let tell = Tell::PaymentRequest(id, issue);
     let submitted = router.submit(tenant, tell, command, fingerprint, origin, priority);
     let receipt = number.until(reference.until(submitted)).await?;
@@ -381,14 +385,14 @@ fn known_request(
 }
 
 async fn customer_of(
-    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, pool: Option<&FrenchPool>, command: CommandId,
-    origin: &Origin, priority: Priority,
+    router: &Arc<Router>, tenant: &TenantId, row: &InvoiceRow, command: CommandId, origin: &Origin,
+    priority: Priority,
 ) -> Result<CustomerId, IntakeError> {
     if let Some(customer) = &row.customer {
         // The call's own command is the request; the customer's follows from it, so that a
         // replay of the call is one of the customer's command as well.
         let command = derived(command, "customer");
-        let (id, _) = admit_customer(router, tenant, customer, pool, command, origin.clone(), priority).await?;
+        let (id, _) = admit_customer(router, tenant, customer, command, origin.clone(), priority).await?;
         return Ok(id);
     }
     known_customer(router, tenant, &row.customer_ref)

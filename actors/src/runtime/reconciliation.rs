@@ -217,6 +217,9 @@ async fn look_at_likely(
 async fn evidence(router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry) -> Result<Evidence, IntakeError> {
     let (mut evidence, likely) = looked_up(router, tenant, &entry.details)?;
     if evidence.doubt.is_none() {
+        evidence.doubt = of_another_before(router, &evidence, &entry.details).await?;
+    }
+    if evidence.doubt.is_none() {
         evidence.doubt = restated(router, tenant, entry).await?;
     }
     look_at_likely(router, &entry.details, &likely, &mut evidence).await?;
@@ -229,18 +232,21 @@ fn looked_up(
 ) -> Result<(Evidence, Vec<CustomerId>), IntakeError> {
     let directory = &router.ports().directory;
     let mut likely: Vec<CustomerId> = Vec::new();
-    let customer = |key: Option<DirectoryKey>| -> Result<Option<CustomerId>, IntakeError> {
-        let found = key.map(|key| directory.find(&key)).transpose()?.flatten();
-        Ok(match found {
-            Some(DirectoryValue::Customer(customer)) => Some(customer),
-            _ => None,
-        })
-    };
     let account = details.account.clone();
-    let virtual_iban_owner = customer(account.map(|account| DirectoryKey::VirtualIban(tenant.clone(), account)))?;
-    let (hits, shared) = references(router, tenant, details)?;
-    let sure = virtual_iban_owner.is_some()
-        || hits.iter().any(|hit| hit.kind != ReferenceKind::WeakNumber && hit.reading == Reading::Exact);
+    let account = account.map(|account| directory.find(&DirectoryKey::VirtualIban(tenant.clone(), account)));
+    let (mut hits, shared) = references(router, tenant, details)?;
+    let virtual_iban_owner = match account.transpose()?.flatten() {
+        Some(DirectoryValue::Customer(customer)) => Some(customer),
+        // The number of a request says which one, whatever else is named beside it.
+        Some(DirectoryValue::Request(request, customer)) => {
+            hits.retain(|hit| is_sure(hit) && hit.request != request);
+            let (kind, reading) = (ReferenceKind::Account, Reading::Exact);
+            hits.insert(0, ReferenceHit { kind, reading, request, customer });
+            Some(customer)
+        }
+        _ => None,
+    };
+    let sure = virtual_iban_owner.is_some() || hits.iter().any(is_sure);
     let (mut payer_iban_owner, mut name_owner) = (None, None);
     if !sure {
         let iban = details.payer_iban.clone().map(|iban| DirectoryKey::PayerIban(tenant.clone(), iban));
@@ -280,8 +286,20 @@ fn doubt_of_account(
             return Ok(Some(Doubt::AccountOfAnotherMerchant));
         }
     }
-    let pool = tenants.policies(tenant).and_then(|policies| policies.account_numbers.clone());
-    Ok(pool.filter(|pool| pool.holds(account)).map(|_| Doubt::AccountOfNobody))
+    let policies = tenants.policies(tenant);
+    let numbers = policies.as_ref().and_then(|policies| policies.account_numbers.as_ref());
+    Ok(numbers.filter(|numbers| numbers.pool.holds(account)).map(|_| Doubt::AccountOfNobody))
+}
+
+/// Whether the number of a request was still another's on the day of booking.
+async fn of_another_before(
+    router: &Arc<Router>, evidence: &Evidence, details: &Details,
+) -> Result<Option<Doubt>, IntakeError> {
+    let by_account = evidence.hits.first().filter(|hit| hit.kind == ReferenceKind::Account);
+    let (Some(hit), Some(account)) = (by_account, &details.account) else { return Ok(None) };
+    let (_, entity, _) = router.read(EntityId::PaymentRequest(hit.request), 0).await?;
+    let was = entity.as_payment_request().is_some_and(|state| state.was_paid_at(account, details.booked_on));
+    Ok((!was).then_some(Doubt::AccountOfAnother))
 }
 
 /// Whether the same entry came before with another amount.
@@ -366,9 +384,13 @@ fn references(
         add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
     // A corrected reading is worth nothing beside an exact one, nor a short number beside a whole one.
-    let sure = |hit: &ReferenceHit| hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber;
-    if hits.iter().any(sure) {
-        hits.retain(sure);
+    if hits.iter().any(is_sure) {
+        hits.retain(is_sure);
     }
     Ok((hits, shared))
+}
+
+/// Whether a hit needs nothing else that agrees with it.
+fn is_sure(hit: &ReferenceHit) -> bool {
+    hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber
 }

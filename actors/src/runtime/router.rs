@@ -102,8 +102,8 @@ pub struct Router {
     admitted: Arc<Semaphore>,
     /// Whose turn it is to carry out a person's decision.
     pub(super) decisions: tokio::sync::Mutex<()>,
-    /// Account numbers given again by this process: nobody else gets them, recorded or not yet.
-    pub(super) given_again: std::sync::Mutex<std::collections::BTreeSet<Iban>>,
+    /// Account numbers that this process has drawn, and whether again: nobody else gets them, recorded or not yet.
+    pub(super) drawn: std::sync::Mutex<std::collections::BTreeSet<(Iban, bool)>>,
 }
 
 impl Router {
@@ -116,7 +116,7 @@ impl Router {
             hosts,
             admitted,
             decisions: tokio::sync::Mutex::new(()),
-            given_again: std::sync::Mutex::default(),
+            drawn: std::sync::Mutex::default(),
         })
     }
 

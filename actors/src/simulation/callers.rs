@@ -84,7 +84,7 @@ impl World {
             creditor_reference,
             scenario: (!self.random.once_in(6)).then(|| "standard".into()),
         };
-        let issue = payment_request::Command::Issue { terms, dated: self.random.once_in(2) };
+        let issue = payment_request::Command::Issue { terms, dated: self.random.once_in(2), number: None };
         let origin = if self.random.once_in(2) { Origin::Api } else { Origin::File { digest: 1, row: number } };
         self.ask(Tell::PaymentRequest(id, issue), origin)
     }

@@ -176,6 +176,8 @@ pub struct ReferenceHit {
 /// Kinds of reference, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReferenceKind {
+    /// The account number of the request's own that the money came in on.
+    Account,
     /// ISO 11649, in the structured field or in the text.
     Creditor,
     /// Our end-to-end id.
@@ -192,6 +194,7 @@ impl ReferenceKind {
     /// The kind in words.
     pub fn text(self) -> &'static str {
         match self {
+            ReferenceKind::Account => "virtual IBAN of the request",
             ReferenceKind::Creditor => "creditor reference",
             ReferenceKind::EndToEnd => "end-to-end id",
             ReferenceKind::Short => "short reference",

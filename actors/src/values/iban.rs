@@ -19,6 +19,21 @@ pub enum IbanError {
     PoolEmpty(u64),
     #[error("a pool needs a prefix of digits and a width that fill 11 places together")]
     PoolShape,
+    #[error(
+        "a template is a country's code and the places of its account numbers: capitals and digits that stand, n for 3 to 12 digits that count, k for national check digits"
+    )]
+    PoolTemplate,
+    #[error("no rule is known for national check digits of {country} at these places: {expected}")]
+    PoolKey {
+        /// The country's code.
+        country: String,
+        /// What could be written.
+        expected: &'static str,
+    },
+    #[error(
+        "the template makes account numbers that {0} does not have: wrong length or a letter where a digit stands"
+    )]
+    PoolCountry(String),
 }
 
 /// Countries of the registry that the crate's table lacks: Honduras and Pakistan, with lengths.
@@ -144,9 +159,13 @@ pub fn rib_key(bank: &str, branch: &str, account: &str) -> Result<u32, IbanError
 /// The French IBAN of a bank, branch and account, with RIB key and check digits computed.
 pub fn french_iban(bank: &str, branch: &str, account: &str) -> Result<Iban, IbanError> {
     let key = rib_key(bank, branch, account)?;
-    let bban = format!("{bank}{branch}{account}{key:02}");
-    let check = 98 - mod_97(&format!("{bban}FR00"));
-    Iban::parse(&format!("FR{check:02}{bban}"))
+    iban_of("FR", &format!("{bank}{branch}{account}{key:02}"))
+}
+
+/// The IBAN of a country's account number, with its check digits.
+pub(super) fn iban_of(country: &str, bban: &str) -> Result<Iban, IbanError> {
+    let check = 98 - mod_97(&format!("{bban}{country}00"));
+    Iban::parse(&format!("{country}{check:02}{bban}"))
 }
 
 /// The remainder by 97 of a text with letters read as 10 to 35. Source: ISO 7064.
@@ -156,62 +175,9 @@ pub(crate) fn mod_97(text: &str) -> u32 {
         .fold(0, |rest, value| if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 })
 }
 
-/// A range of French account numbers that the payment provider granted:
-/// `account = prefix ‖ permuted counter`.
-///
-/// The permutation spreads neighbours and keeps numbers from being guessed from the last one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FrenchPool {
-    bank: String,
-    branch: String,
-    prefix: String,
-    width: u32,
-}
-
-impl FrenchPool {
-    /// A pool of `10^width` numbers; `prefix` and `width` fill the 11 places of an account.
-    pub fn new(bank: &str, branch: &str, prefix: &str, width: u32) -> Result<Self, IbanError> {
-        let places = prefix.len() + usize::try_from(width).unwrap_or(usize::MAX);
-        if places != 11 || !(3..=10).contains(&width) || !prefix.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(IbanError::PoolShape);
-        }
-        rib_key(bank, branch, "00000000000")?;
-        Ok(Self { bank: bank.into(), branch: branch.into(), prefix: prefix.into(), width })
-    }
-
-    /// How many numbers the pool holds.
-    pub fn size(&self) -> u64 {
-        10_u64.pow(self.width)
-    }
-
-    /// Whether a number is one of the pool's, given or not.
-    pub fn holds(&self, iban: &Iban) -> bool {
-        let Self { bank, branch, prefix, .. } = self;
-        let rest = iban.electronic().strip_prefix("FR").and_then(|rest| rest.get(2..));
-        let rest = rest.and_then(|rest| rest.strip_prefix(bank.as_str())?.strip_prefix(branch.as_str()));
-        rest.is_some_and(|account| account.starts_with(prefix.as_str()))
-    }
-
-    /// The number at `index`; refuses an index past the end.
-    pub fn at(&self, index: u64) -> Result<VirtualIban, IbanError> {
-        let size = self.size();
-        if index >= size {
-            return Err(IbanError::PoolEmpty(size));
-        }
-        // An affine walk: 10^w and a factor that ends in 1, 3, 7 or 9 share no divisor.
-        let factor = u128::from(size / 10 * 6 + 180_431 % size) | 1;
-        let factor = if factor.is_multiple_of(5) { factor + 2 } else { factor };
-        let step = (u128::from(index) * factor + u128::from(size / 3)) % u128::from(size);
-        let width = usize::try_from(self.width).unwrap_or(0);
-        let account = format!("{}{step:0width$}", self.prefix);
-        french_iban(&self.bank, &self.branch, &account).map(VirtualIban)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn ibans_read_or_say_why_not() {
@@ -243,21 +209,6 @@ mod tests {
         let iban = french_iban("20041", "01005", "0500013M026").unwrap();
         assert_eq!(iban.electronic(), "FR1420041010050500013M02606");
         assert_eq!(iban.printed(), "FR14 2004 1010 0505 0001 3M02 606");
-    }
-
-    #[test]
-    fn a_pool_gives_every_number_once_and_then_refuses() {
-        let pool = FrenchPool::new("20041", "01005", "04200000", 3).unwrap();
-        let numbers: BTreeSet<String> =
-            (0..1_000).map(|at| pool.at(at).unwrap().iban().electronic().to_owned()).collect();
-        assert_eq!(numbers.len(), 1_000);
-        assert_eq!(pool.at(1_000), Err(IbanError::PoolEmpty(1_000)));
-        for width in 3_u32..=10 {
-            let prefix = "0".repeat(11 - usize::try_from(width).unwrap());
-            let pool = FrenchPool::new("20041", "01005", &prefix, width).unwrap();
-            assert_ne!(pool.at(0).unwrap(), pool.at(1).unwrap());
-        }
-        assert!(FrenchPool::new("20041", "01005", "42", 3).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Every value is built by a constructor that refuses bad input, so a value that exists is
 //! valid. `Debug` of personal data is masked (INV-12).
 
+mod account_pool;
 mod calendar;
 mod contact;
 mod hash;
@@ -18,10 +19,11 @@ mod sepa;
 mod short_reference;
 mod time;
 
+pub use account_pool::AccountPool;
 pub use calendar::{Calendar, CalendarError, easter};
 pub use contact::{ContactError, EmailAddress, Language, PhoneNumber, wants_no_more};
 pub use hash::stable_hash;
-pub use iban::{FrenchPool, Iban, IbanError, VirtualIban, french_iban, rib_key};
+pub use iban::{Iban, IbanError, VirtualIban, french_iban, rib_key};
 pub use ids::{
     AttemptId, CommandId, CustomerId, DeliveryId, EntityId, FeedId, IdError, PARTITIONS, PaymentRequestId, PayoutId,
     PlanId, TenantId, TransferId,

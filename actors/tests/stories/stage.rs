@@ -10,6 +10,7 @@ mod scenario;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use quittance_actors::account_numbers::Given;
 use quittance_actors::customer::{self, Kind, Profile};
 use quittance_actors::delivery::{Channel, Delivery, Outcome};
 use quittance_actors::machine::Tell;
@@ -91,10 +92,10 @@ fn number(name: &str) -> u64 {
 }
 
 /// The account number of a customer's own.
-fn number_of(name: &str, since: Option<Date>) -> Result<customer::Given, String> {
+fn number_of(name: &str, since: Option<Date>) -> Result<Given, String> {
     let account = format!("{:011}", number(name) % 100_000_000_000);
     let iban = french_iban("20041", "01005", &account).map_err(|error| error.to_string())?;
-    Ok(customer::Given { virtual_iban: VirtualIban::new(iban), since, left: 7 })
+    Ok(Given { virtual_iban: VirtualIban::new(iban), since, left: 7 })
 }
 
 impl Stage {
@@ -412,7 +413,9 @@ impl Stage {
             scenario: Some("standard".into()),
         };
         self.requests.insert(name, id);
-        self.ask(Tell::PaymentRequest(id, payment_request::Command::Issue { terms, dated: true }))
+        // `issue F-1 C1 50.00 due 2026-03-20 numbered`: with an account number of its own.
+        let own = line.has("numbered").then(|| number_of(terms.external_ref.as_str(), None)).transpose()?;
+        self.ask(Tell::PaymentRequest(id, payment_request::Command::Issue { terms, dated: true, number: own }))
     }
 
     fn transfer(&mut self, line: &Line) -> Result<(), String> {
@@ -423,6 +426,14 @@ impl Stage {
         if let Some(owner) = line.after("viban") {
             account = Some(number_of(line.after("of").unwrap_or(owner), None)?.virtual_iban.iban().clone());
             evidence.virtual_iban_owner = Some(self.customer(owner, None)?);
+        }
+        // `transfer T1 50.00 numbered F-1`: to the account number of the request's own.
+        if let Some(request) = line.after("numbered") {
+            account = Some(number_of(request, None)?.virtual_iban.iban().clone());
+            let request = self.request(request)?;
+            let (kind, reading, customer) = (ReferenceKind::Account, Reading::Exact, self.owner(request)?);
+            evidence.virtual_iban_owner = Some(customer);
+            evidence.hits.push(ReferenceHit { kind, reading, request, customer });
         }
         if let Some(owner) = line.after("account_of") {
             evidence.payer_iban_owner = Some(self.customer(owner, None)?);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use quittance_actors::customer::{self, Given, Gives, Kind, Profile};
+use quittance_actors::account_numbers::Given;
+use quittance_actors::customer::{self, Gives, Kind, Profile};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{self, Terms};
@@ -208,7 +209,7 @@ fn issue(set: &Set, ids: &Ids, currency: Currency, number: u64) -> anyhow::Resul
         creditor_reference: CreditorReference::of(&short_reference.compact())?,
         scenario: None,
     };
-    Ok(Tell::PaymentRequest(id, payment_request::Command::Issue { terms, dated: true }))
+    Ok(Tell::PaymentRequest(id, payment_request::Command::Issue { terms, dated: true, number: None }))
 }
 
 fn entry(transfer: &Transfer, currency: Currency) -> anyhow::Result<BankEntry> {

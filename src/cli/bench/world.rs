@@ -212,7 +212,7 @@ impl World {
             creditor_reference: CreditorReference::of(&short_reference.compact())?,
             scenario: Some("standard".into()),
         };
-        Ok(Tell::PaymentRequest(self.request(number), Ask::Issue { terms, dated: true }))
+        Ok(Tell::PaymentRequest(self.request(number), Ask::Issue { terms, dated: true, number: None }))
     }
 
     /// Reports a failed attempt on one of the requests, in no order that a cache could like.

@@ -219,7 +219,7 @@ impl<'a> Life<'a> {
             creditor_reference: CreditorReference::of(&short_reference.compact())?,
             scenario: self.policies.default_scenario.as_deref().map(Into::into),
         };
-        self.later(at, Tell::PaymentRequest(id, Command::Issue { terms, dated: true }));
+        self.later(at, Tell::PaymentRequest(id, Command::Issue { terms, dated: true, number: None }));
         match self.chance(&["how", &word], 4) {
             0 => {
                 let token = format!("tok{}", number / 3);

@@ -6,7 +6,7 @@ use quittance_actors::delivery::Channel;
 use quittance_actors::partition::Event;
 use quittance_actors::payment_request;
 use quittance_actors::values::{
-    AttemptId, Currency, CustomerId, Date, Iban, Money, PaymentRequestId, Timestamp, TransferId,
+    AttemptId, Currency, CustomerId, Date, Iban, Money, PaymentRequestId, Timestamp, TransferId, VirtualIban,
 };
 
 const AT: Timestamp = Timestamp::from_unix_millis(1_772_438_400_123);
@@ -66,6 +66,18 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::SettledUntil { at: AT, final_on: Some(day("2026-07-11")) },
         P::Finalised { on: day("2026-07-11") },
         P::PaydaysKnown { paydays: Paydays { days: vec![(28, 5)], of: 7 } },
+        P::NumberGiven {
+            virtual_iban: VirtualIban::new(Iban::parse("FR1420041010050500013M02606").unwrap()),
+            customer: CustomerId::new(AT, 6, 42),
+            since: Some(day("2026-03-02")),
+            left: Some(41),
+        },
+        P::NumberReleased {
+            virtual_iban: VirtualIban::new(Iban::parse("FR1420041010050500013M02606").unwrap()),
+            until: day("2026-03-12"),
+            free_on: day("2027-04-12"),
+            reason: "paid".into(),
+        },
     ];
     let customers = [
         C::MandateSigned { reference: "RUM-1".into(), mandate },

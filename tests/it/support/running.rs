@@ -224,3 +224,9 @@ pub fn sample(name: &str, edit: impl Fn(String) -> String) -> (Scratch, Running)
     let running = Running::start(&config);
     (scratch, running)
 }
+
+/// An account number in groups of four.
+pub fn printed_in_groups(iban: &str) -> String {
+    let letters: Vec<char> = iban.chars().collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}

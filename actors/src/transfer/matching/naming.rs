@@ -112,6 +112,13 @@ impl<'a> Ladder<'a> {
         }
         let unread = !alone.is_empty() || self.written.has_unread(&self.read());
         let amounts: Vec<i64> = others.iter().map(|candidate| candidate.left).collect();
+        // Who pays everything to the number of one of them says so by the sum.
+        let by_account = self.received.hits.iter().all(|hit| hit.kind == ReferenceKind::Account);
+        if by_account && others.len() > 1 && amounts.iter().sum::<i64>() == rest {
+            let all = self.payable.iter().map(|candidate| (candidate.id, candidate.left)).collect();
+            self.propose(found, all, 930, Rung::Everything);
+            return self.propose(found, wanted, 700, Rung::ReferenceExcess);
+        }
         let together = || !combinations::sets(&amounts, rest).masks.is_empty();
         let (with_other, with_credit) = match exact.as_slice() {
             [_] => (930, 700),

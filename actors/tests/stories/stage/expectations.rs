@@ -114,6 +114,18 @@ impl Stage {
         if let Some(stage) = line.after("collection") {
             self.expect_stage(name, state, stage)?;
         }
+        // `expect R1 settled 0.00 number released`: the account number of its own is in quarantine.
+        if let Some(number) = line.after("number") {
+            let (own, former) = (state.own_number().is_some(), state.former_number().is_some());
+            let said = if own {
+                "own"
+            } else if former {
+                "released"
+            } else {
+                "none"
+            };
+            same("number", said, number)?;
+        }
         match line.words.get(2).filter(|word| *word != "collection") {
             Some(left) => same("outstanding", state.outstanding().map(Money::minor), Some(money(left)?.minor())),
             None => Ok(()),
