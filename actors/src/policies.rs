@@ -46,11 +46,18 @@ pub struct Policies {
     pub payouts: Payouts,
     /// How long a payment may come back.
     pub finality: Finality,
+    /// How many days ahead an entry may be booked.
+    pub booked_ahead_days: i32,
     /// Within how many business days a task should be decided.
     pub task_business_days: Option<u16>,
     /// The account numbers that are given out.
     pub account_numbers: Option<AccountNumbers>,
 }
+
+/// How far ahead banks book entries, weekends and holidays included.
+pub const BOOKED_AHEAD_DAYS: i32 = 10;
+/// The same for files that are tried out beside a test clock.
+pub const TRIED_AHEAD_DAYS: i32 = 366;
 
 /// How money is given back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -170,6 +177,8 @@ pub struct Matching {
     pub write_off: Option<WriteOff>,
     /// Whether credit of a customer pays the next requests.
     pub nets_credit: bool,
+    /// The merchant's own accounts; what is booked to any other is for a person. All are its own when none is named.
+    pub own_accounts: Vec<Iban>,
 }
 
 /// Which small differences are given up: both bounds hold.
@@ -200,6 +209,7 @@ impl Default for Matching {
             keeps_excess: true,
             write_off: None,
             nets_credit: false,
+            own_accounts: Vec::new(),
         }
     }
 }
@@ -237,6 +247,7 @@ impl Policies {
             finality: Finality::default(),
             task_business_days: None,
             account_numbers: None,
+            booked_ahead_days: BOOKED_AHEAD_DAYS,
         }
     }
 }

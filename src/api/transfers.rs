@@ -52,6 +52,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
             details,
             particulars: Particulars::default(),
             counted_as: Vec::new(),
+            same_as: None,
             collected: Vec::new(),
             paid_out: Vec::new(),
             debit: false,

@@ -32,7 +32,7 @@ pub use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use quittance_actors::policies::{Acceptances, Collections, Policies};
+use quittance_actors::policies::{Acceptances, Collections, Policies, TRIED_AHEAD_DAYS};
 use quittance_actors::values::TenantId;
 use smol_str::SmolStr;
 
@@ -193,6 +193,9 @@ impl Config {
         policies.payouts = tenant.payouts.clone();
         policies.finality = tenant.finality;
         policies.task_business_days = tenant.task_business_days;
+        if tenant.test_clock.is_some() {
+            policies.booked_ahead_days = TRIED_AHEAD_DAYS;
+        }
         policies.account_numbers.clone_from(&tenant.virtual_ibans);
         let of_tenant = |name: &SmolStr| {
             let connectors = &self.service.connectors;

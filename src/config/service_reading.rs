@@ -245,9 +245,22 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
         write_off: minor_max
             .map(|minor_max| WriteOff { minor_max, per_mille_max: per_mille("write_off_per_mille", 10, 0) }),
         nets_credit: nets.unwrap_or(false),
+        own_accounts: read_ibans(section, "accounts"),
     };
     section.close();
     matching
+}
+
+/// A list of IBANs; whatever is none is refused at its place.
+fn read_ibans(section: &Section<'_, '_>, key: &'static str) -> Vec<Iban> {
+    let read = |(text, span): (&str, std::ops::Range<usize>)| match Iban::parse(text) {
+        Ok(iban) => Some(iban),
+        Err(error) => {
+            section.refuse(key, span, error, None);
+            None
+        }
+    };
+    section.texts(key).into_iter().filter_map(read).collect()
 }
 
 /// `[tenant.portal]`: what payers may do on the page of a request.

@@ -26,6 +26,7 @@ mod mock_bank;
 mod notes;
 mod numbers;
 mod orders;
+mod overlaps;
 mod pace;
 mod payouts;
 mod plans;

@@ -71,18 +71,21 @@ impl DirectoryKey {
         DirectoryKey::Received(tenant.clone(), stable_hash(&[amount.currency().code(), &minor, reference]))
     }
 
-    /// Money received, by everything that the bank says of it but its amount; `None` without a reference of the bank's,
-    /// and of a part of a batch.
+    /// Money received, by everything that the bank says of it but its amount; `None` without any reference, and of a
+    /// part of a batch.
     pub fn restated(tenant: &TenantId, details: &Details, said: &Particulars) -> Option<Self> {
-        if said.servicer_reference.is_empty() || !said.part_of.is_empty() {
+        let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
+        if said.is_part() {
             return None;
         }
+        // Without a reference of the bank's the payer's own says that it is the same.
+        let own = [said.servicer_reference.as_str(), said.transaction_id.as_str(), end_to_end];
+        let reference = own.into_iter().find(|reference| !reference.is_empty())?;
         let account = details.account.as_ref().map_or("", Iban::electronic);
         let payer = details.payer_iban.as_ref().map_or("", Iban::electronic);
-        let end_to_end = details.end_to_end_id.as_ref().map_or("", |id| id.as_str());
         let (day, currency) = (details.booked_on.to_string(), details.amount.currency());
         let name = details.payer_name.as_deref().unwrap_or_default();
-        let said = ["entry", account, &day, currency.code(), &said.servicer_reference, end_to_end, name, payer];
+        let said = ["entry", account, &day, currency.code(), reference, end_to_end, name, payer];
         let text =
             details.remittance.structured().iter().map(String::as_str).chain([details.remittance.unstructured()]);
         let all: Vec<&str> = said.into_iter().chain(text).collect();
@@ -305,10 +308,10 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 let key = DirectoryKey::TransferEntry(tenant.clone(), details.entry_key.as_str().into());
                 entries.push((key, DirectoryValue::Transfer(details.id)));
             }
-            Event::Transfer(transfer::Event::Described(particulars)) if !particulars.part_of.is_empty() => {
+            Event::Transfer(transfer::Event::Described(particulars)) => {
                 if let EntityId::Transfer(id) = change.entity {
-                    let other = particulars.part_of.clone();
-                    entries.push((DirectoryKey::TransferEntry(tenant.clone(), other), DirectoryValue::Transfer(id)));
+                    let key = |other: &str| DirectoryKey::TransferEntry(tenant.clone(), other.into());
+                    entries.extend(particulars.other_keys().map(|other| (key(other), DirectoryValue::Transfer(id))));
                 }
             }
             Event::Customer(

@@ -147,6 +147,8 @@ pub struct BankEntry {
     pub particulars: Particulars,
     /// Keys under which the same money may already be counted, divided or undivided.
     pub counted_as: Vec<SmolStr>,
+    /// A key under which the same money may stand that has no reference of the bank's there, or none here.
+    pub same_as: Option<SmolStr>,
     /// The collections of ours that it is the money of.
     pub collected: Vec<(PaymentRequestId, AttemptId)>,
     /// The payouts of ours that it books as one.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use smol_str::SmolStr;
 use tracing::warn;
 
 use super::intake::{BankEntry, IntakeError, derived_from, fingerprint_of_entry, transfer_id};
@@ -15,10 +16,12 @@ use super::{Ports, Priority, Router};
 use crate::limits;
 use crate::machine::Tell;
 use crate::partition::{DirectoryKey, DirectoryValue, Origin, Receipt};
-use crate::transfer::{self, Details, Doubt, Evidence, Nature, ReferenceHit, ReferenceKind, awaited_numbers, payer};
+use crate::transfer::{
+    self, Details, Doubt, Evidence, Nature, Particulars, ReferenceHit, ReferenceKind, awaited_numbers, payer,
+};
 use crate::values::{
     CommandId, CreditorReference, CustomerId, EntityId, NumberText, PaymentRequestId, PayoutId, Reading,
-    ShortReference, TenantId, TransferId, canonical_number, is_telling_number, name_key,
+    ReferenceKey, ShortReference, TenantId, TransferId, canonical_number, is_telling_number, name_key,
 };
 
 /// Open requests shown of each customer who may have paid.
@@ -79,14 +82,11 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     let taken_back = TakenBack::of(&entry).filter(|_| returned.is_none() && payouts.is_empty());
     let paid_out = paid_out.as_ref().map(|paid_out| (paid_out, payouts.as_slice()));
     let says = Says { returned, paid_out, taken_back };
-    for key in &entry.counted_as {
-        let found = router.ports().directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()))?;
-        if let Some(DirectoryValue::Transfer(id)) = found {
-            // The same money in another file, divided otherwise, or read again after a crash: counted once, and
-            // what it says of orders and of other transfers may not have been told.
-            tell_others(router, &tenant, id, says).await?;
-            return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
-        }
+    if let Some(id) = counted(router, &tenant, &entry).await? {
+        // The same money in another file, divided otherwise, or read again after a crash: counted once, and
+        // what it says of orders and of other transfers may not have been told.
+        tell_others(router, &tenant, id, says).await?;
+        return Ok((id, Receipt { partition: id.partition(), sequence: 0, fingerprint: 0 }));
     }
     // The money of collections of ours settles their requests, and is no transfer of a payer.
     let collected = are_collected(router, &tenant, &entry).await?;
@@ -119,6 +119,26 @@ async fn admit_entry(router: &Arc<Router>, admit: Admit) -> Result<(TransferId, 
     }
     tell_others(router, &tenant, id, says).await?;
     Ok((id, receipt))
+}
+
+/// The transfer as which the money of an entry is counted already under another key than its own.
+async fn counted(
+    router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry,
+) -> Result<Option<TransferId>, IntakeError> {
+    let directory = &router.ports().directory;
+    let find = |key: &SmolStr| directory.find(&DirectoryKey::TransferEntry(tenant.clone(), key.clone()));
+    for key in &entry.counted_as {
+        if let Some(DirectoryValue::Transfer(id)) = find(key)? {
+            return Ok(Some(id));
+        }
+    }
+    let Some(key) = &entry.same_as else { return Ok(None) };
+    let Some(DirectoryValue::Transfer(id)) = find(key)? else { return Ok(None) };
+    // Two payments may say the same of each other; then their ids tell them apart.
+    let (_, entity, _) = router.read(EntityId::Transfer(id), 0).await?;
+    let known = entity.as_transfer().and_then(|state| state.particulars.as_ref());
+    let is_same = known.is_none_or(|known| known.may_be(&entry.particulars));
+    Ok(is_same.then_some(id))
 }
 
 /// Tells the transfer of nobody that named an invoice before it came in, if there is one. Nothing is lost when
@@ -215,7 +235,7 @@ async fn look_at_likely(
 
 /// Everything that says who paid what.
 async fn evidence(router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry) -> Result<Evidence, IntakeError> {
-    let (mut evidence, likely) = looked_up(router, tenant, &entry.details)?;
+    let (mut evidence, likely) = looked_up(router, tenant, &entry.details, &entry.particulars)?;
     if evidence.doubt.is_none() {
         evidence.doubt = of_another_before(router, &evidence, &entry.details).await?;
     }
@@ -228,13 +248,13 @@ async fn evidence(router: &Arc<Router>, tenant: &TenantId, entry: &BankEntry) ->
 
 /// What the directory says, and who may have paid beside.
 fn looked_up(
-    router: &Arc<Router>, tenant: &TenantId, details: &Details,
+    router: &Arc<Router>, tenant: &TenantId, details: &Details, said: &Particulars,
 ) -> Result<(Evidence, Vec<CustomerId>), IntakeError> {
     let directory = &router.ports().directory;
     let mut likely: Vec<CustomerId> = Vec::new();
     let account = details.account.clone();
     let account = account.map(|account| directory.find(&DirectoryKey::VirtualIban(tenant.clone(), account)));
-    let (mut hits, shared) = references(router, tenant, details)?;
+    let (mut hits, shared) = references(router, tenant, details, said)?;
     let virtual_iban_owner = match account.transpose()?.flatten() {
         Some(DirectoryValue::Customer(customer)) => Some(customer),
         // The number of a request says which one, whatever else is named beside it.
@@ -250,7 +270,9 @@ fn looked_up(
     let (mut payer_iban_owner, mut name_owner) = (None, None);
     if !sure {
         let iban = details.payer_iban.clone().map(|iban| DirectoryKey::PayerIban(tenant.clone(), iban));
-        let name = details.payer_name.as_deref().and_then(name_key);
+        // Behind a provider of payments stands who pays.
+        let behind = Some(said.ultimate_payer.as_str()).filter(|name| !name.is_empty());
+        let name = behind.or(details.payer_name.as_deref()).and_then(name_key);
         let name = name.map(|name| DirectoryKey::Name(tenant.clone(), name));
         for (key, owner) in [(iban, &mut payer_iban_owner), (name, &mut name_owner)] {
             match key.map(|key| directory.find(&key)).transpose()?.flatten() {
@@ -286,9 +308,13 @@ fn doubt_of_account(
             return Ok(Some(Doubt::AccountOfAnotherMerchant));
         }
     }
-    let policies = tenants.policies(tenant);
-    let numbers = policies.as_ref().and_then(|policies| policies.account_numbers.as_ref());
-    Ok(numbers.filter(|numbers| numbers.pool.holds(account)).map(|_| Doubt::AccountOfNobody))
+    let Some(policies) = tenants.policies(tenant) else { return Ok(None) };
+    let own = &policies.matching.own_accounts;
+    Ok(match &policies.account_numbers {
+        Some(numbers) if numbers.pool.holds(account) => Some(Doubt::AccountOfNobody),
+        _ if !own.is_empty() && !own.contains(account) => Some(Doubt::AccountNotOurs),
+        _ => None,
+    })
 }
 
 /// Whether the number of a request was still another's on the day of booking.
@@ -349,7 +375,7 @@ fn guessed(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result
 
 /// The requests that what the payer wrote names, and whether it names what several have.
 fn references(
-    router: &Arc<Router>, tenant: &TenantId, details: &Details,
+    router: &Arc<Router>, tenant: &TenantId, details: &Details, said: &Particulars,
 ) -> Result<(Vec<ReferenceHit>, bool), IntakeError> {
     let directory = &router.ports().directory;
     let mut hits: Vec<ReferenceHit> = Vec::new();
@@ -384,10 +410,36 @@ fn references(
         add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
     // A corrected reading is worth nothing beside an exact one, nor a short number beside a whole one.
+    // Where the payer's own words name nothing, what banks carry beside them may.
+    if hits.is_empty() && !shared {
+        let beside =
+            || [&said.instruction_id, &said.transaction_id, &said.additional].into_iter().map(SmolStr::as_str);
+        for (kind, key) in beside().flat_map(|text| named_beside(tenant, text, reference_key)) {
+            if let Some(DirectoryValue::Request(request, customer)) = directory.find(&key)?
+                && !hits.iter().any(|hit| hit.request == request)
+            {
+                hits.push(ReferenceHit { kind, reading: Reading::Exact, request, customer });
+            }
+        }
+    }
     if hits.iter().any(is_sure) {
         hits.retain(is_sure);
     }
     Ok((hits, shared))
+}
+
+/// What a text of a bank's may name: whole references and telling numbers, read exactly.
+fn named_beside(tenant: &TenantId, text: &str, key: ReferenceKey) -> Vec<(ReferenceKind, DirectoryKey)> {
+    let number = |number: SmolStr| DirectoryKey::InvoiceNumber(tenant.clone(), number);
+    let creditor = CreditorReference::scan(text).into_iter().map(|reference| {
+        (ReferenceKind::Creditor, DirectoryKey::CreditorReference(tenant.clone(), reference.as_str().into()))
+    });
+    let exact = ShortReference::scan(text, key).into_iter().filter(|found| found.reading == Reading::Exact);
+    let short =
+        exact.map(|found| (ReferenceKind::Short, DirectoryKey::ShortReference(tenant.clone(), found.reference)));
+    let telling =
+        NumberText::new(std::iter::once(text)).candidates().into_iter().filter(|text| is_telling_number(text));
+    creditor.chain(short).chain(telling.map(|text| (ReferenceKind::Number, number(text)))).collect()
 }
 
 /// Whether a hit needs nothing else that agrees with it.

@@ -24,9 +24,6 @@ use crate::values::{CustomerId, Reading};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
-/// How far ahead an entry may be booked. Banks book days ahead; files that are tried out beside a test clock, months.
-const BOOKED_AHEAD_DAYS_MAX: i32 = 366;
-
 impl Machine for Transfer {
     type Command = Command;
     type Event = Event;
@@ -122,7 +119,7 @@ fn receive(
     }
     let identified_by = payer.as_ref().ok().map(|(_, by)| *by);
     let Acceptances { rules, blocked } = &context.policies.acceptance;
-    let newest = context.now.date_in(&context.policies.zone).plus_days(BOOKED_AHEAD_DAYS_MAX);
+    let newest = context.now.date_in(&context.policies.zone).plus_days(context.policies.booked_ahead_days);
     let ahead = (details.booked_on > newest).then_some(Doubt::BookedAhead);
     if let Some(doubt) = ahead.or(evidence.doubt) {
         let candidates =

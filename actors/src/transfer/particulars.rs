@@ -92,7 +92,7 @@ pub struct Particulars {
     pub instructed: Option<Money>,
     /// Why it came back.
     pub returned: Option<ReturnReason>,
-    /// Another key under which its money is counted: that of the entry it is a part of.
+    /// Other keys under which its money is counted, a line each: first that of the entry it is a part of, if it is one.
     pub part_of: SmolStr,
 }
 
@@ -116,6 +116,33 @@ impl Particulars {
     /// Whether the bank said nothing of it.
     pub fn is_empty(&self) -> bool {
         *self == Particulars::default()
+    }
+
+    /// Its money stands as a part of a whole entry elsewhere.
+    pub fn name_whole(&mut self, whole: &str) {
+        let beside = self.part_of.split_once('\n').map(|(_, beside)| format!("\n{beside}"));
+        self.part_of = format!("{whole}{}", beside.unwrap_or_default()).into();
+    }
+
+    /// Its money may stand under another key elsewhere.
+    pub fn name_beside(&mut self, key: &str) {
+        self.part_of = format!("{}\n{key}", self.part_of).into();
+    }
+
+    /// Whether it is a part of an entry that may stand undivided.
+    pub fn is_part(&self) -> bool {
+        self.part_of.split('\n').next().is_some_and(|whole| !whole.is_empty())
+    }
+
+    /// Every other key under which its money is counted.
+    pub fn other_keys(&self) -> impl Iterator<Item = &str> {
+        self.part_of.split('\n').filter(|key| !key.is_empty())
+    }
+
+    /// Whether what a bank says of an entry in another file may be said of this one: no id that both have differs.
+    pub fn may_be(&self, other: &Particulars) -> bool {
+        let ids = |of: &Particulars| [of.uetr.clone(), of.servicer_reference.clone(), of.transaction_id.clone()];
+        ids(self).iter().zip(ids(other)).all(|(own, others)| own.is_empty() || others.is_empty() || *own == others)
     }
 }
 

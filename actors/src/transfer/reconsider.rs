@@ -38,6 +38,8 @@ pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &Open
                 | Doubt::BookedAhead
                 | Doubt::AccountOfAnotherMerchant
                 | Doubt::AccountOfNobody
+                | Doubt::AccountOfAnother
+                | Doubt::AccountNotOurs
                 | Doubt::SharedReference
                 | Doubt::Restated
         )
@@ -50,8 +52,12 @@ pub(super) fn reconsider(state: &Transfer, request: PaymentRequestId, new: &Open
     // A number that is read and not known may be that of yet another invoice.
     let unread = NumberText::new(texts(details)).candidates().iter().any(|number| is_telling_number(number));
     let nothing_was_open = own && state.doubt == Some(Doubt::NothingOpen) && state.candidates.is_empty() && !unread;
+    // The amount that fitted nothing may be that of the new one; the ladder says so, or leaves it.
+    let is_somebody = identified_by != Identification::Nothing;
+    let fits =
+        is_somebody && state.doubt == Some(Doubt::AmountDiffers) && new.outstanding == details.amount && !unread;
     let named = !named_in(details, customer, std::iter::once((request, new))).is_empty();
-    if named || nothing_was_open {
+    if named || nothing_was_open || fits {
         let placing = PlaceTransfer { details: Arc::clone(details), hits: Vec::new(), identified_by };
         decision.tell(Tell::Customer(customer, customer::Command::PlaceAgain(placing, request)));
     }

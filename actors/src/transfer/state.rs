@@ -119,6 +119,8 @@ pub enum Doubt {
     Restated,
     /// The bank corrects an entry by another credit, which may mean that it takes money back.
     UnclearCorrection,
+    /// It is on an account that is not among the merchant's own.
+    AccountNotOurs,
 }
 
 impl Doubt {
@@ -141,6 +143,7 @@ impl Doubt {
             Doubt::AccountClosed => "the account number was released before it was booked",
             Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
             Doubt::AccountOfAnotherMerchant => "the account number is another merchant's",
+            Doubt::AccountNotOurs => "it is on an account that is not the merchant's",
             Doubt::AccountOfNobody => "the account number was never given to anybody",
             Doubt::SharedReference => "several customers have the reference",
             Doubt::UnclearCorrection => "the bank corrects money received, and books it as money that comes in",

@@ -10,6 +10,9 @@ const SYMBOLS_MIN: usize = 5;
 const SYMBOLS_MAX: usize = 27; // A Swiss QR reference.
 /// Pieces of a text that make one number.
 const PIECES_MAX: usize = 4;
+/// Groups of digits that make one reference, as they are printed, and how many digits it has at least.
+const GROUPS_MAX: usize = 8;
+const GROUPED_DIGITS_MIN: usize = 20;
 /// Numbers looked up for one text.
 const CANDIDATES_MAX: usize = 48;
 /// Letters that stand before the digits of a number.
@@ -66,6 +69,14 @@ impl NumberText {
                 piece.len() > PREFIX_LETTERS_MAX && piece.bytes().all(|byte| byte.is_ascii_alphabetic())
             };
             let most = pieces.iter().take(PIECES_MAX).take_while(|piece| !word(piece)).count();
+            let groups =
+                pieces.iter().take(GROUPS_MAX).take_while(|piece| piece.bytes().all(|byte| byte.is_ascii_digit()));
+            for count in (most + 1..=groups.count()).rev() {
+                let joined = pieces.get(..count).unwrap_or_default().concat();
+                if joined.len() >= GROUPED_DIGITS_MIN {
+                    add(&joined);
+                }
+            }
             for count in (1..=most).rev() {
                 let ends_in_digits = pieces.get(count - 1).is_some_and(|piece| {
                     piece.bytes().last().is_some_and(|byte| byte.is_ascii_digit()) || count == 1

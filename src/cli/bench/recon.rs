@@ -228,6 +228,7 @@ fn entry(transfer: &Transfer, currency: Currency) -> anyhow::Result<BankEntry> {
         details,
         particulars: Particulars::default(),
         counted_as: Vec::new(),
+        same_as: None,
         collected: Vec::new(),
         paid_out: Vec::new(),
         debit: false,

@@ -192,7 +192,7 @@ impl Collecting {
             detail::PAYER | detail::PAYER_8 => given.text.clone_into(&mut own.payer_name),
             detail::PAYER_IBAN => own.payer_iban = Iban::parse(given.text).ok(),
             detail::PAYEE_IBAN | detail::RELATED_IBAN => own.payee_iban = Iban::parse(given.text).ok(),
-            detail::UNSTRUCTURED | detail::STRUCTURED_TEXT => {
+            detail::UNSTRUCTURED | detail::STRUCTURED_TEXT | detail::DOCUMENT_NUMBER => {
                 append(&mut own.unstructured, given.text, USTRD_CHARACTERS);
             }
             detail::STRUCTURED | detail::STRUCTURED_OLD if own.structured.len() >= STRUCTURED_MAX => {
@@ -223,10 +223,18 @@ fn more_of_detail(own: &mut Detail, path: u64, given: &Given<'_>) -> Expected {
         detail::PAYER_AGENT | detail::PAYER_AGENT_8 => more.payer_agent = given.short(),
         detail::ULTIMATE_PAYER | detail::ULTIMATE_PAYER_8 => more.ultimate_payer = given.short(),
         detail::PAYEE | detail::PAYEE_8 => more.payee = given.short(),
-        detail::PAYEE_ACCOUNT => more.payee_account = given.short(),
+        detail::PAYEE_ACCOUNT => {
+            more.payee_account = given.short();
+            own.payee_iban = own.payee_iban.take().or_else(|| Iban::parse(given.text).ok());
+        }
         detail::ULTIMATE_PAYEE | detail::ULTIMATE_PAYEE_8 => more.ultimate_payee = given.short(),
         // Some banks name the virtual account of the payee as an id of the ultimate creditor.
-        detail::ULTIMATE_PAYEE_ID | detail::ULTIMATE_PAYEE_ID_8 if own.payee_iban.is_none() => {
+        detail::ULTIMATE_PAYEE_ID
+        | detail::ULTIMATE_PAYEE_ID_8
+        | detail::ULTIMATE_PAYEE_PERSON
+        | detail::ULTIMATE_PAYEE_PERSON_8
+            if own.payee_iban.is_none() =>
+        {
             own.payee_iban = Iban::parse(given.text).ok();
         }
         detail::CREDITOR_ID | detail::CREDITOR_ID_8 => more.creditor_id = given.short(),
@@ -240,7 +248,11 @@ fn more_of_detail(own: &mut Detail, path: u64, given: &Given<'_>) -> Expected {
         detail::RETURN_TEXT => more.returned.get_or_insert_with(ReturnReason::default).text = given.additional(),
         detail::ADDITIONAL => more.additional = given.additional(),
         detail::INSTRUCTED => more.instructed = given.money().ok(),
-        detail::CHARGE | detail::OLD_CHARGE => more.charges = more.charges.or(given.money().ok()),
+        detail::CHARGE | detail::OLD_CHARGE => {
+            let one = given.money().ok();
+            let sum = more.charges.zip(one).and_then(|(known, one)| known.checked_add(one).ok());
+            more.charges = sum.or(more.charges).or(one);
+        }
         _ => {}
     }
     Ok(())

@@ -26,8 +26,8 @@ tags! {
     BIC BICFI Bal BkTxCd BookgDt Btch Ccy Cd CdOrPrtry CdtDbtInd Cdtr CdtrAcct CdtrRef CdtrRefInf
     CdtrSchmeId ChqNb Chrgs ChrgInclInd ClrSysRef CtrlSum Dbtr DbtrAcct DbtrAgt Domn Dt DtTm
     ElctrncSeqNb EndToEndId FinInstnId Fmly Id IBAN InstdAmt InstrId IntrBkSttlmAmt LglSeqNb MndtId
-    MsgId MsgPgntn Nm Ntry NtryDtls NtryRef OrgId Othr Prtry PrvtId Pty Purp Rcrd Ref Refs RltdAcct
-    RltdAgts RltdPties RmtInf Rsn RtrInf RvslInd Sts Strd SubFmlyCd Tp TtlChrgsAndTaxAmt TtlNtries
+    MsgId MsgPgntn Nb Nm Ntry NtryDtls NtryRef OrgId Othr Prtry PrvtId Pty Purp Rcrd Ref Refs RltdAcct
+    RfrdDocInf RltdAgts RltdPties RmtInf Rsn RtrInf RvslInd Sts Strd SubFmlyCd Tp TtlChrgsAndTaxAmt TtlNtries
     TxAmt TxDtls TxId UETR UltmtCdtr UltmtDbtr Ustrd ValDt PmtInfId
 }
 
@@ -135,12 +135,15 @@ pub(super) mod detail {
         ULTIMATE_PAYEE_8 = RltdPties/UltmtCdtr/Pty/Nm;
         ULTIMATE_PAYEE_ID = RltdPties/UltmtCdtr/Id/OrgId/Othr/Id;
         ULTIMATE_PAYEE_ID_8 = RltdPties/UltmtCdtr/Pty/Id/OrgId/Othr/Id;
+        ULTIMATE_PAYEE_PERSON = RltdPties/UltmtCdtr/Id/PrvtId/Othr/Id;
+        ULTIMATE_PAYEE_PERSON_8 = RltdPties/UltmtCdtr/Pty/Id/PrvtId/Othr/Id;
         CREDITOR_ID = RltdPties/Cdtr/Id/PrvtId/Othr/Id;
         CREDITOR_ID_8 = RltdPties/Cdtr/Pty/Id/PrvtId/Othr/Id;
         UNSTRUCTURED = RmtInf/Ustrd;
         STRUCTURED = RmtInf/Strd/CdtrRefInf/Ref;
         STRUCTURED_OLD = RmtInf/Strd/CdtrRefInf/CdtrRef;
         STRUCTURED_TEXT = RmtInf/Strd/AddtlRmtInf;
+        DOCUMENT_NUMBER = RmtInf/Strd/RfrdDocInf/Nb;
         PURPOSE = Purp/Cd;
         PURPOSE_OWN = Purp/Prtry;
         RETURN_CODE = RtrInf/Rsn/Cd;

@@ -8,6 +8,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::ledger::Booked;
 use super::{Detail, Entry};
 
+/// How a key by the id of the clearing goes on after its amount.
+const CLEARING: &str = "clearing:";
+
 /// What makes it the same transaction in another file: never the statement's id, which recurs.
 pub(super) fn of_transaction(head: &str, entry: &Entry, index: usize, detail: &Detail, booked: &Booked) -> String {
     let mut key = String::with_capacity(96);
@@ -23,17 +26,7 @@ pub(super) fn of_transaction(head: &str, entry: &Entry, index: usize, detail: &D
     let own = detail.particulars.servicer_reference.as_str();
     let reference = if own.is_empty() { entry.servicer_reference.as_str() } else { own };
     if reference.is_empty() {
-        // Without a reference of the bank's everything it says of the transaction tells two apart.
-        let text = [
-            detail.end_to_end.as_str(),
-            detail.particulars.transaction_id.as_str(),
-            detail.payer_name.as_str(),
-            detail.unstructured.as_str(),
-        ];
-        let accounts = [&detail.payer_iban, &detail.payee_iban].into_iter().flatten().map(Iban::electronic);
-        let structured = detail.structured.iter().map(String::as_str);
-        let said: Vec<&str> = text.into_iter().chain(structured).chain(accounts).collect();
-        let _ = write!(key, "text:{:016x}", xxh3_64(said.join("\u{1f}").as_bytes())); // A string takes everything.
+        push_content(&mut key, detail);
     } else {
         key.push_str("ref:");
         key.push_str(reference);
@@ -41,6 +34,36 @@ pub(super) fn of_transaction(head: &str, entry: &Entry, index: usize, detail: &D
         push_number(&mut key, i64::try_from(index).unwrap_or(i64::MAX));
     }
     key
+}
+
+/// The key that the same transaction has in a file that gives it no reference of the bank's, or another one: the id of
+/// the clearing, or everything that is said of it. `None` when that is its key already.
+pub(super) fn of_content(head: &str, entry: &Entry, detail: &Detail, booked: &Booked) -> Option<String> {
+    let own = &detail.particulars;
+    let mut key = String::with_capacity(96);
+    push_amount(&mut key, head, booked);
+    if !own.transaction_id.is_empty() {
+        let _ = write!(key, "{CLEARING}{}", own.transaction_id); // A string takes everything.
+        return Some(key);
+    }
+    let is_known_by_more =
+        !own.uetr.is_empty() || !own.servicer_reference.is_empty() || !entry.servicer_reference.is_empty();
+    push_content(&mut key, detail);
+    is_known_by_more.then_some(key)
+}
+
+/// Without a reference of the bank's everything it says of the transaction tells two apart.
+fn push_content(key: &mut String, detail: &Detail) {
+    let text = [
+        detail.end_to_end.as_str(),
+        detail.particulars.transaction_id.as_str(),
+        detail.payer_name.as_str(),
+        detail.unstructured.as_str(),
+    ];
+    let accounts = [&detail.payer_iban, &detail.payee_iban].into_iter().flatten().map(Iban::electronic);
+    let structured = detail.structured.iter().map(String::as_str);
+    let said: Vec<&str> = text.into_iter().chain(structured).chain(accounts).collect();
+    let _ = write!(key, "text:{:016x}", xxh3_64(said.join("\u{1f}").as_bytes())); // A string takes everything.
 }
 
 /// The key of an entry as one amount, if the bank gave it a reference.

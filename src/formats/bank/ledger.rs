@@ -227,7 +227,7 @@ impl<S: Statements> Ledger<S> {
             match self.record(entry, index, &mut detail, Booked { amount, ..booked }) {
                 Ok(mut record) => {
                     // The same money may stand undivided in a statement.
-                    record.counted_as = undivided.iter().map(Into::into).collect();
+                    record.counted_as.extend(undivided.iter().map(Into::into));
                     rows.push(Item::Row(row, Intake::Entry(record)));
                 }
                 Err(error) => errors.push(error),
@@ -250,7 +250,7 @@ impl<S: Statements> Ledger<S> {
         let undivided = self.told_apart(undivided);
         record.counted_as.push(parts_of(&undivided));
         record.counted_as.push(undivided.as_str().into());
-        record.particulars.part_of = undivided.into();
+        record.particulars.name_whole(&undivided);
     }
 
     /// Whether the key of an entry's only transaction is the entry's own.
@@ -275,6 +275,8 @@ impl<S: Statements> Ledger<S> {
     ) -> Result<Box<BankEntry>, FieldError> {
         let key = keys::of_transaction(self.key_head(booked.on), entry, index, detail, &booked);
         let key = self.told_apart(key);
+        let content = keys::of_content(self.key_head(booked.on), entry, detail, &booked);
+        let content = content.map(|content| self.told_apart(content));
         let refused =
             |field: &str, value: &str, error: String| FieldError::expected(entry.line, 0, field, value, error);
         let end_to_end = fitting(&detail.end_to_end);
@@ -289,7 +291,10 @@ impl<S: Statements> Ledger<S> {
             true => None,
         };
         let account = account.or_else(|| self.current.as_ref()?.statement.iban.clone());
-        let particulars = self.particulars(entry, std::mem::take(&mut detail.particulars), booked.debit);
+        let mut particulars = self.particulars(entry, std::mem::take(&mut detail.particulars), booked.debit);
+        if let Some(content) = &content {
+            particulars.name_beside(content);
+        }
         let name = detail.payer_name.trim();
         let payer_name = match name.len() == detail.payer_name.len() {
             true => std::mem::take(&mut detail.payer_name),
@@ -306,8 +311,17 @@ impl<S: Statements> Ledger<S> {
             end_to_end_id,
             remittance,
         };
+        let same_as = content.map(Into::into);
         let (counted_as, collected, paid_out) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Box::new(BankEntry { details, particulars, counted_as, collected, paid_out, debit: booked.debit }))
+        Ok(Box::new(BankEntry {
+            details,
+            particulars,
+            counted_as,
+            same_as,
+            collected,
+            paid_out,
+            debit: booked.debit,
+        }))
     }
 
     /// What a transaction says, completed by what is said of its entry.

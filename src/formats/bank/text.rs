@@ -14,7 +14,7 @@ pub(super) const ADDITIONAL_CHARACTERS_MAX: usize = 500;
 /// width was cut and goes on, any other is followed by a blank.
 pub(super) fn append(text: &mut String, piece: &str, width: usize) {
     if !text.is_empty() && !text.chars().count().is_multiple_of(width) && !text.ends_with(' ') {
-        text.push(' ');
+        push_bounded(text, " ", RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX);
     }
     push_bounded(text, piece, RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX);
 }
@@ -120,6 +120,16 @@ mod tests {
             append(&mut text, piece, 8);
         }
         assert_eq!(text, "FA-2026-0127 7 merci");
+    }
+
+    #[test]
+    fn a_text_is_never_longer_than_what_is_kept() {
+        let mut text = String::new();
+        for _ in 0..20 {
+            append(&mut text, &"x".repeat(99), 140);
+        }
+        assert!(text.len() == RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX, "{}", text.len());
+        assert!(RemittanceInformation::new(Vec::new(), text).is_ok());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 
 use super::jsonl::{Members, as_published};
 use super::rows::Rows;
+use quittance_actors::values::PaymentReference;
+
 use crate::config::Mapping;
 use crate::formats::xml::{Document, Handler, Place, Start};
 use crate::formats::{FieldError, Item, Reader};
@@ -71,8 +73,11 @@ struct Building {
 const CREDITS: [&str; 10] = ["81", "83", "261", "262", "296", "308", "381", "396", "458", "532"];
 
 /// Where a field stands, the first that is given wins.
-const UBL: [(&str, &str); 14] = [
+const UBL: &[(&str, &str)] = &[
     ("ID", "invoice"),
+    ("InvoiceTypeCode", "type"),
+    ("CreditNoteTypeCode", "type"),
+    ("PaymentMeans/PaymentID", "payment_reference"),
     ("IssueDate", "issued_on"),
     ("DueDate", "due_on"),
     ("PaymentMeans/PaymentDueDate", "due_on"),
@@ -88,7 +93,8 @@ const UBL: [(&str, &str); 14] = [
     ("LegalMonetaryTotal/PayableAmount", "amount"),
 ];
 
-const CII: [(&str, &str); 14] = [
+const CII: &[(&str, &str)] = &[
+    ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/PaymentReference", "payment_reference"),
     ("ExchangedDocument/ID", "invoice"),
     ("ExchangedDocument/TypeCode", "type"),
     ("ExchangedDocument/IssueDateTime/DateTimeString", "issued_on"),
@@ -144,7 +150,7 @@ impl Handler for Building {
         } else if !text.is_empty() {
             let root = self.path.first().map(String::as_str).unwrap_or_default();
             let path = self.path.get(1..).unwrap_or_default().join("/");
-            let table = if root == "CrossIndustryInvoice" { &CII } else { &UBL };
+            let table = if root == "CrossIndustryInvoice" { CII } else { UBL };
             if let Some((_, field)) = table.iter().find(|(known, _)| *known == path)
                 && !self.members.contains_key(*field)
             {
@@ -180,6 +186,11 @@ impl Building {
         // What is left to pay, when it is said; a deposit may be taken off the total.
         if let Some(total) = members.remove("grand_total") {
             members.entry("amount").or_insert(total);
+        }
+        // A text that no country checks says nothing that its invoice's number does not say.
+        let checked = |value: &Value| value.as_str().is_some_and(|text| PaymentReference::parse(text).is_ok());
+        if credit || !members.get("payment_reference").is_some_and(checked) {
+            members.remove("payment_reference");
         }
         if credit {
             members.insert("kind".to_owned(), Value::String("credit_note".to_owned()));
