@@ -56,4 +56,5 @@ mod smsc;
 pub mod steps;
 pub mod store;
 pub mod watch;
+pub mod watermark;
 mod whole_file;

@@ -12,11 +12,13 @@ use quittance_actors::ports::Observer;
 use quittance_actors::rules::EventType;
 use quittance_actors::values::{Date, TenantId, Zone};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use tokio::sync::broadcast;
 use tracing_subscriber::EnvFilter;
 
 use crate::journal::codec;
 use crate::overview::Overview;
+use crate::watermark::Watermark;
 
 /// Events a slow screen may lag behind before it is told to load anew.
 const LIVE_EVENTS: usize = 512;
@@ -106,6 +108,11 @@ impl Live {
     /// The overview of a tenant.
     pub fn overview(&self, tenant: &TenantId) -> Overview {
         self.seen.lock().overviews.get(tenant).cloned().unwrap_or_default()
+    }
+
+    /// How far the statements of each of a tenant's accounts have been read.
+    pub fn accounts(&self, tenant: &TenantId) -> BTreeMap<SmolStr, Watermark> {
+        self.seen.lock().overviews.get(tenant).map(|overview| overview.read_to.clone()).unwrap_or_default()
     }
 
     /// Takes over what was remembered at the last checkpoint; gives false when it cannot be read.

@@ -10,6 +10,8 @@ use quittance_actors::values::{Currency, Date, Money};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::watermark::Watermark;
+
 /// Events kept for the activity list.
 const ACTIVITY_MAX: usize = 40;
 /// Accounts of one tenant that are followed.
@@ -54,8 +56,8 @@ pub struct Overview {
     pub outstanding: BTreeMap<Currency, i64>,
     /// The latest events, newest first.
     pub activity: VecDeque<Line>,
-    /// The day up to which the statements of each account have been read.
-    pub complete_to: BTreeMap<SmolStr, Date>,
+    /// How far the statements of each account have been read.
+    pub read_to: BTreeMap<SmolStr, Watermark>,
 }
 
 fn money(event: &impl Facts, field: Field) -> Option<Money> {
@@ -85,19 +87,23 @@ impl Overview {
         let newest = today.plus_days(1);
         for statement in read.iter().filter(|statement| !statement.interim) {
             let Some(closed_on) = statement.closed_on.filter(|day| *day <= newest) else { continue };
-            if !self.complete_to.contains_key(&statement.account) && self.complete_to.len() >= ACCOUNTS_MAX {
-                continue;
+            let is_full = self.read_to.len() >= ACCOUNTS_MAX;
+            match self.read_to.get_mut(&statement.account) {
+                Some(known) => known.take(statement, closed_on),
+                None if is_full => {}
+                None => {
+                    self.read_to.insert(statement.account.clone(), Watermark::from(statement, closed_on));
+                }
             }
-            let known = self.complete_to.entry(statement.account.clone()).or_insert(closed_on);
-            *known = closed_on.max(*known);
         }
     }
 
     /// The day up to which the statements of every account have been read. An account that has had none
     /// for a month beside the others is not in use any more.
     pub fn bank_complete_to(&self) -> Option<Date> {
-        let newest = self.complete_to.values().max()?.plus_days(-UNUSED_AFTER_DAYS);
-        self.complete_to.values().filter(|day| **day >= newest).min().copied()
+        let days = || self.read_to.values().map(|account| account.complete_to);
+        let newest = days().max()?.plus_days(-UNUSED_AFTER_DAYS);
+        days().filter(|day| *day >= newest).min()
     }
 
     fn count(&mut self, kind: EventType, event: &impl Facts) {

@@ -65,11 +65,19 @@ pub(super) async fn statements(app: Shared, request: HttpRequest) -> Result<Http
     let tenant = tenant(&app, &request)?;
     let read = app.service.store.statements(&tenant, STATEMENTS_LISTED_MAX);
     let read = read.map_err(|error| Problem::overloaded(error.to_string()))?;
-    let mut complete_up_to = std::collections::BTreeMap::new();
-    for (_, statement) in read.iter().filter(|(_, statement)| !statement.interim) {
-        let day = complete_up_to.entry(statement.account.as_str()).or_insert(statement.closed_on);
-        *day = (*day).max(statement.closed_on);
-    }
+    let accounts = app.service.live.accounts(&tenant);
+    let complete_up_to: std::collections::BTreeMap<_, _> =
+        accounts.iter().map(|(account, mark)| (account, mark.complete_to)).collect();
+    let missing: Vec<_> = accounts
+        .iter()
+        .filter_map(|(account, mark)| Some((account, mark.gap()?)))
+        .map(|(account, gap)| {
+            json!({
+                "account": account, "after": gap.after, "closing_minor": gap.closing,
+                "before": gap.before, "opening_minor": gap.opening,
+            })
+        })
+        .collect();
     let money = |statement: &StatementRecord, minor: Option<i64>| {
         Some(Money::from_minor(minor?, statement.currency.unwrap_or(Currency::EUR)))
     };
@@ -91,7 +99,7 @@ pub(super) async fn statements(app: Shared, request: HttpRequest) -> Result<Http
             })
         })
         .collect();
-    Ok(HttpResponse::Ok().json(json!({ "data": data, "complete_up_to": complete_up_to })))
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "complete_up_to": complete_up_to, "missing": missing })))
 }
 
 /// What banks reported of orders: `?end_to_end_id=` for one of them.

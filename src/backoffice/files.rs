@@ -9,6 +9,7 @@ use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared, known_feeds};
 use crate::config::FeedFormat;
 use crate::watch::FileState;
+use crate::watermark::Watermark;
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
@@ -41,7 +42,22 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         })
         .collect();
     let feeds = feeds(&app, &frame.tenant).await?;
-    pages.page("files", &frame.data(&app, "Files", "/bo/files", json!({ "rows": rows, "feeds": feeds })))
+    let accounts: Vec<Json> =
+        app.service.live.accounts(&frame.tenant).iter().map(|(account, mark)| read_to(account, mark)).collect();
+    let own = json!({ "rows": rows, "feeds": feeds, "accounts": accounts });
+    pages.page("files", &frame.data(&app, "Files", "/bo/files", own))
+}
+
+/// An account of the merchant's, with the statement that is missing.
+fn read_to(account: &str, mark: &Watermark) -> Json {
+    let missing = mark.gap().map(|gap| {
+        format!(
+            "something between {} and {} was not read: the later statement does not open with the balance before it",
+            words::day(gap.after),
+            words::day(gap.before),
+        )
+    });
+    json!({ "account": account, "complete_to": words::day(mark.complete_to), "missing": missing })
 }
 
 /// The feeds, with what is missing.
