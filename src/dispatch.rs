@@ -97,7 +97,7 @@ impl Dispatch for Channels {
     fn send(&self, prepared: Prepared) -> BoxFuture<'_, Verdict> {
         Box::pin(async move {
             let Some(tenant) = self.tenants.get(&prepared.delivery.tenant) else {
-                return never(Fault::Settings, "the tenant is not configured any more");
+                return later(Fault::Settings, "the tenant is not configured any more");
             };
             match prepared.delivery.channel {
                 Channel::Email => self.email(tenant, &prepared).await,
@@ -299,7 +299,8 @@ impl Channels {
         let (to, language): (Vec<EmailAddress>, Language) = match &delivery.recipient {
             Recipient::List(name) => match tenant.lists.get(name.as_str()) {
                 Some(list) => (list.clone(), tenant.language),
-                None => return never(Fault::Settings, format!("there is no list \"{name}\" any more")),
+                // It may be a slip that is mended: what waits for it is not lost at once.
+                None => return later(Fault::Settings, format!("there is no list \"{name}\" any more")),
             },
             _ => match prepared
                 .customer
@@ -427,7 +428,7 @@ impl Channels {
             return never(Fault::Settings, "a hook goes to an endpoint");
         };
         let Some(endpoint) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
-            return never(Fault::Settings, format!("there is no endpoint \"{name}\" any more"));
+            return later(Fault::Settings, format!("there is no endpoint \"{name}\" any more"));
         };
         let body = match hook_body(&delivery.event, endpoint.format, endpoint.tells) {
             Ok(HookBody { bytes, content_type, headers }) => Body { bytes, content_type, headers },
@@ -441,7 +442,7 @@ impl Channels {
             return never(Fault::Settings, "a file goes to a feed");
         };
         let Some(folder) = self.outgoing.get(&(delivery.tenant.clone(), name.to_string())).cloned() else {
-            return never(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
+            return later(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
         };
         blocking(move || file::write_event(&folder, &delivery)).await
     }

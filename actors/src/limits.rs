@@ -112,4 +112,4 @@ pub const STATEMENTS_OF_A_FILE_MAX: usize = 100_000;
 /// Digits of the end of a number that may say whose it is when nothing else does: fewer are many people's.
 pub const TELLING_TAIL_DIGITS_MIN: usize = 4;
 /// Rules that a customer remembers to have fired.
-pub const RULES_REMEMBERED_MAX: usize = 64;
+pub const RULES_REMEMBERED_MAX: usize = 4_096;

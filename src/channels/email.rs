@@ -8,7 +8,7 @@ use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::{EmailAddress, Timestamp};
 
 use super::dkim::{Signer, signed};
-use super::relay::{Failure, Relay, plain};
+use super::relay::{self, Failure, Relay, plain};
 use super::{later, never};
 use crate::config::Smtp;
 use crate::render::{Message, SCAN};
@@ -68,7 +68,17 @@ impl Email {
             },
         };
         match self.relay.send(&envelope, &bytes).await {
-            Ok(answer) => Verdict::Accepted { detail: format!("relay answered {}", answer.code()) },
+            Ok(relay::Said { response, left_out: 0 }) => {
+                Verdict::Accepted { detail: format!("relay answered {}", response.code()) }
+            }
+            Ok(relay::Said { response, left_out }) => {
+                let of = envelope.to().len();
+                let detail = format!("relay answered {}; {left_out} of {of} addresses were refused", response.code());
+                Verdict::Accepted { detail }
+            }
+            Err(Failure::Nobody(error)) => {
+                never(Fault::Unreachable, format!("nobody is at the address, {}", plain(&error)))
+            }
             Err(Failure::Refused(error)) if error.is_permanent() => {
                 never(Fault::Refused, format!("by the relay, {}", plain(&error)))
             }

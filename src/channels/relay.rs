@@ -53,6 +53,8 @@ pub(super) enum Failure {
     Silent,
     /// What it said of the mail.
     Refused(Error),
+    /// It says that nobody is at the address.
+    Nobody(Error),
 }
 
 /// How the bytes are kept from others.
@@ -109,7 +111,7 @@ impl Relay {
     }
 
     /// Sends a mail by a connection that rests, or by a new one.
-    pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<Response, Failure> {
+    pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<Said, Failure> {
         let Ok(_place) = self.places.acquire().await else {
             return Err(Failure::Unreachable("the service is stopping".to_owned()));
         };
@@ -127,16 +129,17 @@ impl Relay {
     }
 
     /// Keeps a connection for the next mail; what was refused is put aside on it.
-    async fn keep(
-        &self, mut connection: AsyncSmtpConnection, said: Result<Response, Error>,
-    ) -> Result<Response, Failure> {
+    async fn keep(&self, mut connection: AsyncSmtpConnection, said: Result<Said, NotTaken>) -> Result<Said, Failure> {
         let fit = said.is_ok() || within(SHORTLY, connection.command(Rset)).await.is_some_and(|said| said.is_ok());
         if fit {
             let mut idle = self.idle.lock();
             idle.retain(|(_, since)| since.elapsed() < LEFT_AFTER);
             idle.push((connection, Instant::now()));
         }
-        said.map_err(Failure::Refused)
+        said.map_err(|NotTaken { error, of_recipient }| match of_recipient {
+            true => Failure::Nobody(error),
+            false => Failure::Refused(error),
+        })
     }
 
     /// A connection that is still there; the one that rested least comes first.
@@ -188,7 +191,7 @@ enum Taken {
 /// Says a mail on a connection: what the relay said of it, or why the connection is of no more use.
 async fn converse(
     connection: &mut AsyncSmtpConnection, envelope: &Envelope, mail: &[u8],
-) -> Result<Result<Response, Error>, (Failure, Taken)> {
+) -> Result<Result<Said, NotTaken>, (Failure, Taken)> {
     let mut options = Vec::new();
     let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
     let wanted = [
@@ -209,25 +212,58 @@ async fn converse(
         options.push(parameter);
     }
     let said = command(connection, Mail::new(envelope.from().cloned(), options)).await?;
-    if said.is_err() {
-        return Ok(said);
+    if let Err(error) = said {
+        return Ok(Err(NotTaken { error, of_recipient: false }));
     }
+    // An address that is refused for good keeps nothing from the others; one that may be taken later would have them
+    // read the mail twice.
+    let mut refused = Vec::new();
     for to in envelope.to() {
-        let said = command(connection, Rcpt::new(to.clone(), Vec::new())).await?;
-        if said.is_err() {
-            return Ok(said);
+        match command(connection, Rcpt::new(to.clone(), Vec::new())).await? {
+            Ok(_) => {}
+            Err(error) if error.is_permanent() => refused.push(error),
+            Err(error) => return Ok(Err(NotTaken { error, of_recipient: false })),
         }
     }
-    let said = command(connection, Data).await?;
-    if said.is_err() {
-        return Ok(said);
+    let left_out = refused.len();
+    if left_out == envelope.to().len()
+        && let Some(error) = refused.pop()
+    {
+        return Ok(Err(NotTaken { of_recipient: says_nobody(&error), error }));
+    }
+    if let Err(error) = command(connection, Data).await? {
+        return Ok(Err(NotTaken { error, of_recipient: false }));
     }
     match within(TAKEN, connection.message(mail)).await {
         None => Err((Failure::Silent, Taken::Unknown)),
         Some(Err(error)) if closes(&error) => Err((Failure::Refused(error), Taken::Nothing)),
         Some(Err(error)) if error.status().is_none() => Err((Failure::Refused(error), Taken::Unknown)),
-        Some(said) => Ok(said),
+        Some(Ok(response)) => Ok(Ok(Said { response, left_out })),
+        Some(Err(error)) => Ok(Err(NotTaken { error, of_recipient: false })),
     }
+}
+
+/// What a relay said of a mail that it took.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) response: Response,
+    /// How many addresses it does not take mail for.
+    pub(super) left_out: usize,
+}
+
+/// What a relay said of a mail that it did not take.
+struct NotTaken {
+    error: Error,
+    /// Whether it says that nobody is at the address.
+    of_recipient: bool,
+}
+
+/// Whether an answer says that nobody is at an address, and not that the relay wants no mail from here. Source: RFC 3463
+/// §3.2, §3.3: X.1.1 to X.1.6 and X.1.10, bad addresses; X.2.1, a mailbox that is disabled.
+fn says_nobody(error: &Error) -> bool {
+    let told = error.to_string();
+    let codes = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+    told.split(|c: char| !c.is_ascii_digit() && c != '.').any(|word| codes.contains(&word))
 }
 
 /// A command before the mail itself: whatever becomes of the connection, nothing was taken.
@@ -351,7 +387,8 @@ mod tests {
                 "EHLO" if matches!(manner, Manner::Locked) => "250-relay\r\n250 AUTH PLAIN",
                 "AUTH" => "535 not you",
                 "MAIL" if matches!(manner, Manner::Closes) && mails > 0 => "421 enough",
-                "RCPT" if matches!(manner, Manner::Refuses) && line.contains("<no") => "550 nobody",
+                "RCPT" if matches!(manner, Manner::Refuses) && line.contains("<not") => "550 5.7.1 not from you",
+                "RCPT" if matches!(manner, Manner::Refuses) && line.contains("<no") => "550 5.1.1 nobody",
                 "DATA" => {
                     reader.get_mut().write_all(b"354 go on\r\n").ok()?;
                     while line != ".\r\n" {
@@ -370,9 +407,10 @@ mod tests {
         }
     }
 
-    async fn send(relay: &Relay, to: &str) -> Result<Response, Failure> {
+    async fn send(relay: &Relay, to: &str) -> Result<Said, Failure> {
         let address = |user: &str| lettre::Address::new(user, "example.org").unwrap();
-        let envelope = Envelope::new(Some(address("from")), vec![address(to)]).unwrap();
+        let to = to.split(',').map(address).collect();
+        let envelope = Envelope::new(Some(address("from")), to).unwrap();
         relay.send(&envelope, b"Subject: Hello\r\n\r\nWorld\r\n").await
     }
 
@@ -390,14 +428,18 @@ mod tests {
     #[tokio::test]
     async fn a_refused_recipient_is_told_and_leaves_the_connection_to_the_next() {
         let (relay, seen) = relay(Manner::Refuses);
-        for to in ["to", "nobody", "to", "nowhere", "to"] {
-            match (to.starts_with("no"), send(&relay, to).await) {
-                (true, Err(Failure::Refused(error))) => assert!(error.is_permanent(), "{error}"),
-                (false, Ok(_)) => {}
+        for to in ["to", "nobody", "to", "nowhere", "not-from-us", "to"] {
+            match (to, send(&relay, to).await) {
+                ("nobody" | "nowhere", Err(Failure::Nobody(error))) => assert!(error.is_permanent(), "{error}"),
+                ("not-from-us", Err(Failure::Refused(error))) => assert!(error.is_permanent(), "{error}"),
+                ("to", Ok(_)) => {}
                 (_, other) => panic!("{to}: {other:?}"),
             }
         }
-        assert_eq!((seen.connections.load(Ordering::SeqCst), seen.mails.load(Ordering::SeqCst)), (1, 3));
+        // Of a team, those who are there hear of it.
+        let said = send(&relay, "ana,nobody,bob").await.unwrap();
+        assert_eq!(said.left_out, 1);
+        assert_eq!((seen.connections.load(Ordering::SeqCst), seen.mails.load(Ordering::SeqCst)), (1, 4));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use reqwest::{RequestBuilder, Response};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde_json::{Value as Json, json};
 
-use super::{Sms, later, never};
+use super::{Sms, later, never, retry_after_ms};
 use crate::clock;
 use crate::config::{Ovh, SmsAnswer, SmsBody, SmsCall, SmsProvider};
 use crate::digest;
@@ -104,8 +104,14 @@ impl SmsChannel {
         match request.send().await {
             Ok(answer) if answer.status().is_success() => said(answer, &says).await,
             Ok(answer) => match answer.status().as_u16() {
-                // It says that it did not take it.
-                status @ (429 | 503) => later(Fault::Busy, format!("provider, {status}")),
+                // It says that it did not take it: too much at once, or nothing at all until a key or credit is renewed.
+                status @ (401..=404 | 407 | 408 | 425 | 429 | 503) => {
+                    let fault = if matches!(status, 429 | 503) { Fault::Busy } else { Fault::Status };
+                    let asked = answer.headers().get("retry-after").and_then(|text| text.to_str().ok());
+                    let now_s = clock::system_now().unix_millis() / 1_000;
+                    let retry_after_ms = asked.and_then(|text| retry_after_ms(text, now_s));
+                    Verdict::Later { fault, error: format!("provider, {status}"), retry_after_ms }
+                }
                 status @ 400..500 => never(Fault::Refused, format!("by the provider, {status}")),
                 // Something behind it failed, after it had taken it or before.
                 status => never(Fault::Unheard, format!("the provider may have taken it ({status}); not sent again")),

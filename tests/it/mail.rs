@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::certificates::{authority, certificate};
 use crate::support::http::call;
-use crate::support::peers::{free_port, mails, smtp_server, smtp_server_at};
+use crate::support::peers::{free_port, guarded_smtp_server, mails, smtp_server, smtp_server_at};
 use crate::support::running::{BINARY, KEY, Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -318,4 +318,98 @@ fn a_mail_brings_the_invoice_itself_and_a_pdf_that_an_erp_drops_is_one() {
     assert_eq!(report["accepted"], 1, "{report}");
     let third = format!("{}/document", path("F-2026-11"));
     assert!(running.get(&third).body == dropped);
+}
+
+#[test]
+fn a_relay_that_asks_for_a_password_hears_it_after_starttls() {
+    let scratch = Scratch::new("mail-auth");
+    let folder = scratch.path();
+    authority(folder);
+    certificate(folder, "relay");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let (maildir, port) = (folder.join("mail"), free_port());
+    let keys = (file("relay.pem"), file("relay.key"));
+    let _relay = guarded_smtp_server(&maildir, port, (&keys.0, &keys.1), ["shop", "pa ss\"w\u{f6}rd"]);
+    for (password, taken) in [("wrong", false), ("pa ss\"w\u{f6}rd", true)] {
+        let authority = file("authority.pem");
+        let environment = [("SSL_CERT_FILE", authority.as_str()), ("RELAY_PASSWORD", password)];
+        let who = "tls = \"starttls\"\nuser = \"shop\"\npassword = { env = \"RELAY_PASSWORD\" }";
+        let folder = folder.join(if taken { "right" } else { "wrong" });
+        std::fs::create_dir_all(&folder).unwrap();
+        let relay = format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\n{who}");
+        let config = configure(&folder, |text| text.replace("transport = \"catch\"", &relay));
+        let running = Running::start_with(&config, &environment);
+        let address = asks(&running, &folder, 1);
+        if taken {
+            wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains(&address)));
+        } else {
+            // The mail waits: it is not its fault.
+            wait_for("the relay to be asked", || {
+                let log = std::fs::read_to_string(maildir.with_extension("log")).unwrap();
+                log.contains(" shop").then_some(())
+            });
+            let id = running.find("/v1/payment-requests", "F-1")["id"].as_str().unwrap().to_owned();
+            let waiting = running.get(&format!("/v1/payment-requests/{id}/deliveries")).json();
+            let mail = waiting["data"].as_array().unwrap().iter().find(|one| one["way"] == "email").unwrap().clone();
+            assert!(["pending", "waiting"].contains(&mail["status"].as_str().unwrap()), "{mail}");
+            assert!(mails(&maildir).is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_address_that_the_relay_knows_nobody_at_is_told_and_holds_up_nobody_else() {
+    let scratch = Scratch::new("mail-nobody");
+    let (folder, port) = (scratch.path(), free_port());
+    let maildir = folder.join("mail");
+    let _relay = smtp_server_at(&maildir, port, &["-c", "maildir.Refusing"]);
+    let relay = format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"");
+    let config = configure(folder, |text| {
+        let list = "compta@maison-dupre.example";
+        assert!(text.contains(list));
+        text.replace("transport = \"catch\"", &relay)
+            .replace(&format!("[\"{list}\"]"), &format!("[\"nobody-there@maison-dupre.example\", \"{list}\"]"))
+    });
+    let running = Running::start(&config);
+    // More dead addresses than it takes to think that a relay has failed, and then one that is there.
+    let header = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n";
+    let row = |at: usize, address: &str| {
+        format!(
+            "F-{at};C-{at};Payer {at};{address};06 12 34 56 {:02};fr;120,00;02/03/2026;10/03/2026;Conseil\n",
+            at % 100
+        )
+    };
+    let dead: String = (0..40).map(|at| row(at, &format!("nobody{at}@example.org"))).collect();
+    let text = format!("{header}{dead}{}", row(40, "there@example.org"));
+    drop_file(&folder.join("data/erp/in"), "all.csv", text.as_bytes());
+    running.find("/v1/payment-requests", "F-40");
+    running.advance("1h");
+    wait_for("the mail to who is there", || {
+        mails(&maildir).into_iter().find(|mail| mail.contains("there@example.org"))
+    });
+    let customer = wait_for("the customer to be known as unreachable", || {
+        let customer = running.find("/v1/customers", "C-7");
+        (customer["unreachable"] == serde_json::json!(["email"])).then_some(customer)
+    });
+    let bounced = running.stream(1_000, "").0.into_iter().filter(|event| {
+        event["type"] == "notification.bounced" && event.to_string().contains(customer["id"].as_str().unwrap())
+    });
+    assert_eq!(bounced.count(), 1);
+    // The next step takes the other way, and a team hears of what one of its addresses does not.
+    for _ in 0..12 {
+        running.advance("1d");
+    }
+    wait_for("an SMS", || {
+        let sent = crate::support::running::messages(folder);
+        sent.into_iter().find(|message| message["channel"] == "sms" && message.to_string().contains("+33612345607"))
+    });
+    let refund = running.find("/v1/payment-requests", "F-40")["id"].as_str().unwrap().to_owned();
+    let paid = serde_json::json!({ "attempt_ref": "A", "amount": { "amount": 12_000, "currency": "EUR" }, "result": "succeeded" });
+    assert_eq!(running.post(&format!("/v1/payment-requests/{refund}/attempts"), &paid).status, 201);
+    let back = serde_json::json!({ "refund_ref": "R", "amount": { "amount": 1_000, "currency": "EUR" } });
+    let answer = running.post(&format!("/v1/payment-requests/{refund}/refunds"), &back);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    wait_for("the accountants to be told", || {
+        mails(&maildir).into_iter().find(|mail| mail.contains("To: ") && mail.contains("compta@maison-dupre.example"))
+    });
 }

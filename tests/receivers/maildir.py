@@ -32,3 +32,14 @@ class AsItCame:
             mail.write(envelope.original_content)
         os.rename(before, os.path.join(self.folder, "new", name))
         return "250 OK"
+
+
+class Refusing(AsItCame):
+    """Knows nobody whose name begins with `nobody`."""
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody"):
+            return "550 5.1.1 No such user here"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"

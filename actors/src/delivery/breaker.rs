@@ -40,6 +40,10 @@ impl Breaker {
 
     /// A try failed.
     pub fn failed(&mut self, now: Timestamp) {
+        // What was under way when it opened says nothing new.
+        if self.open_until.is_some_and(|until| now < until) {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         if self.failures >= BREAKER_FAILURES {
             self.wait_ms = (self.wait_ms * 2).clamp(BREAKER_OPEN_MS, BREAKER_OPEN_MS_MAX);
@@ -64,6 +68,9 @@ mod tests {
         assert_eq!(breaker.allowance(16, at(29_999)), 0);
         assert_eq!(breaker.allowance(16, at(30_000)), 1);
         breaker.failed(at(30_000));
+        assert_eq!(breaker.opens_at(), Some(at(90_000)));
+        // The others that were under way when it opened do not make it wait longer.
+        (0..15).for_each(|_| breaker.failed(at(30_001)));
         assert_eq!(breaker.opens_at(), Some(at(90_000)));
         breaker.succeeded();
         assert_eq!(breaker.allowance(16, at(30_001)), 16);

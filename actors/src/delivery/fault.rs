@@ -22,6 +22,8 @@ pub enum Fault {
     Declined,
     /// The other side refuses this message.
     Refused,
+    /// Nobody is at the recipient's address.
+    Unreachable,
     /// It may have arrived, and nobody said so.
     Unheard,
     /// What was to be sent cannot be written.
@@ -38,7 +40,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 13] = [
+    pub const ALL: [Fault; 14] = [
         Fault::Connection,
         Fault::Timeout,
         Fault::Broken,
@@ -46,6 +48,7 @@ impl Fault {
         Fault::Busy,
         Fault::Declined,
         Fault::Refused,
+        Fault::Unreachable,
         Fault::Unheard,
         Fault::Content,
         Fault::Recipient,
@@ -64,12 +67,29 @@ impl Fault {
             Fault::Busy => "busy",
             Fault::Declined => "declined",
             Fault::Refused => "refused",
+            Fault::Unreachable => "unreachable",
             Fault::Unheard => "unheard",
             Fault::Content => "content",
             Fault::Recipient => "recipient",
             Fault::Settings => "settings",
             Fault::File => "file",
             Fault::Service => "service",
+        }
+    }
+
+    /// What it says of the other side: that it fails, that it is there and answers, or nothing.
+    pub fn of_peer(self) -> Option<bool> {
+        match self {
+            Fault::Refused | Fault::Unreachable => Some(true),
+            Fault::Content | Fault::Recipient | Fault::Settings | Fault::Service => None,
+            Fault::Connection
+            | Fault::Timeout
+            | Fault::Broken
+            | Fault::Status
+            | Fault::Busy
+            | Fault::Declined
+            | Fault::Unheard
+            | Fault::File => Some(false),
         }
     }
 

@@ -16,7 +16,7 @@ use super::collection::collect;
 use super::payouts::pay_out;
 use super::trying::{Tried, attempt, export, record_all};
 use super::{Router, SubmitError};
-use crate::delivery::{Breaker, Order, Outcome, Route, Tactic, Tactics};
+use crate::delivery::{Breaker, Fault, Order, Outcome, Route, Tactic, Tactics};
 use crate::limits;
 use crate::partition::{Preparation, Ticket};
 use crate::values::{DeliveryId, PARTITIONS, Timestamp};
@@ -388,7 +388,14 @@ impl DeliveryLane {
     fn judge(&mut self, tried: &Tried) {
         let now = self.router.ports().clock.system_now();
         match tried {
-            Tried::Ended(Outcome::RetryAt { .. } | Outcome::Dead { .. }) => self.breaker.failed(now),
+            Tried::Ended(Outcome::RetryAt { error, .. } | Outcome::Dead { error }) => {
+                // One message that is wrong, or one recipient, is no failure of who takes them.
+                match Fault::told(error).0.map_or(Some(false), Fault::of_peer) {
+                    Some(true) => self.breaker.succeeded(),
+                    Some(false) => self.breaker.failed(now),
+                    None => {}
+                }
+            }
             Tried::Declined(_) => self.breaker.declined(now),
             Tried::Ended(Outcome::Delivered { .. }) => self.breaker.succeeded(),
             // Withheld, or a failure of ours: it says nothing about the other side.

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Router, SubmitError, conclude_decision};
-use crate::delivery::{Channel, Delivery, Fault, Ladder, Outcome, Route, Verdict};
-use crate::partition::{Preparation, Ticket, TriedDelivery};
+use super::intake::derived_from;
+use super::{Priority, Router, SubmitError, conclude_decision};
+use crate::customer;
+use crate::delivery::{Channel, Delivery, Fault, Ladder, Outcome, Recipient, Route, Verdict};
+use crate::machine::Tell;
+use crate::partition::{Origin, Preparation, Ticket, TriedDelivery};
 use crate::ports::Prepared;
 use crate::values::{DeliveryId, EntityId, TenantId, Timestamp};
 
@@ -58,7 +61,11 @@ pub(super) async fn attempt(
                     Err(error) => return (row, Tried::Aside(later(&error, clock.system_now()))),
                 }
             }
+            let about = (delivery.recipient.clone(), delivery.channel);
             let verdict = router.ports().dispatch.send(prepared).await;
+            if let Err(error) = tell_unreachable(&router, &row.tenant, (row.id, about), &verdict).await {
+                return (row, Tried::Aside(later(&error, clock.system_now())));
+            }
             let declined = matches!(verdict, Verdict::Declined { .. });
             let outcome = ladder.outcome(verdict, number, clock.random(), clock.system_now());
             if declined { Tried::Declined(outcome) } else { Tried::Ended(outcome) }
@@ -66,6 +73,22 @@ pub(super) async fn attempt(
         Err(error) => Tried::Aside(later(&error, clock.system_now())),
     };
     (row, tried)
+}
+
+/// Whoever takes messages says at once that nobody is at a customer's address: the customer hears of it as it hears of
+/// a message that comes back, before the try is recorded; the same again changes nothing.
+async fn tell_unreachable(
+    router: &Arc<Router>, tenant: &TenantId, (delivery, about): (DeliveryId, (Recipient, Channel)), verdict: &Verdict,
+) -> Result<(), SubmitError> {
+    let Verdict::Never { fault: Fault::Unreachable, error } = verdict else { return Ok(()) };
+    let (Recipient::Customer(customer), channel) = about else { return Ok(()) };
+    let report = customer::Report::Failed { reason: error.as_str().into(), lasting: true };
+    let command = derived_from(&[&delivery.to_string(), "unreachable"]);
+    let tell = Tell::Customer(customer, customer::Command::TakeReport { delivery, channel, report });
+    match router.submit(tenant, tell, command, 0, Origin::System, Priority::Patient).await {
+        Ok(_) | Err(SubmitError::Rejected(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Records that a try begins, before it does; gives why it must not after all, if something came in between.

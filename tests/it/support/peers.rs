@@ -215,6 +215,17 @@ pub fn smtp_server_at(maildir: &Path, port: u16, options: &[&str]) -> Peer {
     peer
 }
 
+/// An SMTP server that takes mail after STARTTLS, of who says a password: aiosmtpd with its own authenticator.
+pub fn guarded_smtp_server(maildir: &Path, port: u16, (certificate, key): (&str, &str), who: [&str; 2]) -> Peer {
+    let mut command = Command::new("/usr/bin/python3");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(project().join("tests/receivers/relay.py"));
+    command.arg(port.to_string()).arg(maildir).args([certificate, key]).args(who);
+    let log = maildir.with_extension("log");
+    let mut peer = spawn(&mut command, "python3-aiosmtpd", &log);
+    wait_listening("the SMTP server (package python3-aiosmtpd)", port, &mut peer, &log);
+    peer
+}
+
 /// The mails in a maildir.
 pub fn mails(maildir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(maildir.join("new")).into_iter().flatten().flatten();
