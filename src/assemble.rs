@@ -13,7 +13,7 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Lane, Origin, SystemFact};
 use quittance_actors::ports::{Directory, Dispatch, Journal, Ownership, Snapshots, Tenants};
 use quittance_actors::runtime::{
-    Checkpointer, DeliverySupervisor, Enqueue, FeedReader, Host, IngestionSupervisor, Offer, Ports, Priority,
+    Checkpointer, DeliverySupervisor, Enqueue, Host, IngestionSupervisor, Offer, Ports, Priority,
     ReconciliationSupervisor, Release, Router, Timekeeper, Timers,
 };
 use quittance_actors::values::{CommandId, FeedId, PARTITIONS, ReferenceKey, TenantId};
@@ -24,7 +24,7 @@ use tracing::info;
 use crate::callbacks::Callbacks;
 use crate::channels::Policy;
 use crate::channels::archive::Archive;
-use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector, ordered};
+use crate::channels::collect::{Connector, CreditFiles, DebitFiles, HttpConnector};
 use crate::channels::credentials::Credentials;
 use crate::channels::dkim::Signer;
 use crate::channels::email::Email;
@@ -33,10 +33,11 @@ use crate::channels::pace::{Limits, Pace};
 use crate::channels::smpp::{Heard, Ids, SmppLink};
 use crate::channels::sms::SmsChannel;
 use crate::clock::{Clocks, system_now};
-use crate::config::{self, Config, ConnectorKind, EmailTransport, FeedFormat, Secret, SmsProvider, Sources};
+use crate::config::{self, Config, ConnectorKind, EmailTransport, Secret, SmsProvider, Sources};
 use crate::dispatch::{Channels, SmsCarrier};
 use crate::documents::Documents;
 use crate::editions::Editions;
+use crate::feeds;
 use crate::in_use::{InUse, Wording};
 use crate::inbound::Inbound;
 use crate::journal::Writer;
@@ -44,7 +45,7 @@ use crate::observe::Live;
 use crate::recovery::{Recovery, State, recover};
 use crate::review::Review;
 use crate::store::Store;
-use crate::watch::{self, Activity, Watched};
+use crate::watch::Activity;
 
 /// How long a stop waits for its last checkpoint.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(30);
@@ -190,12 +191,14 @@ pub async fn assemble_with(
     let checkpointer = checkpointer.start();
     let reconciliation = ReconciliationSupervisor::new(Arc::clone(&router)).start();
     let ingestion = IngestionSupervisor::new(Arc::clone(&router), reconciliation.clone()).start();
-    Timekeeper::new(Arc::clone(&router), Arc::clone(&timers), checkpointer.clone()).start();
     let activity = Arc::new(Activity::default());
-    for watched in feeds(&config) {
-        watched.prepare().map_err(|error| format!("{}: {error}", watched.folder.display()))?;
-        actix::spawn(watch::run(watched, ingestion.clone(), Arc::clone(&activity)));
-    }
+    let unread = feeds::watch(&config, &ingestion, &activity)?;
+    let timekeeper = Timekeeper::new(Arc::clone(&router), Arc::clone(&timers), checkpointer.clone());
+    actix::spawn(async move {
+        // What the bank has brought meanwhile is read before anybody is reminded or debited.
+        unread.await;
+        timekeeper.start();
+    });
     for feed in &config.service.feeds {
         let watch = feed::Command::Watch { name: SmolStr::new(&feed.name) };
         let tell = Tell::Feed(FeedId::of(&feed.tenant, &feed.name), watch);
@@ -371,15 +374,6 @@ fn channels(config: &Config, in_use: Arc<InUse>, archive: Archive) -> Result<(Ch
     Ok((channels, smsc))
 }
 
-/// The ledgers of files for banks, of every connector there has been.
-struct Ledgers(PathBuf);
-
-impl watch::OrderBook for Ledgers {
-    fn ordered(&self, tenant: &TenantId, message: &str, batch: Option<&str>) -> std::io::Result<Vec<String>> {
-        ordered(&self.0.join(tenant.as_str()), message, batch)
-    }
-}
-
 /// Where the ledger of a connector is.
 fn ledger_of(config: &Config, tenant: &TenantId, connector: &str) -> PathBuf {
     config.path(&config.service.data.dir).join("connectors").join(tenant.as_str()).join(connector)
@@ -417,24 +411,6 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
         connectors.insert((tenant.clone(), name.clone()), connector);
     }
     Ok(connectors)
-}
-
-/// The directories to be watched.
-pub fn feeds(config: &Config) -> Vec<Watched> {
-    let data = config.path(&config.service.data.dir);
-    let (orders, documents) = (Arc::new(Ledgers(data.join("connectors"))), Documents::of(&data));
-    let watched = config.service.feeds.iter().map(|feed| {
-        let mapping = match &feed.format {
-            FeedFormat::Invoices { mapping } => config.mappings.get(mapping).cloned(),
-            FeedFormat::Bank => None,
-        };
-        let reader = FeedReader { feed: feed.name.clone(), tenant: feed.tenant.clone() };
-        let folder: PathBuf = config.path(&feed.dir);
-        let orders = Arc::clone(&orders) as Arc<dyn watch::OrderBook>;
-        let documents = documents.clone();
-        Watched { feed: feed.clone(), folder, mapping, reader, orders, documents }
-    });
-    watched.collect()
 }
 
 /// Loads the configuration and templates of a file; gives every finding.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quittance_actors::delivery::{Channel, Delivery, Fault, Guard, Recipient, Verdict};
+use quittance_actors::policies::Policies;
 use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{EmailAddress, Language, PhoneNumber, TenantId, Timestamp};
@@ -114,6 +115,17 @@ impl Dispatch for Channels {
     fn holds_back(&self, prepared: &Prepared) -> Option<(Timestamp, String)> {
         let delivery = &prepared.delivery;
         let in_use = self.in_use.of(&delivery.tenant)?;
+        let by_test_clock = self.tenants.get(&delivery.tenant).is_none_or(|tenant| tenant.test_clock.is_some());
+        if matches!(delivery.recipient, Recipient::Customer(_)) && delivery.channel.reaches_people() && !by_test_clock
+        {
+            // Whenever it was decided: nobody is woken by a relay that is there again.
+            let Policies { contact, calendar, .. } = &*in_use.policies;
+            let zone = in_use.policies.zone_of(prepared.zone.as_deref());
+            let closed = contact.allows(&[], clock::system_now(), calendar, &zone);
+            if let Some((until, why)) = closed {
+                return Some((until, why.to_owned()));
+            }
+        }
         let most = in_use.conduct.automation.limits.get(&*delivery.cause).copied();
         self.pace.holds_back(prepared, most, clock::system_now())
     }

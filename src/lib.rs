@@ -34,6 +34,7 @@ pub mod dispatch;
 pub mod documents;
 pub mod editions;
 pub mod export;
+pub mod feeds;
 pub mod formats;
 pub mod gsm;
 pub mod in_use;

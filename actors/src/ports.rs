@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use smol_str::SmolStr;
+
 use crate::collection::InstrumentDetails;
 use crate::customer::{OpenRequest, Profile};
 use crate::delivery::{Delivery, Verdict};
@@ -168,6 +170,8 @@ pub struct Prepared {
     pub attempt: u32,
     /// Whom it is about or to, if a customer is concerned.
     pub customer: Option<Arc<Profile>>,
+    /// The time zone where that customer lives, if not the tenant's.
+    pub zone: Option<SmolStr>,
     /// The account number to pay to, if the customer has one of its own.
     pub virtual_iban: Option<String>,
     /// What the customer has open, of a message to the customer: by deadline.

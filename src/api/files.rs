@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{Problem, Shared, tenant};
 use crate::config::{self, FeedFormat, Ready};
-use crate::{assemble, clock, digest, watch};
+use crate::{clock, digest, feeds, watch};
 
 /// Bytes of one uploaded file.
 const FILE_BYTES_MAX: u64 = 2 << 30;
@@ -156,7 +156,7 @@ pub(super) async fn upload(
             "name is a file name of 1 to 120 bytes without separators, and without the ending of an unfinished file",
         ));
     }
-    let watched = assemble::feeds(&app.service.config)
+    let watched = feeds::feeds(&app.service.config)
         .into_iter()
         .find(|watched| watched.feed.tenant == tenant && watched.feed.name == *feed)
         .ok_or_else(|| Problem::not_found(format!("there is no feed \"{feed}\"")))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use quittance_actors::account_numbers::AccountNumbers;
@@ -257,6 +258,16 @@ pub struct Feed {
     pub all_or_nothing: bool,
     /// When files are expected, if they are.
     pub expectation: Option<Expectation>,
+}
+
+impl Feed {
+    /// How long a file of it rests before it is complete.
+    pub fn settles_for(&self) -> Duration {
+        match self.ready {
+            Ready::Stable(millis) => Duration::from_millis(millis),
+            Ready::Rename | Ready::Marker(_) | Ready::Manifest => Duration::ZERO,
+        }
+    }
 }
 
 /// What a feed brings.

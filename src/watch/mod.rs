@@ -24,7 +24,7 @@ pub use scan::{MANIFEST, is_unfinished};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use notify::event::{AccessKind, AccessMode};
@@ -32,7 +32,7 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime::{Arrived, FeedReader, IngestionSupervisor, READER_FAILED, SubmitError};
 use quittance_actors::values::TenantId;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tracing::{error, info, warn};
 
 use archive::Unpacked;
@@ -42,6 +42,8 @@ use crate::documents::Documents;
 
 /// How often a directory is scanned without an event.
 const SCAN_EVERY: Duration = Duration::from_millis(500);
+/// How long scans at the start look for files that lay there.
+const FIRST_SCANS: Duration = Duration::from_millis(400);
 /// Files of one feed claimed at once; the others wait in the directory.
 const CLAIMED_MAX: usize = 4;
 /// How long to wait before a file is tried again after a failure on our side.
@@ -89,7 +91,13 @@ impl Watched {
 }
 
 /// Watches one directory until the process ends.
-pub async fn run(watched: Watched, ingestion: Addr<IngestionSupervisor>, activity: Arc<Activity>) {
+///
+/// `read` hears when what lay there at the start has been read.
+pub async fn run(
+    watched: Watched, ingestion: Addr<IngestionSupervisor>, activity: Arc<Activity>, read: oneshot::Sender<()>,
+) {
+    let (mut read, started) = (Some(read), Instant::now());
+    let settles = FIRST_SCANS.max(watched.feed.settles_for() + SCAN_EVERY);
     let wake = Arc::new(Notify::new());
     let _watcher = events(&watched.folder, Arc::clone(&wake));
     let places = Arc::new(Semaphore::new(CLAIMED_MAX));
@@ -111,6 +119,17 @@ pub async fn run(watched: Watched, ingestion: Addr<IngestionSupervisor>, activit
             for claimed in unpack(&watched, path, &activity).await {
                 take(&watched, claimed, &ingestion, &activity, &places).await;
             }
+        }
+        if started.elapsed() >= settles
+            && let Some(read) = read.take()
+        {
+            let places = Arc::clone(&places);
+            actix::spawn(async move {
+                // Every place is free when everything that was claimed has been read.
+                let all = u32::try_from(CLAIMED_MAX).unwrap_or(u32::MAX);
+                let _all = places.acquire_many(all).await;
+                let _ = read.send(()); // Nobody waits any longer.
+            });
         }
         let _ = tokio::time::timeout(SCAN_EVERY, wake.notified()).await; // An event or the time.
     }

@@ -40,7 +40,7 @@ fn stated(id: &str, account: &str, said: &[Said<'_>]) -> String {
     )
 }
 
-fn issue(running: &Running, customer: &str, number: &str, minor: i64, more: Json) -> Json {
+fn issue(running: &Running, customer: &str, number: &str, minor: i64, more: &Json) -> Json {
     let mut body = json!({
         "external_ref": number, "amount": { "amount": minor, "currency": "EUR" }, "issued_on": "2026-03-02",
         "due_on": "2026-03-31",
@@ -61,7 +61,7 @@ fn the_same_money_in_two_files_pays_once_whatever_each_says_of_it() {
     let (scratch, running) = sample("overlaps", |text| text);
     let bank = scratch.path().join("data/bank/in");
     for (number, minor) in [("FA-10001", 20_500), ("FA-10002", 99_900)] {
-        issue(&running, "C-1", number, minor, json!({}));
+        issue(&running, "C-1", number, minor, &json!({}));
     }
     let own = running.find("/v1/customers", "C-1")["virtual_iban"].as_str().unwrap().to_owned();
     let words = |refs: &str| {
@@ -115,12 +115,12 @@ fn a_reference_is_found_wherever_banks_carry_it() {
     let bank = scratch.path().join("data/bank/in");
     let reference = |made: &Json| made["creditor_reference"].as_str().unwrap().to_owned();
     let made: Vec<Json> = (0..8)
-        .map(|at: i64| issue(&running, &format!("K-{at}"), &format!("FA-2026-3100{at}"), 5_000 + at, json!({})))
+        .map(|at: i64| issue(&running, &format!("K-{at}"), &format!("FA-2026-3100{at}"), 5_000 + at, &json!({})))
         .collect();
     let own =
         |at: usize| running.find("/v1/customers", &format!("K-{at}"))["virtual_iban"].as_str().unwrap().to_owned();
     let qrr = "21 00000 00003 13947 14300 09017";
-    issue(&running, "K-8", "FA-2026-31008", 5_008, json!({ "payment_reference": qrr }));
+    issue(&running, "K-8", "FA-2026-31008", 5_008, &json!({ "payment_reference": qrr }));
     let details = [
         format!("<AddtlTxInf>VIR SEPA {}</AddtlTxInf>", reference(&made[0])),
         format!("<Refs><InstrId>{}</InstrId></Refs>", reference(&made[1])),
@@ -143,15 +143,15 @@ fn a_reference_is_found_wherever_banks_carry_it() {
         wait_for(&number, || is(&running, &number, "settled").then_some(()));
     }
     // What is booked to an account that is not the merchant's is for a person, whatever it names.
-    let late = issue(&running, "K-9", "FA-2026-31009", 5_009, json!({}));
+    let late = issue(&running, "K-9", "FA-2026-31009", 5_009, &json!({}));
     let detail = format!("<RmtInf><Ustrd>{}</Ustrd></RmtInf>", reference(&late));
     let said = [Said { amount: "50.09", entry: "", detail: &detail }];
     drop_file(&bank, "other.xml", stated("O", "DE89370400440532013000", &said).as_bytes());
     wait_for("the task", || running.list("/v1/tasks").into_iter().find(|task| task["doubt"] == "account_not_ours"));
     assert!(is(&running, "FA-2026-31009", "open"));
     // The amount that fitted nothing is that of an invoice that comes later.
-    issue(&running, "K-20", "FA-2026-32001", 1_000, json!({}));
-    issue(&running, "K-20", "FA-2026-32002", 2_000, json!({}));
+    issue(&running, "K-20", "FA-2026-32001", 1_000, &json!({}));
+    issue(&running, "K-20", "FA-2026-32002", 2_000, &json!({}));
     let number = running.find("/v1/customers", "K-20")["virtual_iban"].as_str().unwrap().to_owned();
     let detail = format!("<RltdPties><CdtrAcct><Id><IBAN>{number}</IBAN></Id></CdtrAcct></RltdPties>");
     drop_file(
@@ -160,6 +160,6 @@ fn a_reference_is_found_wherever_banks_carry_it() {
         stated("E", OWN, &[Said { amount: "55.55", entry: "", detail: &detail }]).as_bytes(),
     );
     wait_for("it to wait", || running.list("/v1/tasks").into_iter().find(|task| task["amount"]["amount"] == 5_555));
-    issue(&running, "K-20", "FA-2026-32003", 5_555, json!({}));
+    issue(&running, "K-20", "FA-2026-32003", 5_555, &json!({}));
     wait_for("it to be placed", || is(&running, "FA-2026-32003", "settled").then_some(()));
 }

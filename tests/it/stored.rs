@@ -288,6 +288,7 @@ fn name(event: &Event) -> &'static str {
             C::CreditPaidOut { .. } => "customer.credit_paid_out",
             C::VirtualIbanGiven { .. } => "customer.virtual_iban_given",
             C::VirtualIbanReleased { .. } => "customer.virtual_iban_released",
+            C::TransferForgotten { .. } => "customer.transfer_forgotten",
             C::DisputeMarked { .. } => "customer.dispute_marked",
             C::ZoneKnown { .. } => "customer.zone_known",
             C::MessageArrived { .. } => "customer.message_arrived",
@@ -406,7 +407,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 149);
+    assert_eq!(seen.len(), 150);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -7,7 +7,7 @@ use crate::account_numbers::{Given, free_on};
 use crate::limits;
 use crate::machine::{Context, Decision};
 use crate::transfer::{Details, Doubt};
-use crate::values::{Date, Iban};
+use crate::values::{Date, Iban, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -42,7 +42,15 @@ pub(super) fn doubt(state: &Customer, details: &Details) -> Option<Doubt> {
     (details.booked_on > former.until).then_some(Doubt::AccountClosed)
 }
 
+/// Days for which money that waits for a person keeps reminders and collections back.
+const MONEY_WAITS_DAYS: i64 = 14;
+
 impl Customer {
+    /// Whether a transfer that is known to be the customer's waits for a person: what is asked for may be paid.
+    pub(super) fn has_money_waiting(&self, now: Timestamp) -> bool {
+        self.rare.unplaced.iter().any(|transfer| transfer.made_at().plus_days(MONEY_WAITS_DAYS) > now)
+    }
+
     /// Whether a number that was this customer's may be another's from a day on.
     pub fn has_freed(&self, iban: &Iban, on: Date) -> bool {
         let own = self.virtual_iban.as_ref().is_some_and(|own| own.iban() == iban);

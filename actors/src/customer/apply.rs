@@ -129,6 +129,11 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             }
             state.rare.unplaced.push(*transfer);
         }
+        Event::TransferForgotten { transfer } => {
+            if let Some(rare) = state.rare.said() {
+                rare.unplaced.retain(|known| known != transfer);
+            }
+        }
         Event::TransferPlaced { transfer, amount } => {
             if let Some(rare) = state.rare.said() {
                 rare.unplaced.retain(|known| known != transfer);

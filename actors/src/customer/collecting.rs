@@ -13,7 +13,7 @@ use super::state::Customer;
 use crate::collection::{CardScheme, Hold, Instrument, Ledger, Mandate, MandateKind, Method, ReasonClass, Usage};
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
-use crate::payment_request::{self, AttemptAnswer};
+use crate::payment_request::{self, AttemptAnswer, gate};
 use crate::values::{Date, Money, PaymentRequestId};
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -318,6 +318,8 @@ fn allow_attempt(
         waits(format_smolstr!("recurring payments are suspended: {reason}"), false)
     } else if let Err(reason) = usable(state, instrument, request, collects_on) {
         waits(reason, true)
+    } else if state.has_money_waiting(context.now) {
+        AttemptAnswer::Later { at: context.now.plus_days(1), reason: gate::MONEY_WAITS.into() }
     } else if let Some((at, reason)) = refused {
         AttemptAnswer::Later { at, reason }
     } else {

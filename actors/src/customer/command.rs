@@ -295,6 +295,13 @@ pub enum Command {
     WithdrawCredit(Money),
     /// Note something about it.
     Note(Note),
+    /// Credit that was to be paid out is there again; whether it stays its bank may still say otherwise.
+    CreditBack(Money),
+    /// A transfer that waits for a person is no money of this customer's that may pay something.
+    ForgetTransfer {
+        /// Which.
+        transfer: TransferId,
+    },
 }
 
 /// What a transfer pays, or had paid.
@@ -358,6 +365,8 @@ pub struct Reminder {
     pub shadow: bool,
     /// The scenario, if one message of this step tells of all requests.
     pub together: Option<SmolStr>,
+    /// Whether it asks once more for what was asked for.
+    pub chases: bool,
 }
 
 /// A credit note of the ERP.
@@ -417,6 +426,8 @@ impl Command {
             Command::SetOptOut { .. } => "set_opt_out",
             Command::WithdrawCredit(_) => "withdraw_credit",
             Command::Note(note) => note.name(),
+            Command::CreditBack(_) => "credit_back",
+            Command::ForgetTransfer { .. } => "forget_transfer",
         }
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::accounts;
 use super::apply::apply;
 use super::collecting;
-use super::command::{Command, CreditNote, PlaceTransfer, Reminder, Report};
+use super::command::{Command, PlaceTransfer, Reminder, Report};
 use super::decided;
 use super::event::Event;
 use super::notes;
 use super::plans;
 use super::rejection::Rejection;
 use super::state::{Customer, OpenRequest, PaymentMethod, Profile};
+use super::{accounts, credit};
 use crate::account_numbers::Given;
 use crate::delivery::{Channel, Guard, Recipient};
 use crate::limits;
@@ -43,7 +43,11 @@ impl Machine for Customer {
                 Ok(decision)
             }
             command => {
-                let decision = decide(self, self.id.ok_or(Rejection::Unknown)?, command, context)?;
+                let id = self.id.ok_or(Rejection::Unknown)?;
+                let mut decision = decide(self, id, command, context)?;
+                if !matches!(command, Command::CreditBack(_)) {
+                    credit::net(&mut decision, self, id, context);
+                }
                 Ok(plans::inform(self, decision))
             }
         }
@@ -147,21 +151,27 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::NetCredit { request } => {
             let mut decision = Decision::default();
             if let Some(open) = state.open_requests.get(request) {
-                use_credit(&mut decision, state, *request, open.outstanding);
+                credit::use_credit(&mut decision, state, *request, open.outstanding);
             }
             Ok(decision)
         }
         Command::UseCredit { request } => {
             let open = state.open_requests.get(request).ok_or(Rejection::NotOpen { request: *request })?;
             let mut decision = Decision::default();
-            match use_credit(&mut decision, state, *request, open.outstanding) {
+            match credit::use_credit(&mut decision, state, *request, open.outstanding) {
                 true => Ok(decision),
                 false => Err(Rejection::NoCredit(open.outstanding.currency())),
             }
         }
         Command::ChangeOutstanding { request, outstanding } => Ok(change_outstanding(state, *request, *outstanding)),
-        Command::TakeCreditNote(taken) => take_credit_note(state, *taken),
-        Command::AddCredit(amount) => Ok(Decision::of(Event::CreditAdded { amount: *amount })),
+        Command::TakeCreditNote(taken) => credit::take_credit_note(state, *taken),
+        Command::AddCredit(amount) | Command::CreditBack(amount) => {
+            Ok(Decision::of(Event::CreditAdded { amount: *amount }))
+        }
+        Command::ForgetTransfer { transfer } => Ok(match state.rare.unplaced.contains(transfer) {
+            true => Decision::of(Event::TransferForgotten { transfer: *transfer }),
+            false => Decision::default(),
+        }),
         Command::PlaceTransfer(received) => Ok(place_transfer(state, received, context)),
         Command::PlaceAgain(received, late) => {
             let open = state.open_requests.iter().map(|(request, known)| (*request, known));
@@ -355,7 +365,7 @@ impl Facts for Asked<'_> {
 }
 
 fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Context<'_>) -> Decision<Event> {
-    let Reminder { request, place, step, channels, template, zone, when, facts, shadow, together } = reminder;
+    let Reminder { request, place, step, channels, template, zone, when, facts, shadow, together, chases } = reminder;
     let suppressed = |reason: &str| {
         let (request, step) = (*request, step.clone());
         Decision::of(Event::ReminderSuppressed { request, step, reason: reason.into() })
@@ -374,6 +384,13 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
     }
     if let Some(hold) = state.held(context.now.date_in(&context.policies.zone)) {
         return suppressed(&smol_str::format_smolstr!("{}: {}", gate::ON_HOLD, hold.name()));
+    }
+    if *chases && state.has_money_waiting(context.now) {
+        let (step, until, reason) = (*place, context.now.plus_days(1), gate::MONEY_WAITS.into());
+        let mut decision = Decision::default();
+        let defer = payment_request::Command::DeferReminder { step, until, reason };
+        decision.tell(Tell::PaymentRequest(*request, defer));
+        return decision;
     }
     let mut leaves = Vec::new();
     if when.evaluate(&Asked { id, state, facts }, Some(&mut leaves)) != Truth::True {
@@ -419,54 +436,4 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         guard: if together.is_some() { Guard::Together(request) } else { Guard::StillOpen(request) },
     });
     decision
-}
-
-/// Pays a request from credit, as far as it goes; whether there is any.
-fn use_credit(
-    decision: &mut Decision<Event>, state: &Customer, request: PaymentRequestId, outstanding: Money,
-) -> bool {
-    let credit = state.rare.credit.get(&outstanding.currency()).copied().unwrap_or(0);
-    let amount = Money::from_minor(credit.min(outstanding.minor()), outstanding.currency());
-    if !amount.is_positive() {
-        return false;
-    }
-    let number = state.rare.credit_uses.saturating_add(1);
-    decision.push(Event::CreditUsed { request, amount, number });
-    let source = payment_request::Source::Credit(number);
-    decision.tell(Tell::PaymentRequest(request, payment_request::Command::Allocate { source, amount }));
-    true
-}
-
-/// Takes a credit note off the request it names, as far as that is open; the rest is credit.
-fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
-    let CreditNote { note, amount, request } = taken;
-    match state.rare.credit_notes.get(&note) {
-        Some(recorded) if *recorded == (amount, request) => return Ok(Decision::default()), // The same note again.
-        Some((recorded, _)) => return Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
-        None => {}
-    }
-    if let Some(known) = request.filter(|known| !state.open_requests.contains_key(known)) {
-        // It is paid, cancelled, or given up: the request knows.
-        let credit = Money::zero(amount.currency());
-        let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
-        decision.tell(Tell::PaymentRequest(known, payment_request::Command::TakeCreditNote { note, amount }));
-        return Ok(decision);
-    }
-    let outstanding = match request.and_then(|request| state.open_requests.get(&request)) {
-        Some(open) if open.outstanding.currency() == amount.currency() => open.outstanding,
-        Some(open) => {
-            let (expected, received) = (open.outstanding.currency(), amount.currency());
-            return Err(Rejection::CurrencyDiffers { expected, received });
-        }
-        None => Money::zero(amount.currency()),
-    };
-    let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
-    let credit = Money::from_minor(amount.minor() - counted.minor(), amount.currency());
-    let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
-    if let Some(request) = request.filter(|_| counted.is_positive()) {
-        let source = payment_request::Source::CreditNote(note);
-        let allocate = payment_request::Command::Allocate { source, amount: counted };
-        decision.tell(Tell::PaymentRequest(request, allocate));
-    }
-    Ok(decision)
 }

@@ -317,4 +317,9 @@ pub enum Event {
     },
     /// Something was noted about it.
     Noted(Noted),
+    /// A transfer that waited for a person is not its money, or nobody's to place.
+    TransferForgotten {
+        /// Which.
+        transfer: TransferId,
+    },
 }

@@ -13,6 +13,7 @@ mod accounts;
 mod apply;
 mod collecting;
 mod command;
+mod credit;
 mod decide;
 mod decided;
 mod event;

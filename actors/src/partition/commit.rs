@@ -95,9 +95,10 @@ impl ArmedTimer {
             (EntityId::PaymentRequest(id), Purpose::Finality) => {
                 Some(Tell::PaymentRequest(id, payment_request::Command::FinalityDue { due }))
             }
-            (EntityId::PaymentRequest(id), Purpose::Collection) => {
-                Some(Tell::PaymentRequest(id, payment_request::Command::CollectionDue { generation, due }))
-            }
+            (EntityId::PaymentRequest(id), Purpose::Collection) => Some(Tell::PaymentRequest(
+                id,
+                payment_request::Command::CollectionDue { bank_complete_to, generation, due },
+            )),
             (EntityId::PaymentRequest(id), Purpose::Promise) => {
                 Some(Tell::PaymentRequest(id, payment_request::Command::PromiseDue { generation, due }))
             }

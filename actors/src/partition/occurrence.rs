@@ -160,6 +160,7 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
         E::Noted(noted) => Some((of_note(noted)?, noted.request())),
         E::CardSchemeKnown { .. }
         | E::RuleFired { .. }
+        | E::TransferForgotten { .. }
         | E::PlanOpened { .. }
         | E::PlanClosed { .. }
         | E::DisputeMarked { .. }

@@ -241,7 +241,13 @@ impl<'a> Step<'a> {
                         continue;
                     }
                 };
-                let guard = if rule.shadow { Guard::TriedOut } else { Guard::None };
+                let asks = matches!(action, Action::NotifyCustomer { .. }) && event.asks_for_money();
+                let guard = match request {
+                    _ if rule.shadow => Guard::TriedOut,
+                    // It leaves as a reminder does: not to who has paid meanwhile, disputes, or is on hold.
+                    Some(request) if asks => Guard::StillOpen(request),
+                    _ => Guard::None,
+                };
                 let cause = Arc::clone(&rule.cause);
                 outgoing.push(Outgoing { channel, template, recipient, guard, occurrence: place, cause });
             }

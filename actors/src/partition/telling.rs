@@ -7,12 +7,14 @@ use super::entity::{Entity, Event};
 use super::lane::Lane;
 use super::occurrence::{About, View};
 use super::outbox::Row;
+use smol_str::SmolStr;
+
 use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::{Customer, OpenRequest, Profile};
 use crate::delivery::{Delivery, Guard, Recipient};
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
-use crate::rules::Published;
+use crate::rules::{Field, Published, RequestFigures, of_request};
 use crate::values::{DeliveryId, EntityId, Iban, PaymentRequestId};
 
 /// Whether a delivery may leave, and with what.
@@ -33,6 +35,8 @@ pub enum Preparation {
 pub struct Concerned {
     /// Who it is.
     pub profile: Arc<Profile>,
+    /// The time zone where it lives, if not the tenant's.
+    pub zone: Option<SmolStr>,
     /// The account number to pay to, as it is printed.
     pub virtual_iban: Option<String>,
     /// What is collected from, of an order to a connector.
@@ -107,7 +111,7 @@ impl Lane {
     /// Why a message is not wanted any more, if it is not.
     fn unwanted(&mut self, outgoing: &Outgoing) -> Result<Option<String>, PortError> {
         let request = match outgoing.guard {
-            Guard::None => return Ok(None),
+            Guard::None => return self.unwanted_by_whom(outgoing),
             Guard::TriedOut => return Ok(Some(TRIED_OUT.to_owned())),
             Guard::Together(request) => return self.unwanted_together(request, outgoing),
             Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
@@ -141,6 +145,17 @@ impl Lane {
             _ => None,
         };
         Ok(kept_back.map(str::to_owned))
+    }
+
+    /// Why a message that needs nothing to hold is not wanted any more: whom it goes to wants no such messages since.
+    fn unwanted_by_whom(&mut self, outgoing: &Outgoing) -> Result<Option<String>, PortError> {
+        let Recipient::Customer(id) = outgoing.recipient else { return Ok(None) };
+        if !outgoing.channel.reaches_people() || id.partition() != self.partition {
+            return Ok(None);
+        }
+        let (_, entity) = self.activate(EntityId::Customer(id))?;
+        let out = entity.as_customer().is_some_and(|state| state.rare.opted_out.contains_key(&outgoing.channel));
+        Ok(out.then(|| "the customer wants no such message".to_owned()))
     }
 
     /// Why a message that tells of everything is not wanted any more: nothing is left that it could tell of, or nobody
@@ -181,6 +196,24 @@ impl Lane {
             open.extend(told.then(|| state.open_requests.get(&id).cloned()).flatten());
         }
         Ok(open)
+    }
+
+    /// What is still to be paid, as it is when the message leaves and not as it was when it was decided.
+    fn figures_of_now(&mut self, request: PaymentRequestId, event: &mut Published) -> Result<(), PortError> {
+        let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
+        let Some(state) = entity.as_payment_request().filter(|_| event.request == Some(request)) else {
+            return Ok(());
+        };
+        // How late it is stays what was decided by.
+        let due_on = state.terms.as_ref().map(|terms| terms.due_on);
+        let Some(figures) = due_on.and_then(|day| RequestFigures::of(state, day)) else { return Ok(()) };
+        let moves = [Field::RequestPaid, Field::RequestOutstanding, Field::RequestStatus];
+        for (field, value) in event.facts.iter_mut().filter(|(field, _)| moves.contains(field)) {
+            if let Some(known) = of_request(*field, Some(state), &figures) {
+                *value = known.into_value();
+            }
+        }
+        Ok(())
     }
 
     /// The account number that a message asks to pay to: the request's own, unless it tells of others beside, or the
@@ -224,7 +257,10 @@ impl Lane {
             return Ok(Preparation::Suppressed(reason, outgoing.guard));
         }
         let event = self.publish(&commit, usize::from(outgoing.occurrence))?;
-        let event = event.ok_or_else(|| bug("its record has no such event"))?;
+        let mut event = event.ok_or_else(|| bug("its record has no such event"))?;
+        if let Guard::StillOpen(request) | Guard::Together(request) = outgoing.guard {
+            self.figures_of_now(request, &mut event)?;
+        }
         let concerned = match &outgoing.recipient {
             Recipient::Customer(id) => Some(*id),
             _ => event.customer.filter(|id| id.partition() == self.partition),
@@ -251,7 +287,8 @@ impl Lane {
             });
             let is_to_customer = outgoing.channel.reaches_people() && outgoing.recipient == Recipient::Customer(id);
             let open = if is_to_customer { self.open_of(state)? } else { Vec::new() };
-            let concerned = |profile| Concerned { profile, virtual_iban, instrument, open };
+            let zone = state.rare.zone.clone();
+            let concerned = |profile| Concerned { profile, zone, virtual_iban, instrument, open };
             about = state.profile.clone().map(concerned);
         }
         let delivery = Delivery {

@@ -21,9 +21,9 @@ use super::command::{AttemptAnswer, AttemptReport, AttemptResult, Rejection};
 use super::decide::reverse_allocation;
 use super::event::Event;
 use super::planning::{Plan, end, made};
-use super::promise;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use crate::collection::{Method, Paydays, ReasonClass, Schedule, Timing, Usage};
+use super::{bank, promise};
+use crate::collection::{Hold, Method, Paydays, ReasonClass, Schedule, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{AttemptId, Date, Money, Timestamp};
@@ -54,7 +54,8 @@ pub(super) fn agree(
     let paydays = known.map(|known| known.paydays.clone()).unwrap_or_default();
     let collection = Collection { usage, policy, stage: Stage::Idle, generation, ordered, paydays };
     if let Some(plan) = Plan::of(&collection, context) {
-        if made(state) > plan.policy.retries {
+        // Whoever agrees once more after the last attempt means one more, and not that nothing is collected any more.
+        if made(state) > plan.policy.retries && !again {
             plan.exhausted(&mut decision, terms, "every attempt of the policy has been made".into());
         } else {
             plan.attempt(&mut decision, collection.ordered.saturating_add(1), terms.due_on, "");
@@ -65,7 +66,8 @@ pub(super) fn agree(
 
 /// What the timer of the collection leads to.
 pub(super) fn due(
-    state: &PaymentRequest, terms: &Terms, generation: u32, due: Timestamp, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, (generation, due, bank_complete_to): (u32, Timestamp, Option<Date>),
+    context: &Context<'_>,
 ) -> Decided {
     let Some(collection) = &state.collection else { return Ok(Decision::default()) };
     if collection.generation != generation {
@@ -74,7 +76,7 @@ pub(super) fn due(
     crate::check!(crate::invariants::TIMER_NOT_EARLY, context.now >= due);
     match &collection.stage {
         Stage::Planned { number, collects_on, .. } if state.status == Status::Open => {
-            Ok(attempt_due(state, terms, collection, (*number, *collects_on), context))
+            Ok(attempt_due(state, terms, collection, (*number, *collects_on, bank_complete_to), context))
         }
         Stage::Running { attempt, .. } => match state.attempts.get(attempt) {
             // It has not come back: it counts as paid, for the time being.
@@ -98,8 +100,8 @@ pub(super) fn due(
 }
 
 fn attempt_due(
-    state: &PaymentRequest, terms: &Terms, collection: &Collection, (number, wish): (u16, Date),
-    context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, collection: &Collection,
+    (number, wish, bank_complete_to): (u16, Date, Option<Date>), context: &Context<'_>,
 ) -> Decision<Event> {
     let mut decision = Decision::default();
     let Some(plan) = Plan::of(collection, context) else {
@@ -115,6 +117,11 @@ fn attempt_due(
         let ends = promise::ends(promise.on, context).plus_millis(60_000).max(context.now.plus_millis(60_000));
         let Timing { due, collects_on } = plan.late_timing(wish.max(ends.date_in(&context.policies.zone)));
         plan.attempt_at(&mut decision, number, due.max(ends), collects_on, "a payment is promised");
+        return decision;
+    }
+    if let Some(reason) = bank::is_behind_for(terms, wish, bank_complete_to, context) {
+        let again = context.now.plus_millis(bank::ASKED_EVERY_MS);
+        plan.attempt_at(&mut decision, number, again, wish, &reason);
         return decision;
     }
     let collects_on = plan.late_timing(wish).collects_on;
@@ -306,7 +313,15 @@ pub(super) fn after_failure(
     decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms,
     (attempt, reason_code, opens): (AttemptId, &SmolStr, bool), context: &Context<'_>,
 ) {
-    let Some(collection) = &state.collection else { return };
+    let Some(collection) = &state.collection else {
+        // Collected by somebody else: that the payer has died concerns everything that is asked for.
+        let reasons = &context.policies.collections.reasons;
+        if reasons.class(Method::DirectDebit, reason_code, "") == ReasonClass::Deceased {
+            let place = customer::Command::PlaceHold { hold: Hold::Deceased, until: None };
+            decision.tell(Tell::Customer(terms.customer, place));
+        }
+        return;
+    };
     let known = state.attempts.get(&attempt);
     let usage = known.and_then(|known| known.usage.as_deref()).unwrap_or(&collection.usage);
     let Usage { instrument, bank_country, .. } = usage;

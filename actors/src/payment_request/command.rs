@@ -102,6 +102,8 @@ pub enum Command {
     },
     /// Something of the collection is due: an attempt, a presumption, or the end of a wait.
     CollectionDue {
+        /// The day up to which the bank's statements have been read.
+        bank_complete_to: Option<Date>,
         /// Which arming fired.
         generation: u32,
         /// When it was due.

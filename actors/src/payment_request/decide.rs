@@ -72,7 +72,9 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::AgreeCollection { usage, policy, again } => {
             Ok(collecting::agree(state, terms, (usage, policy, *again), context))
         }
-        Command::CollectionDue { generation, due } => collecting::due(state, terms, *generation, *due, context),
+        Command::CollectionDue { bank_complete_to, generation, due } => {
+            collecting::due(state, terms, (*generation, *due, *bank_complete_to), context)
+        }
         Command::AnswerAttempt(answer, paydays) => Ok(collecting::answered(state, terms, (answer, paydays), context)),
         Command::ClaimAttempt { attempt } => collecting::claim(state, *attempt, context),
         Command::AcceptAttempt { attempt } => Ok(collecting::accepted(state, *attempt, context)),

@@ -22,6 +22,8 @@ pub enum Gate {
     Clock,
     /// The customer is not on hold.
     Hold,
+    /// No money of the customer waits for a person.
+    Money,
     /// The condition of the step holds.
     Condition,
     /// The customer can be reached, and wants to be.
@@ -34,6 +36,8 @@ pub enum Gate {
 
 pub(super) const ATTEMPT_UNKNOWN: &str = "an attempt may have been paid";
 pub(super) const COLLECTION_UNDER_WAY: &str = "a collection is under way";
+pub(super) const COLLECTION_PLANNED: &str = "a collection is planned";
+pub(crate) const MONEY_WAITS: &str = "a transfer of the customer waits for a decision";
 pub(super) const BANK_UNREAD: &str = "no statement of the bank has been read";
 pub(super) const BANK_ENDS: &str = "the bank's statements end on";
 pub(super) const NOT_APPROVED: &str = "not approved by";
@@ -56,7 +60,7 @@ impl Gate {
     pub const UNAPPROVED: &str = "a person has not approved it";
 
     /// All of them, in their order.
-    pub const ALL: [Gate; 13] = [
+    pub const ALL: [Gate; 14] = [
         Gate::Time,
         Gate::Minimum,
         Gate::Attempts,
@@ -66,6 +70,7 @@ impl Gate {
         Gate::Open,
         Gate::Clock,
         Gate::Hold,
+        Gate::Money,
         Gate::Condition,
         Gate::Reach,
         Gate::Contact,
@@ -84,6 +89,7 @@ impl Gate {
             Gate::Open => "open",
             Gate::Clock => "customer_clock",
             Gate::Hold => "no_hold",
+            Gate::Money => "money_placed",
             Gate::Condition => "condition",
             Gate::Reach => "reachable",
             Gate::Contact => "contact_limits",
@@ -95,7 +101,8 @@ impl Gate {
     pub fn told(reason: &str) -> Option<Self> {
         Some(match reason {
             ATTEMPT_UNKNOWN => Gate::Attempts,
-            COLLECTION_UNDER_WAY => Gate::Collection,
+            COLLECTION_UNDER_WAY | COLLECTION_PLANNED => Gate::Collection,
+            MONEY_WAITS => Gate::Money,
             BANK_UNREAD => Gate::Bank,
             OTHER_CLOCK => Gate::Clock,
             Self::UNAPPROVED => Gate::Approval,

@@ -13,6 +13,7 @@
 mod apply;
 mod approval;
 mod attempts;
+mod bank;
 mod collecting;
 mod collection;
 mod command;

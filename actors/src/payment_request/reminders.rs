@@ -7,11 +7,12 @@
 
 use smol_str::SmolStr;
 
+use super::collection::Stage;
 use super::command::Rejection;
 use super::event::Event;
 use super::scenario::{Anchor, Offset, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
-use super::{approval, gate};
+use super::{approval, bank, gate};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::policies::Policies;
@@ -245,7 +246,8 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if state.is_unknown() {
         decision.push(Event::ReminderSkipped { step, name, reason: gate::ATTEMPT_UNKNOWN.into() });
-    } else if let Some((until, reason)) = bank_is_behind(state, terms, (definition, &zone), bank_complete_to, context)
+    } else if let Some((until, reason)) =
+        bank::is_behind(state, terms, (definition, &zone), bank_complete_to, context)
     {
         match until {
             Some(until) => return deferred(state, step, name, until, &reason),
@@ -254,6 +256,14 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     } else if state.in_flight().is_some() {
         // Money may be on its way: a day later more is known.
         return deferred(state, step, name, context.now.plus_days(1), gate::COLLECTION_UNDER_WAY);
+    } else if let Some(until) = collected_soon(state, terms, definition, context) {
+        match until {
+            Some(until) => return deferred(state, step, name, until, gate::COLLECTION_PLANNED),
+            None => {
+                let reason = gate::COLLECTION_PLANNED.into();
+                decision.push(Event::ReminderSkipped { step, name, reason });
+            }
+        }
     } else if definition.approval && !is_approved && !scenario.shadow {
         return approval::held(state, step, name, context);
     } else {
@@ -268,6 +278,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
             when: definition.when.clone(),
             facts: facts(state, &definition.when, context),
             shadow: scenario.shadow,
+            chases: definition.chases(),
             together: scenario.tells_of_all(definition).then(|| terms.scenario.clone()).flatten(),
         };
         decision.tell(Tell::Customer(terms.customer, customer::Command::Remind(reminder)));
@@ -369,47 +380,21 @@ fn deferred(state: &PaymentRequest, step: u16, name: SmolStr, until: Timestamp, 
     decision
 }
 
-/// Why money may be in a statement that has not been read: until when the step waits for it, or `None`
-/// when it has waited long enough and is passed over. Steps before the deadline chase nobody.
-fn bank_is_behind(
-    state: &PaymentRequest, terms: &Terms, (definition, of_customer): (&Step, &Zone), complete_to: Option<Date>,
-    context: &Context<'_>,
-) -> Option<(Option<Timestamp>, SmolStr)> {
-    let chases = matches!(definition.anchor, Anchor::Due | Anchor::Previous);
-    let gate = context.policies.contact.bank.filter(|_| chases)?;
-    let Policies { calendar, zone, .. } = context.policies;
-    let needed = calendar.minus_business_days(context.now.date_in(zone), u32::from(gate.business_days));
-    // Whether it is late is counted where the customer lives, what the bank has told where the merchant does.
-    let is_early = context.now.date_in(of_customer) <= terms.due_on;
-    if complete_to.is_some_and(|complete_to| complete_to >= needed) || is_early {
-        return None;
-    }
-    let reason = match complete_to {
-        Some(day) => smol_str::format_smolstr!("{} {day}", gate::BANK_ENDS),
-        None => gate::BANK_UNREAD.into(),
-    };
-    let due = match definition.anchor {
-        // It has no day of its own: it waits from the day on which the bank was first behind.
-        Anchor::Previous => {
-            let known = complete_to.unwrap_or(terms.due_on);
-            let behind = calendar.plus_business_days(known, u32::from(gate.business_days)).plus_days(1);
-            behind.max(terms.due_on.plus_days(1)).at(0, 0, zone)
-        }
-        _ => definition.due(terms, context.now, of_customer, calendar),
-    };
-    // What a person has approved waits from then on.
-    let since = state.rare.approval.as_ref().map_or(due, |approval| approval.since.max(due));
-    let waits_until = since.plus_millis(i64::from(gate.wait_hours) * 3_600_000);
-    let again = context.now.plus_millis(BANK_ASKED_EVERY_MS);
-    match again <= waits_until {
-        true => Some((Some(again), reason)),
-        false if gate.sends_when_stale => None,
-        false => Some((None, reason)),
-    }
-}
+/// Days before a first collection in which nobody is asked to pay otherwise.
+const COLLECTED_SOON_DAYS: i32 = 10;
 
-/// How often a step that waits for the bank looks again: an hour.
-const BANK_ASKED_EVERY_MS: i64 = 3_600_000;
+/// Until when a step waits since the money is about to be collected as agreed: who pays as well pays twice. One that is
+/// about the deadline says nothing after it, and is passed over. Once an attempt has failed, the payer hears of what
+/// is owed.
+fn collected_soon(
+    state: &PaymentRequest, terms: &Terms, definition: &Step, context: &Context<'_>,
+) -> Option<Option<Timestamp>> {
+    let Stage::Planned { number: 1, collects_on, .. } = state.collection.as_ref()?.stage else { return None };
+    let today = context.now.date_in(&context.policies.zone);
+    let days = collects_on.days_since(today);
+    let is_soon = definition.chases() && (0..=COLLECTED_SOON_DAYS).contains(&days);
+    is_soon.then(|| (today > terms.due_on).then(|| context.now.plus_days(i64::from(days) + 1)))
+}
 
 /// Why so little is not worth a message.
 fn too_little(state: &PaymentRequest, context: &Context<'_>) -> Option<SmolStr> {

@@ -154,6 +154,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it asks once more for what was asked for.
+    pub fn chases(&self) -> bool {
+        matches!(self.anchor, Anchor::Due | Anchor::Previous)
+    }
+
     /// What a condition of a step may ask for.
     pub const FIELDS: [Field; 15] = [
         Field::CustomerId,
@@ -277,7 +282,7 @@ impl Scenario {
 
     /// Whether one message of this step tells of all requests. What announces a request does so for each.
     pub fn tells_of_all(&self, step: &Step) -> bool {
-        self.together && matches!(step.anchor, Anchor::Due | Anchor::Previous)
+        self.together && step.chases()
     }
 
     /// Its name.

@@ -148,7 +148,7 @@ fn fail(state: &Payout, details: &Details, reason: &SmolStr) -> Decided {
 /// The money is where it was.
 fn give_back(decision: &mut Decision<Event>, details: &Details, reason: &SmolStr) {
     decision.tell(match details.source {
-        Source::Credit(id) => Tell::Customer(id, customer::Command::AddCredit(details.amount)),
+        Source::Credit(id) => Tell::Customer(id, customer::Command::CreditBack(details.amount)),
         Source::Transfer(id) => {
             let (payout, reason) = (details.id, reason.clone());
             Tell::Transfer(id, transfer::Command::TakeReturnBack { payout, reason })

@@ -262,6 +262,26 @@ event_types! {
     PaymentRequestFinalised = "payment_request.finalised",
 }
 
+impl EventType {
+    /// Whether whoever is told of it is asked to pay: it is said to nobody who need not any more.
+    pub fn asks_for_money(self) -> bool {
+        matches!(
+            self,
+            EventType::PaymentRequestIssued
+                | EventType::PaymentRequestOverdue
+                | EventType::PaymentRequestReopened
+                | EventType::PaymentRequestPaymentReversed
+                | EventType::AttemptFailed
+                | EventType::AttemptReversed
+                | EventType::RetryWaiting
+                | EventType::RetryExhausted
+                | EventType::RetryStopped
+                | EventType::PromiseBroken
+                | EventType::PlanPastDue
+        )
+    }
+}
+
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

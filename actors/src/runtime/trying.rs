@@ -44,11 +44,12 @@ pub(super) async fn attempt(
             Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now()))
         }
         Ok(Preparation::Ready(delivery, concerned)) => {
-            let (mut customer, mut virtual_iban, mut open) = (None, None, Vec::new());
+            let (mut customer, mut zone, mut virtual_iban, mut open) = (None, None, None, Vec::new());
             if let Some(concerned) = concerned {
-                (customer, virtual_iban, open) = (Some(concerned.profile), concerned.virtual_iban, concerned.open);
+                customer = Some(concerned.profile);
+                (zone, virtual_iban, open) = (concerned.zone, concerned.virtual_iban, concerned.open);
             }
-            let prepared = Prepared { delivery: *delivery, attempt: number, customer, virtual_iban, open };
+            let prepared = Prepared { delivery: *delivery, attempt: number, customer, zone, virtual_iban, open };
             // Before it is claimed: what only waits is not about to leave.
             if let Some((until, reason)) = router.ports().dispatch.holds_back(&prepared) {
                 return (row, Tried::Ended(Outcome::HeldBack { until, reason }));

@@ -123,12 +123,24 @@ pub(super) fn take_back(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Dec
     }
 }
 
+/// Its money pays nothing of the customer that was thought to have sent it.
+pub(super) fn forgotten(decision: &mut Decision<Event>, state: &Transfer) {
+    if let (Some(customer), Some(details)) = (state.customer, &state.details) {
+        let forget = customer::Command::ForgetTransfer { transfer: details.id };
+        decision.tell(Tell::Customer(customer, forget));
+    }
+}
+
 pub(super) fn set_aside(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Decided {
     if state.pending.is_some() {
         return Err(Rejection::Deciding);
     }
     match state.status {
-        Status::NeedsDecision => Ok(Decision::of(Event::SetAside { by: by.clone(), reason: reason.clone() })),
+        Status::NeedsDecision => {
+            let mut decision = Decision::of(Event::SetAside { by: by.clone(), reason: reason.clone() });
+            forgotten(&mut decision, state);
+            Ok(decision)
+        }
         Status::SetAside => Ok(Decision::default()),
         other => Err(Rejection::NothingToDecide(other)),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::command::Rejection;
+use super::decision::forgotten;
 use super::event::Event;
 use super::particulars::Nature;
 use super::recall;
@@ -50,6 +51,7 @@ pub(super) fn give_back(
     let needs_second = details.entry_key.starts_with(TOLD_BY_CALL);
     let request = payout::Command::Request { details: Arc::new(requested), needs_second };
     decision.tell(Tell::Payout(payout, request));
+    forgotten(&mut decision, state);
     Ok(decision)
 }
 

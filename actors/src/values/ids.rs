@@ -75,6 +75,12 @@ macro_rules! id {
                 Self(bytes)
             }
 
+            /// When it was made, by the clock of whoever made it.
+            pub fn made_at(self) -> Timestamp {
+                let [a, b, c, d, e, f, ..] = self.0;
+                Timestamp::from_unix_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+            }
+
             /// The lane this id lives in.
             pub fn partition(self) -> u8 {
                 let [.., last] = self.0;

@@ -420,7 +420,7 @@ impl Stage {
 
     fn transfer(&mut self, line: &Line) -> Result<(), String> {
         let (name, amount) = (line.word(0)?.to_owned(), money(line.word(1)?)?);
-        let id = TransferId::new(Timestamp::default(), number(&name), LANE);
+        let id = TransferId::new(self.now, number(&name), LANE);
         let mut evidence = Evidence::default();
         let mut account = None;
         if let Some(owner) = line.after("viban") {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use quittance_actors::values::{Date, Iban};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::ledger::Booked;
 use super::{Detail, Entry};
@@ -50,6 +50,11 @@ pub(super) fn of_content(head: &str, entry: &Entry, detail: &Detail, booked: &Bo
         !own.uetr.is_empty() || !own.servicer_reference.is_empty() || !entry.servicer_reference.is_empty();
     push_content(&mut key, detail);
     is_known_by_more.then_some(key)
+}
+
+/// A key that nobody reads, as it is kept beside another.
+pub(super) fn short(key: &str) -> String {
+    format!("~{:032x}", xxh3_128(key.as_bytes()))
 }
 
 /// Without a reference of the bank's everything it says of the transaction tells two apart.

@@ -277,6 +277,7 @@ impl<S: Statements> Ledger<S> {
         let key = self.told_apart(key);
         let content = keys::of_content(self.key_head(booked.on), entry, detail, &booked);
         let content = content.map(|content| self.told_apart(content));
+        let content = keys::short(content.as_deref().unwrap_or(&key));
         let refused =
             |field: &str, value: &str, error: String| FieldError::expected(entry.line, 0, field, value, error);
         let end_to_end = fitting(&detail.end_to_end);
@@ -292,9 +293,7 @@ impl<S: Statements> Ledger<S> {
         };
         let account = account.or_else(|| self.current.as_ref()?.statement.iban.clone());
         let mut particulars = self.particulars(entry, std::mem::take(&mut detail.particulars), booked.debit);
-        if let Some(content) = &content {
-            particulars.name_beside(content);
-        }
+        particulars.name_beside(&content);
         let name = detail.payer_name.trim();
         let payer_name = match name.len() == detail.payer_name.len() {
             true => std::mem::take(&mut detail.payer_name),
@@ -311,7 +310,7 @@ impl<S: Statements> Ledger<S> {
             end_to_end_id,
             remittance,
         };
-        let same_as = content.map(Into::into);
+        let same_as = Some(content.into());
         let (counted_as, collected, paid_out) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Box::new(BankEntry {
             details,

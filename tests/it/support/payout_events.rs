@@ -63,6 +63,7 @@ pub fn payout_events() -> Vec<Event> {
         customer::Event::ZoneKnown { zone: "Pacific/Auckland".into() },
         customer::Event::DisputeMarked { request: PaymentRequestId::new(AT, 8, 42), disputed: true },
         customer::Event::VirtualIbanGiven { virtual_iban: virtual_iban.clone(), since: Some(on), left: 999 },
+        customer::Event::TransferForgotten { transfer: TransferId::new(AT, 5, 42) },
         customer::Event::VirtualIbanReleased { virtual_iban, until: on, free_on: on, reason: "closed".into() },
     ];
     let customers = customers.into_iter().map(Event::Customer);

@@ -1,0 +1,83 @@
+//! Credit of a customer: what it pays, and credit notes.
+
+use super::command::{Command, CreditNote};
+use super::event::Event;
+use super::rejection::Rejection;
+use super::state::Customer;
+use crate::machine::{Context, Decision, Tell};
+use crate::payment_request;
+use crate::values::{CustomerId, Money, PaymentRequestId};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// Open requests that new credit is offered to, those due first.
+const NETTED_MAX: usize = 20;
+
+/// New credit pays what is open, where the merchant nets it.
+pub(super) fn net(decision: &mut Decision<Event>, state: &Customer, id: CustomerId, context: &Context<'_>) {
+    let new = decision.events.iter().find_map(|event| match event {
+        Event::CreditAdded { amount } | Event::CreditNoteTaken { credit: amount, .. } => Some(*amount),
+        _ => None,
+    });
+    let Some(new) = new.filter(|new| new.is_positive() && context.policies.matching.nets_credit) else { return };
+    let open = state
+        .open_requests
+        .iter()
+        .filter(|(_, open)| !open.disputed && open.outstanding.currency() == new.currency());
+    let mut open: Vec<_> = open.map(|(request, open)| (open.due_on, *request)).collect();
+    open.sort_unstable();
+    for (_, request) in open.into_iter().take(NETTED_MAX) {
+        // After what the decision itself pays: then it is known what is left.
+        decision.tell(Tell::Customer(id, Command::NetCredit { request }));
+    }
+}
+
+/// Pays a request from credit, as far as it goes; whether there is any.
+pub(super) fn use_credit(
+    decision: &mut Decision<Event>, state: &Customer, request: PaymentRequestId, outstanding: Money,
+) -> bool {
+    let credit = state.rare.credit.get(&outstanding.currency()).copied().unwrap_or(0);
+    let amount = Money::from_minor(credit.min(outstanding.minor()), outstanding.currency());
+    if !amount.is_positive() {
+        return false;
+    }
+    let number = state.rare.credit_uses.saturating_add(1);
+    decision.push(Event::CreditUsed { request, amount, number });
+    let source = payment_request::Source::Credit(number);
+    decision.tell(Tell::PaymentRequest(request, payment_request::Command::Allocate { source, amount }));
+    true
+}
+
+/// Takes a credit note off the request it names, as far as that is open; the rest is credit.
+pub(super) fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
+    let CreditNote { note, amount, request } = taken;
+    match state.rare.credit_notes.get(&note) {
+        Some(recorded) if *recorded == (amount, request) => return Ok(Decision::default()), // The same note again.
+        Some((recorded, _)) => return Err(Rejection::CreditNoteDiffers { recorded: *recorded }),
+        None => {}
+    }
+    if let Some(known) = request.filter(|known| !state.open_requests.contains_key(known)) {
+        // It is paid, cancelled, or given up: the request knows.
+        let credit = Money::zero(amount.currency());
+        let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
+        decision.tell(Tell::PaymentRequest(known, payment_request::Command::TakeCreditNote { note, amount }));
+        return Ok(decision);
+    }
+    let outstanding = match request.and_then(|request| state.open_requests.get(&request)) {
+        Some(open) if open.outstanding.currency() == amount.currency() => open.outstanding,
+        Some(open) => {
+            let (expected, received) = (open.outstanding.currency(), amount.currency());
+            return Err(Rejection::CurrencyDiffers { expected, received });
+        }
+        None => Money::zero(amount.currency()),
+    };
+    let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
+    let credit = Money::from_minor(amount.minor() - counted.minor(), amount.currency());
+    let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
+    if let Some(request) = request.filter(|_| counted.is_positive()) {
+        let source = payment_request::Source::CreditNote(note);
+        let allocate = payment_request::Command::Allocate { source, amount: counted };
+        decision.tell(Tell::PaymentRequest(request, allocate));
+    }
+    Ok(decision)
+}
