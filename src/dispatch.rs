@@ -30,6 +30,9 @@ use crate::export::{HookBody, StatusFormat, hook_body};
 use crate::in_use::InUse;
 use crate::render::{Message, Subject, context};
 
+/// What is said of a message that was kept instead of being sent.
+pub const CAUGHT: &str = "caught";
+
 /// The channels, and whom their recipients' names mean.
 pub struct Channels {
     /// What messages say.
@@ -239,7 +242,7 @@ impl Channels {
         let (archive, tenant) = (self.archive.clone(), tenant.id.to_string());
         let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, &sent)).await;
         match kept {
-            Ok(Ok(())) => verdict.unwrap_or_else(|| Verdict::Accepted { detail: "caught".to_owned() }),
+            Ok(Ok(())) => verdict.unwrap_or_else(|| Verdict::Accepted { detail: CAUGHT.to_owned() }),
             _ => later(Fault::File, "it was sent and could not be kept"),
         }
     }

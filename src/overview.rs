@@ -149,6 +149,6 @@ impl Overview {
 
     /// The share of transfers matched without a person, in tenths of a percent.
     pub fn match_rate_per_mille(&self) -> Option<u64> {
-        (self.transfers > 0).then(|| self.matched * 1_000 / self.transfers)
+        (self.transfers > 0).then(|| (self.matched * 1_000 + self.transfers / 2) / self.transfers)
     }
 }

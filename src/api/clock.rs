@@ -62,7 +62,10 @@ pub(crate) fn duration_ms(text: &str) -> Result<i64, String> {
         's' => 1_000,
         _ => return Err(wrong()),
     };
-    if (0..=3_650).contains(&(number.saturating_mul(unit_ms) / 86_400_000)) && number >= 0 {
+    if number < 0 {
+        return Err(format!("'{text}' goes back: a test clock only goes forward"));
+    }
+    if (0..=3_650).contains(&(number.saturating_mul(unit_ms) / 86_400_000)) {
         Ok(number * unit_ms)
     } else {
         Err(format!("'{text}' is more than ten years"))

@@ -10,11 +10,12 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::runtime::{CustomerRow, Priority, admit_customer};
 use quittance_actors::values::{CustomerId, Date, EmailAddress, EntityId, Language, PhoneNumber, TenantId, Zone};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use smol_str::SmolStr;
 
 use super::body::{Body, Received, received};
-use super::{App, Problem, Shared, created, entity_id, page_query, payouts, plans, tenant, views};
+use super::lists::page;
+use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::store::List;
 
 pub(super) fn kind(text: &str) -> Result<Kind, &'static str> {
@@ -92,32 +93,6 @@ pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpRespon
         Some(_) => return Err(Problem::bad_request("tasks: expected open")),
     };
     page(&app, &tenant, list, &request).await
-}
-
-/// A page of a list, from the store: as of the last checkpoint.
-pub(super) async fn page(
-    app: &App, tenant: &TenantId, list: List, request: &HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    let (limit, after) = page_query(request)?;
-    let (store, tenant) = (app.service.store.clone(), tenant.clone());
-    let page = tokio::task::spawn_blocking(move || store.page(&tenant, list, after, limit)).await;
-    let page = page
-        .map_err(|_| Problem::overloaded("the service is stopping"))?
-        .map_err(|error| Problem::overloaded(error.to_string()))?;
-    let next = page.entities.last().filter(|_| page.has_more).map(|(id, _)| id.to_string());
-    let data: Vec<Json> = page
-        .entities
-        .iter()
-        .map(|(id, entity)| match (id, entity.as_ref()) {
-            (EntityId::Customer(id), Entity::Customer(state)) => views::customer(*id, state),
-            (EntityId::PaymentRequest(id), Entity::PaymentRequest(state)) => views::payment_request(*id, state),
-            (EntityId::Transfer(id), Entity::Transfer(state)) => views::transfer(*id, state),
-            (EntityId::Payout(id), Entity::Payout(state)) => payouts::shown(*id, state),
-            (EntityId::Plan(id), Entity::Plan(state)) => plans::shown(*id, state),
-            _ => Json::Null,
-        })
-        .collect();
-    Ok(HttpResponse::Ok().json(json!({ "data": data, "next": next, "has_more": page.has_more })))
 }
 
 pub(super) async fn add_payment_method(

@@ -15,6 +15,7 @@ mod exports;
 mod files;
 mod health;
 mod idempotency;
+mod lists;
 mod messages;
 mod notes;
 mod numbers;
@@ -256,25 +257,13 @@ fn entity_id(text: &str) -> Result<EntityId, Problem> {
         Some("out_") => PayoutId::parse(text).map(EntityId::Payout),
         Some("plan") => PlanId::parse(text).map(EntityId::Plan),
         Some("prq_") => PaymentRequestId::parse(text).map(EntityId::PaymentRequest),
-        _ => TransferId::parse(text).map(EntityId::Transfer),
+        Some("trf_") => TransferId::parse(text).map(EntityId::Transfer),
+        _ => {
+            let kinds = "cus_, prq_, trf_, plan_ or out_ and 26 letters and digits";
+            return Err(Problem::not_found(format!("\"{text}\" is no id: {kinds}")));
+        }
     };
     parsed.map_err(|error| Problem::not_found(error.to_string()))
-}
-
-/// A page of a list: `limit` and `after` of the query.
-fn page_query(request: &HttpRequest) -> Result<(usize, Option<EntityId>), Problem> {
-    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string())
-        .map_err(|error| Problem::bad_request(error.to_string()))?;
-    let limit = match query.get("limit") {
-        None => 50,
-        Some(text) => text
-            .parse::<usize>()
-            .ok()
-            .filter(|limit| (1..=500).contains(limit))
-            .ok_or_else(|| Problem::bad_request(format!("limit=\"{text}\": expected 1 to 500")))?,
-    };
-    let after = query.get("after").map(|text| entity_id(text)).transpose()?;
-    Ok((limit, after))
 }
 
 /// Submits what a call asks for under its idempotency key; whether the same call was answered before.

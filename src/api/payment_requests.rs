@@ -18,7 +18,8 @@ use serde_json::{Value as Json, json};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::body::{Body, Received, received};
-use super::customers::{owned, page, profile};
+use super::customers::{owned, profile};
+use super::lists::page;
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::assemble::callbacks;
 use crate::documents::{Refusal, file_name};

@@ -9,7 +9,8 @@ use quittance_actors::values::{CommandId, CustomerId, Date, EntityId, Iban, Payo
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
-use super::customers::{owned, page, view as customer_view};
+use super::customers::{owned, view as customer_view};
+use super::lists::page;
 use super::{App, Problem, Shared, created, submit, tenant, transfers};
 use crate::store::List;
 

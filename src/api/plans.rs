@@ -15,7 +15,8 @@ use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
 
 use super::body::{Body, Received, received};
-use super::customers::{owned, page};
+use super::customers::owned;
+use super::lists::page;
 use super::{App, Problem, Shared, created, submit, tenant};
 use crate::export;
 use crate::store::List;

@@ -10,7 +10,8 @@ use quittance_actors::values::{
 use serde_json::Value as Json;
 
 use super::body::{Body, Received, received};
-use super::customers::{owned, page};
+use super::customers::owned;
+use super::lists::page;
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::store::List;
 

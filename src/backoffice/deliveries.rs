@@ -10,8 +10,21 @@ use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
 use crate::api::{DeliveryStanding, Problem, Shared, Trail, call, delivery_id, route_of, trail, trails};
+use crate::dispatch::CAUGHT;
+
+/// Whether a try was caught in a sandbox, and reached nobody.
+fn is_caught(tried: Option<&Outcome>) -> bool {
+    matches!(tried, Some(Outcome::Delivered { detail }) if detail == CAUGHT)
+}
 
 /// How a delivery stands, in words, with its tone and icon.
+fn told(of: &Trail) -> (&'static str, &'static str, &'static str) {
+    match is_caught(of.tries.last().map(|tried| &tried.outcome)) {
+        true => ("Caught, not sent", "mute", "circle-check"),
+        false => standing(of.standing),
+    }
+}
+
 fn standing(of: DeliveryStanding) -> (&'static str, &'static str, &'static str) {
     match of {
         DeliveryStanding::Pending => ("About to leave", "info", "clock"),
@@ -43,7 +56,7 @@ pub(super) async fn to(app: &Shared, recipient: &Recipient, otherwise: String) -
 
 /// A delivery as a line.
 pub(super) async fn row(app: &Shared, of: &Trail, zone: &Zone) -> Result<Json, Problem> {
-    let (label, tone, status_icon) = standing(of.standing);
+    let (label, tone, status_icon) = told(of);
     let way = of.route.to_string();
     let last = of.tries.last().filter(|last| !matches!(last.outcome, Outcome::Delivered { .. }));
     Ok(json!({
@@ -112,6 +125,9 @@ pub(super) async fn page(
         .iter()
         .map(|tried| {
             let (icon, class, what) = match tried.outcome {
+                Outcome::Delivered { .. } if is_caught(Some(&tried.outcome)) => {
+                    ("circle-check", "mute-i", "Caught, not sent")
+                }
                 Outcome::Delivered { .. } => ("circle-check", "ok-i", "Delivered"),
                 Outcome::RetryAt { .. } => ("repeat", "warn-i", "Failed"),
                 Outcome::Dead { .. } => ("triangle-alert", "bad-i", "Given up"),

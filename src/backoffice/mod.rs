@@ -13,6 +13,7 @@ mod files;
 mod gate;
 mod live;
 mod messages;
+mod mistakes;
 mod overview;
 mod payouts;
 mod plans;
@@ -112,6 +113,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .add(("Cache-Control", "no-store"));
     config.route("/", web::get().to(home)).route("/assets/{path:.*}", web::get().to(assets::serve)).service(
         web::scope("/bo")
+            .wrap(mistakes::as_pages())
             .wrap(headers)
             .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
             .route("", web::get().to(overview::page))
@@ -153,8 +155,13 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/files", web::get().to(files::page))
             .route("/event-types", web::get().to(event_types::page))
             .route("/events", web::get().to(live::stream))
-            .route("/clock/advance", web::post().to(overview::advance)),
+            .route("/clock/advance", web::post().to(overview::advance))
+            .default_service(web::to(nothing)),
     );
+}
+
+async fn nothing() -> Problem {
+    Problem::not_found("The address may have a slip, or what was here is not kept any more.")
 }
 
 async fn home() -> HttpResponse {

@@ -24,7 +24,15 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let mut own = figures(&app, &frame.tenant).await;
     let tasks = app.service.store.page(&frame.tenant, List::Tasks, None, 8);
     let tasks = tasks.map_err(|error| Problem::overloaded(error.to_string()))?;
-    let rows: Vec<Json> = tasks.entities.iter().filter_map(|(_, entity)| transfers::row(entity)).collect();
+    let rows: Vec<Json> = tasks
+        .entities
+        .iter()
+        .filter_map(|(id, entity)| {
+            let mut row = transfers::row(entity)?;
+            row.as_object_mut()?.insert("link".to_owned(), json!(format!("/bo/reconciliation?open={id}")));
+            Some(row)
+        })
+        .collect();
     if let Some(own) = own.as_object_mut() {
         let more = if tasks.has_more { "+" } else { "" };
         own.insert("task_count".to_owned(), json!(format!("{}{more}", rows.len())));

@@ -222,9 +222,9 @@ impl Config {
     /// Names that one file uses and another must define.
     fn cross_check(&self, path: &Path, findings: &mut Findings) {
         let file = path.display().to_string();
-        let mut missing = |what: &str, name: &str, known: Vec<&str>| {
+        let mut missing = |what: &str, key: &str, name: &str, known: Vec<&str>| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
-            let start = text.find(&format!("\"{name}\"")).unwrap_or(0);
+            let start = place_of(&text, key, name);
             let label = match crate::diagnostics::nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => "not defined".to_owned(),
@@ -243,12 +243,17 @@ impl Config {
             let automation = &self.conduct(&tenant.id).automation;
             if !automation.calendars.contains_key(&tenant.calendar) {
                 let known = automation.calendars.keys().map(String::as_str).collect();
-                missing("calendar", &tenant.calendar, known);
+                missing("calendar", "calendar", &tenant.calendar, known);
             }
             if let Some(name) = &tenant.default_scenario
                 && !automation.scenarios.contains_key(name)
             {
-                missing("scenario", name, automation.scenarios.keys().map(String::as_str).collect());
+                missing(
+                    "scenario",
+                    "default_scenario",
+                    name,
+                    automation.scenarios.keys().map(String::as_str).collect(),
+                );
             }
         }
         for tenant in &self.service.tenants {
@@ -256,17 +261,22 @@ impl Config {
             if let Some(name) = &tenant.default_retry_policy
                 && !retries.policies.contains_key(name)
             {
-                missing("retry policy", name, retries.policies.keys().map(String::as_str).collect());
+                missing(
+                    "retry policy",
+                    "default_retry_policy",
+                    name,
+                    retries.policies.keys().map(String::as_str).collect(),
+                );
             }
         }
         for connector in &self.service.connectors {
             let initiator = self.service.tenant(&connector.tenant).and_then(|tenant| tenant.initiator.as_ref());
             let complete = initiator.is_some_and(|initiator| initiator.creditor_id.is_some());
             if matches!(connector.kind, ConnectorKind::CreditTransferFile { .. }) && initiator.is_none() {
-                missing("[tenant.initiator] for connector", &connector.name, Vec::new());
+                missing("[tenant.initiator] for connector", "name", &connector.name, Vec::new());
             }
             if matches!(connector.kind, ConnectorKind::DirectDebitFile { .. }) && !complete {
-                missing("creditor_id in [tenant.initiator] for connector", &connector.name, Vec::new());
+                missing("creditor_id in [tenant.initiator] for connector", "name", &connector.name, Vec::new());
             }
         }
         for tenant in &self.service.tenants {
@@ -278,14 +288,14 @@ impl Config {
                 self.service.connectors.iter().filter(|known| known.tenant == tenant.id && pays(&known.kind));
             let known: Vec<&str> = of_tenant.map(|known| known.name.as_str()).collect();
             if !known.contains(&name.as_str()) {
-                missing("[[connector]] that pays out (kind pain.001) of the tenant", name, known);
+                missing("[[connector]] that pays out (kind pain.001) of the tenant", "connector", name, known);
             }
         }
         for feed in &self.service.feeds {
             if let FeedFormat::Invoices { mapping } = &feed.format
                 && !self.mappings.contains_key(mapping)
             {
-                missing("mapping", mapping, self.mappings.keys().map(String::as_str).collect());
+                missing("mapping", "mapping", mapping, self.mappings.keys().map(String::as_str).collect());
             }
         }
         for references in [&self.shared.automation.references, &self.shared.retries.references] {
@@ -293,4 +303,20 @@ impl Config {
             automation::check_recipients(known, &self.service, None, findings);
         }
     }
+}
+
+/// Where a key of a file is given a name; the first place of the name when no line says it so.
+fn place_of(text: &str, key: &str, name: &str) -> usize {
+    let quoted = format!("\"{name}\"");
+    let mut line_start = 0;
+    for line in text.split_inclusive('\n') {
+        let value = line.trim_start().strip_prefix(key).map(str::trim_start).and_then(|rest| rest.strip_prefix('='));
+        if let (Some(value), Some(at)) = (value, line.find(&quoted))
+            && value.trim_start().starts_with(&quoted)
+        {
+            return line_start + at;
+        }
+        line_start += line.len();
+    }
+    text.find(&quoted).unwrap_or(0)
 }

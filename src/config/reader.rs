@@ -95,7 +95,9 @@ impl<'a, 'f> Section<'a, 'f> {
         if self.closed.replace(true) {
             return;
         }
-        let asked = self.asked.borrow();
+        let mut asked = self.asked.borrow().clone();
+        let mut seen = std::collections::BTreeSet::new();
+        asked.retain(|key| seen.insert(*key));
         for key in self.table.keys() {
             let name: &str = key.get_ref();
             if asked.contains(&name) {
@@ -208,7 +210,8 @@ impl<'a, 'f> Section<'a, 'f> {
     }
 
     /// Whether a key is there.
-    pub fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &'static str) -> bool {
+        self.asked.borrow_mut().push(key);
         self.table.keys().any(|name| name.get_ref().as_ref() == key)
     }
 

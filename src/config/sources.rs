@@ -70,14 +70,17 @@ impl Sources {
                 value
             }
             Err(error) => {
+                let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+                let help =
+                    "`quittance init FOLDER` writes a whole configuration; `-c FILE` names another one".to_owned();
                 findings.push(Finding {
                     code: "Q0100",
                     severity: Severity::Error,
                     file: name,
                     span: 0..0,
-                    message: format!("cannot be read: {error}"),
+                    message: if is_missing { "is not there".to_owned() } else { format!("cannot be read: {error}") },
                     label: String::new(),
-                    help: None,
+                    help: is_missing.then_some(help),
                 });
                 None
             }

@@ -545,3 +545,63 @@ fn each_step_of_a_scenario_tells_how_it_stands_and_why() {
     assert_eq!(standing(&steps(&first))[2..], ["late_3 sent email", "late_10 not_reached settled"]);
     assert_eq!(running.get("/v1/payment-requests/prq_01KJPRZB00FX98K3AKA8MP2043/steps").status, 404);
 }
+
+#[test]
+fn a_list_gives_what_is_asked_for_and_refuses_what_it_does_not_know() {
+    let (_scratch, running) = sample("list-filters", |text| text);
+    for at in 0..7 {
+        let invoice = json!({
+            "external_ref": format!("F-{at}"), "amount": { "amount": 1_000, "currency": "EUR" }, "due_on": "2026-03-20",
+            "customer": { "external_ref": format!("C-{at}"), "name": format!("Customer {at}") },
+        });
+        let made = running.post("/v1/payment-requests", &invoice);
+        assert_eq!(made.status, 201, "{}", made.text());
+        if at % 3 == 0 {
+            let id = made.json()["id"].as_str().unwrap().to_owned();
+            let cancelled = running.post(&format!("/v1/payment-requests/{id}/cancel"), &json!({ "reason": "slip" }));
+            assert_eq!(cancelled.status, 201, "{}", cancelled.text());
+        }
+    }
+    // By the ERP's key as it is now, whatever the last checkpoint has.
+    let one = running.get("/v1/payment-requests?external_ref=F-6").json();
+    assert_eq!((one["data"].as_array().unwrap().len(), &one["data"][0]["status"]), (1, &"cancelled".into()), "{one}");
+    assert_eq!(running.get("/v1/payment-requests?external_ref=F-99").json()["data"], json!([]));
+    assert_eq!(running.get("/v1/customers?external_ref=C-2").json()["data"][0]["name"], "Customer 2");
+    running.find("/v1/payment-requests", "F-6");
+    let statuses = |status: &str| -> Vec<String> {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = running.get(&format!("/v1/payment-requests?status={status}&limit=2{after}")).json();
+            let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
+            assert!(rows.len() <= 2, "{page}");
+            found.extend(rows.iter().map(|row| row["external_ref"].as_str().unwrap().to_owned()));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        found.sort();
+        found
+    };
+    assert_eq!(
+        wait_for("the cancelled", || Some(statuses("cancelled")).filter(|all| all.len() == 3)),
+        ["F-0", "F-3", "F-6"]
+    );
+    assert_eq!(statuses("open"), ["F-1", "F-2", "F-4", "F-5"]);
+    for (path, why) in [
+        ("/v1/payment-requests?status=zzz", "expected one of open, overdue, settled, cancelled"),
+        (
+            "/v1/payment-requests?sort=due_on",
+            "there is no parameter \"sort\" here: limit, after, external_ref, status",
+        ),
+        ("/v1/transfers?external_ref=F-1", "limit, after, status"),
+        ("/v1/plans?status=good", "expected one of attention"),
+    ] {
+        let answer = running.get(path);
+        assert!(
+            answer.status == 400 && answer.text().replace("\\\"", "\"").contains(why),
+            "{path}: {}",
+            answer.text()
+        );
+    }
+}

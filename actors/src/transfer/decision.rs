@@ -16,7 +16,7 @@ use super::state::{Pending, Resolution, Status, Transfer};
 use crate::customer::{self, Placed};
 use crate::limits;
 use crate::machine::{Decision, Effect, Tell};
-use crate::values::{Money, PaymentRequestId};
+use crate::values::{CustomerId, Money, PaymentRequestId, TransferId};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -125,7 +125,11 @@ pub(super) fn take_back(state: &Transfer, by: &SmolStr, reason: &SmolStr) -> Dec
 
 /// Its money pays nothing of the customer that was thought to have sent it.
 pub(super) fn forgotten(decision: &mut Decision<Event>, state: &Transfer) {
-    if let (Some(customer), Some(details)) = (state.customer, &state.details) {
+    // Only a customer of its own lane was ever told that it waits.
+    let here = |customer: &CustomerId, id: TransferId| customer.partition() == id.partition();
+    if let (Some(customer), Some(details)) = (state.customer, &state.details)
+        && here(&customer, details.id)
+    {
         let forget = customer::Command::ForgetTransfer { transfer: details.id };
         decision.tell(Tell::Customer(customer, forget));
     }
