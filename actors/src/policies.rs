@@ -171,14 +171,32 @@ pub struct Matching {
     pub auto_minor_max: Option<i64>,
     /// Whether a part of what a request asks for is placed without a person.
     pub accepts_parts: bool,
-    /// Whether what is paid above is kept as credit without a person.
-    pub keeps_excess: bool,
+    /// What becomes of what is paid above.
+    pub excess: Excess,
     /// Which small differences are given up.
     pub write_off: Option<WriteOff>,
     /// Whether credit of a customer pays the next requests.
     pub nets_credit: bool,
     /// The merchant's own accounts; what is booked to any other is for a person. All are its own when none is named.
     pub own_accounts: Vec<Iban>,
+}
+
+/// What becomes of what a payer sends above what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Excess {
+    /// It is the customer's credit.
+    #[default]
+    Credit,
+    /// A person decides about the transfer.
+    Task,
+    /// It pays what else is open, those due first; what is left then is credit.
+    Oldest,
+    /// It goes back to the account it came from, up to so much in minor units, where payouts have a connector; it is
+    /// credit otherwise.
+    Refund {
+        /// The most that goes back by itself.
+        minor_max: i64,
+    },
 }
 
 /// Which small differences are given up: both bounds hold.
@@ -206,7 +224,7 @@ impl Default for Matching {
             oldest_of_equal: false,
             auto_minor_max: None,
             accepts_parts: true,
-            keeps_excess: true,
+            excess: Excess::Credit,
             write_off: None,
             nets_credit: false,
             own_accounts: Vec::new(),

@@ -262,6 +262,25 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         if let Some(weighed) = &state.weighed {
             fields.insert("decision".to_owned(), decision(weighed, state.taken()));
         }
+        if let Some(pointers) = &state.pointers {
+            let one = |(by, request, customer): (&str, Option<PaymentRequestId>, CustomerId)| json!({ "by": by, "payment_request": request, "customer": customer });
+            fields.insert("evidence".to_owned(), pointers.each().map(one).collect());
+        }
+        if let Some(said) = &state.particulars {
+            let all = [
+                ("additional", &said.additional),
+                ("instruction_id", &said.instruction_id),
+                ("transaction_id", &said.transaction_id),
+                ("servicer_reference", &said.servicer_reference),
+                ("ultimate_payer", &said.ultimate_payer),
+                ("purpose", &said.purpose),
+                ("code", &said.code),
+            ];
+            let said = all.into_iter().filter(|(_, text)| !text.is_empty());
+            let said: serde_json::Map<String, Json> =
+                said.map(|(key, text)| (key.to_owned(), Json::from(text.as_str()))).collect();
+            fields.insert("bank_says".to_owned(), Json::Object(said));
+        }
         if state.status == quittance_actors::transfer::Status::NeedsDecision {
             let claim = state.claim.as_ref().map(|claim| json!({ "by": claim.by, "until": claim.until }));
             let task =

@@ -90,7 +90,7 @@ fn keys(app: &Shared, tenant: &TenantId, text: &str) -> Vec<DirectoryKey> {
     keys
 }
 
-fn found(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<EntityId>, PortError> {
+pub(super) fn found(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<EntityId>, PortError> {
     let mut found: Vec<EntityId> = Vec::new();
     found.extend(PaymentRequestId::parse(text).ok().map(EntityId::PaymentRequest));
     found.extend(CustomerId::parse(text).ok().map(EntityId::Customer));

@@ -1,15 +1,17 @@
 //! The reconciliation workbench: transfers on the left, and of the one that is looked at, what it says,
 //! what was weighed, and what can be decided.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity};
+use quittance_actors::partition::Entity;
 use quittance_actors::transfer::{Command, Doubt, Nature, Proposal, Status, Transfer};
 use quittance_actors::values::{
     CommandId, CustomerId, DecimalMark, EntityId, Money, PaymentRequestId, TenantId, Timestamp, TransferId,
 };
 use serde_json::{Value as Json, json};
 
-use super::{Frame, SharedPages, enter, transfers, words};
+use super::{Frame, SharedPages, enter, search, transfers, words};
 use crate::api::{
     Part, Problem, Shared, carry_out, may_remember_payer, payout_of, proposes_payer, recall, resolution,
 };
@@ -129,7 +131,7 @@ async fn open(
     }
     let looked_for = looked_for.map(str::trim).filter(|text| !text.is_empty());
     let found = match looked_for {
-        Some(text) => by_number(app, &frame.tenant, text)?,
+        Some(text) => by_text(app, &frame.tenant, text).await?,
         None => None,
     };
     let payer = match (found, state.customer) {
@@ -146,6 +148,14 @@ async fn open(
         Some(customer) => Some(name_of(app, customer).await?),
         None => None,
     };
+    let mut points = Vec::new();
+    for (by, request, customer) in state.pointers.iter().filter(|_| places).flat_map(|pointers| pointers.each()) {
+        let invoice = match request {
+            Some(request) => part_of(app, request, details.amount).await?.get("invoice").cloned(),
+            None => None,
+        };
+        points.push(json!({ "by": by, "customer": name_of(app, customer).await?, "invoice": invoice }));
+    }
     let pays_out =
         app.service.config.service.tenant(&frame.tenant).is_some_and(|own| own.payouts.connector.is_some());
     let now = app.service.router.ports().clock.now(&frame.tenant);
@@ -167,6 +177,8 @@ async fn open(
         "refused": state.refused,
         "identified": (identified != "nothing").then_some(identified),
         "customer": customer,
+        "points": points,
+        "beside": said_beside(&state),
         "customer_id": payer,
         "proposes_payer": proposes_payer(app, &frame.tenant, &state),
         "needs_decision": state.status == Status::NeedsDecision,
@@ -183,6 +195,13 @@ async fn open(
         "looked_for": looked_for,
         "not_found": looked_for.is_some() && found.is_none(),
     })))
+}
+
+/// What the bank carries beside the payer's words.
+fn said_beside(state: &Transfer) -> Vec<String> {
+    let Some(said) = state.particulars.as_deref() else { return Vec::new() };
+    let words = [("on behalf of", &said.ultimate_payer), ("the bank adds", &said.additional)];
+    words.into_iter().filter(|(_, text)| !text.is_empty()).map(|(what, text)| format!("{what} {text}")).collect()
 }
 
 /// What the bank says of what it takes back: whom it paid, and why.
@@ -214,14 +233,22 @@ fn received(app: &Shared, tenant: &TenantId, amount: Money) -> Result<Vec<Json>,
     Ok(of_amount.take(RECEIVED_SHOWN).collect())
 }
 
-/// A customer by the ERP's number of it.
-fn by_number(app: &Shared, tenant: &TenantId, number: &str) -> Result<Option<CustomerId>, Problem> {
-    let key = DirectoryKey::CustomerExternalRef(tenant.clone(), number.into());
-    let found = app.service.router.ports().directory.find(&key);
-    match found.map_err(|error| Problem::overloaded(error.to_string()))? {
-        Some(DirectoryValue::Customer(customer)) => Ok(Some(customer)),
-        _ => Ok(None),
+/// The only customer that a text leads to: by the ERP's number or the name of it, or by an invoice or a reference of its.
+async fn by_text(app: &Shared, tenant: &TenantId, text: &str) -> Result<Option<CustomerId>, Problem> {
+    let found = search::found(app, tenant, text).map_err(|error| Problem::overloaded(error.to_string()))?;
+    let mut customers = BTreeSet::new();
+    for id in found {
+        let (_, entity, events) = app.service.router.read(id, 1).await?;
+        if !events.iter().all(|event| event.tenant == *tenant) {
+            continue;
+        }
+        customers.extend(match (id, entity.as_ref()) {
+            (EntityId::Customer(customer), _) => Some(customer),
+            (_, Entity::PaymentRequest(state)) => state.terms.as_ref().map(|terms| terms.customer),
+            _ => None,
+        });
     }
+    Ok(customers.first().copied().filter(|_| customers.len() == 1))
 }
 
 /// Whose requests are looked at when nothing says who paid.

@@ -55,6 +55,14 @@ fn explain(transfer: &Json) {
     if let Some(reason) = transfer.get("refused") {
         println!("  refused      {reason}");
     }
+    for (key, said) in transfer.get("bank_says").and_then(Json::as_object).into_iter().flatten() {
+        println!("  bank says    {} {}", key.replace('_', " "), said.as_str().unwrap_or_default());
+    }
+    for points in transfer.get("evidence").and_then(Json::as_array).into_iter().flatten() {
+        let request = points.get("payment_request").and_then(Json::as_str);
+        let request = request.map(|request| format!(", {request}")).unwrap_or_default();
+        println!("  points to    {}{request}, by {}", text(points, "customer"), text(points, "by"));
+    }
     let Some(decision) = transfer.get("decision") else { return };
     println!("  payer known  by {}", text(decision, "identified_by").replace('_', " "));
     let chance = decision.get("accidental_ppm").and_then(Json::as_u64).unwrap_or(0);

@@ -7,7 +7,7 @@ use quittance_actors::account_numbers::AccountNumbers;
 use quittance_actors::feed::Expectation;
 use quittance_actors::limits::PROMISE_DAYS_MAX;
 use quittance_actors::payment_request::Finality;
-use quittance_actors::policies::{Matching, WriteOff};
+use quittance_actors::policies::{Excess, Matching, WriteOff};
 use quittance_actors::values::{AccountPool, EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::collections::{read_contact, read_late_terms, read_payouts};
@@ -131,6 +131,9 @@ fn read_server(root: &Section<'_, '_>) -> Option<Server> {
     Some(Server { listen, public_url, callback_key })
 }
 
+/// The most that is sent back by itself of what is paid above, in minor units.
+const REFUND_MINOR_MAX: i64 = 50_000;
+
 fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let id = section.parsed("id", TenantId::parse);
     let name = section.required("name").map(str::to_owned);
@@ -241,7 +244,7 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
         oldest_of_equal: oldest.unwrap_or(default.oldest_of_equal),
         auto_minor_max: limit,
         accepts_parts: disposition("parts", "accept"),
-        keeps_excess: disposition("excess", "credit"),
+        excess: read_excess(section, nets.unwrap_or(false)),
         write_off: minor_max
             .map(|minor_max| WriteOff { minor_max, per_mille_max: per_mille("write_off_per_mille", 10, 0) }),
         nets_credit: nets.unwrap_or(false),
@@ -249,6 +252,23 @@ fn read_matching(section: &Section<'_, '_>) -> Matching {
     };
     section.close();
     matching
+}
+
+/// `excess`, and the most that is refunded by itself.
+fn read_excess(section: &Section<'_, '_>, nets: bool) -> Excess {
+    let minor_max =
+        section.has("refund_minor_max").then(|| section.integer("refund_minor_max", 1..=1_000_000)).flatten();
+    let words = [
+        ("credit", Excess::Credit),
+        ("task", Excess::Task),
+        ("oldest", Excess::Oldest),
+        ("refund", Excess::Refund { minor_max: minor_max.unwrap_or(REFUND_MINOR_MAX) }),
+    ];
+    let excess = section.has("excess").then(|| section.choice("excess", &words)).flatten().unwrap_or_default();
+    if matches!(excess, Excess::Refund { .. }) && nets {
+        section.refuse("excess", section.span(), "credit = \"net\" uses it already: one of the two", None);
+    }
+    excess
 }
 
 /// A list of IBANs; whatever is none is refused at its place.

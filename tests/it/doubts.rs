@@ -97,6 +97,16 @@ fn what_no_match_can_be_trusted_with_is_a_task() {
         (10_000, "booked_ahead"),
     ];
     assert_eq!(doubts, expected);
+    // A person sees what points to whom.
+    let known = tasks.iter().find(|task| task["doubt"] == "account_of_another_merchant").unwrap();
+    let decision = running.get(&format!("/v1/decisions/{}", known["id"].as_str().unwrap())).json();
+    let points = &decision["evidence"][0];
+    assert_eq!(
+        (&points["by"], &points["payment_request"]),
+        (&"creditor reference".into(), &first["id"]),
+        "{decision}"
+    );
+    assert_eq!(decision["bank_says"]["servicer_reference"], "S1-0", "{decision}");
     // A reference that all invoices of one customer have says who pays.
     let own = "+++312/4013/98067+++";
     for number in ["F-8", "F-9"] {

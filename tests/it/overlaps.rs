@@ -92,6 +92,14 @@ fn the_same_money_in_two_files_pays_once_whatever_each_says_of_it() {
         let report = drop_file(&bank, &format!("t{at}.xml"), stated(&format!("T{at}"), OWN, &[one]).as_bytes());
         assert_eq!(report["accepted"], 1, "{reference}: {report}");
     }
+    // Nor is what a bank gives one id to, when it says something else of each.
+    for (at, name) in ["Ana", "Bob"].iter().enumerate() {
+        let detail = words("<TxId>SAME</TxId>")
+            .replace("<RltdPties>", &format!("<RltdPties><Dbtr><Pty><Nm>{name}</Nm></Pty></Dbtr>"));
+        let one = Said { amount: "9.00", entry: "", detail: &detail };
+        let report = drop_file(&bank, &format!("u{at}.xml"), notified(&format!("U{at}"), &[one]).as_bytes());
+        assert_eq!(report["accepted"], 1, "{name}: {report}");
+    }
     // The same payment with another amount, and no reference but the payer's: a person says which is right.
     let said = words("<TxId>TX-90</TxId>");
     for (name, amount) in [("r1", "11.00"), ("r2", "12.00")] {

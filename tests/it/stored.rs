@@ -145,6 +145,17 @@ fn later_events() -> Vec<Event> {
         }))),
         Event::Transfer(transfer::Event::PayerDoubted { iban: iban() }),
         Event::Transfer(transfer::Event::PayerRemembered { iban: iban(), customer: customer_id(), by: "ana".into() }),
+        Event::Transfer(transfer::Event::Pointed(Arc::new(transfer::Pointers {
+            virtual_iban: Some(customer_id()),
+            payer_iban: None,
+            name: Some(customer_id()),
+            references: vec![transfer::Pointer {
+                kind: transfer::ReferenceKind::Short,
+                is_exact: true,
+                request: request_id(),
+                customer: customer_id(),
+            }],
+        }))),
         Event::Customer(customer::Event::TransferTakenBack { transfer: transfer_id(), credit: euros(200) }),
         Event::PaymentRequest(payment_request::Event::AllocationReversed {
             source: Source::Transfer(transfer_id()),
@@ -352,6 +363,7 @@ fn name(event: &Event) -> &'static str {
             T::Described(_) => "transfer.described",
             T::PayerDoubted { .. } => "transfer.payer_doubted",
             T::PayerRemembered { .. } => "transfer.payer_remembered",
+            T::Pointed(_) => "transfer.pointed",
             T::Weighed(_) => "transfer.weighed",
             T::Decided(_) => "transfer.decided",
             T::TakeBackAsked { .. } => "transfer.take_back_asked",
@@ -407,7 +419,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 150);
+    assert_eq!(seen.len(), 151);
 }
 
 /// What a record of version 1 lists of its public event.

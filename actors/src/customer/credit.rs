@@ -6,7 +6,9 @@ use super::rejection::Rejection;
 use super::state::Customer;
 use crate::machine::{Context, Decision, Tell};
 use crate::payment_request;
-use crate::values::{CustomerId, Money, PaymentRequestId};
+use crate::policies::{Excess, Policies};
+use crate::transfer::{self, Placement};
+use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, stable_hash};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -80,4 +82,46 @@ pub(super) fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
         decision.tell(Tell::PaymentRequest(request, allocate));
     }
     Ok(decision)
+}
+
+/// What is above goes to what else is open, those due first.
+pub(super) fn to_the_oldest(state: &Customer, placement: Placement) -> Placement {
+    let Placement::Placed { mut allocations, credit, explanation } = placement else { return placement };
+    let named = |request: &PaymentRequestId| allocations.iter().any(|(known, _)| known == request);
+    let others = state.open_requests.iter().filter(|(request, open)| {
+        !named(request) && !open.disputed && open.outstanding.currency() == credit.currency()
+    });
+    let mut others: Vec<_> = others.map(|(request, open)| (open.due_on, *request, open.outstanding)).collect();
+    others.sort_unstable_by_key(|(due_on, request, _)| (*due_on, *request));
+    let mut left = credit.minor();
+    for (_, request, outstanding) in others.into_iter().take(NETTED_MAX) {
+        if left <= 0 {
+            break;
+        }
+        let part = outstanding.minor().min(left);
+        allocations.push((request, Money::from_minor(part, credit.currency())));
+        left -= part;
+    }
+    let explanation =
+        if left < credit.minor() { format!("{explanation}, the excess to what is due first") } else { explanation };
+    Placement::Placed { allocations, credit: Money::from_minor(left, credit.currency()), explanation }
+}
+
+/// What is above goes back to the account it came from, where the merchant has it so and the bank has told of it.
+pub(super) fn send_back(
+    decision: &mut Decision<Event>, state: &Customer, (details, excess): (&transfer::Details, Money),
+    context: &Context<'_>,
+) {
+    let Policies { matching, payouts, .. } = context.policies;
+    let Excess::Refund { minor_max } = matching.excess else { return };
+    let by_bank = !details.entry_key.starts_with(transfer::TOLD_BY_CALL);
+    let may = payouts.connector.is_some() && excess.minor() <= minor_max && by_bank;
+    let (Some(iban), Some(id)) = (details.payer_iban.clone(), state.id) else { return };
+    if !may {
+        return;
+    }
+    let seed = stable_hash(&["excess", &details.id.to_string(), &context.now.to_string()]);
+    let payout = PayoutId::new(context.now, seed, id.partition());
+    let (by, reason) = ("the excess is sent back".into(), "paid above what was asked for".into());
+    decision.tell(Tell::Customer(id, Command::PayOutCredit { payout, amount: excess, iban, by, reason }));
 }

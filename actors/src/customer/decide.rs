@@ -20,7 +20,7 @@ use crate::limits;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
 use crate::payment_request::{self, gate};
 use crate::payout;
-use crate::policies::Policies;
+use crate::policies::{Excess, Policies};
 use crate::rules::{Fact, Facts, Field, Truth, Value, of_customer};
 use crate::transfer::{self, Placement, place};
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp};
@@ -322,6 +322,9 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
         };
         placement = Placement::Doubt { doubt, candidates };
     }
+    if context.policies.matching.excess == Excess::Oldest {
+        placement = credit::to_the_oldest(state, placement);
+    }
     let mut decision = Decision::default();
     match &placement {
         Placement::Placed { allocations, credit, .. } => {
@@ -333,6 +336,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
             }
             if credit.is_positive() {
                 decision.push(Event::CreditAdded { amount: *credit });
+                credit::send_back(&mut decision, state, (&received.details, *credit), context);
             }
         }
         Placement::Doubt { .. } => {

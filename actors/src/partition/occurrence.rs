@@ -263,7 +263,12 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::RecallReceived(_) => Some((EventType::TransferRecallReceived, None)),
         E::Recalled { .. } => Some((EventType::TransferRecalled, None)),
         E::Claimed { .. } | E::RecallAsked => None,
-        E::Described(_) | E::Weighed(_) | E::PayerDoubted { .. } | E::PayerRemembered { .. } | E::Kept { .. } => None,
+        E::Described(_)
+        | E::Pointed(_)
+        | E::Weighed(_)
+        | E::PayerDoubted { .. }
+        | E::PayerRemembered { .. }
+        | E::Kept { .. } => None,
     }
 }
 

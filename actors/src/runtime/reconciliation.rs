@@ -134,11 +134,12 @@ async fn counted(
     }
     let Some(key) = &entry.same_as else { return Ok(None) };
     let Some(DirectoryValue::Transfer(id)) = find(key)? else { return Ok(None) };
-    // Two payments may say the same of each other; then their ids tell them apart.
+    // Two payments may have the same key, of a bank that gives many of them one id: then what else is said tells.
     let (_, entity, _) = router.read(EntityId::Transfer(id), 0).await?;
-    let known = entity.as_transfer().and_then(|state| state.particulars.as_ref());
-    let is_same = known.is_none_or(|known| known.may_be(&entry.particulars));
-    Ok(is_same.then_some(id))
+    let Some(state) = entity.as_transfer() else { return Ok(None) };
+    let by_ids = state.particulars.as_ref().is_none_or(|known| known.may_be(&entry.particulars));
+    let by_words = state.details.as_ref().is_some_and(|known| known.may_say_of(&entry.details));
+    Ok((by_ids && by_words).then_some(id))
 }
 
 /// Tells the transfer of nobody that named an invoice before it came in, if there is one. Nothing is lost when

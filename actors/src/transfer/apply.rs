@@ -51,6 +51,7 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
         Event::PayerDoubted { .. } => state.payer_remembered = false,
         Event::PayerRemembered { .. } => state.payer_remembered = true,
         Event::Weighed(weighed) => state.weighed = Some(weighed.clone()),
+        Event::Pointed(pointers) => state.pointers = Some(pointers.clone()),
         Event::Decided(resolution) => {
             state.pending = Some(Pending::Place(resolution.clone()));
             state.refused = None;

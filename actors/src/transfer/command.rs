@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use thiserror::Error;
 
@@ -173,8 +174,8 @@ pub struct ReferenceHit {
     pub customer: CustomerId,
 }
 
-/// Kinds of reference, the strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Kinds of reference, the strongest first. Stored by position: only ever added at the end (N8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ReferenceKind {
     /// The account number of the request's own that the money came in on.
     Account,

@@ -16,7 +16,7 @@ use super::reconsider::{Late, named_late, reconsider};
 use super::returning;
 use super::state::{Details, Doubt, Transfer};
 use super::tasks;
-use super::weighing::{Identification, Weighed};
+use super::weighing::{Identification, Pointers, Weighed};
 use crate::customer::{self, PlaceTransfer};
 use crate::machine::{Context, Decision, Machine, Tell};
 use crate::policies::Acceptances;
@@ -121,7 +121,13 @@ fn receive(
     let Acceptances { rules, blocked } = &context.policies.acceptance;
     let newest = context.now.date_in(&context.policies.zone).plus_days(context.policies.booked_ahead_days);
     let ahead = (details.booked_on > newest).then_some(Doubt::BookedAhead);
+    let pointed = |decision: &mut Decision<Event>| {
+        if let Some(pointers) = Pointers::of(evidence) {
+            decision.push(Event::Pointed(Arc::new(pointers)));
+        }
+    };
     if let Some(doubt) = ahead.or(evidence.doubt) {
+        pointed(&mut decision);
         let candidates =
             evidence.hits.iter().map(|hit| hit.request).chain(evidence.guesses.iter().copied()).collect();
         decision.push(Event::TaskOpened { doubt, candidates });
@@ -129,6 +135,7 @@ fn receive(
     }
     if let Some((rule, doubt)) = kept(rules, blocked, details, evidence, identified_by) {
         decision.push(Event::Kept { rule: rule.clone() });
+        pointed(&mut decision);
         let candidates = evidence.hits.iter().map(|hit| hit.request).collect();
         decision.push(Event::TaskOpened { doubt, candidates });
         return Ok(decision);
@@ -149,6 +156,7 @@ fn receive(
             }
         }
         Err(doubt) => {
+            pointed(&mut decision);
             let named = evidence.hits.iter().map(|hit| hit.request);
             let candidates = named.chain(evidence.guesses.iter().copied()).collect();
             decision.push(Event::TaskOpened { doubt, candidates });

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
 use super::state::{Claim, Details, Doubt, Recall, Resolution};
-use super::weighing::Weighed;
+use super::weighing::{Pointers, Weighed};
 use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId, Timestamp};
 
 /// An event.
@@ -144,4 +144,6 @@ pub enum Event {
         /// Who says so.
         by: SmolStr,
     },
+    /// It was a person's task at once: what pointed to whom.
+    Pointed(Arc<Pointers>),
 }

@@ -41,5 +41,6 @@ pub use event::Event;
 pub use matching::{Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of, references};
 pub(crate) use reconsider::{awaited_numbers, named_in};
+pub(crate) use returning::TOLD_BY_CALL;
 pub use state::{Claim, Details, Doubt, Pending, Recall, Resolution, Status, Transfer};
-pub use weighing::{Identification, Proposal, Rung, Weighed};
+pub use weighing::{Identification, Pointer, Pointers, Proposal, Rung, Weighed};

@@ -15,7 +15,7 @@ use crate::payout::{self, Source};
 use crate::values::PayoutId;
 
 /// What the keys of entries begin with that a call has told of, and no bank.
-const TOLD_BY_CALL: &str = "api:";
+pub(crate) const TOLD_BY_CALL: &str = "api:";
 
 type Decided = Result<Decision<Event>, Rejection>;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
-use super::weighing::{Proposal, Weighed};
+use super::weighing::{Pointers, Proposal, Weighed};
 use crate::values::{
     CustomerId, Date, EndToEndId, Iban, Money, PaymentRequestId, PayoutId, RemittanceInformation, Timestamp,
     TransferId,
@@ -202,6 +202,28 @@ pub enum Pending {
     Recall,
 }
 
+impl Details {
+    /// Whether two files may tell of one payment: what both of them say agrees, but for what a bank cuts.
+    pub fn may_say_of(&self, other: &Details) -> bool {
+        let plain = |text: &str| -> String {
+            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let agree = |own: &str, others: &str| {
+            let (own, others) = (plain(own), plain(others));
+            own.is_empty() || others.is_empty() || own.starts_with(&others) || others.starts_with(&own)
+        };
+        let id = |of: &Details| of.end_to_end_id.as_ref().map_or_else(String::new, |id| id.as_str().to_owned());
+        let account =
+            |of: &Details| of.payer_iban.as_ref().map_or_else(String::new, |iban| iban.electronic().to_owned());
+        let name = |of: &Details| of.payer_name.clone().unwrap_or_default();
+        agree(&id(self), &id(other))
+            && agree(&account(self), &account(other))
+            && agree(&name(self), &name(other))
+            && agree(self.remittance.unstructured(), other.remittance.unstructured())
+            && agree(&self.remittance.structured().concat(), &other.remittance.structured().concat())
+    }
+}
+
 /// The state of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Transfer {
@@ -225,6 +247,8 @@ pub struct Transfer {
     pub candidates: Vec<PaymentRequestId>,
     /// What was weighed when it was placed, or was not.
     pub weighed: Option<Arc<Weighed>>,
+    /// What pointed to whom, when it was a person's task at once.
+    pub pointers: Option<Arc<Pointers>>,
     /// A decision under way.
     pub pending: Option<Pending>,
     /// Why the last decision could not be followed.

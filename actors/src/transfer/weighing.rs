@@ -3,7 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Money, PaymentRequestId};
+use super::command::{Evidence, ReferenceHit, ReferenceKind};
+use crate::values::{CustomerId, Money, PaymentRequestId, Reading};
+
+/// References kept of one transfer.
+const POINTERS_MAX: usize = 20;
 
 /// What says who paid, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -32,6 +36,60 @@ impl Identification {
             Identification::Name => "name of the payer",
             Identification::Nothing => "nothing",
         }
+    }
+}
+
+/// What points to whom, of a transfer that was a person's task at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pointers {
+    /// Whose account number it came in on.
+    pub virtual_iban: Option<CustomerId>,
+    /// Who has paid from this account before.
+    pub payer_iban: Option<CustomerId>,
+    /// Who has the payer's name.
+    pub name: Option<CustomerId>,
+    /// What references name.
+    pub references: Vec<Pointer>,
+}
+
+/// A request that a reference names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// What kind of reference.
+    pub kind: ReferenceKind,
+    /// Whether it was read as it stands.
+    pub is_exact: bool,
+    /// The request.
+    pub request: PaymentRequestId,
+    /// Whose it is.
+    pub customer: CustomerId,
+}
+
+impl Pointers {
+    /// Those of what was looked up; `None` when nothing points to anybody.
+    pub(super) fn of(evidence: &Evidence) -> Option<Self> {
+        let pointer = |hit: &ReferenceHit| {
+            let ReferenceHit { kind, reading, request, customer } = *hit;
+            Pointer { kind, is_exact: reading == Reading::Exact, request, customer }
+        };
+        let found = Self {
+            virtual_iban: evidence.virtual_iban_owner,
+            payer_iban: evidence.payer_iban_owner,
+            name: evidence.name_owner,
+            references: evidence.hits.iter().take(POINTERS_MAX).map(pointer).collect(),
+        };
+        (found != Self::default()).then_some(found)
+    }
+
+    /// Each of them: by what, and to whom.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, Option<PaymentRequestId>, CustomerId)> {
+        let customers = [
+            (Identification::VirtualIban, self.virtual_iban),
+            (Identification::PayerIban, self.payer_iban),
+            (Identification::Name, self.name),
+        ];
+        let customers = customers.into_iter().filter_map(|(by, customer)| Some((by.text(), None, customer?)));
+        customers.chain(self.references.iter().map(|known| (known.kind.text(), Some(known.request), known.customer)))
     }
 }
 

@@ -18,7 +18,7 @@ use quittance_actors::partition::{
     ArmedTimer, Commit, Entity, Envelope, Lane, Origin, Preparation, Receipt, Saved, Stepped, TriedDelivery,
 };
 use quittance_actors::payment_request::{self, AttemptReport, AttemptResult, Terms};
-use quittance_actors::policies::{BankGate, Policies, WriteOff};
+use quittance_actors::policies::{BankGate, Excess, Policies, WriteOff};
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use quittance_actors::values::{
@@ -215,7 +215,18 @@ impl Stage {
             "by_person" => {
                 let matching = &mut self.policies.matching;
                 matching.accepts_parts &= !line.has("parts");
-                matching.keeps_excess &= !line.has("excess");
+                if line.has("excess") {
+                    matching.excess = Excess::Task;
+                }
+                Ok(())
+            }
+            // `excess oldest`, or `excess refund 50.00`: what becomes of what is paid above.
+            "excess" => {
+                self.policies.matching.excess = match line.word(0)? {
+                    "oldest" => Excess::Oldest,
+                    "refund" => Excess::Refund { minor_max: money(line.word(1)?)?.minor() },
+                    other => return Err(format!("what is excess {other}?")),
+                };
                 Ok(())
             }
             // `tenant_lives_in America/St_Johns`; `contact 8 20 7`: between these hours, and not on that weekday.

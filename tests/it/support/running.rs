@@ -81,15 +81,17 @@ impl Running {
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, sink) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&log));
-        std::thread::spawn(move || {
+        let mut reader = Some(std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let mut log = sink.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
             }
-        });
+        }));
         let ready = wait_for("the service to start", || {
             if child.try_wait().unwrap().is_some() {
+                // All that it had to say, and not only what was read so far.
+                reader.take().map(std::thread::JoinHandle::join).transpose().unwrap();
                 return Some(Err(log.lock().unwrap().clone()));
             }
             let said = log.lock().unwrap().clone();

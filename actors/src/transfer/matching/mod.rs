@@ -14,7 +14,7 @@ use super::state::Doubt;
 use super::weighing::{Identification, Proposal, Rung, Weighed};
 use crate::customer::{OpenRequest, PlaceTransfer};
 use crate::limits;
-use crate::policies::Matching;
+use crate::policies::{Excess, Matching};
 use crate::values::{Money, NumberText, PaymentRequestId};
 
 /// What a transfer leads to.
@@ -163,7 +163,7 @@ impl<'a> Ladder<'a> {
         };
         let for_a_person = best.is_some_and(|best| {
             !self.matching.accepts_parts && best.parts.iter().any(part)
-                || !self.matching.keeps_excess && best.credit.is_positive()
+                || self.matching.excess == Excess::Task && best.credit.is_positive()
         });
         let disputed =
             |(request, _): &(PaymentRequestId, Money)| self.open.get(request).is_some_and(|open| open.disputed);

@@ -233,13 +233,29 @@ impl Proposal<'_> {
         let fitting: Vec<&'static str> = DATES.iter().filter(fits).copied().collect();
         match fitting.as_slice() {
             [only] => (only, format!("all {} dates fit it and no other", values.len())),
-            [] => {
-                let first = values.first().cloned().unwrap_or_default();
-                self.doubts.push(match values.is_empty() {
-                    true => "there is no date to learn the pattern from: say `date`".to_owned(),
-                    false => format!("no pattern fits every date, the first is \"{first}\": say `date`"),
-                });
+            [] if values.is_empty() => {
+                self.doubts.push("there is no date to learn the pattern from: say `date`".to_owned());
                 ("%Y-%m-%d", "to be decided".to_owned())
+            }
+            [] => {
+                // A slip in one date makes none of the others wrong: the only pattern that nearly all fit.
+                let count =
+                    |pattern: &str| values.iter().filter(|value| parse_date(pattern, value).is_some()).count();
+                let most = DATES.iter().map(|pattern| count(pattern)).max().unwrap_or(0);
+                let best: Vec<&'static str> =
+                    DATES.iter().filter(|pattern| count(pattern) == most).copied().collect();
+                let odd = |pattern: &str| values.iter().find(|value| parse_date(pattern, value).is_none()).cloned();
+                match best.as_slice() {
+                    [only] if most * 2 > values.len() => {
+                        let odd = odd(only).unwrap_or_default();
+                        (only, format!("{most} of {} dates fit it and no other; \"{odd}\" is none", values.len()))
+                    }
+                    _ => {
+                        let first = values.first().cloned().unwrap_or_default();
+                        self.doubts.push(format!("no pattern fits every date, the first is \"{first}\": say `date`"));
+                        ("%Y-%m-%d", "to be decided".to_owned())
+                    }
+                }
             }
             [first, ..] => {
                 let shown = values.first().cloned().unwrap_or_default();
