@@ -84,8 +84,8 @@ pub(super) fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
     Ok(decision)
 }
 
-/// What is above goes to what else is open, those due first.
-pub(super) fn to_the_oldest(state: &Customer, placement: Placement) -> Placement {
+/// What is above goes to what else is open, those due first; a part of one only where parts need no person.
+pub(super) fn to_the_oldest(state: &Customer, placement: Placement, accepts_parts: bool) -> Placement {
     let Placement::Placed { mut allocations, credit, explanation } = placement else { return placement };
     let named = |request: &PaymentRequestId| allocations.iter().any(|(known, _)| known == request);
     let others = state.open_requests.iter().filter(|(request, open)| {
@@ -95,7 +95,7 @@ pub(super) fn to_the_oldest(state: &Customer, placement: Placement) -> Placement
     others.sort_unstable_by_key(|(due_on, request, _)| (*due_on, *request));
     let mut left = credit.minor();
     for (_, request, outstanding) in others.into_iter().take(NETTED_MAX) {
-        if left <= 0 {
+        if left <= 0 || left < outstanding.minor() && !accepts_parts {
             break;
         }
         let part = outstanding.minor().min(left);
@@ -107,6 +107,9 @@ pub(super) fn to_the_oldest(state: &Customer, placement: Placement) -> Placement
     Placement::Placed { allocations, credit: Money::from_minor(left, credit.currency()), explanation }
 }
 
+/// Below it sending back costs more than it is worth, in minor units.
+const REFUND_MINOR_MIN: i64 = 100;
+
 /// What is above goes back to the account it came from, where the merchant has it so and the bank has told of it.
 pub(super) fn send_back(
     decision: &mut Decision<Event>, state: &Customer, (details, excess): (&transfer::Details, Money),
@@ -115,7 +118,7 @@ pub(super) fn send_back(
     let Policies { matching, payouts, .. } = context.policies;
     let Excess::Refund { minor_max } = matching.excess else { return };
     let by_bank = !details.entry_key.starts_with(transfer::TOLD_BY_CALL);
-    let may = payouts.connector.is_some() && excess.minor() <= minor_max && by_bank;
+    let may = payouts.connector.is_some() && (REFUND_MINOR_MIN..=minor_max).contains(&excess.minor()) && by_bank;
     let (Some(iban), Some(id)) = (details.payer_iban.clone(), state.id) else { return };
     if !may {
         return;

@@ -322,8 +322,9 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
         };
         placement = Placement::Doubt { doubt, candidates };
     }
-    if context.policies.matching.excess == Excess::Oldest {
-        placement = credit::to_the_oldest(state, placement);
+    let Policies { matching, .. } = context.policies;
+    if matching.excess == Excess::Oldest {
+        placement = credit::to_the_oldest(state, placement, matching.accepts_parts);
     }
     let mut decision = Decision::default();
     match &placement {

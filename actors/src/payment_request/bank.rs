@@ -68,4 +68,6 @@ pub(super) fn is_behind_for(
 }
 
 /// How often a step that waits for the bank looks again: an hour.
-pub(super) const ASKED_EVERY_MS: i64 = 3_600_000;
+const ASKED_EVERY_MS: i64 = 3_600_000;
+/// The same of an attempt, of which each plan is told: six hours.
+pub(super) const ATTEMPTS_ASK_EVERY_MS: i64 = 6 * ASKED_EVERY_MS;

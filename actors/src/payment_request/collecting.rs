@@ -120,7 +120,7 @@ fn attempt_due(
         return decision;
     }
     if let Some(reason) = bank::is_behind_for(terms, wish, bank_complete_to, context) {
-        let again = context.now.plus_millis(bank::ASKED_EVERY_MS);
+        let again = context.now.plus_millis(bank::ATTEMPTS_ASK_EVERY_MS);
         plan.attempt_at(&mut decision, number, again, wish, &reason);
         return decision;
     }
