@@ -94,26 +94,26 @@ fn main_currency(overview: &Overview) -> Currency {
     most.map_or(Currency::EUR, |(currency, _)| *currency)
 }
 
-/// The curve of money received, in the coordinates of a 600 by 200 picture.
+/// The widest bar of the chart.
+const BAR_WIDTH_MAX: i64 = 48;
+
+/// A bar for each day on which money came in, in the coordinates of a 600 by 200 picture.
 fn chart(overview: &Overview, currency: Currency) -> Json {
     let days: Vec<_> = overview.received.iter().filter(|((_, c), _)| *c == currency).collect();
     let highest = days.iter().map(|(_, minor)| **minor).max().unwrap_or(0);
     let (Some(((first, _), _)), Some(((last, _), _))) = (days.first(), days.last()) else {
         return json!({ "area": "", "line": "", "days": [] });
     };
-    let span = i64::from(last.days_since(*first)).max(1);
-    let points: Vec<String> = days
-        .iter()
-        .map(|((day, _), minor)| {
-            let x = if days.len() == 1 { 300 } else { i64::from(day.days_since(*first)) * 600 / span };
-            let y = 190 - 170 * **minor / highest.max(1);
-            format!("{x} {y}")
-        })
-        .collect();
-    let line = format!("M{}", points.join(" L"));
-    let (from, to) = (points.first(), points.last());
-    let x = |point: Option<&String>| point.and_then(|p| p.split(' ').next()).unwrap_or("0").to_owned();
-    let area = format!("{line} L{} 200 L{} 200 Z", x(to), x(from));
+    // Days without money have their place as well: the distance between two bars is that of their days.
+    let slots = i64::from(last.days_since(*first)) + 1;
+    let width = (600 * 7 / (slots * 10)).clamp(2, BAR_WIDTH_MAX);
+    let (mut area, mut line) = (String::new(), String::new());
+    for ((day, _), minor) in &days {
+        let middle = (600 * i64::from(day.days_since(*first)) + 300) / slots;
+        let (x, y) = (middle - width / 2, 190 - 170 * **minor / highest.max(1));
+        area.push_str(&format!("M{x} 200V{y}h{width}V200Z"));
+        line.push_str(&format!("M{x} {y}h{width}"));
+    }
     let table: Vec<Json> = days
         .iter()
         .map(|((day, _), minor)| json!({ "day": words::day(*day), "amount": words::money(Money::from_minor(**minor, currency)) }))
