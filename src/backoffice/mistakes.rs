@@ -35,14 +35,14 @@ fn page(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         _ => "This is not understood",
     };
     let text = said("detail").unwrap_or("The address may have a slip, or what was here is not kept any more.");
-    let (page, request) = rendered(request, title, text);
+    let page = rendered(&request, title, text);
     let answer = HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page);
     ServiceResponse::new(request, answer)
 }
 
-fn rendered(request: HttpRequest, title: &str, text: &str) -> (String, HttpRequest) {
+fn rendered(request: &HttpRequest, title: &str, text: &str) -> String {
     let pages = request.app_data::<SharedPages>();
     let page =
         pages.and_then(|pages| pages.render("gate", &json!({ "title": title, "text": text, "back": "/bo" })).ok());
-    (page.unwrap_or_else(|| format!("{title}. {text}")), request)
+    page.unwrap_or_else(|| format!("{title}. {text}"))
 }

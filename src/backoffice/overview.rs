@@ -29,7 +29,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         .iter()
         .filter_map(|(id, entity)| {
             let mut row = transfers::row(entity)?;
-            row.as_object_mut()?.insert("link".to_owned(), json!(format!("/bo/reconciliation?open={id}")));
+            row.as_object_mut()?.insert("link".to_owned(), json!(format!("/bo/reconciliation?id={id}")));
             Some(row)
         })
         .collect();

@@ -136,7 +136,7 @@ async fn row(app: &Shared, id: EntityId) -> Result<Option<Json>, Problem> {
         }),
         Entity::Transfer(state) => state.details.as_ref().map(|details| {
             json!({
-                "icon": "arrow-left-right", "kind": "Transfer", "link": format!("/bo/reconciliation?open={id}"),
+                "icon": "arrow-left-right", "kind": "Transfer", "link": format!("/bo/reconciliation?id={id}"),
                 "name": details.payer_name, "detail": words::money(details.amount),
             })
         }),

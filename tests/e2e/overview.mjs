@@ -177,6 +177,11 @@ try {
   await page.keyboard.press('u');
   await page.waitForFunction(() => document.querySelector('.said')?.textContent.includes('Taken back'));
   check('U takes it back', (await page.textContent('.wb header h2')) === payer && (await waiting()) === tasks, await waiting());
+  // The overview leads to the transfer itself.
+  await page.goto(`${origin}/bo`);
+  await page.click('table a:has-text("M. Inconnu")');
+  check('the overview leads to the transfer', (await page.textContent('.wb header h2')) === 'M. Inconnu', page.url());
+  await page.goto(`${origin}/bo/reconciliation`);
   // What nobody here is owed goes back, once a second person agrees.
   await page.click('a.tx:has-text("M. Inconnu")');
   await page.waitForSelector('form[action$="/give-back"]');

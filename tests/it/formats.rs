@@ -48,6 +48,10 @@ fn describe(mut reader: impl Reader) -> String {
                     profile.and_then(|p| p.phone.as_ref()).map_or("-", |phone| phone.as_str()),
                     profile.map_or("-", |p| p.language.code()),
                 )
+                .and_then(|()| match &invoice.payment_reference {
+                    Some(reference) => writeln!(text, "    reference {}", reference.as_str()),
+                    None => Ok(()),
+                })
             }
             Ok(Item::Row(row, Intake::Customer(c))) => {
                 let p = &c.profile;

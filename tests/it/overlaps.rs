@@ -92,7 +92,7 @@ fn the_same_money_in_two_files_pays_once_whatever_each_says_of_it() {
         let report = drop_file(&bank, &format!("t{at}.xml"), stated(&format!("T{at}"), OWN, &[one]).as_bytes());
         assert_eq!(report["accepted"], 1, "{reference}: {report}");
     }
-    // Nor is what a bank gives one id to, when it says something else of each.
+    // So are those that a bank gives one id to, when it says something else of each.
     for (at, name) in ["Ana", "Bob"].iter().enumerate() {
         let detail = words("<TxId>SAME</TxId>")
             .replace("<RltdPties>", &format!("<RltdPties><Dbtr><Pty><Nm>{name}</Nm></Pty></Dbtr>"));

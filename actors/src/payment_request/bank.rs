@@ -23,10 +23,7 @@ pub(super) fn is_behind(
     if complete_to.is_some_and(|complete_to| complete_to >= needed) || is_early {
         return None;
     }
-    let reason = match complete_to {
-        Some(day) => smol_str::format_smolstr!("{} {day}", gate::BANK_ENDS),
-        None => gate::BANK_UNREAD.into(),
-    };
+    let reason = reason(complete_to);
     let due = match definition.anchor {
         // It has no day of its own: it waits from the day on which the bank was first behind.
         Anchor::Previous => {
@@ -61,10 +58,14 @@ pub(super) fn is_behind_for(
     if today <= terms.due_on || is_known || context.now >= waits_until {
         return None;
     }
-    Some(match complete_to {
+    Some(reason(complete_to))
+}
+
+fn reason(complete_to: Option<Date>) -> SmolStr {
+    match complete_to {
         Some(day) => smol_str::format_smolstr!("{} {day}", gate::BANK_ENDS),
         None => gate::BANK_UNREAD.into(),
-    })
+    }
 }
 
 /// How often a step that waits for the bank looks again: an hour.

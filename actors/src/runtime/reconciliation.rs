@@ -410,7 +410,6 @@ fn references(
         let kind = if is_telling_number(&number) { ReferenceKind::Number } else { ReferenceKind::WeakNumber };
         add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
-    // A corrected reading is worth nothing beside an exact one, nor a short number beside a whole one.
     // Where the payer's own words name nothing, what banks carry beside them may.
     if hits.is_empty() && !shared {
         let beside =
@@ -423,6 +422,7 @@ fn references(
             }
         }
     }
+    // A corrected reading is worth nothing beside an exact one, nor a short number beside a whole one.
     if hits.iter().any(is_sure) {
         hits.retain(is_sure);
     }

@@ -263,6 +263,10 @@ mod tests {
             let found = guess(file.as_bytes()).unwrap();
             assert!(found.doubts.iter().any(|text| text.contains(doubt)), "{file}: {:?}", found.doubts);
         }
+        // A slip in one date is no doubt about the others.
+        let slip = guess(b"invoice;customer;amount;due\nF-1;C-1;1,20;31/03/2026\nF-2;C-2;1,20;31/02/2026\nF-3;C-3;1,20;30/04/2026\n");
+        let slip = slip.unwrap();
+        assert!(slip.toml.contains("\"%d/%m/%Y\"") && slip.toml.contains("31/02/2026"), "{}", slip.toml);
         let twice = guess(b"invoice;customer;amount;due;due\nF-1;C-1;1,20;31/03/2026;\n").unwrap();
         assert!(
             twice.doubts.iter().any(|text| text.contains("two columns are called \"due\"")),
