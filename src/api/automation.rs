@@ -1,6 +1,7 @@
 //! What happens by itself, as it is configured: rules and scenarios.
 
 use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::collection::{RetryPolicy, Roll, Schedule};
 use quittance_actors::delivery::Recipient;
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
 use quittance_actors::rules::{Action, Deed, Per, Rule};
@@ -120,4 +121,57 @@ pub(super) async fn rules(app: Shared, request: HttpRequest) -> Result<HttpRespo
     let data: Vec<Json> =
         in_use.policies.rules.all().iter().map(|of| rule(of, limits.get(&*of.cause).copied())).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+/// `GET /v1/retry-policies`: as they are in use.
+pub(super) async fn retry_policies(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let in_use = in_use(&app, &tenant)?;
+    let collections = &in_use.policies.collections;
+    let data: Vec<Json> = collections
+        .policies
+        .values()
+        .map(|policy| retry_policy(policy, collections.default_policy.as_deref() == Some(policy.name.as_str())))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+fn retry_policy(policy: &RetryPolicy, is_default: bool) -> Json {
+    let by_reason: Vec<Json> = policy
+        .by_reason
+        .iter()
+        .map(|rule| {
+            json!({
+                "codes": rule.codes, "classes": rule.classes, "treat_as": rule.treat_as,
+                "new_attempts": rule.retries, "schedule": rule.schedule.as_ref().map(schedule),
+                "wait_days": rule.wait_days,
+            })
+        })
+        .collect();
+    let ends = &policy.on_exhausted;
+    let (hour, minute) = policy.at;
+    json!({
+        "name": policy.name, "default": is_default, "new_attempts": policy.retries,
+        "schedule": schedule(&policy.schedule), "by_reason": by_reason, "at": format!("{hour:02}:{minute:02}"),
+        "roll": match policy.roll {
+            Roll::Following => "following",
+            Roll::ModifiedFollowing => "modified_following",
+            Roll::Preceding => "preceding",
+        },
+        "lead_business_days": policy.lead_days, "presumed_paid_after_business_days": policy.presumed_after_days,
+        "wait_days": policy.wait_days, "card": policy.card_connector, "direct_debit": policy.debit_connector,
+        "on_exhausted": {
+            "suspend": ends.suspends, "review": ends.asks, "scenario": ends.scenario,
+            "write_off_minor_max": ends.gives_up_minor_max,
+        },
+    })
+}
+
+fn schedule(of: &Schedule) -> Json {
+    match of {
+        Schedule::Gaps(gaps) => json!({ "gaps_days": gaps }),
+        Schedule::Even(window) => json!({ "spread_over_days": window }),
+        Schedule::DaysOfMonth(days) => json!({ "days_of_month": days }),
+        Schedule::Paydays(gaps) => json!({ "paydays": true, "gaps_days": gaps }),
+    }
 }

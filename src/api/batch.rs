@@ -33,6 +33,7 @@ struct Line<'a> {
     amount: Money,
     result: Ended,
     reason_code: Option<SmolStr>,
+    advice_code: Option<SmolStr>,
 }
 
 #[derive(Deserialize)]
@@ -105,21 +106,27 @@ fn status(answer: Option<Answer>) -> (&'static str, Option<String>) {
 
 fn read(tenant: &TenantId, line: &[u8]) -> Result<Request, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let Line { payment_request, attempt_ref, amount, result, reason_code } = line;
+    let Line { payment_request, attempt_ref, amount, result, reason_code, advice_code } = line;
     if !(1..=limits::AMOUNT_MINOR_MAX).contains(&amount.minor()) {
         return Err(format!("amount: expected a whole number from 1 to {}", limits::AMOUNT_MINOR_MAX));
     }
     let plain = |text: &str| !text.chars().any(char::is_control);
-    if !plain(&attempt_ref) || !reason_code.as_deref().is_none_or(plain) {
-        return Err("attempt_ref, reason_code: control characters are not allowed".to_owned());
+    if !plain(&attempt_ref) || ![&reason_code, &advice_code].iter().all(|code| code.as_deref().is_none_or(plain)) {
+        return Err("attempt_ref, reason_code, advice_code: control characters are not allowed".to_owned());
     }
     if attempt_ref.is_empty() || attempt_ref.chars().count() > REFERENCE_CHARACTERS_MAX {
         return Err(format!("attempt_ref: expected 1 to {REFERENCE_CHARACTERS_MAX} characters"));
     }
-    let result = match (result, reason_code) {
-        (Ended::Succeeded, _) => AttemptResult::Succeeded,
+    if advice_code.as_deref().is_some_and(|advice| !(1..=35).contains(&advice.len())) {
+        return Err("advice_code: expected 1 to 35 characters".to_owned());
+    }
+    // What was answered before this field was known stays the same request.
+    let (result, content) = match (result, reason_code) {
+        (Ended::Succeeded, _) => (AttemptResult::Succeeded, format!("{amount}\u{1f}Succeeded")),
         (Ended::Failed, Some(reason_code)) if (1..=35).contains(&reason_code.len()) => {
-            AttemptResult::Failed { reason_code }
+            let advice = advice_code.as_deref().map(|advice| format!("\u{1f}{advice}")).unwrap_or_default();
+            let content = format!("{amount}\u{1f}Failed {{ reason_code: {reason_code:?} }}{advice}");
+            (AttemptResult::Failed { reason_code, advice: advice_code }, content)
         }
         (Ended::Failed, _) => return Err("reason_code: a failed attempt has one, of 1 to 35 characters".to_owned()),
     };
@@ -128,7 +135,6 @@ fn read(tenant: &TenantId, line: &[u8]) -> Result<Request, String> {
         [tenant.as_str().as_bytes(), &[0x1f], b"attempt", &attempt.to_bytes(), &payment_request.to_bytes()].concat();
     let hash = xxhash_rust::xxh3::xxh3_128(&halves);
     let command_id = CommandId::from_bytes(hash.to_be_bytes());
-    let content = format!("{amount}\u{1f}{result:?}");
     let fingerprint = xxhash_rust::xxh3::xxh3_64(content.as_bytes());
     let command = Command::ReportAttempt(AttemptReport { attempt, amount, result });
     let tell = Tell::PaymentRequest(payment_request, command);

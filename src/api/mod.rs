@@ -188,6 +188,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/endpoints/{name}/replay", web::post().to(endpoints::replay))
                 .route("/stream", web::get().to(stream::read))
                 .route("/scenarios", web::get().to(automation::scenarios))
+                .route("/retry-policies", web::get().to(automation::retry_policies))
                 .route("/rules", web::get().to(automation::rules))
                 .service(
                     web::scope("/configuration")

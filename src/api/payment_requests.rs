@@ -194,6 +194,7 @@ pub(super) async fn report_attempt(
         Some(Reported::Failed | Reported::Reversed) => body.text("reason_code", 35),
         _ => body.optional_text("reason_code", 35),
     };
+    let advice = body.optional_text("advice_code", 35);
     body.finish()?;
     let (Some(reference), Some(amount), Some(succeeded)) = (reference, amount, succeeded) else {
         return Err(Problem::bad_request("the body cannot be used"));
@@ -205,7 +206,7 @@ pub(super) async fn report_attempt(
             Command::ReportAttempt(AttemptReport { attempt, amount, result: AttemptResult::Succeeded })
         }
         Reported::Failed => {
-            let result = AttemptResult::Failed { reason_code: reason_code() };
+            let result = AttemptResult::Failed { reason_code: reason_code(), advice: advice.map(Into::into) };
             Command::ReportAttempt(AttemptReport { attempt, amount, result })
         }
         Reported::Reversed => Command::ReturnAttempt { attempt, reason_code: reason_code() },

@@ -19,6 +19,7 @@ mod payouts;
 mod plans;
 mod reminders;
 mod requests;
+mod retries;
 mod rules;
 mod scenarios;
 mod search;
@@ -121,6 +122,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/requests/{id}", web::get().to(requests::page))
             .route("/requests/{id}/reminder/{what}", web::post().to(reminders::decide))
             .route("/collections", web::get().to(collections::page))
+            .route("/collections/policies", web::get().to(retries::page))
             .route("/customers", web::get().to(customers::list))
             .route("/customers/{id}", web::get().to(customers::page))
             .route("/customers/{id}/{what}", web::post().to(customers::act))

@@ -15,6 +15,11 @@ pub(super) fn day(date: Date) -> String {
     date_in_words(date, Language::En)
 }
 
+/// A month for people.
+pub(super) fn month(date: Date) -> String {
+    day(date).split_once(' ').map_or_else(String::new, |(_, month)| month.to_owned())
+}
+
 /// An instant in a zone: `14 March 2026 09:00`.
 pub(super) fn instant(at: Timestamp, zone: &Zone) -> String {
     let (hour, minute) = at.local_time(zone);

@@ -23,6 +23,7 @@ mod samples;
 mod secret;
 mod serve;
 mod simulate;
+mod simulate_policy;
 
 use std::path::PathBuf;
 

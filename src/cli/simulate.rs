@@ -27,6 +27,8 @@ enum What {
     Rule(Draft),
     /// Reminder scenarios, on the requests open at a moment, by a clock that runs on from there.
     Scenario(Draft),
+    /// A retry policy, on a collection that keeps failing.
+    Policy(super::simulate_policy::Options),
 }
 
 /// What is tried, and on what.
@@ -51,7 +53,10 @@ struct Draft {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
-    let (What::Rule(draft) | What::Scenario(draft)) = &options.what;
+    let draft = match &options.what {
+        What::Policy(options) => return super::simulate_policy::run(options),
+        What::Rule(draft) | What::Scenario(draft) => draft,
+    };
     let (loaded, findings) = assemble::load(&draft.config);
     let Some((config, _)) = loaded else {
         print!("{}", findings.render(false));
@@ -62,7 +67,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     let data = draft.data.clone().unwrap_or_else(|| config.path(&config.service.data.dir));
     let told = match &options.what {
         What::Rule(_) => rules(draft, &config, (tenant, period), &data)?,
-        What::Scenario(_) => scenarios(draft, &config, (tenant, period), &data)?,
+        What::Scenario(_) | What::Policy(_) => scenarios(draft, &config, (tenant, period), &data)?,
     };
     match told {
         Ok(text) => {
@@ -79,7 +84,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
 /// What there is to say, or why the log does not tell.
 type Told = Result<String, String>;
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
     let near = diagnostics::nearest(name, known);
     let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
     anyhow::anyhow!("there is no {what} \"{name}\"{near}")

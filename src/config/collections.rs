@@ -2,12 +2,9 @@
 //! allows, and how often the schemes let one instrument be tried. Both are optional.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 
-use quittance_actors::collection::{
-    Cap, Caps, CardScheme, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
-};
+use quittance_actors::collection::{Cap, Caps, CardScheme, Method, Reason, ReasonClass, ReasonTable, RetryPolicy};
 use quittance_actors::payment_request::{LateTerms, THOUSANDTHS_OF_ALL};
 use quittance_actors::policies::{Acceptances, BankGate, Contact, Payouts};
 use quittance_actors::rules::Field;
@@ -15,8 +12,9 @@ use quittance_actors::transfer::{Acceptance, AcceptanceRule};
 use quittance_actors::values::{Date, Iban};
 use smol_str::SmolStr;
 
-use super::automation::{Reference, Target};
+use super::automation::Reference;
 use super::reader::Section;
+use super::retry_policy;
 use super::scenario::local_time;
 use super::sources::Sources;
 use crate::diagnostics::Findings;
@@ -75,7 +73,7 @@ impl Retries {
 
     fn read_policies(&mut self, root: &Section<'_, '_>, file: &str) -> Option<()> {
         let mut read = BTreeMap::new();
-        for policy in root.each("retry_policy", |section| read_policy(section, file, &mut self.references)) {
+        for policy in root.each("retry_policy", |section| retry_policy::read(section, file, &mut self.references)) {
             let name = policy.name.to_string();
             if read.insert(name.clone(), policy).is_some() {
                 root.file().report("Q0107", 0..0, format!("retry policy \"{name}\" stands twice"), "", None);
@@ -99,7 +97,13 @@ fn read_codes(root: &Section<'_, '_>, reasons: &mut ReasonTable) -> Option<()> {
             .map(|(country, _)| SmolStr::from(country.to_ascii_uppercase()))
             .collect();
         let text = section.text("text").unwrap_or_default().to_owned();
-        if let Err(error) = reasons.add(method, code, Reason { class, countries, text }) {
+        let hours = section.has("after_hours").then(|| section.integer("after_hours", 1..=2_160)).flatten();
+        let after_hours = hours.and_then(|hours| u16::try_from(hours).ok());
+        if let Some(hours) = after_hours.filter(|_| class != ReasonClass::Retry) {
+            let why = format!("{hours} hours until a new attempt, but {} makes none by itself", class.name());
+            section.refuse("after_hours", section.span(), why, None);
+        }
+        if let Err(error) = reasons.add(method, code, Reason { class, countries, after_hours, text }) {
             section.refuse("class", section.span(), error, None);
         }
         Some(())
@@ -112,72 +116,6 @@ fn read_cap(section: &Section<'_, '_>) -> Option<Cap> {
     let scheme = section.choice("scheme", &words)?;
     let small = |key, range| section.integer(key, range).and_then(|value| u16::try_from(value).ok());
     Some(Cap { scheme, attempts: small("attempts", 1..=1_000)?, days: small("days", 1..=366)? })
-}
-
-fn read_policy(section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>) -> Option<RetryPolicy> {
-    let name = section.required("name")?;
-    let small = |key: &'static str, range, default: u16| {
-        let value = section.has(key).then(|| section.integer(key, range)).flatten();
-        value.and_then(|value| u16::try_from(value).ok()).unwrap_or(default)
-    };
-    let numbers = |key: &'static str, range: std::ops::RangeInclusive<i64>| {
-        let mut numbers = Vec::new();
-        for (number, span) in section.integers(key) {
-            match i16::try_from(number) {
-                Ok(fits) if range.contains(&number) => numbers.push(fits),
-                _ => {
-                    let why = format!("{number} is not a number from {} to {}", range.start(), range.end());
-                    section.refuse(key, span, why, None);
-                }
-            }
-        }
-        numbers
-    };
-    let gaps: Vec<u16> = numbers("gaps_days", 1..=90).into_iter().filter_map(|d| u16::try_from(d).ok()).collect();
-    let days: Vec<i8> = numbers("days_of_month", 1..=31).into_iter().filter_map(|d| i8::try_from(d).ok()).collect();
-    let window = section.has("spread_over_days").then(|| section.integer("spread_over_days", 1..=365)).flatten();
-    let paydays = section.flag("paydays", false);
-    let schedule = match (gaps.is_empty(), days.is_empty(), window) {
-        (false, true, None) if paydays => Schedule::Paydays(gaps),
-        _ if paydays => {
-            let why = "paydays are learned: until some are known, gaps_days counts";
-            section.refuse("paydays", section.span(), why, None);
-            return None;
-        }
-        (false, true, None) => Schedule::Gaps(gaps),
-        (true, false, None) => Schedule::DaysOfMonth(days),
-        (true, true, Some(window)) => Schedule::Even(u16::try_from(window).unwrap_or(365)),
-        _ => {
-            let why = "a policy has one of gaps_days, spread_over_days and days_of_month";
-            section.refuse("gaps_days", section.span(), why, None);
-            return None;
-        }
-    };
-    let on_exhausted = match section.has("on_exhausted") {
-        true => {
-            section.choice("on_exhausted", &[("alert", OnExhausted::Alert), ("suspend", OnExhausted::Suspend)])?
-        }
-        false => OnExhausted::Alert,
-    };
-    let mut connector = |key| {
-        let (name, span): (&str, Range<usize>) = section.text_at(key)?;
-        let target = Target::Connector(name.to_owned());
-        references.push(Reference { file: file.to_owned(), span, target });
-        Some(SmolStr::from(name))
-    };
-    let policy = RetryPolicy {
-        name: name.into(),
-        retries: small("new_attempts", 0..=100, 3),
-        schedule,
-        at: section.optional("at", local_time).unwrap_or((6, 0)),
-        lead_days: small("lead_business_days", 1..=10, 2),
-        presumed_after_days: small("presumed_paid_after_business_days", 1..=10, 2),
-        wait_days: small("wait_days", 1..=365, 30),
-        on_exhausted,
-        card_connector: connector("card"),
-        debit_connector: connector("direct_debit"),
-    };
-    policy.checked().inspect_err(|error| section.refuse("name", section.span(), error, None)).ok()
 }
 
 /// How far the bank's statements must have been read before somebody late is reminded.

@@ -7,6 +7,7 @@ mod endpoints;
 mod expression;
 mod mapping;
 mod reader;
+mod retry_policy;
 mod rule;
 mod rule_test;
 mod scenario;

@@ -262,6 +262,15 @@ impl<'a, 'f> Section<'a, 'f> {
         texts
     }
 
+    /// One text, or a list of texts.
+    pub fn word_or_words(&self, key: &'static str) -> Vec<(&'f str, Range<usize>)> {
+        match self.value(key).map(|value| (value.get_ref().as_str(), value.span())) {
+            Some((Some(word), span)) => vec![(word, span)],
+            Some((None, _)) => self.texts(key),
+            None => Vec::new(),
+        }
+    }
+
     /// A list of whole numbers; empty if it is not there.
     pub fn integers(&self, key: &'static str) -> Vec<(i64, Range<usize>)> {
         let Some(value) = self.value(key) else { return Vec::new() };

@@ -6,5 +6,6 @@
 //! | `rule` | rules on the events of a period, beside what left for them |
 //! | `scenario` | reminder scenarios on the requests open at a moment, by a clock that runs on from there |
 
+pub mod policy;
 pub mod rule;
 pub mod scenario;

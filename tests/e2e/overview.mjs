@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/tasks', '/bo/scenarios', '/bo/rules', '/bo/search?q=120%2C50', '/bo/collections', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/configuration', '/bo/configuration/edit?file=scenarios.toml', '/bo/configuration/edit?file=templates%2Freminder_late.fr.sms.hbs', '/bo/files', '/bo/event-types'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/tasks', '/bo/scenarios', '/bo/rules', '/bo/search?q=120%2C50', '/bo/collections', '/bo/collections/policies', '/bo/collections/policies?method=card&code=54', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/configuration', '/bo/configuration/edit?file=scenarios.toml', '/bo/configuration/edit?file=templates%2Freminder_late.fr.sms.hbs', '/bo/files', '/bo/event-types'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });

@@ -112,6 +112,30 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "there is no calendar \"targt\" | did you mean \"target\"?",
         ),
         (
+            "collections.toml",
+            "wait_days = 21\n",
+            "wait_days = 21\nnew_attempts = 9\n",
+            "no reason has more new attempts than its policy, which has 3",
+        ),
+        (
+            "collections.toml",
+            "classes = [\"correct\", \"renew\"]\n",
+            "classes = [\"correct\", \"renw\"]\n",
+            "Q0103 collections.toml:27:23 `classes`: \"renw\" is none of retry, correct, renew",
+        ),
+        (
+            "collections.toml",
+            "on_exhausted = \"suspend\"",
+            "on_exhausted = [\"suspend\", \"scenario\"]\nscenario = \"gentl\"",
+            "there is no scenario \"gentl\"",
+        ),
+        (
+            "collections.toml",
+            "on_exhausted = \"suspend\"",
+            "on_exhausted = [\"suspend\", \"write_of\"]",
+            "`on_exhausted`: \"write_of\" is none of alert, suspend, review, scenario, write_off",
+        ),
+        (
             "quittance.toml",
             "mapping = \"erp\"",
             "mapping = \"epr\"",

@@ -89,6 +89,40 @@ fn scenarios_in_use_come_to_what_left_and_a_draft_says_what_it_would_send() {
     );
 }
 
+#[test]
+fn a_retry_policy_says_on_which_days_it_would_try_again() {
+    let (scratch, running) = sample("simulate-policy", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    let asked = |more: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["simulate", "policy", "--tenant", "maison-dupre", "--due", "2026-03-10", "--config"]);
+        let run = command.arg(&config).args(more).output().unwrap();
+        String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr)
+    };
+    let text = asked(&["--code", "AM04"]);
+    assert!(text.contains("direct debit due on 2026-03-10, refused each time with AM04"), "{text}");
+    for line in
+        ["1  2026-03-06 06:00   2026-03-10", "2  2026-03-11 06:00   2026-03-13", "3  2026-03-16 06:00   2026-03-18"]
+    {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(text.contains("after 3 new attempts teams hear of it by their rules, recurring payments are suspended"));
+    let told: Json =
+        serde_json::from_str(&asked(&["--method", "card", "--code", "51", "--advice", "24", "--json"])).unwrap();
+    assert_eq!(told["attempts"][1]["due_at"], "2026-03-10T06:00:00Z", "an hour after the first: {told:#}");
+    let dead: Json = serde_json::from_str(&asked(&["--method", "card", "--code", "54", "--json"])).unwrap();
+    assert_eq!((&dead["class"], &dead["waits_until"]), (&json!("renew"), &json!("2026-03-31")), "{dead:#}");
+    assert!(asked(&["standrd"]).contains("did you mean \"standard\"?"));
+
+    let listed = running.list("/v1/retry-policies");
+    assert_eq!(listed[0]["on_exhausted"]["suspend"], true, "{listed:#?}");
+    assert_eq!(
+        listed[0]["by_reason"][0],
+        json!({ "codes": [], "classes": ["correct", "renew"], "treat_as": null,
+        "new_attempts": null, "schedule": null, "wait_days": 21 })
+    );
+}
+
 fn of<'a>(all: &'a Json, rule: &str) -> &'a Json {
     all.as_array().unwrap().iter().find(|found| found["rule"] == rule).unwrap_or_else(|| panic!("{rule} in {all}"))
 }

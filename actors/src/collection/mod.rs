@@ -10,16 +10,22 @@
 //! Sources: EPC reason code guidance, Visa and Mastercard rules on new attempts; all of it is data
 //! of the configuration with a version, apart from ceilings that no configuration can lift (N14).
 
+mod by_reason;
+mod foresight;
 mod instalments;
 mod instrument;
 mod paydays;
 mod policy;
 mod reason;
+mod schedule;
 mod scheme;
 
+pub use by_reason::{Answer, ByReason};
+pub use foresight::{Attempted, Failing, Foresight};
 pub use instalments::{InstalmentError, PARTS_MAX, instalments};
 pub use instrument::{Hold, Instrument, InstrumentDetails, Mandate, MandateKind, Method, NOTICE_DAYS_MAX, Usage};
 pub use paydays::{PaidDays, Payday, Paydays};
-pub use policy::{OnExhausted, PolicyError, RetryPolicy, Schedule, Timing};
-pub use reason::{Reason, ReasonClass, ReasonError, ReasonTable};
+pub use policy::{OnExhausted, PolicyError, RetryPolicy, Roll, Timing};
+pub use reason::{Advised, Reason, ReasonClass, ReasonError, ReasonTable};
+pub use schedule::Schedule;
 pub use scheme::{Cap, CapError, Caps, CardScheme, Ledger};

@@ -1,34 +1,35 @@
 //! Retry policies: how often, when and by whom a failed collection is tried again.
 
-use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::{Method, Usage};
+use super::by_reason::ByReason;
+use super::{Method, Schedule, Usage};
 use crate::values::{Calendar, Date, Timestamp, Zone};
 
-/// When the next new attempt is made, counted from the day of the failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Schedule {
-    /// So many days after each failure; the last gap holds for all further ones.
-    Gaps(Vec<u16>),
-    /// Spread evenly over so many days.
-    Even(u16),
-    /// On the next of these days of the month; 31 means its last day.
-    DaysOfMonth(Vec<i8>),
-    /// On the next day of the month on which this customer has often paid; by these gaps as long as none is known.
-    Paydays(Vec<u16>),
+/// What happens when the last attempt has failed. Rules tell the teams in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OnExhausted {
+    /// The customer's recurring payments are suspended until a person resumes them.
+    pub suspends: bool,
+    /// A person is asked whether they are.
+    pub asks: bool,
+    /// Reminders of this scenario follow: a link to pay otherwise, for instance.
+    pub scenario: Option<SmolStr>,
+    /// What is open is given up when it is no more than this, in minor units.
+    pub gives_up_minor_max: Option<i64>,
 }
 
-/// What happens to recurring payments when the last attempt has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnExhausted {
-    /// Nothing: rules tell the teams.
+/// What becomes of a day on which nothing is collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Roll {
+    /// The next business day.
     #[default]
-    Alert,
-    /// The customer's recurring payments are suspended until a person resumes them.
-    Suspend,
+    Following,
+    /// The next business day, or the last one before when that is of another month.
+    ModifiedFollowing,
+    /// The last business day before.
+    Preceding,
 }
 
 /// Why a policy was refused.
@@ -47,6 +48,12 @@ pub enum PolicyError {
     Lead,
     #[error("a policy names a connector for cards, for direct debits, or for both")]
     NoConnector,
+    #[error("what is different by reason names codes or classes, one of the two")]
+    ReasonsNamed,
+    #[error("never and deceased are no policy's to decide")]
+    ReasonFixed,
+    #[error("no reason has more new attempts than its policy, which has {0}")]
+    ReasonAttempts(u16),
 }
 
 /// New attempts of one policy, however it is configured.
@@ -61,8 +68,12 @@ pub struct RetryPolicy {
     pub retries: u16,
     /// When.
     pub schedule: Schedule,
+    /// What is different for some reasons: the first that names the code counts, then the first that names its class.
+    pub by_reason: Vec<ByReason>,
     /// Local hour and minute at which an order leaves.
     pub at: (i8, i8),
+    /// What becomes of a day on which nothing is collected.
+    pub roll: Roll,
     /// Business days between the order of a direct debit and its collection.
     pub lead_days: u16,
     /// Business days after its collection at which a direct debit that has not come back counts as
@@ -93,20 +104,8 @@ impl RetryPolicy {
         if self.retries > RETRIES_MAX {
             return Err(PolicyError::Attempts(RETRIES_MAX));
         }
-        match &self.schedule {
-            Schedule::Gaps(gaps) | Schedule::Paydays(gaps)
-                if gaps.is_empty() || !gaps.iter().all(|gap| (1..=90).contains(gap)) =>
-            {
-                return Err(PolicyError::Gaps);
-            }
-            Schedule::Even(window) if !(self.retries.max(1)..=365).contains(window) => {
-                return Err(PolicyError::Window);
-            }
-            Schedule::DaysOfMonth(days) if days.is_empty() || !days.iter().all(|day| (1..=31).contains(day)) => {
-                return Err(PolicyError::DaysOfMonth);
-            }
-            Schedule::Gaps(_) | Schedule::Even(_) | Schedule::DaysOfMonth(_) | Schedule::Paydays(_) => {}
-        }
+        self.schedule.check(self.retries)?;
+        self.by_reason.iter().try_for_each(|rule| rule.check(&self))?;
         if !(1..=10).contains(&self.lead_days) || !(1..=10).contains(&self.presumed_after_days) {
             return Err(PolicyError::Lead);
         }
@@ -124,22 +123,13 @@ impl RetryPolicy {
         }
     }
 
-    /// The day wished for the new attempt `retry`, from 1, after a failure on `today`; of a customer of whom no payday
-    /// is known.
-    pub fn retry_on(&self, retry: u16, today: Date) -> Date {
-        match &self.schedule {
-            Schedule::Gaps(gaps) | Schedule::Paydays(gaps) => {
-                let at = usize::from(retry.saturating_sub(1)).min(gaps.len().saturating_sub(1));
-                today.plus_days(gaps.get(at).copied().map_or(1, i32::from))
-            }
-            Schedule::Even(window) => today.plus_days(i32::from((window / self.retries.max(1)).max(1))),
-            Schedule::DaysOfMonth(days) => {
-                let wanted = |date: &Date| {
-                    let ((.., day), (.., last)) = (date.parts(), date.month_end().parts());
-                    days.iter().any(|wanted| (*wanted).min(last) == day)
-                };
-                (1..=62).map(|days| today.plus_days(days)).find(wanted).unwrap_or(today.plus_days(31))
-            }
+    /// The day wished for the attempt after so many, by a schedule of so many new attempts.
+    pub fn wish(&self, (schedule, retries): (&Schedule, u16), made: u16, today: Date, calendar: &Calendar) -> Date {
+        let day = schedule.wish(made, retries, today);
+        match self.rolled(day, calendar) {
+            // It is the day that was just tried ahead of it.
+            tried if tried <= today => self.rolled(schedule.wish(made, retries, day), calendar),
+            wish => wish,
         }
     }
 
@@ -164,6 +154,16 @@ impl RetryPolicy {
         }
     }
 
+    /// The business day of the day wished for a new attempt; no first attempt is made before its deadline.
+    pub fn rolled(&self, wish: Date, calendar: &Calendar) -> Date {
+        let (before, following) = (calendar.preceding(wish), calendar.following(wish));
+        match self.roll {
+            Roll::Preceding => before,
+            Roll::ModifiedFollowing if following > wish.month_end() => before,
+            Roll::Following | Roll::ModifiedFollowing => following,
+        }
+    }
+
     /// When a direct debit that has not come back counts as paid.
     pub fn presumed_at(&self, collects_on: Date, calendar: &Calendar, zone: &Zone) -> Timestamp {
         calendar.plus_business_days(collects_on, u32::from(self.presumed_after_days)).at(12, 0, zone)
@@ -185,11 +185,13 @@ mod tests {
             name: "standard".into(),
             retries: 3,
             schedule,
+            by_reason: Vec::new(),
             at: (6, 0),
+            roll: Roll::Following,
             lead_days: 2,
             presumed_after_days: 2,
             wait_days: 30,
-            on_exhausted: OnExhausted::Alert,
+            on_exhausted: OnExhausted::default(),
             card_connector: Some("psp".into()),
             debit_connector: Some("bank".into()),
         }
@@ -204,14 +206,17 @@ mod tests {
     }
 
     #[test]
-    fn gaps_spread_and_days_of_the_month() {
-        let gaps = policy(Schedule::Gaps(vec![3, 5]));
-        let days: Vec<String> = (1..4).map(|n| gaps.retry_on(n, day("2026-03-02")).to_string()).collect();
-        assert_eq!(days, ["2026-03-05", "2026-03-07", "2026-03-07"]);
-        assert_eq!(policy(Schedule::Even(28)).retry_on(2, day("2026-03-02")), day("2026-03-11"));
-        let payday = policy(Schedule::DaysOfMonth(vec![5, 31]));
-        assert_eq!(payday.retry_on(1, day("2026-02-05")), day("2026-02-28"));
-        assert_eq!(payday.retry_on(1, day("2026-02-28")), day("2026-03-05"));
+    fn days_on_which_nothing_is_collected_roll_as_the_policy_says() {
+        let calendar = target();
+        let on = |roll, wish| {
+            let policy = RetryPolicy { roll, ..policy(Schedule::Gaps(vec![1])) };
+            policy.rolled(day(wish), &calendar).to_string()
+        };
+        // The thirtieth of May is a Saturday.
+        let may = |roll| on(roll, "2026-05-30");
+        assert_eq!(may(Roll::Following), "2026-06-01");
+        assert_eq!([may(Roll::ModifiedFollowing), may(Roll::Preceding)], ["2026-05-29", "2026-05-29"]);
+        assert_eq!(on(Roll::ModifiedFollowing, "2026-05-23"), "2026-05-25");
     }
 
     #[test]

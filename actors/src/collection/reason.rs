@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 use thiserror::Error;
 
 use super::Method;
@@ -89,8 +89,21 @@ pub struct Reason {
     pub class: ReasonClass,
     /// Banks of these countries only; elsewhere it stops. Empty for everywhere.
     pub countries: Vec<SmolStr>,
+    /// A new attempt is made so many hours later, when the code says that.
+    pub after_hours: Option<u16>,
     /// What it means, for people.
     pub text: String,
+}
+
+/// What a failure allows, the advice of the scheme that came with it considered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advised {
+    /// What it allows.
+    pub class: ReasonClass,
+    /// A new attempt is made so many hours later, whatever the schedule says.
+    pub after_hours: Option<u16>,
+    /// The code, and the advice where it counted.
+    pub words: SmolStr,
 }
 
 /// Why a table was refused.
@@ -151,9 +164,43 @@ impl ReasonTable {
         }
     }
 
+    /// What a failure allows to which a scheme has given advice, such as `24` or `MAC24` of Mastercard: what it forbids
+    /// counts whatever the code says, and a later attempt where the code does not say otherwise.
+    pub fn advised(&self, method: Method, code: &str, advice: Option<&str>, bank_country: &str) -> Advised {
+        let of_code = |code: &str| self.codes.get(&(method, code.to_ascii_uppercase().into()));
+        let class = self.class(method, code, bank_country);
+        let after_hours = of_code(code).and_then(|reason| reason.after_hours);
+        let plain = Advised { class, after_hours, words: code.into() };
+        let Some(advice) = advice.map(advice_code) else { return plain };
+        let known = of_code(&advice);
+        if known.is_none() && fixed(method, &advice).is_none()
+            || matches!(class, ReasonClass::Never | ReasonClass::Deceased)
+        {
+            return plain;
+        }
+        let words = format_smolstr!("{code}, {advice}");
+        match self.class(method, &advice, bank_country) {
+            // Later is better than never only for what the code leaves open.
+            ReasonClass::Retry if class == ReasonClass::Retry || of_code(code).is_none() => {
+                let after_hours = known.and_then(|reason| reason.after_hours);
+                Advised { class: ReasonClass::Retry, after_hours, words }
+            }
+            ReasonClass::Retry => plain,
+            class => Advised { class, after_hours: None, words },
+        }
+    }
+
     /// Every code, in order.
     pub fn codes(&self) -> impl Iterator<Item = (Method, &str, &Reason)> {
         self.codes.iter().map(|((method, code), reason)| (*method, code.as_str(), reason))
+    }
+}
+
+/// Advice as the table has it: numbers are those of Mastercard.
+fn advice_code(advice: &str) -> String {
+    match advice.trim() {
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => format!("MAC{number:0>2}"),
+        word => word.to_ascii_uppercase(),
     }
 }
 
@@ -171,7 +218,27 @@ mod tests {
 
     fn reason(class: ReasonClass, countries: &[&str]) -> Reason {
         let countries = countries.iter().map(|country| SmolStr::from(*country)).collect();
-        Reason { class, countries, text: String::new() }
+        Reason { class, countries, after_hours: None, text: String::new() }
+    }
+
+    #[test]
+    fn advice_forbids_or_says_when() {
+        let mut table = ReasonTable::default();
+        table.add(Method::Card, "51", reason(ReasonClass::Retry, &[])).unwrap();
+        table.add(Method::Card, "54", reason(ReasonClass::Renew, &[])).unwrap();
+        let later = Reason { after_hours: Some(96), ..reason(ReasonClass::Retry, &[]) };
+        table.add(Method::Card, "MAC27", later).unwrap();
+        let of = |code, advice| {
+            let Advised { class, after_hours, words } = table.advised(Method::Card, code, advice, "");
+            (class, after_hours, words.to_string())
+        };
+        assert_eq!(of("51", Some("27")), (ReasonClass::Retry, Some(96), "51, MAC27".to_owned()));
+        assert_eq!(of("unheard_of", Some("mac27")), (ReasonClass::Retry, Some(96), "unheard_of, MAC27".to_owned()));
+        assert_eq!(of("51", Some("3")), (ReasonClass::Never, None, "51, MAC03".to_owned()));
+        assert_eq!(of("54", Some("27")), (ReasonClass::Renew, None, "54".to_owned()));
+        assert_eq!(of("41", Some("27")), (ReasonClass::Never, None, "41".to_owned()));
+        assert_eq!(of("51", Some("99")), (ReasonClass::Retry, None, "51".to_owned()));
+        assert_eq!(of("MAC27", None), (ReasonClass::Retry, Some(96), "MAC27".to_owned()));
     }
 
     #[test]

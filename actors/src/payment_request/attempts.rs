@@ -4,7 +4,7 @@ use super::command::{AttemptReport, AttemptResult, Rejection};
 use super::decide::{allocate, same_currency};
 use super::event::Event;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use super::{collecting, planning, writing_off};
+use super::{again, collecting, planning, writing_off};
 use crate::collection::{Method, Usage};
 use crate::customer;
 use crate::limits;
@@ -21,7 +21,7 @@ pub(super) fn report_attempt(
     same_currency(terms, *amount)?;
     let (succeeded, reason_code) = match result {
         AttemptResult::Succeeded => (true, None),
-        AttemptResult::Failed { reason_code } => (false, Some(reason_code)),
+        AttemptResult::Failed { reason_code, .. } => (false, Some(reason_code)),
     };
     let recorded = state.attempts.get(attempt);
     if let (Some(Attempt { status: AttemptStatus::Succeeded, usage: Some(usage), amount: known, .. }), Some(code)) =
@@ -63,7 +63,11 @@ pub(super) fn report_attempt(
         failures: u16::try_from(failures).unwrap_or(u16::MAX),
     });
     let opens = state.status == Status::Open;
-    collecting::after_failure(&mut decision, state, terms, (*attempt, reason_code, opens), context);
+    let advice = match result {
+        AttemptResult::Failed { advice, .. } => advice.as_deref(),
+        AttemptResult::Succeeded => None,
+    };
+    again::after_failure(&mut decision, state, terms, (*attempt, (reason_code, advice), opens), context);
     Ok(decision)
 }
 
@@ -86,7 +90,7 @@ fn succeeded_attempt(
     }
     decision.events.insert(0, Event::AttemptSucceeded { attempt: *attempt, amount: *amount });
     if state.status == Status::Open && counted.minor() < outstanding.minor() {
-        collecting::rest(&mut decision, state, *attempt, context);
+        again::rest(&mut decision, state, *attempt, context);
     }
     let card = |usage: &Usage| usage.instrument.method() == Method::Card;
     // The day of a first attempt is the creditor's choice, and whether a direct debit was paid shows later.

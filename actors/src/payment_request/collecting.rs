@@ -22,8 +22,8 @@ use super::decide::reverse_allocation;
 use super::event::Event;
 use super::planning::{Plan, end, made};
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use super::{bank, promise};
-use crate::collection::{Hold, Method, Paydays, ReasonClass, Schedule, Timing, Usage};
+use super::{again, bank, promise};
+use crate::collection::{Method, Paydays, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::values::{AttemptId, Date, Money, Timestamp};
@@ -56,7 +56,8 @@ pub(super) fn agree(
     if let Some(plan) = Plan::of(&collection, context) {
         // Whoever agrees once more after the last attempt means one more, and not that nothing is collected any more.
         if made(state) > plan.policy.retries && !again {
-            plan.exhausted(&mut decision, terms, "every attempt of the policy has been made".into());
+            let reason = SmolStr::from("every attempt of the policy has been made");
+            plan.exhausted(&mut decision, terms, state.outstanding(), &reason);
         } else {
             plan.attempt(&mut decision, collection.ordered.saturating_add(1), terms.due_on, "");
         }
@@ -90,7 +91,7 @@ pub(super) fn due(
             let mut decision = Decision::default();
             let reason = format_smolstr!("nothing new came in time: {reason}");
             match Plan::of(collection, context) {
-                Some(plan) => plan.exhausted(&mut decision, terms, reason),
+                Some(plan) => plan.exhausted(&mut decision, terms, state.outstanding(), &reason),
                 None => end(&mut decision, collection, false, reason),
             }
             Ok(decision)
@@ -109,7 +110,7 @@ fn attempt_due(
         return decision;
     };
     if let Some(reason) = &state.rare.dispute {
-        plan.waits(&mut decision, format_smolstr!("disputed: {reason}"), false);
+        plan.waits(&mut decision, format_smolstr!("disputed: {reason}"), None);
         return decision;
     }
     if let Some(promise) = &state.rare.promise {
@@ -143,7 +144,7 @@ pub(super) fn answered(
     let Stage::Planned { number, collects_on: wish, .. } = collection.stage else { return decision };
     let Some(plan) = Plan::of(collection, context) else { return decision };
     let instrument = &collection.usage.instrument;
-    if matches!(plan.policy.schedule, Schedule::Paydays(_)) && *paydays != collection.paydays {
+    if plan.policy.learns_paydays() && *paydays != collection.paydays {
         decision.push(Event::PaydaysKnown { paydays: paydays.clone() });
     }
     match answer {
@@ -170,7 +171,8 @@ pub(super) fn answered(
             plan.attempt_at(&mut decision, number, due.max(*at), collects_on, reason);
         }
         AttemptAnswer::Waits { reason, for_instrument } => {
-            plan.waits(&mut decision, reason.clone(), *for_instrument);
+            let wait_days = for_instrument.then_some(plan.policy.wait_days);
+            plan.waits(&mut decision, reason.clone(), wait_days);
         }
     }
     decision
@@ -279,7 +281,7 @@ pub(super) fn returned(
     let amount = record.amount;
     match record.status {
         AttemptStatus::Ordered | AttemptStatus::Submitted | AttemptStatus::Unknown => {
-            let result = AttemptResult::Failed { reason_code: reason_code.clone() };
+            let result = AttemptResult::Failed { reason_code: reason_code.clone(), advice: None };
             report_attempt(state, terms, &AttemptReport { attempt, amount, result }, context)
         }
         AttemptStatus::Succeeded => reversed(state, terms, attempt, amount, reason_code, context),
@@ -303,85 +305,8 @@ fn reversed(
         decision.tell(Tell::Customer(terms.customer, customer::Command::WithdrawCredit(credit)));
     }
     let opens = state.status != Status::Cancelled && counted > 0;
-    after_failure(&mut decision, state, terms, (attempt, &reason_code, opens), context);
+    again::after_failure(&mut decision, state, terms, (attempt, (&reason_code, None), opens), context);
     Ok(decision)
-}
-
-/// What follows a failure: a new attempt, a wait, or the end; nothing of these when the request is not open
-/// (`opens`) or something else is planned or under way. The customer hears of it in any case.
-pub(super) fn after_failure(
-    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms,
-    (attempt, reason_code, opens): (AttemptId, &SmolStr, bool), context: &Context<'_>,
-) {
-    let Some(collection) = &state.collection else {
-        // Collected by somebody else: that the payer has died concerns everything that is asked for.
-        let reasons = &context.policies.collections.reasons;
-        if reasons.class(Method::DirectDebit, reason_code, "") == ReasonClass::Deceased {
-            let place = customer::Command::PlaceHold { hold: Hold::Deceased, until: None };
-            decision.tell(Tell::Customer(terms.customer, place));
-        }
-        return;
-    };
-    let known = state.attempts.get(&attempt);
-    let usage = known.and_then(|known| known.usage.as_deref()).unwrap_or(&collection.usage);
-    let Usage { instrument, bank_country, .. } = usage;
-    let class = context.policies.collections.reasons.class(instrument.method(), reason_code, bank_country);
-    let other_runs = state.in_flight().is_some_and(|other| other != attempt);
-    let goes_on = matches!(collection.stage, Stage::Planned { .. } | Stage::Ended { .. });
-    let mut waits = false;
-    if opens && !other_runs && !goes_on {
-        // What failed was another instrument: the one that is agreed now has not been tried.
-        let renewed = usage.instrument != collection.usage.instrument && class != ReasonClass::Deceased;
-        let class = if renewed { ReasonClass::Retry } else { class };
-        let left = known.is_some_and(|known| known.status != AttemptStatus::Withdrawn);
-        let made = made(state).saturating_add(u16::from(!left));
-        waits = after(decision, terms, collection, (reason_code, class, made), context);
-    }
-    let failure = customer::Command::TakeFailure {
-        request: terms.id,
-        instrument: instrument.clone(),
-        class,
-        reason_code: reason_code.clone(),
-        waits,
-    };
-    decision.tell(Tell::Customer(terms.customer, failure));
-}
-
-/// What a class of reasons leads to after so many attempts; whether a new instrument is waited for.
-fn after(
-    decision: &mut Decision<Event>, terms: &Terms, collection: &Collection,
-    (reason_code, class, made): (&SmolStr, ReasonClass, u16), context: &Context<'_>,
-) -> bool {
-    let Some(plan) = Plan::of(collection, context) else {
-        end(decision, collection, false, "the policy is no longer configured".into());
-        return false;
-    };
-    let may_go_on = made <= plan.policy.retries;
-    if class == ReasonClass::Retry && may_go_on {
-        plan.again(decision, made, None, reason_code);
-    } else if class.waits() && may_go_on {
-        plan.waits(decision, format_smolstr!("{reason_code}: {}", class.name()), true);
-        return true;
-    } else if class == ReasonClass::Retry || class.waits() {
-        let reason = format_smolstr!("{reason_code} after {} new attempts", made.saturating_sub(1));
-        plan.exhausted(decision, terms, reason);
-    } else {
-        end(decision, collection, false, format_smolstr!("{reason_code}: {}", class.name()));
-    }
-    false
-}
-
-/// A part of what is open was collected: the rest is collected like a new attempt.
-pub(super) fn rest(
-    decision: &mut Decision<Event>, state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>,
-) {
-    let Some(collection) = &state.collection else { return };
-    let running = matches!(collection.stage, Stage::Running { attempt: running, .. } if running == attempt);
-    let Some(plan) = Plan::of(collection, context).filter(|_| running) else { return };
-    let made = made(state);
-    if made <= plan.policy.retries {
-        plan.again(decision, made.max(1), None, "the rest");
-    }
 }
 
 /// What the collection waited for has come: the next attempt is made at once.
@@ -411,19 +336,6 @@ pub(super) fn resume(
         plan.attempt(&mut decision, number, terms.due_on.max(plan.today()), "");
     }
     decision
-}
-
-/// A payment was taken back and the request is open again: it is collected as if it had failed.
-pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
-    let Some(collection) = &state.collection else { return };
-    if collection.stage != Stage::Idle || state.in_flight().is_some() {
-        return;
-    }
-    let Some(plan) = Plan::of(collection, context) else { return };
-    let made = made(state);
-    if made <= plan.policy.retries {
-        plan.again(decision, made.max(1), Some(terms.due_on), "a payment was taken back");
-    }
 }
 
 /// An order that has not left waits for a promise to end.
@@ -457,7 +369,7 @@ pub(super) fn pause(decision: &mut Decision<Event>, state: &PaymentRequest, reas
     let Some(collection) = &state.collection else { return };
     let collection = Collection { generation, ..Collection::clone(collection) };
     if let Some(plan) = Plan::of(&collection, context) {
-        plan.waits(decision, reason.into(), false);
+        plan.waits(decision, reason.into(), None);
     }
 }
 

@@ -256,6 +256,8 @@ pub enum AttemptResult {
     Failed {
         /// The provider's or scheme's code, such as AM04.
         reason_code: SmolStr,
+        /// What the scheme advises beside it, such as Mastercard's 24: not within an hour.
+        advice: Option<SmolStr>,
     },
 }
 

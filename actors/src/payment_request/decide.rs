@@ -9,7 +9,7 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{approval, collecting, finality, membership, own_number, promise, reminders, writing_off};
+use super::{again, approval, collecting, finality, membership, own_number, promise, reminders, writing_off};
 use crate::account_numbers::Given;
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
@@ -54,7 +54,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::LosePayment { source } => {
             let mut decision = reverse_allocation(state, terms, *source, true, context)?;
             if state.status == Status::Settled && !decision.events.is_empty() {
-                collecting::reopened(&mut decision, state, terms, context);
+                again::reopened(&mut decision, state, terms, context);
             }
             Ok(decision)
         }
@@ -238,7 +238,7 @@ pub(super) fn reopen(
 fn take_back(state: &PaymentRequest, terms: &Terms, source: Source, context: &Context<'_>) -> Decided {
     let mut decision = reverse_allocation(state, terms, source, false, context)?;
     if state.status == Status::Settled && !decision.events.is_empty() {
-        collecting::reopened(&mut decision, state, terms, context);
+        again::reopened(&mut decision, state, terms, context);
     }
     Ok(decision)
 }

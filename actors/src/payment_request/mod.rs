@@ -10,6 +10,7 @@
 //!
 //! It holds no personal data (N10). Invariants: INV-01, INV-03, INV-10.
 
+mod again;
 mod apply;
 mod approval;
 mod attempts;

@@ -3,12 +3,13 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::collection::Collection;
+use super::command::Command;
 use super::event::Event;
 use super::state::{AttemptStatus, PaymentRequest, Terms};
-use crate::collection::{OnExhausted, RetryPolicy, Schedule, Timing, Usage};
-use crate::customer;
+use crate::collection::{Advised, Answer, OnExhausted, RetryPolicy, Schedule, Timing, Usage};
+use crate::customer::{self, Note};
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
-use crate::values::{Date, Timestamp};
+use crate::values::{Date, Money, Timestamp};
 
 /// A payday that is further off is not waited for: one that has just failed would be a month.
 const PAYDAY_WITHIN_DAYS: i32 = 21;
@@ -49,17 +50,37 @@ impl<'a> Plan<'a> {
 
     /// Plans the new attempt that the schedule wants after so many, not before a day.
     pub fn again(&self, decision: &mut Decision<Event>, made: u16, not_before: Option<Date>, reason: &str) {
+        self.by_schedule(decision, (&self.policy.schedule, self.policy.retries), (made, not_before), reason);
+    }
+
+    /// Plans the new attempt that follows so many after a failure: by the answer of the policy to its reason, or when
+    /// the scheme says.
+    pub fn after_failure(&self, decision: &mut Decision<Event>, made: u16, answer: &Answer<'_>, advised: &Advised) {
+        if advised.after_hours.is_none() {
+            return self.by_schedule(decision, (answer.schedule, answer.retries), (made, None), &advised.words);
+        }
+        let Context { now, policies, .. } = self.context;
+        let by = (&policies.calendar, &policies.zone);
+        let Timing { due, collects_on } = self.policy.next(&self.collection.usage, (answer, advised), made, *now, by);
+        let number = self.collection.ordered.saturating_add(1);
+        self.attempt_at(decision, number, due, collects_on, &advised.words);
+    }
+
+    fn by_schedule(
+        &self, decision: &mut Decision<Event>, (schedule, retries): (&Schedule, u16),
+        (made, not_before): (u16, Option<Date>), reason: &str,
+    ) {
         let (today, number) = (self.today(), self.collection.ordered.saturating_add(1));
         // The first day on which it could be collected: of a debit that is announced, days ahead.
         let soonest = self.timing(&self.collection.usage, not_before.map_or(today, |day| day.max(today))).collects_on;
-        let payday = match self.policy.schedule {
+        let payday = match schedule {
             Schedule::Paydays(_) => self.collection.paydays.after(today.max(soonest.plus_days(-1))),
             Schedule::Gaps(_) | Schedule::Even(_) | Schedule::DaysOfMonth(_) => None,
         };
         match payday.filter(|payday| payday.on.days_since(today) <= PAYDAY_WITHIN_DAYS) {
             Some(payday) => self.attempt(decision, number, payday.on, &format_smolstr!("{reason}: {payday}")),
             None => {
-                let wish = self.policy.retry_on(made, today);
+                let wish = self.policy.wish((schedule, retries), made, today, &self.context.policies.calendar);
                 self.attempt(decision, number, not_before.map_or(wish, |day| wish.max(day)), reason);
             }
         }
@@ -73,20 +94,42 @@ impl<'a> Plan<'a> {
         decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
     }
 
-    pub fn waits(&self, decision: &mut Decision<Event>, reason: SmolStr, for_instrument: bool) {
+    /// Waits for something: for an instrument, so many days at most.
+    pub fn waits(&self, decision: &mut Decision<Event>, reason: SmolStr, wait_days: Option<u16>) {
         let generation = self.collection.generation.wrapping_add(1);
-        let until = for_instrument.then(|| self.context.now.plus_days(i64::from(self.policy.wait_days)));
+        let until = wait_days.map(|days| self.context.now.plus_days(i64::from(days)));
         decision.push(Event::CollectionWaits { reason, until, generation });
         if let Some(due) = until {
             decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
         }
     }
 
-    pub fn exhausted(&self, decision: &mut Decision<Event>, terms: &Terms, reason: SmolStr) {
+    /// The last attempt has failed, and so much is open.
+    pub fn exhausted(&self, decision: &mut Decision<Event>, terms: &Terms, open: Option<Money>, reason: &SmolStr) {
         end(decision, self.collection, true, reason.clone());
-        if self.policy.on_exhausted == OnExhausted::Suspend {
-            let suspend = customer::Command::SuspendRecurring { reason };
+        let OnExhausted { suspends, asks, scenario, gives_up_minor_max } = &self.policy.on_exhausted;
+        let name = &self.policy.name;
+        if *suspends {
+            let suspend = customer::Command::SuspendRecurring { reason: reason.clone() };
             decision.tell(Tell::Customer(terms.customer, suspend));
+        }
+        if *asks {
+            let task = Note::OpenTask {
+                text: format_smolstr!("Recurring payments: suspend them? {reason}"),
+                request: Some(terms.id),
+                by: format_smolstr!("retry policy {name}"),
+                due_on: None,
+                assigned_to: None,
+            };
+            decision.tell(Tell::Customer(terms.customer, customer::Command::Note(task)));
+        }
+        let of_request = |command| Tell::PaymentRequest(terms.id, command);
+        let reason = format_smolstr!("retry policy {name}: every attempt has failed");
+        if gives_up_minor_max.is_some_and(|most| open.is_some_and(|open| open.minor() <= most)) {
+            decision.tell(of_request(Command::WriteOff { reason }));
+        } else if let Some(scenario) = scenario {
+            let scenario = Some(scenario.clone());
+            decision.tell(of_request(Command::FollowScenario { scenario, reason, by_rule: true }));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use smol_str::SmolStr;
 
-use super::collecting;
+use super::again;
 use super::command::Rejection;
 use super::decide::{reopen, settle};
 use super::event::Event;
@@ -57,7 +57,7 @@ pub(super) fn undo(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, cont
     let mut decision = Decision::of(Event::WriteOffReversed { amount, reason: reason.clone() });
     let left = terms.amount.minor().saturating_sub(state.paid_minor());
     reopen(&mut decision, state, terms, Money::from_minor(left, amount.currency()), context);
-    collecting::reopened(&mut decision, state, terms, context);
+    again::reopened(&mut decision, state, terms, context);
     Ok(decision)
 }
 

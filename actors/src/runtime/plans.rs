@@ -95,9 +95,10 @@ impl Unsaid {
     fn of_tenant(policies: &Policies, policy: Option<&str>, ahead_days: u16) -> Self {
         let collections = &policies.collections;
         let policy = policy.or(collections.default_policy.as_deref()).and_then(|name| collections.policies.get(name));
-        let on_exhausted = match policy.map(|policy| policy.on_exhausted) {
-            Some(Policy::Alert) => OnExhausted::KeepCharging,
-            Some(Policy::Suspend) | None => OnExhausted::Suspend,
+        let on_exhausted = match policy.map(|policy| &policy.on_exhausted) {
+            Some(Policy { asks: true, .. }) => OnExhausted::Ask,
+            Some(Policy { suspends: false, .. }) => OnExhausted::KeepCharging,
+            Some(_) | None => OnExhausted::Suspend,
         };
         Self { scenario: policies.default_scenario.as_deref().map(SmolStr::from), on_exhausted, ahead_days }
     }

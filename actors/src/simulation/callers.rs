@@ -160,8 +160,11 @@ impl World {
         let failed = !number.is_multiple_of(3);
         let amount = Money::from_minor(if failed { 500 } else { left.min(terms.amount.minor()) }, Currency::EUR);
         let reason_code = if number.is_multiple_of(2) { "AM04" } else { "MS03" };
-        let result =
-            if failed { AttemptResult::Failed { reason_code: reason_code.into() } } else { AttemptResult::Succeeded };
+        let result = if failed {
+            AttemptResult::Failed { reason_code: reason_code.into(), advice: None }
+        } else {
+            AttemptResult::Succeeded
+        };
         self.note(format!("attempt {number} of {request}, again {again}, failed {failed}"));
         let report = payment_request::Command::ReportAttempt(AttemptReport { attempt, amount, result });
         self.ask(Tell::PaymentRequest(request, report), Origin::Api)

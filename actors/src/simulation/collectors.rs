@@ -182,7 +182,7 @@ impl World {
 }
 
 fn failed(code: &str) -> AttemptResult {
-    AttemptResult::Failed { reason_code: code.into() }
+    AttemptResult::Failed { reason_code: code.into(), advice: None }
 }
 
 impl super::auditor::Auditor {

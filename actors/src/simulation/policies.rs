@@ -1,7 +1,7 @@
 //! The policies of the simulated tenant: a scenario, rules to people and machines, card notices.
 
 use crate::collection::{
-    Caps, Method, OnExhausted, PolicyError, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
+    Caps, Method, OnExhausted, PolicyError, Reason, ReasonClass, ReasonTable, RetryPolicy, Roll, Schedule,
 };
 use crate::delivery::{Channel, Recipient};
 use crate::payment_request::{Anchor, Offset, Scenario, ScenarioError, Step};
@@ -100,11 +100,13 @@ fn collections() -> Result<Collections, PolicyError> {
         name: "standard".into(),
         retries: RETRIES,
         schedule: Schedule::Gaps(vec![2, 4]),
+        by_reason: Vec::new(),
         at: (6, 0),
+        roll: Roll::Following,
         lead_days: 1,
         presumed_after_days: 2,
         wait_days: 20,
-        on_exhausted: OnExhausted::Suspend,
+        on_exhausted: OnExhausted { suspends: true, ..OnExhausted::default() },
         card_connector: Some("psp".into()),
         debit_connector: Some("bank".into()),
     };
@@ -113,7 +115,11 @@ fn collections() -> Result<Collections, PolicyError> {
         for (code, class) in [("AM04", ReasonClass::Retry), ("AC04", ReasonClass::Renew), ("MD06", ReasonClass::Stop)]
         {
             // The table is new: no code stands twice.
-            let _ = reasons.add(method, code, Reason { class, countries: Vec::new(), text: String::new() });
+            let _ = reasons.add(
+                method,
+                code,
+                Reason { class, countries: Vec::new(), after_hours: None, text: String::new() },
+            );
         }
     }
     let policies = [("standard".to_owned(), policy.checked()?)].into_iter().collect();

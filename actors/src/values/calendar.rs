@@ -75,7 +75,7 @@ impl Calendar {
 
     /// `date` itself if it is a business day, else the last one before it. A calendar without
     /// business days for a year gives `date` back.
-    fn preceding(&self, date: Date) -> Date {
+    pub fn preceding(&self, date: Date) -> Date {
         (0..366).map(|days| date.plus_days(-days)).find(|day| self.is_business_day(*day)).unwrap_or(date)
     }
 }

@@ -497,7 +497,7 @@ impl Stage {
         let attempt = AttemptId::new(Timestamp::default(), number(line.word(1)?), LANE);
         let result = match line.word(2)? {
             "succeeded" => AttemptResult::Succeeded,
-            code => AttemptResult::Failed { reason_code: code.into() },
+            code => AttemptResult::Failed { reason_code: code.into(), advice: None },
         };
         let report = AttemptReport { attempt, amount: money(line.word(3)?)?, result };
         self.ask(Tell::PaymentRequest(id, payment_request::Command::ReportAttempt(report)))

@@ -4,7 +4,7 @@
 //! POST URL     Idempotency-Key: att_…    webhook-id, webhook-timestamp, webhook-signature
 //! { "attempt", "number", "end_to_end_id", "payment_request", "external_ref", "amount", "collects_on",
 //!   "card": { "token" } │ "mandate": { "reference", "iban", "signed_on", "kind" } }
-//! 2xx  { "result": "succeeded" │ "failed" │ "pending", "reason_code" }      an empty body means pending
+//! 2xx  { "result": "succeeded" │ "failed" │ "pending", "reason_code", "advice_code"? }   an empty body means pending
 //! ```
 //!
 //! The same attempt comes again with the same key until it is answered: it must be collected once.
@@ -50,6 +50,7 @@ enum Told {
 struct Answer {
     result: Told,
     reason_code: Option<SmolStr>,
+    advice_code: Option<SmolStr>,
 }
 
 impl HttpConnector {
@@ -109,16 +110,15 @@ fn result(answer: &[u8]) -> Result<Option<AttemptResult>, String> {
     let answer: Answer = serde_json::from_slice(answer).map_err(|_| {
         "the answer is not { \"result\": \"succeeded\" | \"failed\" | \"pending\", \"reason_code\" }".to_owned()
     })?;
-    match (answer.result, answer.reason_code) {
+    let fits = |code: &SmolStr| {
+        (1..=REASON_CODE_CHARACTERS_MAX).contains(&code.len()) && !code.chars().any(char::is_control)
+    };
+    let advice = answer.advice_code.filter(fits);
+    match (answer.result, answer.reason_code.filter(fits)) {
         (Told::Pending, _) => Ok(None),
         (Told::Succeeded, _) => Ok(Some(AttemptResult::Succeeded)),
-        (Told::Failed, Some(reason_code))
-            if (1..=REASON_CODE_CHARACTERS_MAX).contains(&reason_code.len())
-                && !reason_code.chars().any(char::is_control) =>
-        {
-            Ok(Some(AttemptResult::Failed { reason_code }))
-        }
-        (Told::Failed, _) => Err("a failure has a reason_code of 1 to 35 characters".to_owned()),
+        (Told::Failed, Some(reason_code)) => Ok(Some(AttemptResult::Failed { reason_code, advice })),
+        (Told::Failed, None) => Err("a failure has a reason_code of 1 to 35 characters".to_owned()),
     }
 }
 
@@ -131,8 +131,12 @@ mod tests {
         assert_eq!(result(b""), Ok(None));
         assert_eq!(result(br#"{"result":"pending"}"#), Ok(None));
         assert_eq!(result(br#"{"result":"succeeded","id":"x"}"#), Ok(Some(AttemptResult::Succeeded)));
-        let failed = AttemptResult::Failed { reason_code: "51".into() };
-        assert_eq!(result(br#"{"result":"failed","reason_code":"51"}"#), Ok(Some(failed)));
+        let failed = |advice: Option<&str>| {
+            let advice = advice.map(SmolStr::from);
+            Ok(Some(AttemptResult::Failed { reason_code: "51".into(), advice }))
+        };
+        assert_eq!(result(br#"{"result":"failed","reason_code":"51"}"#), failed(None));
+        assert_eq!(result(br#"{"result":"failed","reason_code":"51","advice_code":"24"}"#), failed(Some("24")));
         for wrong in [&br#"{"result":"failed"}"#[..], b"ok", br#"{"result":"maybe"}"#] {
             assert!(result(wrong).is_err());
         }

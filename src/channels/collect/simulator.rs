@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `fail-CODE` | fails with the code |
 //! | `fail-CODE-N` | fails with the code at the first N attempts |
+//! | `fail-CODE+ADVICE` | fails with the code, and the scheme's advice beside it |
 //! | `pending` | takes the order and says nothing more |
 //! | `silent` | does not answer |
 //! | anything else | a card succeeds; a direct debit is taken, and counts as paid when it does not come back |
@@ -29,7 +30,10 @@ pub(super) fn answer(order: &CollectionOrder) -> CollectionAnswer {
     let result = match scripted(name, said.number) {
         Script::Silent => return only(later(Fault::Timeout, "no answer in time")),
         Script::Pending => None,
-        Script::Fails(code) => Some(AttemptResult::Failed { reason_code: code.into() }),
+        Script::Fails(code) => Some(match code.split_once('+') {
+            Some((code, advice)) => AttemptResult::Failed { reason_code: code.into(), advice: Some(advice.into()) },
+            None => AttemptResult::Failed { reason_code: code.into(), advice: None },
+        }),
         Script::Goes => is_card.then_some(AttemptResult::Succeeded),
     };
     CollectionAnswer { verdict: accepted("simulated"), result }
@@ -67,6 +71,7 @@ mod tests {
         assert_eq!(scripted("tok_1", 1), Script::Goes);
         assert_eq!(scripted("tok_fail-51-2", 2), Script::Fails("51"));
         assert_eq!(scripted("tok_fail-51-2", 3), Script::Goes);
+        assert_eq!(scripted("tok_fail-51+24-1", 1), Script::Fails("51+24"));
         assert_eq!(scripted("M-fail-AC04", 9), Script::Fails("AC04"));
         assert_eq!(scripted("silent-1", 1), Script::Silent);
         assert_eq!(scripted("pending-1", 1), Script::Pending);

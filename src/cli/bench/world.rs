@@ -222,7 +222,7 @@ impl World {
         let reason_code = if (number >> 1).is_multiple_of(2) { "AM04" } else { "MS03" }.into();
         let amount = Money::from_minor(1_000, Currency::EUR);
         let attempt = AttemptId::new(self.start, number, id.partition());
-        let report = AttemptReport { attempt, amount, result: AttemptResult::Failed { reason_code } };
+        let report = AttemptReport { attempt, amount, result: AttemptResult::Failed { reason_code, advice: None } };
         Tell::PaymentRequest(id, Ask::ReportAttempt(report))
     }
 }

@@ -359,7 +359,7 @@ impl<'a> Life<'a> {
                 self.ask(of(Command::ReportAttempt(report)), None)
             }
             (Some(code), true) => {
-                let result = AttemptResult::Failed { reason_code: code.into() };
+                let result = AttemptResult::Failed { reason_code: code.into(), advice: None };
                 self.ask(of(Command::ReportAttempt(AttemptReport { attempt, amount, result })), None)
             }
             (code, false) => {

@@ -44,7 +44,10 @@ impl Stage {
                 let (attempt, amount) = self.latest(request, |state, id| state.attempts[id].status.is_in_flight())?;
                 let result = match text(1)? {
                     "succeeded" => AttemptResult::Succeeded,
-                    code => AttemptResult::Failed { reason_code: code.into() },
+                    code => AttemptResult::Failed {
+                        reason_code: code.into(),
+                        advice: line.after("advice").map(Into::into),
+                    },
                 };
                 let report = AttemptReport { attempt, amount, result };
                 self.ask(Tell::PaymentRequest(request, Command::ReportAttempt(report)))

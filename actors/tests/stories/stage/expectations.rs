@@ -36,6 +36,11 @@ impl Stage {
                 let held = state.rare.credit.get(&Currency::EUR).copied().unwrap_or(0);
                 same("credit", held, money(line.word(2)?)?.minor())
             }
+            "tasks" => {
+                let entity = self.entity(EntityId::Customer(self.customers[line.word(1)?]))?;
+                let state = entity.as_customer().ok_or("not a customer")?;
+                same("tasks", state.rare.tasks.len(), line.word(2)?.parse().unwrap_or(usize::MAX))
+            }
             "timers" => same("timers", self.live_timers()?, line.word(1)?.parse().unwrap_or(usize::MAX)),
             name if self.requests.contains_key(name) => self.expect_request(line),
             name if self.transfers.contains_key(name) => self.expect_transfer(line),

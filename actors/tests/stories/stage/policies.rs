@@ -1,7 +1,8 @@
 //! The policies every story is played under.
 
 use quittance_actors::collection::{
-    Cap, Caps, CardScheme, Hold, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Schedule,
+    ByReason, Cap, Caps, CardScheme, Hold, Method, OnExhausted, Reason, ReasonClass, ReasonTable, RetryPolicy, Roll,
+    Schedule,
 };
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
@@ -161,7 +162,9 @@ fn collections() -> Collections {
         name: name.into(),
         retries: 3,
         schedule,
+        by_reason: Vec::new(),
         at: (6, 0),
+        roll: Roll::Following,
         lead_days: 2,
         presumed_after_days: 2,
         wait_days: 30,
@@ -169,12 +172,34 @@ fn collections() -> Collections {
         card_connector: Some("psp".into()),
         debit_connector: Some("bank".into()),
     };
+    let alert = OnExhausted::default;
+    let by_reason = vec![
+        ByReason {
+            codes: vec!["AM04".into()],
+            retries: Some(2),
+            schedule: Some(Schedule::DaysOfMonth(vec![5])),
+            ..ByReason::default()
+        },
+        ByReason { codes: vec!["MS02".into()], treat_as: Some(ReasonClass::Retry), ..ByReason::default() },
+        ByReason { classes: vec![ReasonClass::Renew], wait_days: Some(10), ..ByReason::default() },
+    ];
+    let ends = |on_exhausted: OnExhausted| RetryPolicy {
+        retries: 1,
+        ..policy("ends", Schedule::Gaps(vec![1]), on_exhausted)
+    };
     let policies = [
-        policy("standard", Schedule::Gaps(vec![3, 5, 7]), OnExhausted::Alert),
-        policy("strict", Schedule::Gaps(vec![1]), OnExhausted::Suspend),
-        policy("learned", Schedule::Paydays(vec![3]), OnExhausted::Alert),
-        policy("payday", Schedule::DaysOfMonth(vec![5, 31]), OnExhausted::Alert),
-        RetryPolicy { retries: 15, ..policy("stubborn", Schedule::Gaps(vec![1]), OnExhausted::Alert) },
+        RetryPolicy {
+            by_reason,
+            roll: Roll::Preceding,
+            ..policy("by_reason", Schedule::Gaps(vec![3]), OnExhausted { asks: true, ..alert() })
+        },
+        RetryPolicy { name: "gives_up".into(), ..ends(OnExhausted { gives_up_minor_max: Some(500), ..alert() }) },
+        RetryPolicy { name: "link".into(), ..ends(OnExhausted { scenario: Some("firm".into()), ..alert() }) },
+        policy("standard", Schedule::Gaps(vec![3, 5, 7]), alert()),
+        policy("strict", Schedule::Gaps(vec![1]), OnExhausted { suspends: true, ..alert() }),
+        policy("learned", Schedule::Paydays(vec![3]), alert()),
+        policy("payday", Schedule::DaysOfMonth(vec![5, 31]), alert()),
+        RetryPolicy { retries: 15, ..policy("stubborn", Schedule::Gaps(vec![1]), alert()) },
     ];
     let mut reasons = ReasonTable::default();
     for (method, code, class, countries) in [
@@ -185,10 +210,19 @@ fn collections() -> Collections {
         (Method::DirectDebit, "MD06", ReasonClass::Stop, &[][..]),
         (Method::Card, "51", ReasonClass::Retry, &[][..]),
         (Method::Card, "54", ReasonClass::Renew, &[][..]),
+        (Method::Card, "MAC03", ReasonClass::Never, &[][..]),
     ] {
         let countries = countries.iter().map(|country: &&str| (*country).into()).collect();
-        reasons.add(method, code, Reason { class, countries, text: String::new() }).unwrap();
+        reasons.add(method, code, Reason { class, countries, after_hours: None, text: String::new() }).unwrap();
     }
+    let advice = |hours| Reason {
+        class: ReasonClass::Retry,
+        countries: Vec::new(),
+        after_hours: Some(hours),
+        text: String::new(),
+    };
+    reasons.add(Method::Card, "MAC24", advice(1)).unwrap();
+    reasons.add(Method::Card, "MAC27", advice(96)).unwrap();
     Collections {
         policies: policies.into_iter().map(|policy| (policy.name.to_string(), policy.checked().unwrap())).collect(),
         default_policy: Some("standard".to_owned()),
