@@ -41,7 +41,9 @@ fn filters(list: List) -> (bool, &'static [&'static str], &'static [&'static str
         }
         List::Plans | List::PlansAttention => (true, &["attention"], &[]),
         List::Payouts | List::Approvals => (false, &["awaits_approval"], &[]),
-        List::Tasks | List::Collections | List::Reminders => (false, &[], &[]),
+        List::Tasks | List::Collections | List::Reminders | List::Late | List::Agreed | List::KeptBack => {
+            (false, &[], &[])
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 use idempotency::fingerprint;
-pub(crate) use payment_requests::pdf;
+pub(crate) use payment_requests::{attempt_id, pdf};
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 pub(crate) use templates::{channel_of_people, seen};
@@ -110,6 +110,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/tasks", web::post().to(notes::open_task))
                 .route("/customers/{id}/tasks/{number}/assign", web::post().to(notes::assign_task))
                 .route("/customers/{id}/tasks/{number}/close", web::post().to(notes::close_task))
+                .route("/customers/{id}/contacts", web::post().to(notes::log_contact))
                 .route("/customers/{id}/tags", web::post().to(notes::tag))
                 .route("/customers/{id}/payouts", web::post().to(payouts::pay_out_credit))
                 .route("/payment-requests", web::post().to(payment_requests::create))

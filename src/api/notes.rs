@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::customer::{Command, Customer, Note, Task, person, short_name, task_text};
-use quittance_actors::values::{Date, PaymentRequestId};
+use quittance_actors::customer::{Command, ContactWay, Customer, Note, Task, person, short_name, task_text};
+use quittance_actors::values::{CustomerId, Date, PaymentRequestId, TenantId};
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
@@ -41,12 +41,7 @@ pub(super) async fn open_task(
     let assigned_to = body.optional("assigned_to", person);
     body.finish()?;
     let (Some(text), Some(by)) = (text, by) else { return Err(unusable()) };
-    if let Some(about) = about {
-        payment_requests::view(&app, &tenant, about).await?;
-        if payment_requests::customer_of(&app, about).await? != id {
-            return Err(Problem::conflict("other_customer", format!("{about} is another customer's")));
-        }
-    }
+    of_customer(&app, &tenant, id, about).await?;
     let open = Note::OpenTask { text, request: about, by, due_on, assigned_to };
     write(&app, &request, &tenant, id, &bytes, Command::Note(open)).await
 }
@@ -75,6 +70,34 @@ pub(super) async fn close_task(
     body.finish()?;
     let close = Note::CloseTask { number, by: by.ok_or_else(unusable)?, outcome: outcome.unwrap_or_default() };
     write(&app, &request, &tenant, id, &bytes, Command::Note(close)).await
+}
+
+/// `POST /v1/customers/{id}/contacts`: somebody has called, written to or met the customer.
+pub(super) async fn log_contact(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, customer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let way = body.required("way", ContactWay::parse);
+    let (text, by) = (body.required("text", task_text), body.required("by", person));
+    let about = body.optional("payment_request", PaymentRequestId::parse);
+    body.finish()?;
+    let (Some(way), Some(text), Some(by)) = (way, text, by) else { return Err(unusable()) };
+    of_customer(&app, &tenant, id, about).await?;
+    let log = Note::LogContact { way, text, by, request: about };
+    write(&app, &request, &tenant, id, &bytes, Command::Note(log)).await
+}
+
+/// Refuses a request that is not the customer's.
+async fn of_customer(
+    app: &Shared, tenant: &TenantId, id: CustomerId, about: Option<PaymentRequestId>,
+) -> Result<(), Problem> {
+    let Some(about) = about else { return Ok(()) };
+    payment_requests::view(app, tenant, about).await?;
+    match payment_requests::customer_of(app, about).await? == id {
+        true => Ok(()),
+        false => Err(Problem::conflict("other_customer", format!("{about} is another customer's"))),
+    }
 }
 
 /// `POST /v1/customers/{id}/tags`: a tag is put on, or taken off with `"on": false`.

@@ -64,14 +64,14 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     .into_iter()
     .map(|(value, label)| {
         let href = match value {
-            "" => "/bo/collections".to_owned(),
-            value => format!("/bo/collections?stage={value}"),
+            "" => "/bo/collections/attempts".to_owned(),
+            value => format!("/bo/collections/attempts?stage={value}"),
         };
         json!({ "href": href, "label": label, "current": wanted == value })
     })
     .collect();
     let own = json!({ "rows": rows, "more": more, "filters": filters, "filtered": !wanted.is_empty() });
-    pages.page("collections", &frame.data(&app, "Collections", "/bo/collections", own))
+    pages.page("collections", &frame.data(&app, "Cards and debits", "/bo/collections", own))
 }
 
 fn row(app: &Shared, state: &PaymentRequest, wanted: &str, zone: &Zone) -> Option<Json> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Hold, Instrument};
-use quittance_actors::customer::{Command, Customer, Kind, Note, person, short_name, task_text};
+use quittance_actors::customer::{Command, ContactWay, Customer, Kind, Note, person, short_name, task_text};
 use quittance_actors::machine::Tell;
 use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{Currency, CustomerId, Date, EntityId, Money, PaymentRequestId};
@@ -21,7 +21,7 @@ const EVENTS: usize = 300;
 /// Open requests shown.
 const OPEN_MAX: usize = 100;
 /// What the page can say was done: an address says nothing of its own.
-const SAID: [&str; 9] = [
+const SAID: [&str; 10] = [
     "On hold",
     "The hold is lifted",
     "Asked for no more messages",
@@ -31,10 +31,11 @@ const SAID: [&str; 9] = [
     "Done",
     "Tagged",
     "The tag is off",
+    "Noted",
 ];
 
 /// What is open, by currency.
-fn open(state: &Customer) -> Vec<Money> {
+pub(super) fn open(state: &Customer) -> Vec<Money> {
     let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();
     for open in state.open_requests.values() {
         let sum = sums.entry(open.outstanding.currency()).or_default();
@@ -43,16 +44,12 @@ fn open(state: &Customer) -> Vec<Money> {
     sums.into_iter().map(|(currency, minor)| Money::from_minor(minor, currency)).collect()
 }
 
-fn in_words(amounts: &[Money]) -> String {
+pub(super) fn in_words(amounts: &[Money]) -> String {
     amounts.iter().map(|amount| words::money(*amount)).collect::<Vec<_>>().join(" + ")
 }
 
-fn is_kept_back(state: &Customer) -> bool {
-    !state.rare.holds.is_empty() || state.rare.suspended.is_some() || !state.rare.unreachable.is_empty()
-}
-
 /// What keeps a customer back, in words, with its tone.
-fn kept_back(state: &Customer) -> Vec<Json> {
+pub(super) fn kept_back(state: &Customer) -> Vec<Json> {
     let badge = |tone: &str, text: String| json!({ "tone": tone, "text": text });
     let hold = |(hold, until): (&Hold, &Option<Date>)| {
         let until = until.map(|until| format!(" until {}", words::day(until))).unwrap_or_default();
@@ -74,7 +71,7 @@ fn row(id: EntityId, state: &Customer, wanted: &str, today: Date) -> Option<Json
     let fits = match wanted {
         "open" => !state.open_requests.is_empty(),
         "late" => late > 0,
-        "kept_back" => is_kept_back(state),
+        "kept_back" => state.is_kept_back(),
         "credit" => state.rare.credit.values().any(|minor| *minor > 0),
         _ => true,
     };
@@ -276,6 +273,11 @@ pub(super) async fn act(
             let outcome = said("outcome").map(task_text).transpose().map_err(Problem::bad_request)?;
             let outcome = outcome.unwrap_or_default();
             (SAID[6], Command::Note(Note::CloseTask { number: number()?, by: by()?, outcome }))
+        }
+        "contact" => {
+            let way = ContactWay::parse(said("way").unwrap_or_default()).map_err(Problem::bad_request)?;
+            let text = task_text(said("text").unwrap_or_default()).map_err(Problem::bad_request)?;
+            (SAID[9], Command::Note(Note::LogContact { way, text, by: by()?, request: None }))
         }
         "tag" => (SAID[7], Command::Note(Note::Tag(tag()?))),
         "untag" => (SAID[8], Command::Note(Note::Untag(tag()?))),

@@ -3,6 +3,7 @@
 //! Strict content security policy, no inline script or style; everything works without
 //! JavaScript but the live figures. A page needs the session that the one-time link opens.
 
+mod acts;
 mod assets;
 mod collections;
 mod configuration;
@@ -29,6 +30,7 @@ mod transfers;
 mod undelivered;
 mod words;
 mod workbench;
+mod worklist;
 
 pub use gate::Gate;
 
@@ -121,7 +123,9 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/requests", web::get().to(requests::list))
             .route("/requests/{id}", web::get().to(requests::page))
             .route("/requests/{id}/reminder/{what}", web::post().to(reminders::decide))
-            .route("/collections", web::get().to(collections::page))
+            .route("/requests/{id}/do/{what}", web::post().to(acts::act))
+            .route("/collections", web::get().to(worklist::page))
+            .route("/collections/attempts", web::get().to(collections::page))
             .route("/collections/policies", web::get().to(retries::page))
             .route("/customers", web::get().to(customers::list))
             .route("/customers/{id}", web::get().to(customers::page))

@@ -8,7 +8,7 @@ use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{CustomerId, EntityId, Iban, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, deliveries, enter, reminders, words, zone_of};
+use super::{SharedPages, acts, deliveries, enter, reminders, words, zone_of};
 use crate::api::{Problem, Shared, trails_of};
 use crate::assemble::callbacks;
 use crate::late;
@@ -257,7 +257,10 @@ pub(super) async fn page(
         "timeline": timeline,
         "steps": steps,
         "awaited": reminders::awaited(state, policies.as_deref(), &zone),
-        "said": query.get("said").filter(|said| reminders::SAID.contains(&said.as_str())),
+        "said": query.get("said").filter(|said| {
+            reminders::SAID.contains(&said.as_str()) || acts::SAID.contains(&said.as_str())
+        }),
+        "acts": acts::offered(state, who, policies.as_deref(), now),
         "failed": query.get("failed"),
         "deliveries": deliveries,
         "delivery_count": told.len(),

@@ -185,6 +185,16 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         }
         EventType::CustomerTagged => ("circle-check", "mute-i", "Tagged", text(Field::CustomerTag)),
         EventType::CustomerUntagged => ("circle-x", "mute-i", "Tag taken off", text(Field::CustomerTag)),
+        EventType::CustomerContacted => {
+            let detail = format!("{} ({})", text(Field::ContactText), text(Field::ContactBy));
+            let what = match text(Field::ContactWay).as_str() {
+                "call" => "Called",
+                "letter" => "Letter",
+                "visit" => "Met",
+                _ => "Written to",
+            };
+            ("user", "info-i", what, detail)
+        }
         EventType::Custom => ("bell", "info-i", "A rule says", text(Field::CustomName)),
         EventType::HoldPlaced => ("ban", "bad-i", "On hold", text(Field::HoldKind)),
         EventType::HoldLifted => ("circle-check", "info-i", "Hold ended", text(Field::HoldKind)),

@@ -133,6 +133,7 @@ fn is_of_customer(event: EventType) -> bool {
             | EventType::CustomerTaskOverdue
             | EventType::CustomerTaskClosed
             | EventType::Custom
+            | EventType::CustomerContacted
     )
 }
 

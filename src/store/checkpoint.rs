@@ -180,6 +180,9 @@ fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut R
                 let waits = !customer.rare.tasks.is_empty();
                 rows.push((keys::list(tenant, List::CustomerTasks, id), waits.then(Vec::new)));
             }
+            if customer.rare.is_said() {
+                rows.push((keys::list(tenant, List::KeptBack, id), customer.is_kept_back().then(Vec::new)));
+            }
             List::Customers
         }
         Entity::PaymentRequest(request) => {
@@ -190,6 +193,15 @@ fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut R
             if request.rare.approval_asked {
                 let waits = request.awaits_approval().is_some();
                 rows.push((keys::list(tenant, List::Reminders, id), waits.then(Vec::new)));
+            }
+            let is_open = request.status == payment_request::Status::Open;
+            if request.overdue || !is_open {
+                let late = is_open && request.overdue;
+                rows.push((keys::list(tenant, List::Late, id), late.then(Vec::new)));
+            }
+            if request.rare.is_said() {
+                let agreed = is_open && (request.rare.promise.is_some() || request.rare.dispute.is_some());
+                rows.push((keys::list(tenant, List::Agreed, id), agreed.then(Vec::new)));
             }
             List::PaymentRequests
         }

@@ -37,6 +37,12 @@ pub enum List {
     Reminders,
     /// Customers about whom a person is to do something.
     CustomerTasks,
+    /// Open payment requests that are late.
+    Late,
+    /// Open payment requests that are promised to be paid, or disputed.
+    Agreed,
+    /// Customers who are on hold, of whom nothing recurring is collected, or whose messages do not arrive.
+    KeptBack,
 }
 
 impl List {
@@ -53,6 +59,9 @@ impl List {
             List::PlansAttention => 9,
             List::Reminders => 10,
             List::CustomerTasks => 11,
+            List::Late => 12,
+            List::Agreed => 13,
+            List::KeptBack => 14,
         }
     }
 }

@@ -91,7 +91,7 @@ try {
   while (!/The story is told/.test(said) && Date.now() < deadline) await page.waitForTimeout(200);
   check('the story is told to its end', /The story is told/.test(said), said.slice(-400));
 
-  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/tasks', '/bo/scenarios', '/bo/rules', '/bo/search?q=120%2C50', '/bo/collections', '/bo/collections/policies', '/bo/collections/policies?method=card&code=54', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/configuration', '/bo/configuration/edit?file=scenarios.toml', '/bo/configuration/edit?file=templates%2Freminder_late.fr.sms.hbs', '/bo/files', '/bo/event-types'];
+  const paths = ['/bo', '/bo/requests', '/bo/requests?status=settled', '/bo/customers', '/bo/customers?status=late', '/bo/tasks', '/bo/scenarios', '/bo/rules', '/bo/search?q=120%2C50', '/bo/collections', '/bo/collections?list=promised', '/bo/collections?list=disputed', '/bo/collections?list=kept_back', '/bo/collections/attempts', '/bo/collections/policies', '/bo/collections/policies?method=card&code=54', '/bo/plans', '/bo/reconciliation', '/bo/payouts', '/bo/messages', '/bo/messages/undelivered', '/bo/messages/deliveries', '/bo/templates', '/bo/configuration', '/bo/configuration/edit?file=scenarios.toml', '/bo/configuration/edit?file=templates%2Freminder_late.fr.sms.hbs', '/bo/files', '/bo/event-types'];
   for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]]) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width, height: 900 });
@@ -142,6 +142,22 @@ try {
   await page.click('form[action$="/lift"] button');
   await page.waitForSelector('[role=status]');
   check('and let go on', !/on hold/.test(await page.textContent('h1')), await page.textContent('main'));
+  // What a person can do about it: the forms open, and a dispute is on its list.
+  await page.goto(`${origin}/bo/requests?status=overdue`);
+  await page.click('a.row-link >> nth=0');
+  await page.click('.acts summary:has-text("The payer disputes it")');
+  await page.fill('form[action$="/do/dispute"] input[name=by]', 'Ana');
+  await page.fill('form[action$="/do/dispute"] input[name=reason]', 'two chairs are missing');
+  await page.click('form[action$="/do/dispute"] button');
+  await page.waitForSelector('[role=status]');
+  check('a dispute is noted', /Ana: two chairs are missing/.test(await page.textContent('main')), await page.textContent('main'));
+  await accessible('what to do about a request');
+  await picture('request-acts');
+  await page.fill('form[action$="/do/end-dispute"] input[name=by]', 'Ana');
+  await page.fill('form[action$="/do/end-dispute"] input[name=reason]', 'they came');
+  await page.click('form[action$="/do/end-dispute"] button');
+  await page.waitForSelector('[role=status]');
+  check('and has ended', /The dispute has ended/.test(await page.textContent('[role=status]')));
   // A plan rests, and goes on.
   await page.goto(`${origin}/bo/plans`);
   await page.click('a.row-link >> nth=0');

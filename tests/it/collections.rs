@@ -247,12 +247,15 @@ fn a_card_is_tried_again_until_it_goes_through_or_recurring_payments_are_suspend
 }
 
 /// A payment provider: what it was asked, by idempotency key, and what it answers.
-struct Provider {
-    address: String,
-    asked: Arc<Mutex<Vec<(String, Json)>>>,
+pub struct Provider {
+    pub address: String,
+    pub asked: Arc<Mutex<Vec<(String, Json)>>>,
 }
 
-fn provider(answer: impl Fn(usize) -> (Duration, &'static str) + Send + 'static) -> Provider {
+/// An answer with which a provider refuses to take an order at all.
+pub const REFUSED: &str = "refused";
+
+pub fn provider(answer: impl Fn(usize) -> (Duration, &'static str) + Send + 'static) -> Provider {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/collect", listener.local_addr().unwrap());
     let asked: Arc<Mutex<Vec<(String, Json)>>> = Arc::default();
@@ -288,15 +291,16 @@ fn provider(answer: impl Fn(usize) -> (Duration, &'static str) + Send + 'static)
             };
             let (wait, body) = answer(number);
             std::thread::sleep(wait);
+            let status = if body == REFUSED { "410 Gone" } else { "200 OK" };
             let answer =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
             let _ = stream.write_all(answer.as_bytes());
         }
     });
     Provider { address, asked }
 }
 
-fn with_provider(folder: &Path, address: &str) -> PathBuf {
+pub fn with_provider(folder: &Path, address: &str) -> PathBuf {
     configure(folder, |text| {
         let http = format!(
             "kind = \"http\"\nurl = \"{address}\"\nsecret = {{ value = \"whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==\" }}"

@@ -47,3 +47,4 @@ mod support;
 mod tidy;
 mod trails;
 mod undelivered;
+mod worklist;

@@ -24,6 +24,6 @@ mod state;
 
 pub use command::{Command, CreditNote, PlaceTransfer, Placed, Reminder, Report};
 pub use event::Event;
-pub use notes::{Note, Noted, Task, person, short_name, task_text};
+pub use notes::{ContactWay, Note, Noted, Task, person, short_name, task_text};
 pub use rejection::Rejection;
 pub use state::{Customer, FormerNumber, Gives, Kind, OpenRequest, PaymentMethod, Profile, Rare};

@@ -82,6 +82,17 @@ pub enum Note {
         /// On which day.
         on: Date,
     },
+    /// A person has spoken or written to the customer, outside of what is sent here.
+    LogContact {
+        /// How.
+        way: ContactWay,
+        /// What was said.
+        text: SmolStr,
+        /// Who says so.
+        by: SmolStr,
+        /// About which request.
+        request: Option<PaymentRequestId>,
+    },
     /// Something of a rule's own name happened.
     Say {
         /// Its name.
@@ -89,6 +100,40 @@ pub enum Note {
         /// About which request.
         request: Option<PaymentRequestId>,
     },
+}
+
+/// How a person was reached. Stored by position: only ever added at the end (N8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactWay {
+    /// By telephone.
+    Call,
+    /// By letter.
+    Letter,
+    /// By a message from elsewhere.
+    Message,
+    /// In person.
+    Visit,
+}
+
+impl ContactWay {
+    /// Every way.
+    pub const ALL: [ContactWay; 4] = [ContactWay::Call, ContactWay::Letter, ContactWay::Message, ContactWay::Visit];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ContactWay::Call => "call",
+            ContactWay::Letter => "letter",
+            ContactWay::Message => "message",
+            ContactWay::Visit => "visit",
+        }
+    }
+
+    /// The way of that word.
+    pub fn parse(word: &str) -> Result<Self, &'static str> {
+        Self::ALL.into_iter().find(|way| way.name() == word).ok_or("expected call, letter, message or visit")
+    }
 }
 
 /// What was noted. Stored for ever: variants are only ever added at the end (N8).
@@ -150,6 +195,19 @@ pub enum Noted {
         /// Which.
         day: u8,
     },
+    /// A person has spoken or written to it.
+    Contacted {
+        /// How.
+        way: ContactWay,
+        /// What was said.
+        text: SmolStr,
+        /// Who says so.
+        by: SmolStr,
+        /// About which request.
+        request: Option<PaymentRequestId>,
+        /// When that was noted.
+        at: Timestamp,
+    },
 }
 
 impl Noted {
@@ -159,7 +217,7 @@ impl Noted {
             Noted::TaskOpened { task, .. } | Noted::TaskFellDue { task, .. } | Noted::TaskClosed { task, .. } => {
                 task.request
             }
-            Noted::Said { request, .. } => *request,
+            Noted::Said { request, .. } | Noted::Contacted { request, .. } => *request,
             Noted::TaskAssigned { .. } | Noted::Tagged { .. } | Noted::Untagged { .. } | Noted::Paid { .. } => None,
         }
     }
@@ -175,6 +233,7 @@ impl Note {
             Note::TaskDue { .. } => "task_due",
             Note::Tag(_) => "tag",
             Note::Untag(_) => "untag",
+            Note::LogContact { .. } => "log_contact",
             Note::Say { .. } => "say",
             Note::Pay { .. } => "pay",
         }
@@ -267,6 +326,10 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
         Note::Untag(tag) if !rare.tags.contains_key(tag) => return nothing,
         Note::Untag(tag) => Noted::Untagged { tag: tag.clone() },
         Note::Pay { on } => Noted::Paid { day: day_of(*on) },
+        Note::LogContact { way, text, by, request } => {
+            let (text, by) = (text.clone(), by.clone());
+            Noted::Contacted { way: *way, text, by, request: *request, at: context.now }
+        }
         Note::Say { name, request } => Noted::Said { name: name.clone(), request: *request },
     };
     Ok(Decision::of(Event::Noted(noted)))
@@ -312,6 +375,7 @@ pub(super) fn apply(state: &mut Customer, noted: &Noted) {
             rare.tags.remove(tag);
         }
         Noted::Said { .. } => {}
+        Noted::Contacted { at, .. } => state.last_contact_at = state.last_contact_at.max(Some(*at)),
         Noted::Paid { day } => rare.paid_days.count(*day),
     }
 }

@@ -228,6 +228,11 @@ impl Unsaid for Rare {
 }
 
 impl Customer {
+    /// Whether it is on hold, nothing recurring is collected from it, or messages to it do not arrive.
+    pub fn is_kept_back(&self) -> bool {
+        !self.rare.holds.is_empty() || self.rare.suspended.is_some() || !self.rare.unreachable.is_empty()
+    }
+
     /// The hold that counts on `today`, the gravest first.
     pub fn held(&self, today: Date) -> Option<Hold> {
         self.rare.holds.iter().find(|(_, until)| until.is_none_or(|until| today <= until)).map(|(hold, _)| *hold)

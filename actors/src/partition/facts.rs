@@ -80,6 +80,9 @@ fn of_note(field: Field, noted: &Noted) -> Option<Fact<'_>> {
         (Noted::TaskClosed { by, .. }, Field::TaskClosedBy) => Some(Fact::text(by)),
         (Noted::TaskClosed { outcome, .. }, Field::Reason) => (!outcome.is_empty()).then(|| Fact::text(outcome)),
         (Noted::Tagged { tag } | Noted::Untagged { tag }, Field::CustomerTag) => Some(Fact::text(tag)),
+        (Noted::Contacted { way, .. }, Field::ContactWay) => Some(Fact::text(way.name())),
+        (Noted::Contacted { text, .. }, Field::ContactText) => Some(Fact::text(text)),
+        (Noted::Contacted { by, .. }, Field::ContactBy) => Some(Fact::text(by)),
         (Noted::Said { name, .. }, Field::CustomName) => Some(Fact::text(name)),
         _ => None,
     }

@@ -186,6 +186,7 @@ fn of_note(noted: &Noted) -> Option<EventType> {
         Noted::Tagged { .. } => EventType::CustomerTagged,
         Noted::Untagged { .. } => EventType::CustomerUntagged,
         Noted::Said { .. } => EventType::Custom,
+        Noted::Contacted { .. } => EventType::CustomerContacted,
     })
 }
 

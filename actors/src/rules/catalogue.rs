@@ -84,6 +84,7 @@ impl EventType {
             E::CustomerTaskOpened | E::CustomerTaskOverdue => (request, TASK.to_vec()),
             E::CustomerTaskClosed => (request, [&TASK[..], &[F::TaskClosedBy, F::Reason]].concat()),
             E::CustomerTagged | E::CustomerUntagged => (customer, vec![F::CustomerTag]),
+            E::CustomerContacted => (request, vec![F::ContactWay, F::ContactText, F::ContactBy]),
             E::Custom => (request, vec![F::CustomName]),
             E::RecurringSuspended => (customer, vec![F::Reason]),
             E::CustomerOptedOut | E::CustomerOptedIn => (customer, vec![F::OptOutChannel]),

@@ -383,6 +383,12 @@ fields! {
     RequestIsFinal = "request.is_final": Truth,
     /// From which day on it cannot.
     RequestFinalOn = "request.final_on": Date,
+    /// How a person has reached the customer: `call`, `letter`, `message` or `visit`.
+    ContactWay = "contact.way": Text,
+    /// What was said.
+    ContactText = "contact.text": Text,
+    /// Who has reached the customer.
+    ContactBy = "contact.by": Text,
 }
 
 #[cfg(test)]

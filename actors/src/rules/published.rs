@@ -260,6 +260,8 @@ event_types! {
     Custom = "custom.event",
     /// What had settled a request can no longer come back without a reason.
     PaymentRequestFinalised = "payment_request.finalised",
+    /// A person has called, written to or met a customer.
+    CustomerContacted = "customer.contacted",
 }
 
 impl EventType {

@@ -24,6 +24,11 @@ impl<T> Default for Seldom<T> {
 }
 
 impl<T> Seldom<T> {
+    /// Whether anything of it was ever said.
+    pub fn is_said(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The part to take something back from, if anything of it was said.
     pub fn said(&mut self) -> Option<&mut T> {
         self.0.as_deref_mut()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quittance_actors::customer::{Event, Noted, Task};
+use quittance_actors::customer::{ContactWay, Event, Noted, Task};
 use quittance_actors::partition;
 use quittance_actors::values::{Date, PaymentRequestId, Timestamp};
 
@@ -26,6 +26,13 @@ pub fn noted_events() -> Vec<partition::Event> {
         Noted::Tagged { tag: "key-account".into() },
         Noted::Untagged { tag: "key-account".into() },
         Noted::Paid { day: 28 },
+        Noted::Contacted {
+            way: ContactWay::Call,
+            text: "will pay on Friday".into(),
+            by: "ana".into(),
+            request,
+            at: AT,
+        },
         Noted::Said { name: "second-late-invoice".into(), request },
     ]
     .into_iter()
@@ -42,6 +49,7 @@ pub fn noted_name(noted: &Noted) -> &'static str {
         Noted::Tagged { .. } => "customer.noted_tagged",
         Noted::Untagged { .. } => "customer.noted_untagged",
         Noted::Said { .. } => "customer.noted_said",
+        Noted::Contacted { .. } => "customer.noted_contacted",
         Noted::Paid { .. } => "customer.noted_paid",
     }
 }

@@ -1,0 +1,151 @@
+//! The worklist of those who collect, and what a person does about a request on its page.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::collections::{REFUSED, card, collect, customer, provider, request, view, with_provider};
+use crate::support::http::{Answer, call};
+use crate::support::running::{Running, sample};
+use crate::support::scratch::{Scratch, wait_for};
+
+/// A person before the back office.
+struct Person<'a> {
+    running: &'a Running,
+    cookie: String,
+    origin: String,
+}
+
+impl<'a> Person<'a> {
+    fn enters(running: &'a Running) -> Self {
+        let login = call(running.address, "GET", &running.login, &[], b"").unwrap();
+        let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        Self { running, cookie, origin: format!("http://{}", running.address) }
+    }
+
+    fn sees(&self, path: &str) -> String {
+        let answer = call(self.running.address, "GET", path, &[("Cookie", self.cookie.as_str())], b"").unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.text()
+    }
+
+    fn posts(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let mut body = url::form_urlencoded::Serializer::new("merchant=maison-dupre&".to_owned());
+        let body = body.extend_pairs(form).finish();
+        let headers = [
+            ("Cookie", self.cookie.as_str()),
+            ("Origin", self.origin.as_str()),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        call(self.running.address, "POST", path, &headers, body.as_bytes()).unwrap()
+    }
+
+    /// Does something about a request; where the page leads then.
+    fn does(&self, request: &str, what: &str, form: &[(&str, &str)]) -> String {
+        let answer = self.posts(&format!("/bo/requests/{request}/do/{what}"), form);
+        assert_eq!(answer.status, 303, "{what}: {}", answer.text());
+        answer.header("location").unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_person_works_off_who_is_late() {
+    let (_scratch, running) = sample("worklist", |text| text);
+    let ids: Vec<(String, String)> = (1..=5)
+        .map(|at| {
+            let of = customer(&running, &format!("C-{at}"));
+            let asked = request(&running, &format!("C-{at}"), &format!("F-{at}"), 10_000, &format!("2026-03-1{at}"));
+            (of, asked)
+        })
+        .collect();
+    running.advance("20d");
+    let person = Person::enters(&running);
+    let list = |tab: &str| person.sees(&format!("/bo/collections?list={tab}"));
+    wait_for("everybody to call", || list("call").contains("Customer C-5").then_some(()));
+    let page = list("call");
+    assert!(page.find("Customer C-1") < page.find("Customer C-5"), "the oldest first: {page}");
+
+    // A call is noted, and says when it was.
+    let noted = person.posts(
+        &format!("/bo/customers/{}/contact", ids[0].0),
+        &[("way", "call"), ("by", "ana"), ("text", "will pay on Friday")],
+    );
+    assert_eq!(noted.status, 303, "{}", noted.text());
+    assert!(person.sees(&format!("/bo/customers/{}", ids[0].0)).contains("will pay on Friday (ana)"));
+    let told = running.list("/v1/stream?types=customer.contacted");
+    assert_eq!((&told[0]["data"]["contact"]["way"], told.len()), (&json!("call"), 1), "{told:#?}");
+
+    // What is promised or disputed is no call, and is where it should be.
+    let on = person.sees(&format!("/bo/requests/{}", ids[0].1));
+    let today = on.split("min=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert!(person.does(&ids[0].1, "promise", &[("on", &today)]).contains("said=Promised"));
+    assert!(person.does(&ids[1].1, "dispute", &[("by", "ana"), ("reason", "never arrived")]).contains("said="));
+    wait_for("the lists", || {
+        let (call, promised, disputed) = (list("call"), list("promised"), list("disputed"));
+        let moved = !call.contains("Customer C-1") && !call.contains("Customer C-2") && call.contains("Customer C-3");
+        (moved && promised.contains("F-1") && disputed.contains("never arrived")).then_some(())
+    });
+    assert_eq!(view(&running, &ids[1].1)["dispute"], "ana: never arrived");
+    assert!(
+        person.does(&ids[1].1, "end-dispute", &[("by", "ana"), ("reason", "it was in the shed")]).contains("said=")
+    );
+    wait_for("the dispute ended", || list("call").contains("Customer C-2").then_some(()));
+
+    // Paid otherwise, with the comma of people who write so; the same receipt counts once.
+    for _ in 0..2 {
+        person.does(&ids[2].1, "paid", &[("amount", "60,00"), ("reference", "cheque 118")]);
+    }
+    assert_eq!(view(&running, &ids[2].1)["outstanding"]["amount"], 4_000);
+    assert!(person.does(&ids[2].1, "write-off", &[("by", "ana"), ("reason", "goodwill")]).contains("said="));
+    assert_eq!(view(&running, &ids[2].1)["status"], "settled");
+    assert!(person.does(&ids[2].1, "undo-write-off", &[("by", "ben"), ("reason", "a slip")]).contains("said="));
+    assert_eq!(view(&running, &ids[2].1)["overdue"], true);
+    assert!(person.does(&ids[3].1, "cancel", &[("by", "ana"), ("reason", "asked for twice")]).contains("said="));
+    assert_eq!(view(&running, &ids[3].1)["status"], "cancelled");
+    assert!(person.does(&ids[3].1, "promise", &[("on", &today)]).contains("failed="), "it is not open any more");
+
+    // Held back, and where those are.
+    let hold = person.posts(&format!("/bo/customers/{}/hold", ids[4].0), &[("kind", "manual")]);
+    assert_eq!(hold.status, 303, "{}", hold.text());
+    wait_for("who is kept back", || list("kept_back").contains("Customer C-5").then_some(()));
+    assert!(!list("unreachable").contains("Customer C-5"));
+
+    // Nothing of another kind, and nothing without its words.
+    for (what, form) in [("promise", vec![("on", "soon")]), ("dispute", vec![("by", "ana")]), ("nothing", vec![])] {
+        let answer = person.posts(&format!("/bo/requests/{}/do/{what}", ids[1].1), &form);
+        assert!([400, 404].contains(&answer.status), "{what}: {}", answer.status);
+    }
+}
+
+#[test]
+fn a_person_collects_again_and_says_what_became_of_an_attempt() {
+    // A provider that does not take the first order, and says no more.
+    let provider = provider(|number| {
+        let answer = if number == 1 { REFUSED } else { r#"{"result":"succeeded"}"# };
+        (Duration::ZERO, answer)
+    });
+    let scratch = Scratch::new("worklist-collect");
+    let running = Running::start(&with_provider(scratch.path(), &provider.address));
+    let of = customer(&running, "C-1");
+    for token in ["tok_old", "tok_fine"] {
+        card(&running, &of, token);
+    }
+    let asked = request(&running, "C-1", "F-1", 5_000, "2026-03-10");
+    collect(&running, &asked, "card:tok_old");
+    running.advance("30d");
+    let person = Person::enters(&running);
+    let page = wait_for("an attempt that nobody knows of", || {
+        let page = person.sees(&format!("/bo/requests/{asked}"));
+        page.contains("Nobody says how attempt 1").then_some(page)
+    });
+    let attempt = page.split("name=\"attempt\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(
+        person
+            .does(&asked, "attempt", &[("attempt", attempt), ("result", "failed"), ("reason_code", "54")])
+            .contains("said=")
+    );
+    let again = person.does(&asked, "collect", &[("instrument", "card:tok_fine"), ("policy", "")]);
+    assert!(again.contains("said="), "{again}");
+    running.advance("3d");
+    wait_for("it is paid", || (view(&running, &asked)["status"] == "settled").then_some(()));
+}
