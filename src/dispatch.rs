@@ -282,6 +282,7 @@ impl Channels {
             customer: prepared.customer.as_deref(),
             virtual_iban: prepared.virtual_iban.as_deref(),
             merchant: &tenant.name,
+            creditor_id: tenant.initiator.as_ref().and_then(|initiator| initiator.creditor_id.as_deref()),
             zone: &tenant.zone,
         };
         let data = |language| context(&subject, language, delivery.channel);

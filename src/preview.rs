@@ -100,6 +100,7 @@ async fn with_event(
         customer: profile.as_deref(),
         virtual_iban: virtual_iban.as_deref(),
         merchant: &tenant.name,
+        creditor_id: tenant.initiator.as_ref().and_then(|initiator| initiator.creditor_id.as_deref()),
         zone: &tenant.zone,
     };
     let data = |language| context(&subject, language, asked.channel);

@@ -1,15 +1,16 @@
 //! Conditions in CEL syntax, checked against the field catalogue and compiled to our own.
 //!
 //! Understood: `&&`, `||`, `!`, `==`, `!=`, `<`, `<=`, `>`, `>=`, `in [..]`, `has(path)`, paths
-//! of the catalogue, texts, whole numbers, `true`, `false`. Money is written `"EUR 10.00"`, a
-//! date `"2026-03-14"`.
+//! of the catalogue, texts, whole numbers, `true`, `false`; `field.contains("…")`, `startsWith` and `endsWith`; another
+//! field on the right of a comparison, a date with `+ days(7)` or `- days(7)`. Money is written `"EUR 10.00"`, a date
+//! `"2026-03-14"`.
 
 use std::ops::Range;
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
 use quittance_actors::customer::short_name;
-use quittance_actors::rules::{Condition, Field, Kind, Operator, Value};
+use quittance_actors::rules::{Condition, Field, Kind, Operator, TextMatch, Value};
 use quittance_actors::values::{Currency, Date, DecimalMark, Money, Timestamp};
 
 use crate::diagnostics::{byte_at, nearest};
@@ -24,6 +25,9 @@ pub struct Fault {
     /// How to mend it.
     pub help: Option<String>,
 }
+
+/// Days that are added to a date at most.
+const DAYS_MAX: i32 = 3_660;
 
 type Compiled<T> = Result<T, Fault>;
 
@@ -99,8 +103,11 @@ impl Compiler<'_> {
             (operators::LESS_EQUALS, _) => Operator::LessOrEqual,
             (operators::GREATER, _) => Operator::Greater,
             (operators::GREATER_EQUALS, _) => Operator::GreaterOrEqual,
+            (name, [part]) if TextMatch::ALL.iter().any(|how| how.name() == name) => {
+                return self.matches(expression, call, part);
+            }
             (name, _) => {
-                let known = "&&, ||, !, ==, !=, <, <=, >, >=, in, has";
+                let known = "&&, ||, !, ==, !=, <, <=, >, >=, in, has, contains, startsWith, endsWith, days";
                 let message = format!("`{}` is not understood in a condition", name.trim_matches('_'));
                 return Err(self.fault(expression, message, Some(format!("use {known}"))));
             }
@@ -113,8 +120,59 @@ impl Compiler<'_> {
             ..fault
         })?;
         let field = self.field(field, &path)?;
+        if let Some((other, days)) = self.other_field(literal)? {
+            return Ok(Condition::CompareFields(field, operator, other, days));
+        }
         let value = self.literal(literal, field.kind())?;
         Ok(Condition::Compare(field, operator, value))
+    }
+
+    /// `field.contains("text")` and its like.
+    fn matches(&self, expression: &IdedExpr, call: &CallExpr, part: &IdedExpr) -> Compiled<Condition> {
+        let how = TextMatch::ALL.into_iter().find(|how| how.name() == call.func_name);
+        let (Some(how), Some(target)) = (how, call.target.as_deref()) else {
+            let help = format!("as in `transfer.payer_name.{}(\"SARL\")`", call.func_name);
+            return Err(self.fault(expression, "it is asked of a field", Some(help)));
+        };
+        let field = self.field(target, &self.path(target)?)?;
+        match &part.expr {
+            Expr::Literal(LiteralValue::String(text)) if !text.inner().is_empty() => {
+                Ok(Condition::Matches(field, how, text.inner().to_owned()))
+            }
+            _ => Err(self.fault(part, "a text is expected here", None)),
+        }
+    }
+
+    /// Another field on the right of a comparison, and how many days after it.
+    fn other_field(&self, expression: &IdedExpr) -> Compiled<Option<(Field, i32)>> {
+        match &expression.expr {
+            Expr::Select(SelectExpr { test: false, .. }) | Expr::Ident(_) => {
+                Ok(Some((self.field(expression, &self.path(expression)?)?, 0)))
+            }
+            Expr::Call(call) if [operators::ADD, operators::SUBSTRACT].contains(&call.func_name.as_str()) => {
+                let [field, days] = call.args.as_slice() else {
+                    return Err(self.fault(expression, "a field and days are expected here", None));
+                };
+                let field = self.field(field, &self.path(field)?)?;
+                let days = self.days(days)?;
+                Ok(Some((field, if call.func_name == operators::ADD { days } else { -days })))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// `days(7)`.
+    fn days(&self, expression: &IdedExpr) -> Compiled<i32> {
+        let days = match &expression.expr {
+            Expr::Call(call) if call.func_name == "days" && call.target.is_none() => match call.args.as_slice() {
+                [IdedExpr { expr: Expr::Literal(LiteralValue::Int(days)), .. }] => i32::try_from(*days.inner()).ok(),
+                _ => None,
+            },
+            _ => None,
+        };
+        let fits = days.filter(|days| (0..=DAYS_MAX).contains(days));
+        let help = || Some(format!("as in `days(7)`, of 0 to {DAYS_MAX}"));
+        fits.ok_or_else(|| self.fault(expression, "only days are added to a field or taken from it", help()))
     }
 
     fn conditions(&self, parts: &[IdedExpr]) -> Compiled<Vec<Condition>> {
@@ -239,7 +297,16 @@ mod tests {
             ("customer.kind < \"b\"", Err((14..15, "which has no order"))),
             ("customer.kind", Err((8..9, "is text, not true or false"))),
             ("customer.kind == ", Err((0..0, ""))),
-            ("customer.kind.startsWith(\"b\")", Err((0..0, "not understood"))),
+            ("customer.kind.startsWith(\"b\")", Ok(())),
+            ("!request.description.contains(\"advance\") && request.external_ref.endsWith(\"-A\")", Ok(())),
+            ("transfer.amount == request.outstanding || transfer.booked_on > request.due_on + days(30)", Ok(())),
+            ("request.due_on <= request.issued_on - days(7)", Ok(())),
+            ("customer.kind.size() == 2", Err((0..0, "a field is expected here"))),
+            ("transfer.amount.contains(\"5\")", Err((0..0, "only text has text in it"))),
+            ("contains(\"5\")", Err((0..0, "it is asked of a field"))),
+            ("transfer.amount > request.outstanding + days(3)", Err((0..0, "only a date has days added"))),
+            ("transfer.amount > request.due_on", Err((0..0, "is money, compared with date"))),
+            ("request.due_on > request.issued_on + 3", Err((0..0, "only days are added"))),
         ] {
             match (compile(text), expected) {
                 // What is written again means the same.

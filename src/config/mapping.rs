@@ -84,7 +84,7 @@ impl Mapping {
     }
 
     fn read(name: &str, root: &Section<'_, '_>) -> Option<Self> {
-        let delimiter = root.choice("delimiter", &[(";", b';'), (",", b','), ("tab", b'\t'), ("|", b'|')])?;
+        let delimiter = if root.has("delimiter") { root.parsed("delimiter", delimiter)? } else { b';' };
         let encoding = root.optional("encoding", |label| {
             encoding_rs::Encoding::for_label(label.as_bytes())
                 .ok_or("expected a name such as utf-8, windows-1252 or iso-8859-15")
@@ -162,4 +162,12 @@ pub(super) fn load(sources: &Sources, folder: &Path, findings: &mut Findings) ->
         }
     }
     mappings
+}
+/// What stands between two cells of a line.
+fn delimiter(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        b"tab" | b"\t" => Ok(b'\t'),
+        [byte] if (byte.is_ascii_punctuation() && *byte != b'"') || *byte == 0x1f => Ok(*byte),
+        _ => Err("expected tab, or one character such as ; , | : or ^, and no quotation mark, letter or digit"),
+    }
 }

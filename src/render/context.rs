@@ -19,6 +19,8 @@ pub struct Subject<'a> {
     pub virtual_iban: Option<&'a str>,
     /// The merchant's name.
     pub merchant: &'a str,
+    /// The identifier under which it collects by direct debit, if it has one.
+    pub creditor_id: Option<&'a str>,
     /// The merchant's zone.
     pub zone: &'a Zone,
     /// The page on which the payer sees what is to be paid, and answers.
@@ -40,6 +42,8 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
     let on = subject.event.at.date_in(subject.zone);
     insert(&mut data, "event.date", in_words(&Value::Date(on), language, channel, subject.zone));
     insert(&mut data, "merchant.name", Json::String(subject.merchant.to_owned()));
+    // Empty where there is none: a template asks with {{#if merchant.creditor_id}}.
+    insert(&mut data, "merchant.creditor_id", Json::String(subject.creditor_id.unwrap_or_default().to_owned()));
     if let Some(customer) = subject.customer {
         insert(&mut data, "customer.name", Json::String(one_line(&customer.name)));
         let words = (language, channel);
@@ -133,7 +137,7 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
         };
         insert(&mut data, field.path(), in_words(&value, language, channel, &Zone::utc()));
     }
-    let always = ["event.type", "event.id", "event.date", "merchant.name"];
+    let always = ["event.type", "event.id", "event.date", "merchant.name", "merchant.creditor_id"];
     // Whom it concerns, with the account number to pay to.
     let of_customer = ["customer.name", "payment.iban"].into_iter().filter(|_| is_told(Field::CustomerId));
     for name in always.into_iter().chain(of_customer) {

@@ -112,6 +112,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "there is no calendar \"targt\" | did you mean \"target\"?",
         ),
         (
+            "mappings/erp.toml",
+            "delimiter = \";\"",
+            "delimiter = \"ab\"",
+            "Q0103 erp.toml:2:13 `delimiter`: expected tab, or one character such as ; , | : or ^",
+        ),
+        (
             "collections.toml",
             "wait_days = 21\n",
             "wait_days = 21\nnew_attempts = 9\n",

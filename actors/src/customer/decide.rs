@@ -311,7 +311,9 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
         return Decision::default();
     }
     let name = state.profile.as_ref().map(|profile| profile.name.as_str());
-    let (mut placement, weighed) = place(received, name, &state.open_requests, &context.policies.matching);
+    let others_wait = state.rare.unplaced.iter().any(|known| known != transfer);
+    let (mut placement, weighed) =
+        place(received, (name, others_wait), &state.open_requests, &context.policies.matching);
     // A person sees what came on a number that was not the customer's on its day, whatever invoices it names.
     if received.identified_by == transfer::Identification::VirtualIban
         && let Some(doubt) = accounts::doubt(state, &received.details)

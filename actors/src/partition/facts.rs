@@ -4,7 +4,7 @@ use super::entity::Event;
 use crate::collection::Instrument;
 use crate::customer::{self, Noted, PaymentMethod};
 use crate::feed;
-use crate::payment_request::{self, Source};
+use crate::payment_request::{self, PaymentRequest, Source};
 use crate::payout;
 use crate::plan;
 use crate::rules::{Fact, Field};
@@ -16,6 +16,24 @@ pub(super) fn of_method(field: Field, method: Option<&PaymentMethod>) -> Option<
         Field::MethodLast4 => Some(Fact::text(&method.last4)),
         Field::MethodExpiresOn => Some(Fact::Date(method.expires_on)),
         Field::MethodBacksRecurring => Some(Fact::Truth(method.backs_recurring)),
+        _ => None,
+    }
+}
+
+/// How an attempt is collected, as its request has it: what an attempt was made from, or what the next one will be.
+pub(super) fn of_attempt<'a>(field: Field, event: &Event, request: Option<&'a PaymentRequest>) -> Option<Fact<'a>> {
+    use payment_request::Event as P;
+    let (Event::PaymentRequest(event), Some(request)) = (event, request) else { return None };
+    let usage = match event {
+        P::AttemptPlanned { .. } => request.collection.as_ref().map(|collection| &collection.usage),
+        P::AttemptFailed { attempt, .. } | P::AttemptReversed { attempt, .. } => {
+            request.attempts.get(attempt)?.usage.as_deref()
+        }
+        _ => None,
+    }?;
+    match (field, &usage.instrument) {
+        (Field::AttemptMethod, instrument) => Some(Fact::text(instrument.method().name())),
+        (Field::MandateReference, Instrument::Mandate(reference)) => Some(Fact::text(reference)),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entity::{Entity, Event};
-use super::facts::{of_event, of_method};
+use super::facts::{of_attempt, of_event, of_method};
 use crate::collection::Instrument;
 use crate::customer::{self, Customer, Noted, PaymentMethod};
 use crate::feed;
@@ -388,7 +388,8 @@ impl Facts for View<'_> {
                 .or_else(|| self.of_payout(field))
                 .or_else(|| self.of_plan(field))
                 .or_else(|| of_method(field, figures.method.as_ref()))
-                .or_else(|| of_event(field, self.event)),
+                .or_else(|| of_event(field, self.event))
+                .or_else(|| of_attempt(field, self.event, self.about.request)),
         }
     }
 }

@@ -45,6 +45,7 @@ const TRANSFER: [Field; 6] = [
 const METHOD: [Field; 3] = [F::MethodLast4, F::MethodExpiresOn, F::MethodBacksRecurring];
 const PLAN: [Field; 5] = [F::PlanId, F::PlanExternalRef, F::PlanKind, F::PlanDescription, F::PlanInterval];
 const TASK: [Field; 5] = [F::TaskNumber, F::TaskText, F::TaskAskedBy, F::TaskDueOn, F::TaskAssignedTo];
+const INSTRUMENT: [Field; 2] = [F::AttemptMethod, F::MandateReference];
 const PAYOUT: [Field; 3] = [F::PayoutId, F::PayoutAmount, F::PayoutSource];
 const FILE: [Field; 6] =
     [F::FeedName, F::FileName, F::FileRows, F::FileAcceptedRows, F::FileKnownRows, F::FileRefusedRows];
@@ -114,11 +115,16 @@ impl EventType {
             }
             E::AttemptSucceeded => (request, vec![F::AttemptId, F::AttemptAmount]),
             E::AttemptFailed => {
-                (request, vec![F::AttemptId, F::AttemptAmount, F::AttemptReasonCode, F::AttemptFailures])
+                let own = [F::AttemptId, F::AttemptAmount, F::AttemptReasonCode, F::AttemptFailures];
+                (request, [&own[..], &INSTRUMENT].concat())
             }
-            E::AttemptReversed => (request, vec![F::AttemptId, F::AttemptAmount, F::AttemptReasonCode]),
+            E::AttemptReversed => {
+                let own = [F::AttemptId, F::AttemptAmount, F::AttemptReasonCode];
+                (request, [&own[..], &INSTRUMENT].concat())
+            }
             E::AttemptScheduled | E::RetryScheduled => {
-                (request, vec![F::AttemptNumber, F::AttemptCollectsOn, F::AttemptDueAt, F::Reason])
+                let own = [F::AttemptNumber, F::AttemptCollectsOn, F::AttemptDueAt, F::Reason];
+                (request, [&own[..], &INSTRUMENT].concat())
             }
             E::AttemptOrdered => (
                 request,

@@ -62,6 +62,39 @@ impl Operator {
     }
 }
 
+/// Where a text has another one in it, letter for letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextMatch {
+    /// Anywhere.
+    Contains,
+    /// At its start.
+    StartsWith,
+    /// At its end.
+    EndsWith,
+}
+
+impl TextMatch {
+    /// Every one.
+    pub const ALL: [TextMatch; 3] = [TextMatch::Contains, TextMatch::StartsWith, TextMatch::EndsWith];
+
+    /// As written.
+    pub fn name(self) -> &'static str {
+        match self {
+            TextMatch::Contains => "contains",
+            TextMatch::StartsWith => "startsWith",
+            TextMatch::EndsWith => "endsWith",
+        }
+    }
+
+    fn holds(self, text: &str, part: &str) -> bool {
+        match self {
+            TextMatch::Contains => text.contains(part),
+            TextMatch::StartsWith => text.starts_with(part),
+            TextMatch::EndsWith => text.ends_with(part),
+        }
+    }
+}
+
 /// A condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
@@ -79,6 +112,10 @@ pub enum Condition {
     OneOf(Field, Vec<Value>),
     /// A text is among those of a fact.
     Has(Field, String),
+    /// A text has another in it.
+    Matches(Field, TextMatch, String),
+    /// A fact compares with another one; a date with one so many days after it.
+    CompareFields(Field, Operator, Field, i32),
     /// A fact is known.
     Known(Field),
 }
@@ -107,6 +144,20 @@ pub enum ConditionError {
     OnlyIn {
         /// The field.
         path: &'static str,
+    },
+    #[error("'{path}' is {field}: only text has text in it")]
+    NotText {
+        /// The field.
+        path: &'static str,
+        /// Its type.
+        field: &'static str,
+    },
+    #[error("'{path}' is {field}: only a date has days added to it")]
+    NoDays {
+        /// The field.
+        path: &'static str,
+        /// Its type.
+        field: &'static str,
     },
     #[error("the condition has more than {0} parts")]
     TooLarge(usize),
@@ -186,16 +237,23 @@ impl Condition {
             Condition::Not(part) => part.check_at(depth + 1, nodes),
             Condition::Compare(field, operator, value) => {
                 same_kind(*field, value)?;
-                if field.kind() == Kind::Words {
-                    return Err(ConditionError::OnlyIn { path: field.path() });
-                }
-                let ordered = !matches!(field.kind(), Kind::Text | Kind::Truth);
-                if !ordered && !matches!(operator, Operator::Equal | Operator::NotEqual) {
-                    let (path, field) = (field.path(), field.kind().name());
-                    return Err(ConditionError::NoOrder { path, field });
-                }
-                Ok(())
+                comparable(*field, *operator)
             }
+            Condition::CompareFields(field, operator, other, days) => {
+                let (path, kind) = (field.path(), field.kind());
+                if kind != other.kind() {
+                    let literal = other.kind().name();
+                    return Err(ConditionError::TypeDiffers { path, field: kind.name(), literal });
+                }
+                if *days != 0 && kind != Kind::Date {
+                    return Err(ConditionError::NoDays { path, field: kind.name() });
+                }
+                comparable(*field, *operator)
+            }
+            Condition::Matches(field, ..) if field.kind() != Kind::Text => {
+                Err(ConditionError::NotText { path: field.path(), field: field.kind().name() })
+            }
+            Condition::Matches(..) => Ok(()),
             Condition::Has(field, text) => match field.kind() {
                 Kind::Words => Ok(()),
                 _ => same_kind(*field, &Value::Words(vec![text.clone()])),
@@ -219,7 +277,9 @@ impl Condition {
             Condition::Compare(field, ..)
             | Condition::OneOf(field, _)
             | Condition::Has(field, _)
+            | Condition::Matches(field, ..)
             | Condition::Known(field) => vec![*field],
+            Condition::CompareFields(field, _, other, _) => vec![*field, *other],
         }
     }
 
@@ -264,6 +324,20 @@ impl Condition {
                 Fact::Words(words) => Some(words.iter().any(|word| word == text)),
                 _ => None,
             }),
+            Condition::Matches(field, matches, part) => leaf(*field, facts, trace, |fact| match fact {
+                Fact::Text(text) => Some(matches.holds(text, part)),
+                _ => None,
+            }),
+            Condition::CompareFields(field, operator, other, days) => {
+                let beside = match facts.fact(*other).map(Fact::into_value) {
+                    Some(Value::Date(date)) => Some(Value::Date(date.plus_days(*days))),
+                    beside => beside,
+                };
+                let holds = |fact: &Fact<'_>| Some(operator.holds(compare(fact, beside.as_ref()?)?));
+                let truth = leaf(*field, facts, trace.as_deref_mut(), holds);
+                note(trace, *other, beside.as_ref().map(Fact::from), truth);
+                truth
+            }
             Condition::Known(field) => {
                 let fact = facts.fact(*field);
                 let truth = Truth::of(fact.is_some());
@@ -272,6 +346,19 @@ impl Condition {
             }
         }
     }
+}
+
+/// Whether a field is compared in an order that it has.
+fn comparable(field: Field, operator: Operator) -> Result<(), ConditionError> {
+    if field.kind() == Kind::Words {
+        return Err(ConditionError::OnlyIn { path: field.path() });
+    }
+    let ordered = !matches!(field.kind(), Kind::Text | Kind::Truth);
+    if !ordered && !matches!(operator, Operator::Equal | Operator::NotEqual) {
+        let (path, field) = (field.path(), field.kind().name());
+        return Err(ConditionError::NoOrder { path, field });
+    }
+    Ok(())
 }
 
 fn same_kind(field: Field, value: &Value) -> Result<(), ConditionError> {
@@ -362,6 +449,11 @@ mod tests {
             (Known(Field::RequestStatus), Truth::False),
             (OneOf(Field::CustomerKind, vec!["consumer".into(), "business".into()]), Truth::True),
             (Condition::Always(true), Truth::True),
+            (Condition::Matches(Field::CustomerKind, TextMatch::StartsWith, "bus".to_owned()), Truth::True),
+            (Condition::Matches(Field::CustomerKind, TextMatch::EndsWith, "bus".to_owned()), Truth::False),
+            (Condition::Matches(Field::RequestStatus, TextMatch::Contains, "o".to_owned()), Truth::Unknown),
+            (Condition::CompareFields(Field::TransferAmount, Equal, Field::TransferAmount, 0), Truth::True),
+            (Condition::CompareFields(Field::TransferAmount, Less, Field::RequestOutstanding, 0), Truth::Unknown),
         ] {
             assert_eq!(condition.check(), Ok(()));
             assert_eq!(condition.evaluate(&event(), None), expected, "{condition:?}");
@@ -374,6 +466,10 @@ mod tests {
         assert!(wrong.check().unwrap_err().to_string().contains("'transfer.amount' is money, compared with number"));
         let ordered = Condition::Compare(Field::CustomerKind, Operator::Less, "x".into());
         assert!(matches!(ordered.check(), Err(ConditionError::NoOrder { .. })));
+        let of_days = Condition::CompareFields(Field::TransferAmount, Operator::Less, Field::RequestOutstanding, 3);
+        assert!(matches!(of_days.check(), Err(ConditionError::NoDays { .. })));
+        let of_money = Condition::Matches(Field::TransferAmount, TextMatch::Contains, "5".to_owned());
+        assert!(matches!(of_money.check(), Err(ConditionError::NotText { .. })));
         let wide = Condition::All(vec![Condition::Always(true); limits::CONDITION_NODES_MAX]);
         assert!(matches!(wide.check(), Err(ConditionError::TooLarge(_))));
         let deep = (0..=limits::CONDITION_DEPTH_MAX)

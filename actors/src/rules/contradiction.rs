@@ -68,7 +68,15 @@ impl Condition {
                 asked.push((*field, if negated { Asked::IsNoneOf(values) } else { Asked::IsOneOf(values) }));
                 None
             }
-            (Condition::All(_), true) | (Condition::Always(_) | Condition::Known(_) | Condition::Has(..), _) => None,
+            (Condition::All(_), true)
+            | (
+                Condition::Always(_)
+                | Condition::Known(_)
+                | Condition::Has(..)
+                | Condition::Matches(..)
+                | Condition::CompareFields(..),
+                _,
+            ) => None,
         }
     }
 }

@@ -389,6 +389,10 @@ fields! {
     ContactText = "contact.text": Text,
     /// Who has reached the customer.
     ContactBy = "contact.by": Text,
+    /// The payer's name, as the bank writes it.
+    TransferPayerName = "transfer.payer_name": Text,
+    /// The account that it was booked to, as an IBAN without spaces.
+    TransferAccount = "transfer.account": Text,
 }
 
 #[cfg(test)]

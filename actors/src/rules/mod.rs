@@ -16,7 +16,7 @@ mod subscription;
 mod written;
 
 pub use book::{Action, Once, Per, Rule, RuleBook, RuleError};
-pub use condition::{Condition, ConditionError, Leaf, Operator, Truth};
+pub use condition::{Condition, ConditionError, Leaf, Operator, TextMatch, Truth};
 pub use deed::{Concerned, Deed};
 pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use known::{RequestFigures, of_customer, of_request};

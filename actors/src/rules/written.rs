@@ -25,6 +25,15 @@ impl fmt::Display for Condition {
                 f.write_str("]")
             }
             Condition::Has(field, text) => write!(f, "{text:?} in {}", field.path()),
+            Condition::Matches(field, how, text) => write!(f, "{}.{}({text:?})", field.path(), how.name()),
+            Condition::CompareFields(field, operator, other, days) => {
+                write!(f, "{} {} {}", field.path(), operator.symbol(), other.path())?;
+                match days {
+                    0 => Ok(()),
+                    1.. => write!(f, " + days({days})"),
+                    ..0 => write!(f, " - days({})", days.unsigned_abs()),
+                }
+            }
             Condition::Known(field) => write!(f, "has({})", field.path()),
         }
     }
@@ -47,6 +56,8 @@ fn within(f: &mut fmt::Formatter<'_>, part: &Condition) -> fmt::Result {
         | Condition::Compare(..)
         | Condition::OneOf(..)
         | Condition::Has(..)
+        | Condition::Matches(..)
+        | Condition::CompareFields(..)
         | Condition::Known(_) => write!(f, "{part}"),
     }
 }

@@ -39,7 +39,7 @@ struct Received<'a> {
 
 impl AcceptanceRule {
     /// What a rule of acceptance can ask about.
-    pub const FIELDS: [Field; 7] = [
+    pub const FIELDS: [Field; 9] = [
         Field::TransferAmount,
         Field::TransferBookedOn,
         Field::TransferIdentified,
@@ -47,6 +47,8 @@ impl AcceptanceRule {
         Field::TransferCurrency,
         Field::TransferPayerBlocked,
         Field::TransferNamesRequests,
+        Field::TransferPayerName,
+        Field::TransferAccount,
     ];
 }
 
@@ -66,6 +68,8 @@ impl Facts for Received<'_> {
             Field::TransferCurrency => Some(Fact::printed(self.details.amount.currency())),
             Field::TransferPayerBlocked => Some(Fact::Truth(self.blocked)),
             Field::TransferNamesRequests => Some(Fact::Truth(self.named)),
+            Field::TransferPayerName => self.details.payer_name.as_deref().map(Fact::text),
+            Field::TransferAccount => self.details.account.as_ref().map(|account| Fact::text(account.electronic())),
             _ => None,
         }
     }

@@ -1,11 +1,14 @@
 //! Which requests together make an amount, and how likely it is that some do by chance.
 //!
-//! Sets of up to six of the oldest requests are found as two halves of at most three whose sums
-//! meet; sets that leave out at most six, as what is left. The search is exhaustive within these
-//! bounds, or says that it is not.
+//! Of up to twenty-four requests every set of up to twelve is found: the sums of the older half and of the newer
+//! one meet. Of more, sets of up to six of the oldest are, as two halves of at most three; sets that leave out at most
+//! six, as what is left; and the oldest ones in order. The search is exhaustive within these bounds, or says that it is
+//! not.
 
 /// Requests compared, the oldest ones.
 pub(super) const COMPARED_MAX: usize = 40;
+/// Requests of which every set is looked at.
+const ALL_SETS_OF: usize = 24;
 /// Requests of a half of a set.
 const HALF: u32 = 3;
 /// Requests of a set.
@@ -41,14 +44,25 @@ pub(super) fn sets(amounts: &[i64], target: i64) -> Sets {
     if target <= 0 || target > total {
         return found;
     }
-    meet(amounts, target, &mut found);
+    if amounts.len() <= ALL_SETS_OF {
+        let (older, newer) = amounts.split_at(amounts.len() / 2);
+        let halves = |amounts: &[i64], from| {
+            let mut halves = subsets(amounts, from, target);
+            halves.sort_unstable_by_key(|half| (half.sum, half.mask));
+            halves
+        };
+        meet(&halves(older, 0), &halves(newer, older.len()), target, of_a_size, &mut found);
+    } else {
+        meet_of_few(amounts, target, &mut found);
+        found.masks.extend(oldest_in_order(amounts, target));
+    }
     // What is left of few is a set of many.
-    if target < total {
+    if amounts.len() > ALL_SETS_OF && target < total {
         let mut left = Sets { masks: Vec::new(), complete: true };
-        meet(amounts, total - target, &mut left);
+        meet_of_few(amounts, total - target, &mut left);
         found.complete &= left.complete;
         found.masks.extend(left.masks.iter().map(|mask| all & !mask));
-    } else {
+    } else if target == total {
         found.masks.push(all);
     }
     found.masks.retain(|mask| (2..=SET_MAX).contains(&mask.count_ones()));
@@ -62,13 +76,50 @@ pub(super) fn is_prefix(mask: u64) -> bool {
     mask & mask.wrapping_add(1) == 0
 }
 
-fn meet(amounts: &[i64], target: i64, found: &mut Sets) {
+fn of_a_size(older: u64, newer: u64) -> bool {
+    (2..=SET_MAX).contains(&(older | newer).count_ones())
+}
+
+/// Every sum of some of `amounts`, which stand from a place on, that is not above `target`.
+fn subsets(amounts: &[i64], from: usize, target: i64) -> Vec<Half> {
+    let mut halves = vec![Half { sum: 0, mask: 0 }];
+    for (at, amount) in amounts.iter().enumerate() {
+        for known in 0..halves.len() {
+            let Some(Half { sum, mask }) = halves.get(known) else { continue };
+            let (sum, mask) = (sum + amount, mask | 1 << (from + at));
+            if sum <= target {
+                halves.push(Half { sum, mask });
+            }
+        }
+    }
+    halves
+}
+
+/// The oldest requests that make the target one after the other.
+fn oldest_in_order(amounts: &[i64], target: i64) -> Option<u64> {
+    let mut sum = 0_i64;
+    for (at, amount) in amounts.iter().enumerate() {
+        sum = sum.saturating_add(*amount);
+        if sum >= target {
+            return (sum == target).then_some((1 << (at + 1)) - 1);
+        }
+    }
+    None
+}
+
+fn meet_of_few(amounts: &[i64], target: i64, found: &mut Sets) {
     let halves = halves(amounts, target);
+    meet(&halves, &halves, target, one_set, found);
+}
+
+/// Pairs of a sum of `lower` and one of `upper`, both in order, that make the target.
+fn meet(lower: &[Half], upper: &[Half], target: i64, counts: impl Fn(u64, u64) -> bool, found: &mut Sets) {
     // The sums go up on one side and down on the other.
+    let halves = upper;
     let mut upper = halves.len();
     let mut steps = 0;
     let mut at = 0;
-    while let Some(first) = halves.get(at) {
+    while let Some(first) = lower.get(at) {
         let rest = target - first.sum;
         while upper > 0 && halves.get(upper - 1).is_some_and(|half| half.sum > rest) {
             upper -= 1;
@@ -80,7 +131,7 @@ fn meet(amounts: &[i64], target: i64, found: &mut Sets) {
                 found.complete = false;
                 return;
             }
-            if one_set(first.mask, second.mask) {
+            if counts(first.mask, second.mask) {
                 found.masks.push(first.mask | second.mask);
             }
         }
@@ -188,6 +239,19 @@ mod tests {
                 assert!(few, "{amounts:?} {some}");
             }
         }
+    }
+
+    #[test]
+    fn two_dozen_requests_are_looked_at_whole_and_of_more_the_oldest_in_order() {
+        // Powers of two: each sum is of one set only.
+        let powers: Vec<i64> = (0..24).map(|at| 1_i64 << at).collect();
+        for mask in [0b1010_1010_1010_1010_1010_1010_u64, 0b1111_1111, 0b1100_0000_0111_0000_1111_0000] {
+            let target = i64::try_from(mask).unwrap();
+            assert_eq!(sets(&powers, target), Sets { masks: vec![mask], complete: true });
+        }
+        let many: Vec<i64> = (0..40).map(|at| 10_000 + 7_919 * at).collect();
+        let target = many.iter().take(9).sum();
+        assert!(sets(&many, target).masks.first() == Some(&0b1_1111_1111));
     }
 
     #[test]

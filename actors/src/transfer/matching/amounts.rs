@@ -7,6 +7,9 @@ use crate::transfer::state::Doubt;
 use crate::transfer::weighing::{Identification, Rung, Weighed};
 use crate::values::{Agreement, PaymentRequestId};
 
+/// Requests that payers often pay at once, at most.
+const FEW: u32 = 6;
+
 impl Ladder<'_> {
     /// Nothing says who paid, but the amount is that of a request: for a person to look at.
     pub(super) fn of_amount(&self, found: &mut Weighed) -> Verdict {
@@ -46,7 +49,7 @@ impl Ladder<'_> {
                 let unread = self.written.has_unread(&self.read());
                 // Only an account number that is the customer's own says that it has no others to pay for.
                 let own = self.received.identified_by == Identification::VirtualIban;
-                let sure = self.matching.oldest_of_equal && !unread && own;
+                let sure = self.matching.oldest_of_equal && !unread && own && !self.money_waits;
                 self.propose(
                     found,
                     vec![(oldest.id, oldest.left)],
@@ -109,13 +112,15 @@ impl Ladder<'_> {
         let Sets { masks, complete } = combinations::sets(&amounts, amount);
         let all: Vec<i64> = self.payable.iter().map(|candidate| candidate.left).collect();
         for (place, mask) in masks.iter().take(PROPOSALS_MAX).enumerate() {
-            let size = mask.count_ones().min(6);
+            let size = mask.count_ones();
             let chance = combinations::accidental_ppm(&all, amount, size);
             found.accidental_ppm = found.accidental_ppm.max(chance);
             let oldest = combinations::is_prefix(*mask);
             let unread = || masks.len() > 1 && self.written.has_unread(&self.read());
             // That there is no other way is known only when everything was compared.
-            let only = masks.len() == 1 && self.payable.len() == compared.len();
+            // Who pays a few at once is no likelier to have meant many that happen to make the same.
+            let rivals = masks.iter().filter(|other| other.count_ones() <= size.max(FEW)).count();
+            let only = rivals == 1 && self.payable.len() == compared.len();
             let likely = only && chance <= CHANCE_ANY_MAX || oldest && chance <= CHANCE_OLDEST_MAX;
             let sure = complete && !by_name && place == 0 && likely && !unread();
             let rung = if oldest { Rung::OldestTogether } else { Rung::Together };

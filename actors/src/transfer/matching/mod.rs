@@ -49,9 +49,12 @@ const PARTS_MAX: usize = 100;
 /// Proposals kept.
 const PROPOSALS_MAX: usize = 5;
 
-/// Places a transfer of one customer, of this name, on its open requests.
-pub fn place(received: &PlaceTransfer, name: Option<&str>, open: &Open, matching: &Matching) -> (Placement, Weighed) {
-    let ladder = Ladder::new(received, name, open, matching);
+/// Places a transfer of one customer, of this name, on its open requests. `money_waits`: another transfer of the
+/// customer is a person's, so what is open may be paid already.
+pub fn place(
+    received: &PlaceTransfer, (name, money_waits): (Option<&str>, bool), open: &Open, matching: &Matching,
+) -> (Placement, Weighed) {
+    let ladder = Ladder { money_waits, ..Ladder::new(received, name, open, matching) };
     let mut found = Weighed { identified_by: received.identified_by, ..Weighed::default() };
     let (doubt, candidates) = ladder.climb(&mut found);
     // The first of equal scores is the one found first.
@@ -77,6 +80,7 @@ struct Candidate<'a> {
 struct Ladder<'a> {
     received: &'a PlaceTransfer,
     name: Option<&'a str>,
+    money_waits: bool,
     open: &'a Open,
     matching: &'a Matching,
     amount: Money,
@@ -105,7 +109,7 @@ impl<'a> Ladder<'a> {
         let written = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured()]);
         let text = NumberText::new(written().chain([end_to_end]));
         let written = NumberText::new(written());
-        Self { received, name, open, matching, amount, payable, text, written }
+        Self { received, name, money_waits: false, open, matching, amount, payable, text, written }
     }
 
     fn climb(&self, found: &mut Weighed) -> Verdict {
@@ -250,7 +254,7 @@ mod tests {
         };
         let identified_by = Identification::VirtualIban;
         let received = PlaceTransfer { details: Arc::new(details), hits: Vec::new(), identified_by };
-        place(&received, Some("Customer"), open, &Matching::default())
+        place(&received, (Some("Customer"), false), open, &Matching::default())
     }
 
     /// No way of placing gives more than came in, and what is placed adds up.

@@ -38,6 +38,14 @@ fn encoding(bytes: &[u8]) -> (&'static encoding_rs::Encoding, &'static str) {
     if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(bytes) {
         return (encoding, "a byte order mark says so");
     }
+    // Text of which every other byte is zero.
+    let zeros = |first: usize| bytes.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let pairs = (bytes.len() / 2).max(1);
+    match (zeros(0) * 10 > pairs * 8, zeros(1) * 10 > pairs * 8) {
+        (true, false) => return (encoding_rs::UTF_16BE, "the first of every two bytes is zero"),
+        (false, true) => return (encoding_rs::UTF_16LE, "the second of every two bytes is zero"),
+        _ => {}
+    }
     let cut_short = |error: &std::str::Utf8Error| error.error_len().is_none();
     match std::str::from_utf8(bytes) {
         Ok(text) if text.is_ascii() => (encoding_rs::UTF_8, "every byte looked at is ASCII"),
@@ -83,7 +91,8 @@ pub fn guess(bytes: &[u8]) -> Result<Guess, String> {
         true => text.rsplit_once('\n').map_or(text.as_ref(), |(whole, _)| whole),
         false => text.as_ref(),
     };
-    let separators = [(b';', ";"), (b',', ","), (b'\t', "tab"), (b'|', "|")];
+    // Of those that part as many lines into as many columns the last one counts.
+    let separators = [(b':', ":"), (b'~', "~"), (b'^', "^"), (b';', ";"), (b',', ","), (b'\t', "tab"), (b'|', "|")];
     let tried = separators.map(|(delimiter, name)| {
         let found = records(text, delimiter);
         let (width, count) = usual_width(&found);
@@ -92,7 +101,7 @@ pub fn guess(bytes: &[u8]) -> Result<Guess, String> {
     let best =
         tried.into_iter().filter(|(.., width, _)| *width > 1).max_by_key(|(.., width, count)| (*count, *width));
     let Some((delimiter, delimiter_name, found, width, count)) = best else {
-        return Err("no separator parts the lines into columns: ; , tab and | were tried".to_owned());
+        return Err("no separator parts the lines into columns: ; , tab | : ^ and ~ were tried".to_owned());
     };
     if width > COLUMNS_MAX {
         return Err(format!("the lines have {width} columns, the most there can be are {COLUMNS_MAX}"));
@@ -284,6 +293,19 @@ mod tests {
         assert!(found.toml.contains("encoding = \"windows-1252\""), "{}", found.toml);
         assert!(found.toml.contains("delimiter = \"tab\""), "{}", found.toml);
         assert_eq!(found.mapping.skip_lines, 2);
+        for mark in ["^", ":", "~", "|"] {
+            let text = "invoice;customer;amount;due\nF-1;C-1;5,00;2026-03-31\nF-2;C-2;6,00;2026-04-30\n";
+            let found = guess(text.replace(';', mark).as_bytes()).unwrap();
+            assert!(found.toml.contains(&format!("delimiter = \"{mark}\"")), "{}", found.toml);
+        }
+        let text = "invoice;customer;amount;due\nF-1;C-1;5,00;2026-03-31\n";
+        for (label, bytes) in [
+            ("UTF-16LE", text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+            ("UTF-16BE", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        ] {
+            let found = guess(&bytes).unwrap();
+            assert!(found.toml.to_uppercase().contains(label), "{}", found.toml);
+        }
         // By whatever ends the lines, and with names that need quotes.
         let text = "Export\n\ninvoice;customer;amount;due;\"note \"\"\\\"\"\"\nF-1;C-1;5,00;2026-03-31;x\n";
         for ends in ["\n", "\r\n", "\r"] {
