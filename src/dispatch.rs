@@ -193,6 +193,7 @@ impl Channels {
                 let mail = Mail {
                     id,
                     message_id,
+                    thread: None,
                     from_name,
                     from,
                     to,
@@ -357,7 +358,14 @@ impl Channels {
                     None => id.clone(),
                 };
                 let attached = document.map(|bytes| (attached_as.as_str(), bytes));
-                let mail = Mail { id, message_id, from_name, from, to, at, message, unsubscribe_url, attached };
+                // A mail about several requests is about none of them.
+                let thread = delivery
+                    .event
+                    .request
+                    .filter(|_| !matches!(delivery.guard, Guard::Together(_)))
+                    .map(|request| request.to_string());
+                let mail =
+                    Mail { id, message_id, thread, from_name, from, to, at, message, unsubscribe_url, attached };
                 let verdict = email.send(&mail).await;
                 self.sent(prepared, kept, verdict).await
             }

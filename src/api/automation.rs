@@ -82,6 +82,8 @@ pub(crate) fn action(of: &Action) -> Json {
             Deed::Untag(tag) => json!({ "do": "untag", "tag": tag }),
             Deed::Emit(name) => json!({ "do": "emit", "event": name }),
             Deed::WriteOff => json!({ "do": "write_off" }),
+            Deed::StopCollection => json!({ "do": "stop_collection" }),
+            Deed::CollectAgain => json!({ "do": "collect_again" }),
             Deed::CancelRequest => json!({ "do": "cancel_request" }),
         },
     }

@@ -138,6 +138,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/write-off/undo", web::post().to(payment_requests::undo_write_off))
                 .route("/payment-requests/{id}/use-credit", web::post().to(payment_requests::use_credit))
                 .route("/payment-requests/{id}/collection", web::post().to(collections::collect))
+                .route("/payment-requests/{id}/collection/stop", web::post().to(payment_requests::stop_collection))
                 .route("/payment-requests/{id}/promise", web::post().to(collections::promise))
                 .route("/payment-requests/{id}/dispute", web::post().to(collections::dispute))
                 .route("/payment-requests/{id}/dispute/end", web::post().to(collections::end_dispute))

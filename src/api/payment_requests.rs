@@ -277,6 +277,13 @@ pub(super) async fn write_off(
     said(&app, &request, &id, bytes, |reason| Command::WriteOff { reason }).await
 }
 
+/// Has nothing collected any more: `reason`, and `by` whom.
+pub(super) async fn stop_collection(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    said(&app, &request, &id, bytes, |reason| Command::StopCollection { reason }).await
+}
+
 /// Asks again for what was given up: `reason`, and `by` whom.
 pub(super) async fn undo_write_off(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,

@@ -7,7 +7,7 @@ use quittance_actors::collection::Instrument;
 use quittance_actors::customer::{self, Customer};
 use quittance_actors::machine::Tell;
 use quittance_actors::payment_request::{
-    AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, Status,
+    AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, Stage, Status,
 };
 use quittance_actors::policies::Policies;
 use quittance_actors::values::{AttemptId, Date, DecimalMark, EntityId, Money, PaymentRequestId};
@@ -28,7 +28,7 @@ pub(super) const SAID: [&str; 10] = [
     "Given up",
     "Asked for again",
     "Cancelled",
-    "Noted",
+    "Nothing is collected any more",
 ];
 const NAME_CHARACTERS_MAX: usize = 64;
 const REASON_CHARACTERS_MAX: usize = 140;
@@ -57,6 +57,9 @@ pub(super) fn offered(
         "disputed": state.rare.dispute.is_some(),
         "instruments": (is_open && !policies.is_empty()).then_some(named),
         "policies": policies,
+        "collected": is_open && state.collection.as_ref().is_some_and(|collection| {
+            matches!(collection.stage, Stage::Planned { .. } | Stage::Waits { .. })
+        }),
         "unknown": unknown,
         "written_off": state.rare.written_off_minor > 0,
         "left": state.outstanding().map(|left| left.decimal()),
@@ -141,6 +144,7 @@ pub(super) async fn act(
             let report = AttemptReport { attempt, amount, result: AttemptResult::Succeeded };
             (SAID[5], of_request(Command::ReportAttempt(report)))
         }
+        "stop-collection" => (SAID[9], of_request(Command::StopCollection { reason: form.reason()? })),
         "write-off" => (SAID[6], of_request(Command::WriteOff { reason: form.reason()? })),
         "undo-write-off" => (SAID[7], of_request(Command::UndoWriteOff { reason: form.reason()? })),
         "cancel" => (SAID[8], of_request(Command::Cancel { reason: form.reason()? })),

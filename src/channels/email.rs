@@ -25,6 +25,8 @@ pub struct Mail<'a> {
     pub from: &'a EmailAddress,
     /// The recipients.
     pub to: Vec<EmailAddress>,
+    /// What it is about: mails about the same stand together, as answers to one that never was.
+    pub thread: Option<String>,
     /// When the event happened: the date of the mail, so that every try has the same bytes.
     pub at: Timestamp,
     /// What it says.
@@ -126,6 +128,10 @@ pub fn mime(mail: &Mail<'_>) -> Result<Mime, String> {
         .subject(mail.message.subject.clone())
         .message_id(Some(format!("<{}@{domain}>", mail.message_id)))
         .date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis));
+    if let Some(thread) = &mail.thread {
+        let thread = format!("<{thread}@{domain}>");
+        builder = builder.in_reply_to(thread.clone()).references(thread);
+    }
     for to in &mail.to {
         builder = builder.to(mailbox(None, to)?);
     }
@@ -201,6 +207,7 @@ mod tests {
         let mail = Mail {
             id: "dlv_1".to_owned(),
             message_id: "dlv_1".to_owned(),
+            thread: Some("prq_1".to_owned()),
             from_name,
             from: &from,
             to: vec![EmailAddress::parse("jean@example.org").unwrap()],
@@ -217,6 +224,8 @@ mod tests {
         let first = rendered("Maison Dupré", "Échéance");
         assert_eq!(first, rendered("Maison Dupré", "Échéance"));
         assert!(first.contains("Message-ID: <dlv_1@shop.example>"), "{first}");
+        assert!(first.contains("References: <prq_1@shop.example>\r\n"), "{first}");
+        assert!(first.contains("In-Reply-To: <prq_1@shop.example>\r\n"), "{first}");
         assert!(
             first.contains("List-Unsubscribe: <https://pay.example/callbacks/shop/unsubscribe/cus_1?code=2>\r\n")
         );

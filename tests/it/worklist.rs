@@ -104,6 +104,13 @@ fn a_person_works_off_who_is_late() {
     assert_eq!(view(&running, &ids[3].1)["status"], "cancelled");
     assert!(person.does(&ids[3].1, "promise", &[("on", &today)]).contains("failed="), "it is not open any more");
 
+    // Collected by nobody any more.
+    card(&running, &ids[4].0, "tok_1");
+    let later = request(&running, "C-5", "F-9", 9_000, "2026-06-15");
+    collect(&running, &later, "card:tok_1");
+    assert_eq!(view(&running, &later)["collection"]["stage"], "planned", "{}", view(&running, &later));
+    assert!(person.does(&later, "stop-collection", &[("by", "ana"), ("reason", "transfers")]).contains("said="));
+    assert_eq!(view(&running, &later)["collection"]["stage"], "ended", "{}", view(&running, &later));
     // Held back, and where those are.
     let hold = person.posts(&format!("/bo/customers/{}/hold", ids[4].0), &[("kind", "manual")]);
     assert_eq!(hold.status, 303, "{}", hold.text());

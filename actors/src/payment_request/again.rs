@@ -6,7 +6,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::collection::{Collection, Stage};
 use super::event::Event;
 use super::planning::{Plan, end, made};
-use super::state::{AttemptStatus, PaymentRequest, Terms};
+use super::state::{AttemptStatus, PaymentRequest, Status, Terms};
 use crate::collection::{Advised, Hold, Method, ReasonClass, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Tell};
@@ -108,4 +108,18 @@ pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, t
     if made <= plan.policy.retries {
         plan.again(decision, made.max(1), Some(terms.due_on), "a payment was taken back");
     }
+}
+
+/// It is collected once more from what it was last collected from, unless that is going to happen anyway.
+pub(super) fn as_agreed(state: &PaymentRequest, terms: &Terms) -> Decision<Event> {
+    let mut decision = Decision::default();
+    let Some(collection) = state.collection.as_deref().filter(|_| state.status == Status::Open) else {
+        return decision;
+    };
+    if matches!(collection.stage, Stage::Ended { .. } | Stage::Idle) && state.in_flight().is_none() {
+        let (instrument, policy) = (collection.usage.instrument.clone(), Some(collection.policy.clone()));
+        let collect = customer::Command::Collect { request: terms.id, instrument, policy, again: true };
+        decision.tell(Tell::Customer(terms.customer, collect));
+    }
+    decision
 }

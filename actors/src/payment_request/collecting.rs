@@ -362,6 +362,25 @@ pub(super) fn stop(decision: &mut Decision<Event>, state: &PaymentRequest, by: O
     }
 }
 
+/// Somebody wants nothing collected any more. What has left may still be paid, so it is waited for.
+pub(super) fn end_it(state: &PaymentRequest, reason: &SmolStr) -> Decided {
+    let mut decision = Decision::default();
+    let Some(collection) = state.collection.as_deref() else { return Ok(decision) };
+    if let Some(attempt) = state.in_flight()
+        && state.attempts.get(&attempt).is_some_and(|known| known.status.has_left())
+    {
+        return Err(Rejection::UnderWay(attempt));
+    }
+    if matches!(collection.stage, Stage::Ended { .. } | Stage::Idle) {
+        return Ok(decision);
+    }
+    stop(&mut decision, state, None, reason);
+    let generation =
+        if decision.events.is_empty() { collection.generation } else { collection.generation.wrapping_add(1) };
+    end(&mut decision, &Collection { generation, ..Collection::clone(collection) }, false, reason.clone());
+    Ok(decision)
+}
+
 /// What has not left waits.
 pub(super) fn pause(decision: &mut Decision<Event>, state: &PaymentRequest, reason: &str, context: &Context<'_>) {
     let Some((number, attempt, generation)) = not_left(state) else { return };

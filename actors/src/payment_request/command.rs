@@ -135,6 +135,13 @@ pub enum Command {
         /// The reason code.
         reason_code: SmolStr,
     },
+    /// Nothing is collected any more, until somebody agrees to that again.
+    StopCollection {
+        /// Who says so and why.
+        reason: SmolStr,
+    },
+    /// It is collected once more as it was agreed, unless it is going to be.
+    CollectAgain,
     /// What the collection waited for has come.
     ResumeCollection {
         /// From what it is collected now; `None` for the same.
@@ -298,6 +305,8 @@ impl Command {
             Command::AcceptAttempt { .. } => "accept_attempt",
             Command::GiveUpAttempt { .. } => "give_up_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
+            Command::StopCollection { .. } => "stop_collection",
+            Command::CollectAgain => "collect_again",
             Command::ResumeCollection { .. } => "resume_collection",
             Command::PlanReminder { .. } => "plan_reminder",
             Command::ReviewReminders => "review_reminders",

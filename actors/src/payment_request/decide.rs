@@ -82,6 +82,8 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::ReturnAttempt { attempt, reason_code } => {
             collecting::returned(state, terms, *attempt, reason_code, context)
         }
+        Command::StopCollection { reason } => collecting::end_it(state, reason),
+        Command::CollectAgain => Ok(again::as_agreed(state, terms)),
         Command::ResumeCollection { usage } => Ok(collecting::resume(state, terms, usage.as_ref(), context)),
         Command::DeferReminder { step, until, reason } => {
             Ok(reminders::defer(state, terms, *step, *until, reason, context))

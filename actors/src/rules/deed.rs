@@ -38,6 +38,10 @@ pub enum Deed {
     WriteOff,
     /// Nothing is asked for any more.
     CancelRequest,
+    /// Nothing of the request is collected any more, until somebody agrees to that again.
+    StopCollection,
+    /// The request is collected once more as it was agreed.
+    CollectAgain,
     /// The plan rests until a person resumes it.
     SuspendPlan,
     /// The plan goes on, with its next date.
@@ -75,7 +79,15 @@ pub struct Concerned {
 impl Deed {
     /// Whether it is done to a request, and not to its customer.
     pub fn is_of_request(&self) -> bool {
-        matches!(self, Deed::StopReminders | Deed::FollowScenario(_) | Deed::WriteOff | Deed::CancelRequest)
+        matches!(
+            self,
+            Deed::StopReminders
+                | Deed::FollowScenario(_)
+                | Deed::WriteOff
+                | Deed::CancelRequest
+                | Deed::StopCollection
+                | Deed::CollectAgain
+        )
     }
 
     /// Whether it is done to a plan.
@@ -115,6 +127,8 @@ impl Deed {
             }
             Deed::WriteOff => return of_request(payment_request::Command::WriteOff { reason }),
             Deed::CancelRequest => return of_request(payment_request::Command::Cancel { reason }),
+            Deed::StopCollection => return of_request(payment_request::Command::StopCollection { reason }),
+            Deed::CollectAgain => return of_request(payment_request::Command::CollectAgain),
             Deed::SuspendPlan => return of_plan(plan::Command::Suspend { reason, by: SuspendedBy::Person }),
             // The customer says whether it can go on.
             Deed::ResumePlan => {
@@ -162,6 +176,8 @@ impl Deed {
                 EventType::PlanRecovered,
                 EventType::PlanCompleted,
             ],
+            Deed::StopCollection => &[EventType::AttemptSkipped, EventType::RetryStopped],
+            Deed::CollectAgain => &[EventType::AttemptScheduled, EventType::RetryScheduled],
             Deed::CreateTask { .. } => &[EventType::CustomerTaskOpened],
             Deed::Tag(_) => &[EventType::CustomerTagged],
             Deed::Untag(_) => &[EventType::CustomerUntagged],

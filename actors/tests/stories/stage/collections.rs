@@ -52,6 +52,11 @@ impl Stage {
                 let report = AttemptReport { attempt, amount, result };
                 self.ask(Tell::PaymentRequest(request, Command::ReportAttempt(report)))
             }
+            "stop_collection" => {
+                let reason = "the payer transfers".into();
+                self.of_request(text(0)?, Command::StopCollection { reason })
+            }
+            "collect_again" => self.of_request(text(0)?, Command::CollectAgain),
             "bank_return" => {
                 let request = self.request(text(0)?)?;
                 let (attempt, _) = self.latest(request, |_, _| true)?;
