@@ -194,6 +194,34 @@ fn direct_debits_go_from_file_to_file_and_are_tried_again() {
     files(&scratch, 2);
 }
 
+#[test]
+fn a_bank_is_told_once_that_the_account_of_a_mandate_has_changed() {
+    let (scratch, running) = sample("amended", |text| text);
+    let of = customer(&running, "C-1");
+    mandate(&running, &of, "RUM-1", IBAN);
+    let mut seen = Vec::new();
+    // Before, with the change, and after it.
+    for (count, due, days, iban) in [
+        (1, "2026-03-20", "17d", None),
+        (2, "2026-04-20", "28d", Some("DE89370400440532013000")),
+        (3, "2026-05-20", "32d", None),
+    ] {
+        if let Some(iban) = iban {
+            mandate(&running, &of, "RUM-1", iban);
+        }
+        let asked = request(&running, "C-1", &format!("F-{count}"), 1_000, due);
+        collect(&running, &asked, "mandate:RUM-1");
+        running.advance(days);
+        let written = files(&scratch, count);
+        let file = written.iter().find(|(path, _)| !seen.contains(*path)).unwrap();
+        validates("pain.008.001.08.xsd", file.0);
+        let told = between(file.1, "<OrgnlDbtrAcct>", "</OrgnlDbtrAcct>");
+        assert_eq!(told.len(), usize::from(count == 2), "{}", file.1);
+        assert!(told.iter().all(|told| told.contains("<Id>SMNDA</Id>")));
+        seen.push(file.0.clone());
+    }
+}
+
 pub fn card(running: &Running, customer: &str, token: &str) {
     let body = json!({ "token": token, "last4": "4242", "expires_year": 2027, "expires_month": 12,
         "backs_recurring": true, "scheme": "mastercard" });

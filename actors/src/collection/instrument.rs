@@ -146,8 +146,8 @@ pub struct Usage {
 pub enum InstrumentDetails {
     /// A card, by the provider's token.
     Card(SmolStr),
-    /// A mandate: its unique reference and what it says.
-    Mandate(SmolStr, Mandate),
+    /// A mandate: its unique reference, what it says, and whether the bank is told that its account has changed.
+    Mandate(SmolStr, Mandate, bool),
 }
 
 /// Why nothing is collected from a customer and nobody writes to them.

@@ -122,7 +122,12 @@ pub(super) fn withdraw(state: &Customer, amount: Money) -> Decision<Event> {
 pub(super) fn apply(state: &mut Customer, event: &Event) {
     match event {
         Event::MandateSigned { reference, mandate } => {
-            renewed(state, &Instrument::Mandate(reference.clone()));
+            let instrument = Instrument::Mandate(reference.clone());
+            let was_used = state.ledgers.get(&instrument).is_some_and(|ledger| ledger.last_used.is_some());
+            if was_used && state.mandates.get(reference).is_some_and(|known| known.iban != mandate.iban) {
+                state.rare.amended.insert(reference.clone(), None);
+            }
+            renewed(state, &instrument);
             state.mandates.insert(reference.clone(), mandate.clone());
         }
         Event::CardSchemeKnown { token, scheme } => {
@@ -130,6 +135,11 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
         }
         Event::InstrumentEnded { instrument, reason } => ledger(state, instrument).ended = Some(reason.clone()),
         Event::AttemptCounted { instrument, request, at, collects_on } => {
+            if let (Instrument::Mandate(reference), Some(rare)) = (instrument, state.rare.said())
+                && let Some(first) = rare.amended.get_mut(reference)
+            {
+                first.get_or_insert(*collects_on);
+            }
             let ledger = ledger(state, instrument);
             ledger.count(*at);
             ledger.last_used = Some(*collects_on);

@@ -200,6 +200,9 @@ pub struct Rare {
     pub tasks_opened: u32,
     /// On which days of the month it has paid.
     pub paid_days: PaidDays,
+    /// Mandates of which the account has changed since they were used, and the day of the first collection since: banks
+    /// are told of the change with those of that day.
+    pub amended: LiteMap<SmolStr, Option<Date>>,
 }
 
 impl Unsaid for Rare {
@@ -224,10 +227,16 @@ impl Unsaid for Rare {
         overdue_tasks: LiteMap::new(),
         tasks_opened: 0,
         paid_days: PaidDays::NONE,
+        amended: LiteMap::new(),
     };
 }
 
 impl Customer {
+    /// Whether a collection of this day tells the bank that the account of its mandate has changed.
+    pub fn tells_amendment(&self, reference: &SmolStr, collects_on: Date) -> bool {
+        self.rare.amended.get(reference).is_some_and(|first| first.is_none_or(|first| collects_on <= first))
+    }
+
     /// Whether it is on hold, nothing recurring is collected from it, or messages to it do not arrive.
     pub fn is_kept_back(&self) -> bool {
         !self.rare.holds.is_empty() || self.rare.suspended.is_some() || !self.rare.unreachable.is_empty()

@@ -15,7 +15,7 @@ use crate::delivery::{Delivery, Guard, Recipient};
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::{Field, Published, RequestFigures, of_request};
-use crate::values::{DeliveryId, EntityId, Iban, PaymentRequestId};
+use crate::values::{Date, DeliveryId, EntityId, Iban, PaymentRequestId};
 
 /// Whether a delivery may leave, and with what.
 #[derive(Debug, Clone, PartialEq)]
@@ -278,11 +278,12 @@ impl Lane {
             }
             let virtual_iban = self.pays_to(state, &event, outgoing)?;
             let instrument = ordered_from(&commit, usize::from(outgoing.occurrence));
-            let instrument = instrument.and_then(|instrument| match instrument {
+            let instrument = instrument.and_then(|(instrument, collects_on)| match instrument {
                 Instrument::Card(token) => Some(InstrumentDetails::Card(token.clone())),
                 Instrument::Mandate(reference) => {
-                    let mandate = state.mandates.get(reference).cloned();
-                    mandate.map(|mandate| InstrumentDetails::Mandate(reference.clone(), mandate))
+                    let (mandate, amended) =
+                        (state.mandates.get(reference).cloned(), state.tells_amendment(reference, collects_on));
+                    mandate.map(|mandate| InstrumentDetails::Mandate(reference.clone(), mandate, amended))
                 }
             });
             let is_to_customer = outgoing.channel.reaches_people() && outgoing.recipient == Recipient::Customer(id);
@@ -305,11 +306,13 @@ impl Lane {
     }
 }
 
-/// What the order at a place of a record collects from.
-fn ordered_from(commit: &Commit, place: usize) -> Option<&Instrument> {
+/// What the order at a place of a record collects from, and when.
+fn ordered_from(commit: &Commit, place: usize) -> Option<(&Instrument, Date)> {
     let change = usize::from(commit.published.get(place)?.change);
     match &commit.changes.get(change)?.event {
-        Event::PaymentRequest(payment_request::Event::AttemptOrdered { instrument, .. }) => Some(instrument),
+        Event::PaymentRequest(payment_request::Event::AttemptOrdered { instrument, collects_on, .. }) => {
+            Some((instrument, *collects_on))
+        }
         _ => None,
     }
 }

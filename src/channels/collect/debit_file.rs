@@ -52,7 +52,7 @@ impl DebitFiles {
 
 fn debit(order: &CollectionOrder) -> Result<DirectDebit, String> {
     let said = Said::of(order).ok_or("the order does not say what to collect")?;
-    let InstrumentDetails::Mandate(reference, mandate) = &order.instrument else {
+    let InstrumentDetails::Mandate(reference, mandate, amended) = &order.instrument else {
         return Err("a card is not collected by a file of direct debits".to_owned());
     };
     if said.amount.currency() != Currency::EUR {
@@ -74,6 +74,7 @@ fn debit(order: &CollectionOrder) -> Result<DirectDebit, String> {
         sequence,
         mandate_id: reference.to_string(),
         signed_on: *signed_on,
+        amended: *amended,
         debtor: order.customer.name.to_string(),
         iban: iban.clone(),
         bic: bic.as_ref().map(ToString::to_string),
@@ -151,7 +152,7 @@ mod tests {
             request,
             attempt,
             customer: Arc::new(profile),
-            instrument: InstrumentDetails::Mandate("RUM-1".into(), mandate),
+            instrument: InstrumentDetails::Mandate("RUM-1".into(), mandate, false),
         }
     }
 

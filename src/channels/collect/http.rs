@@ -3,7 +3,7 @@
 //! ```text
 //! POST URL     Idempotency-Key: att_…    webhook-id, webhook-timestamp, webhook-signature
 //! { "attempt", "number", "end_to_end_id", "payment_request", "external_ref", "amount", "collects_on",
-//!   "card": { "token" } │ "mandate": { "reference", "iban", "signed_on", "kind" } }
+//!   "card": { "token" } │ "mandate": { "reference", "iban", "signed_on", "kind", "amended" } }
 //! 2xx  { "result": "succeeded" │ "failed" │ "pending", "reason_code", "advice_code"? }   an empty body means pending
 //! ```
 //!
@@ -88,13 +88,14 @@ fn body(order: &CollectionOrder) -> Option<Vec<u8>> {
     });
     let (key, instrument): (&str, Json) = match &order.instrument {
         InstrumentDetails::Card(token) => ("card", json!({ "token": token })),
-        InstrumentDetails::Mandate(reference, mandate) => (
+        InstrumentDetails::Mandate(reference, mandate, amended) => (
             "mandate",
             json!({
                 "reference": reference,
                 "iban": mandate.iban.electronic(),
                 "signed_on": mandate.signed_on,
                 "kind": mandate.kind,
+                "amended": amended,
             }),
         ),
     };

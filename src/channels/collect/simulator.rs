@@ -25,7 +25,7 @@ pub(super) fn answer(order: &CollectionOrder) -> CollectionAnswer {
     };
     let (name, is_card) = match &order.instrument {
         InstrumentDetails::Card(token) => (token, true),
-        InstrumentDetails::Mandate(reference, _) => (reference, false),
+        InstrumentDetails::Mandate(reference, ..) => (reference, false),
     };
     let result = match scripted(name, said.number) {
         Script::Silent => return only(later(Fault::Timeout, "no answer in time")),

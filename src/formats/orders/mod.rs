@@ -106,6 +106,8 @@ pub struct DirectDebit {
     pub mandate_id: String,
     /// When it was signed.
     pub signed_on: Date,
+    /// Whether its account has changed since the collection before.
+    pub amended: bool,
     /// Who pays.
     pub debtor: String,
     /// From which account.

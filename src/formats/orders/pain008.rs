@@ -88,6 +88,15 @@ fn transaction(xml: &mut Writer, order: &DirectDebit) {
     xml.open("MndtRltdInf");
     xml.leaf(&["MndtId"], &order.mandate_id);
     xml.leaf(&["DtOfSgntr"], &order.signed_on.to_string());
+    if order.amended {
+        // Same mandate, new debtor account. Source: EPC130-08 AT-24, from November 2016 on.
+        xml.leaf(&["AmdmntInd"], "true");
+        for name in ["AmdmntInfDtls", "OrgnlDbtrAcct", "Id", "Othr"] {
+            xml.open(name);
+        }
+        xml.leaf(&["Id"], "SMNDA");
+        xml.close(4);
+    }
     xml.close(2);
     xml.agent("DbtrAgt", order.bic.as_deref());
     xml.leaf(&["Dbtr", "Nm"], &sepa(&order.debtor, 70));

@@ -106,6 +106,14 @@ impl Order {
         });
         let mandate_id = self.id("mandate_id");
         let signed_on = self.day("signed_on");
+        let amended = match self.text("amended").as_deref() {
+            None | Some("" | "false") => Some(false),
+            Some("true") => Some(true),
+            Some(other) => {
+                self.refuse("amended", other, "true or false, or nothing".to_owned());
+                None
+            }
+        };
         let (debtor, iban, bic) = (self.name("debtor"), self.iban(), self.bic());
         let remittance = self.text("remittance").unwrap_or_default();
         if let (Some(signed_on), Some(due_on)) = (signed_on, due_on)
@@ -121,6 +129,7 @@ impl Order {
             sequence: sequence?,
             mandate_id: mandate_id?,
             signed_on: signed_on?,
+            amended: amended?,
             debtor: debtor?,
             iban: iban?,
             bic,
