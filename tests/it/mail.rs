@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::certificates::{authority, certificate};
 use crate::support::http::call;
-use crate::support::peers::{free_port, guarded_smtp_server, mails, smtp_server, smtp_server_at};
+use crate::support::peers::{free_port, guarded_smtp_server, mails, open_smtpd, smtp_server, smtp_server_at};
 use crate::support::running::{BINARY, KEY, Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
@@ -38,6 +38,21 @@ fn judged(python: &str, mail: &str) -> String {
     String::from_utf8(judge.wait_with_output().unwrap().stdout).unwrap()
 }
 
+/// The same by mailauth, which others verify with.
+fn judged_by_mailauth(mail: &str) -> String {
+    use std::io::Write as _;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut judge = Command::new("node")
+        .arg(root.join("tests/receivers/judge.mjs"))
+        .arg(root.join("fixtures/dkim"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    judge.stdin.take().unwrap().write_all(mail.as_bytes()).unwrap();
+    String::from_utf8(judge.wait_with_output().unwrap().stdout).unwrap()
+}
+
 #[test]
 fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
     let Ok(python) = std::env::var("QUITTANCE_DKIM") else {
@@ -46,7 +61,10 @@ fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
     };
     let scratch = Scratch::new("dkim");
     let maildir = scratch.path().join("mail");
-    let (_smtp, port) = smtp_server(&maildir);
+    let (_smtp, last) = smtp_server(&maildir);
+    // Another server takes it first and passes it on, as on the way to a payer.
+    let between = open_smtpd(scratch.path(), last);
+    let port = between.as_ref().map_or(last, |(_, port)| *port);
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dkim");
     let key = |name: &str| {
         let file = fixtures.join(name);
@@ -75,15 +93,15 @@ fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
     running.find("/v1/payment-requests", "F-1");
     running.advance("1h");
     let mail = wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains("jerome@example.org")));
-    assert_eq!(
-        judged(&python, &mail),
-        "maison-dupre.example rsa good\nmaison-dupre.example ed25519 good\n",
-        "{mail}"
-    );
+    let good = "maison-dupre.example rsa good\nmaison-dupre.example ed25519 good\n";
+    assert_eq!(judged(&python, &mail), good, "{mail}");
+    assert_eq!(judged_by_mailauth(&mail), good, "{mail}");
+    assert_eq!(mail.contains("by relay.example"), between.is_some(), "{mail}");
     // Whoever changes what is said, or who says it, is found out.
     let forged = mail.replacen("To: jerome@example.org", "To: jeremy@example.org", 1);
     assert_ne!(forged, mail);
     assert_eq!(judged(&python, &forged).matches("bad").count(), 2, "{forged}");
+    assert_eq!(judged_by_mailauth(&forged).matches("bad").count(), 2, "{forged}");
     // One click of the mail program, or the page of the link: looking at it changes nothing.
     let header = |name: &str| {
         let unfolded = mail.replace("\r\n ", " ").replace("\n ", " ");

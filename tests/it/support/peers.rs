@@ -215,6 +215,26 @@ pub fn smtp_server_at(maildir: &Path, port: u16, options: &[&str]) -> Peer {
     peer
 }
 
+/// OpenSMTPD, which passes what it takes on to a server on another port. It runs as root only: nothing otherwise.
+pub fn open_smtpd(folder: &Path, next: u16) -> Option<(Peer, u16)> {
+    let as_root = Command::new("id").arg("-u").output().is_ok_and(|who| who.stdout.trim_ascii() == b"0");
+    if !as_root || !Path::new("/usr/sbin/smtpd").exists() {
+        println!("left out: OpenSMTPD (package opensmtpd) is not there, or would not run as root");
+        return None;
+    }
+    let port = free_port();
+    let config = folder.join("smtpd.conf");
+    let text = format!(
+        "listen on 127.0.0.1 port {port} hostname relay.example\n\
+         action \"on\" relay host smtp://127.0.0.1:{next}\nmatch from any for any action \"on\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let log = folder.join("smtpd.log");
+    let mut peer = spawn(Command::new("/usr/sbin/smtpd").arg("-d").arg("-f").arg(&config), "opensmtpd", &log);
+    wait_listening("OpenSMTPD (package opensmtpd)", port, &mut peer, &log);
+    Some((peer, port))
+}
+
 /// An SMTP server that takes mail after STARTTLS, of who says a password: aiosmtpd with its own authenticator.
 pub fn guarded_smtp_server(maildir: &Path, port: u16, (certificate, key): (&str, &str), who: [&str; 2]) -> Peer {
     let mut command = Command::new("/usr/bin/python3");
