@@ -40,6 +40,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let description = body.optional_text("description", limits::DESCRIPTION_CHARACTERS_MAX);
     let scenario = body.optional_text("scenario", 64);
     let collect_from = body.optional("collect_from", Instrument::parse);
+    let order = body.optional_text("order", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let payment_reference = body.optional("payment_reference", |text| {
         let reference = PaymentReference::parse(text).map_err(|error| error.to_string())?;
         let found = reference.can_be_found();
@@ -70,6 +71,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         scenario,
         collect_from,
         payment_reference,
+        order: order.map(Into::into),
     };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;

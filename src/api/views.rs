@@ -186,6 +186,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "short_reference": terms.short_reference.to_string(),
         "creditor_reference": terms.creditor_reference,
         "payment_reference": state.rare.payment_reference,
+        "order": state.rare.order,
         "virtual_iban": state.own_number().map(Iban::electronic),
         "former_virtual_iban": state.former_number().map(|(iban, until, free_on)| json!({
             "virtual_iban": iban.electronic(), "until": until, "free_on": free_on,

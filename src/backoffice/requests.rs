@@ -272,6 +272,7 @@ pub(super) async fn page(
         "issued_on": words::day(terms.issued_on),
         "due_on": words::day(terms.due_on),
         "description": terms.description,
+        "order": state.rare.order,
         "short_reference": terms.short_reference.to_string(),
         "creditor_reference": terms.creditor_reference.printed(),
         "virtual_iban": iban,

@@ -16,6 +16,7 @@ mod editions;
 mod exports;
 mod feeds;
 mod formats;
+mod grouped;
 mod hook_rounds;
 mod hooks;
 mod journal;

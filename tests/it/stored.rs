@@ -284,6 +284,7 @@ fn name(event: &Event) -> &'static str {
             C::InstrumentEnded { .. } => "customer.instrument_ended",
             C::AttemptCounted { .. } => "customer.attempt_counted",
             C::CollectionAwaited { .. } => "customer.collection_awaited",
+            C::OrderKnown { .. } => "customer.order_known",
             C::CollectionsResumed => "customer.collections_resumed",
             C::RecurringSuspended { .. } => "customer.recurring_suspended",
             C::RecurringResumed => "customer.recurring_resumed",
@@ -348,6 +349,7 @@ fn name(event: &Event) -> &'static str {
             P::AttemptPending { .. } => "payment_request.attempt_pending",
             P::WrittenOff { .. } => "payment_request.written_off",
             P::WriteOffReversed { .. } => "payment_request.write_off_reversed",
+            P::OrderJoined { .. } => "payment_request.order_joined",
             P::ReferenceGiven { .. } => "payment_request.reference_given",
             P::ZoneKnown { .. } => "payment_request.zone_known",
             P::PlanJoined { .. } => "payment_request.plan_joined",
@@ -419,7 +421,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 152);
+    assert_eq!(seen.len(), 154);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -92,7 +92,13 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
                 open.outstanding = *outstanding;
             }
         }
+        Event::OrderKnown { request, order } => {
+            state.rare.orders.insert(*request, order.clone());
+        }
         Event::RequestClosed { request } => {
+            if let Some(rare) = state.rare.said() {
+                rare.orders.remove(request);
+            }
             state.open_requests.remove(request);
         }
         Event::CreditNoteTaken { note, amount, request, credit } => {

@@ -137,6 +137,13 @@ pub enum Command {
     /// has been paid with it.
     LoseTransfer(Placed),
     /// A request is disputed, or is no more.
+    KnowOrder {
+        /// The open request.
+        request: PaymentRequestId,
+        /// The order that it is of.
+        order: SmolStr,
+    },
+    /// Something about a request is disputed, or no more.
     MarkDisputed {
         /// Which.
         request: PaymentRequestId,
@@ -403,6 +410,7 @@ impl Command {
             Command::PlaceDecided(_) => "place_decided",
             Command::TakeBackTransfer(_) => "take_back_transfer",
             Command::LoseTransfer(_) => "lose_transfer",
+            Command::KnowOrder { .. } => "know_order",
             Command::MarkDisputed { .. } => "mark_disputed",
             Command::SignMandate { .. } => "sign_mandate",
             Command::EndInstrument { .. } => "end_instrument",

@@ -22,7 +22,7 @@ use crate::payment_request::{self, gate};
 use crate::payout;
 use crate::policies::{Excess, Policies};
 use crate::rules::{Fact, Facts, Field, Truth, Value, of_customer};
-use crate::transfer::{self, Placement, place};
+use crate::transfer::{self, Payer, Placement, place};
 use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -105,6 +105,11 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
                 decision.tell(Tell::Customer(id, Command::NetCredit { request }));
             }
             Ok(decision)
+        }
+        Command::KnowOrder { request, order } => {
+            let known = state.rare.orders.get(request) == Some(order) || !state.open_requests.contains_key(request);
+            let new = || Decision::of(Event::OrderKnown { request: *request, order: order.clone() });
+            Ok(if known { Decision::default() } else { new() })
         }
         Command::MarkDisputed { request, disputed } => Ok(match state.open_requests.get(request) {
             Some(open) if open.disputed != *disputed => {
@@ -312,8 +317,8 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
     }
     let name = state.profile.as_ref().map(|profile| profile.name.as_str());
     let others_wait = state.rare.unplaced.iter().any(|known| known != transfer);
-    let (mut placement, weighed) =
-        place(received, (name, others_wait), &state.open_requests, &context.policies.matching);
+    let payer = Payer { name, money_waits: others_wait, orders: &state.rare.orders };
+    let (mut placement, weighed) = place(received, payer, &state.open_requests, &context.policies.matching);
     // A person sees what came on a number that was not the customer's on its day, whatever invoices it names.
     if received.identified_by == transfer::Identification::VirtualIban
         && let Some(doubt) = accounts::doubt(state, &received.details)

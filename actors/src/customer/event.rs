@@ -322,4 +322,11 @@ pub enum Event {
         /// Which.
         transfer: TransferId,
     },
+    /// An open request is of an order.
+    OrderKnown {
+        /// The request.
+        request: PaymentRequestId,
+        /// The order's number.
+        order: SmolStr,
+    },
 }

@@ -203,6 +203,8 @@ pub struct Rare {
     /// Mandates of which the account has changed since they were used, and the day of the first collection since: banks
     /// are told of the change with those of that day.
     pub amended: LiteMap<SmolStr, Option<Date>>,
+    /// The orders that open requests are of.
+    pub orders: LiteMap<PaymentRequestId, SmolStr>,
 }
 
 impl Unsaid for Rare {
@@ -228,6 +230,7 @@ impl Unsaid for Rare {
         tasks_opened: 0,
         paid_days: PaidDays::NONE,
         amended: LiteMap::new(),
+        orders: LiteMap::new(),
     };
 }
 

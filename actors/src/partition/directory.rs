@@ -262,6 +262,13 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                     entries.push((key, DirectoryValue::Request(id, *customer)));
                 }
             }
+            Event::PaymentRequest(payment_request::Event::OrderJoined { order, customer }) => {
+                if let EntityId::PaymentRequest(id) = change.entity {
+                    // Of the next request of the order on it means the customer.
+                    let key = DirectoryKey::InvoiceNumber(tenant.clone(), canonical_number(order));
+                    entries.push((key, DirectoryValue::Request(id, *customer)));
+                }
+            }
             Event::PaymentRequest(payment_request::Event::NumberGiven { virtual_iban, customer, .. }) => {
                 if let EntityId::PaymentRequest(id) = change.entity {
                     let key = DirectoryKey::VirtualIban(tenant.clone(), virtual_iban.iban().clone());

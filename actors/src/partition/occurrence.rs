@@ -173,6 +173,7 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
         | E::NumberedRequestOpened { .. }
         | E::OutstandingChanged { .. }
         | E::RequestClosed { .. }
+        | E::OrderKnown { .. }
         | E::TransferPlaced { .. } => None,
     }
 }
@@ -237,7 +238,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
         E::NumberGiven { .. } => Some(EventType::VirtualIbanAssigned),
         E::NumberReleased { .. } => Some(EventType::VirtualIbanReleased),
-        E::ReferenceGiven { .. } | E::ZoneKnown { .. } | E::PlanJoined { .. } => None,
+        E::ReferenceGiven { .. } | E::OrderJoined { .. } | E::ZoneKnown { .. } | E::PlanJoined { .. } => None,
     }
 }
 

@@ -120,6 +120,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::WriteOffReversed { .. } => state.rare.written_off_minor = 0,
         Event::ZoneKnown { zone } => state.rare.zone = Some(zone.clone()),
         Event::PlanJoined { membership } => state.rare.plan = Some(*membership),
+        Event::OrderJoined { order, .. } => state.rare.order = Some(order.clone()),
         Event::ReferenceGiven { reference, .. } => state.rare.payment_reference = Some(reference.clone()),
         Event::NumberGiven { virtual_iban, since, .. } => {
             let (virtual_iban, since) = (virtual_iban.clone(), *since);

@@ -79,6 +79,8 @@ pub enum Command {
     },
     /// The ERP prints a reference of its own on the invoice.
     GiveReference(PaymentReference),
+    /// It is of an order: who pays may name that.
+    JoinOrder(SmolStr),
     /// It gets an account number of its own.
     GiveNumber(Given),
     /// Give up what is left.
@@ -295,6 +297,7 @@ impl Command {
             Command::TakeCreditNote { .. } => "take_credit_note",
             Command::LosePayment { .. } => "lose_payment",
             Command::GiveReference(_) => "give_reference",
+            Command::JoinOrder(_) => "join_order",
             Command::GiveNumber(_) => "give_number",
             Command::WriteOff { .. } => "write_off",
             Command::UndoWriteOff { .. } => "undo_write_off",
@@ -409,6 +412,8 @@ pub enum Rejection {
     UnderWay(AttemptId),
     #[error("already issued with another payment reference: {0}")]
     ReferenceDiffers(SmolStr),
+    #[error("it is of another order, {0}")]
+    OrderDiffers(SmolStr),
     #[error("nothing of it is written off")]
     NotWrittenOff,
     #[error("not possible while the request is {0:?}")]

@@ -66,6 +66,19 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
                 Ok(Decision::of(Event::ReferenceGiven { reference, customer }))
             }
         },
+        Command::JoinOrder(order) => match &state.rare.order {
+            Some(known) if known == order => Ok(Decision::default()),
+            Some(known) => Err(Rejection::OrderDiffers(known.clone())),
+            None => {
+                let mut decision =
+                    Decision::of(Event::OrderJoined { order: order.clone(), customer: terms.customer });
+                if state.status == Status::Open {
+                    let known = customer::Command::KnowOrder { request: terms.id, order: order.clone() };
+                    decision.tell(Tell::Customer(terms.customer, known));
+                }
+                Ok(decision)
+            }
+        },
         Command::GiveNumber(given) => own_number::ask(state, terms, given),
         Command::WriteOff { reason } => writing_off::by_person(state, terms, reason, context),
         Command::UndoWriteOff { reason } => writing_off::undo(state, terms, reason, context),
@@ -234,6 +247,10 @@ pub(super) fn reopen(
         is_new: false,
     };
     decision.tell(Tell::Customer(terms.customer, open));
+    if let Some(order) = &state.rare.order {
+        let known = customer::Command::KnowOrder { request: terms.id, order: order.clone() };
+        decision.tell(Tell::Customer(terms.customer, known));
+    }
 }
 
 /// A person takes a payment back: what is open again is collected again.

@@ -360,4 +360,11 @@ pub enum Event {
         /// Why.
         reason: SmolStr,
     },
+    /// It is of an order of its customer.
+    OrderJoined {
+        /// The order's number.
+        order: SmolStr,
+        /// Whose.
+        customer: CustomerId,
+    },
 }

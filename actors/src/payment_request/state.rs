@@ -207,6 +207,8 @@ pub struct Rare {
     pub approval_asked: bool,
     /// The account number of its own, if it has or had one.
     pub number: Option<OwnNumber>,
+    /// The order that it is of.
+    pub order: Option<SmolStr>,
 }
 
 /// An account number that is a request's, or was.
@@ -245,6 +247,7 @@ impl Unsaid for Rare {
         approval: None,
         approval_asked: false,
         number: None,
+        order: None,
     };
 }
 

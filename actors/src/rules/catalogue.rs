@@ -16,7 +16,7 @@ const CUSTOMER: [Field; 6] = [
     F::CustomerOpenCount,
     F::CustomerTags,
 ];
-const REQUEST: [Field; 16] = [
+const REQUEST: [Field; 17] = [
     F::RequestId,
     F::RequestExternalRef,
     F::RequestAmount,
@@ -33,6 +33,7 @@ const REQUEST: [Field; 16] = [
     F::RequestSettledAt,
     F::RequestPlan,
     F::RequestCycle,
+    F::RequestOrder,
 ];
 const TRANSFER: [Field; 6] = [
     F::TransferId,

@@ -393,6 +393,8 @@ fields! {
     TransferPayerName = "transfer.payer_name": Text,
     /// The account that it was booked to, as an IBAN without spaces.
     TransferAccount = "transfer.account": Text,
+    /// The order that the request is of.
+    RequestOrder = "request.order": Text,
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ pub fn of_request<'a>(field: Field, state: Option<&'a PaymentRequest>, figures: 
         Field::RequestDueOn => Some(Fact::Date(terms.due_on)),
         Field::RequestDescription => Some(Fact::text(&terms.description)),
         Field::RequestShortReference => Some(Fact::printed(terms.short_reference)),
+        Field::RequestOrder => state.rare.order.as_deref().map(Fact::text),
         Field::RequestPaymentReference => state.rare.payment_reference.as_deref().map(Fact::text),
         Field::RequestCreditorReference => Some(Fact::printed(terms.creditor_reference.printed())),
         Field::RequestPlan => state.rare.plan.map(|joined| Fact::printed(joined.plan)),

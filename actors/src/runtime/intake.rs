@@ -103,6 +103,8 @@ pub struct InvoiceRow {
     pub collect_from: Option<Instrument>,
     /// The reference that is printed on it, if not ours.
     pub payment_reference: Option<PaymentReference>,
+    /// The order that it is of: who pays may name that.
+    pub order: Option<SmolStr>,
 }
 
 /// A direct debit mandate of a customer that is known.
@@ -304,6 +306,12 @@ pub async fn admit_invoice(
         router.submit(tenant, give, command, fingerprint, collected.clone(), priority).await?;
         // Its money may have come before it.
         tell_awaited(router, tenant, (id, customer), reference.as_str()).await;
+    }
+    if let Some(order) = &row.order {
+        let command = derived(command, "order");
+        let fingerprint = stable_hash(&["order", order]);
+        let join = Tell::PaymentRequest(id, payment_request::Command::JoinOrder(order.clone()));
+        router.submit(tenant, join, command, fingerprint, collected.clone(), priority).await?;
     }
     if let Some(instrument) = &row.collect_from {
         // The same again when the row comes again: what is agreed already is not agreed twice.

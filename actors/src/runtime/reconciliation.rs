@@ -255,7 +255,7 @@ fn looked_up(
     let mut likely: Vec<CustomerId> = Vec::new();
     let account = details.account.clone();
     let account = account.map(|account| directory.find(&DirectoryKey::VirtualIban(tenant.clone(), account)));
-    let (mut hits, shared) = references(router, tenant, details, said)?;
+    let Named { mut hits, order_owner, shared } = references(router, tenant, details, said)?;
     let virtual_iban_owner = match account.transpose()?.flatten() {
         Some(DirectoryValue::Customer(customer)) => Some(customer),
         // The number of a request says which one, whatever else is named beside it.
@@ -288,14 +288,18 @@ fn looked_up(
             }
         }
     }
-    let nobody = !sure && hits.is_empty() && payer_iban_owner.is_none() && name_owner.is_none();
+    likely.extend(order_owner);
+    let nobody =
+        !sure && hits.is_empty() && order_owner.is_none() && payer_iban_owner.is_none() && name_owner.is_none();
     let (guess, guesses) = if nobody { guessed(router, tenant, details)? } else { (None, Vec::new()) };
     let of_account = match virtual_iban_owner {
         Some(_) => None,
         None => doubt_of_account(router, tenant, details)?,
     };
     let doubt = of_account.or((shared && !sure).then_some(Doubt::SharedReference));
-    Ok((Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, guess, guesses, doubt }, likely))
+    let evidence =
+        Evidence { virtual_iban_owner, payer_iban_owner, name_owner, order_owner, hits, guess, guesses, doubt };
+    Ok((evidence, likely))
 }
 
 /// What is wrong with an account number that is nobody's here.
@@ -374,19 +378,33 @@ fn guessed(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result
     Ok(if alone { (only, Vec::new()) } else { (None, guesses) })
 }
 
-/// The requests that what the payer wrote names, and whether it names what several have.
+/// What the payer wrote names.
+struct Named {
+    /// Requests.
+    hits: Vec<ReferenceHit>,
+    /// The customer of a number that several of its requests have, such as an order's.
+    order_owner: Option<CustomerId>,
+    /// Whether it names what several customers have.
+    shared: bool,
+}
+
+/// What the payer wrote names.
 fn references(
     router: &Arc<Router>, tenant: &TenantId, details: &Details, said: &Particulars,
-) -> Result<(Vec<ReferenceHit>, bool), IntakeError> {
+) -> Result<Named, IntakeError> {
     let directory = &router.ports().directory;
     let mut hits: Vec<ReferenceHit> = Vec::new();
-    let mut shared = false;
+    let (mut shared, mut orders) = (false, BTreeSet::new());
     let mut add = |kind, reading, key| -> Result<(), IntakeError> {
         match directory.find(&key)? {
             Some(DirectoryValue::Request(request, customer)) if !hits.iter().any(|hit| hit.request == request) => {
                 hits.push(ReferenceHit { kind, reading, request, customer });
             }
             Some(DirectoryValue::Several) if kind != ReferenceKind::WeakNumber => shared = true,
+            Some(DirectoryValue::Customer(customer)) if kind == ReferenceKind::Number => {
+                orders.insert(customer);
+            }
+
             _ => {}
         }
         Ok(())
@@ -426,7 +444,9 @@ fn references(
     if hits.iter().any(is_sure) {
         hits.retain(is_sure);
     }
-    Ok((hits, shared))
+    let mut orders = orders.into_iter();
+    let order_owner = orders.next();
+    Ok(Named { hits, order_owner, shared: shared || orders.next().is_some() })
 }
 
 /// What a text of a bank's may name: whole references and telling numbers, read exactly.

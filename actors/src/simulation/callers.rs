@@ -107,6 +107,7 @@ impl World {
             virtual_iban_owner: (known && by_account && otherwise == 0).then_some(customer),
             payer_iban_owner: (known && by_account && otherwise == 1).then_some(customer),
             name_owner: (known && by_account && otherwise == 2).then_some(customer),
+            order_owner: None,
             guess: None,
             doubt: None,
             guesses: Vec::new(),

@@ -171,7 +171,7 @@ fn receive(
 /// A reference that is not sure says nothing against somebody who is known otherwise; a sure one of another
 /// customer than the account number's is for a person.
 pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification), Doubt> {
-    let Evidence { virtual_iban_owner, payer_iban_owner, name_owner, hits, .. } = evidence;
+    let Evidence { virtual_iban_owner, payer_iban_owner, name_owner, order_owner, hits, .. } = evidence;
     let sure = |hit: &&ReferenceHit| hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber;
     let mut named = hits.iter().filter(sure).map(|hit| hit.customer);
     if let Some(owner) = virtual_iban_owner {
@@ -180,6 +180,12 @@ pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification),
         } else {
             Err(Doubt::Contradiction)
         };
+    }
+    // Whoever is known otherwise to be the same is known by that: then the amount counts as well.
+    let otherwise = [payer_iban_owner, name_owner];
+    let is_alone = |owner: &CustomerId| !hits.iter().any(|hit| sure(&hit)) && !otherwise.contains(&&Some(*owner));
+    if let Some(owner) = order_owner.filter(is_alone) {
+        return Ok((owner, Identification::Reference));
     }
     if let Some(first) = named.next() {
         return if named.all(|other| other == first) {

@@ -38,7 +38,7 @@ pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 #[cfg(feature = "runtime")]
 pub(crate) use decide::payer;
 pub use event::Event;
-pub use matching::{Placement, place};
+pub use matching::{Payer, Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of, references};
 pub(crate) use reconsider::{awaited_numbers, named_in};
 pub(crate) use returning::TOLD_BY_CALL;

@@ -7,8 +7,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use csv::StringRecord;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::fields::{FIELDS, Key};
 use super::preamble::{Preamble, pass_lines};
-use super::rows::{Cell, FIELDS, Key, Row, Rows};
+use super::rows::{Cell, Row, Rows};
 use crate::config::{Column, ConstantOrColumn, Mapping};
 use crate::diagnostics::nearest;
 use crate::formats::{FieldError, Item, Located, Pace, Reader};

@@ -78,6 +78,7 @@ const UBL: &[(&str, &str)] = &[
     ("InvoiceTypeCode", "type"),
     ("CreditNoteTypeCode", "type"),
     ("PaymentMeans/PaymentID", "payment_reference"),
+    ("OrderReference/ID", "order"),
     ("IssueDate", "issued_on"),
     ("DueDate", "due_on"),
     ("PaymentMeans/PaymentDueDate", "due_on"),
@@ -95,6 +96,10 @@ const UBL: &[(&str, &str)] = &[
 
 const CII: &[(&str, &str)] = &[
     ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/PaymentReference", "payment_reference"),
+    (
+        "SupplyChainTradeTransaction/ApplicableHeaderTradeAgreement/BuyerOrderReferencedDocument/IssuerAssignedID",
+        "order",
+    ),
     ("ExchangedDocument/ID", "invoice"),
     ("ExchangedDocument/TypeCode", "type"),
     ("ExchangedDocument/IssueDateTime/DateTimeString", "issued_on"),

@@ -7,7 +7,8 @@ use std::io::{self, BufRead, Write};
 use quittance_actors::values::DecimalMark;
 use serde_json::{Map, Value};
 
-use super::rows::{Cell, FIELDS, Key, Row, Rows};
+use super::fields::{FIELDS, Key};
+use super::rows::{Cell, Row, Rows};
 use crate::config::Mapping;
 use crate::formats::lines::{Lines, text};
 use crate::formats::{FieldError, Item, Reader};

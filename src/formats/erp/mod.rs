@@ -12,6 +12,7 @@
 //! | `guess` | proposes a mapping for a file; used by a person once, never while reading |
 
 pub mod csv;
+mod fields;
 pub mod guess;
 mod invoice_xml;
 mod jsonl;
@@ -27,7 +28,7 @@ use std::io::{self, BufRead, Write};
 use super::{Format, HEAD_BYTES, Reader, peek, plain};
 use crate::config::Mapping;
 
-pub use rows::FIELDS;
+pub use fields::FIELDS;
 
 /// Opens a file of an ERP as what its first bytes say it is: XML, a PDF that carries it, JSON lines,
 /// or else columns by the mapping.

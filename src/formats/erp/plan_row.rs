@@ -5,7 +5,8 @@ use quittance_actors::plan::{Amounts, CYCLES_MAX, Interval, OnExhausted};
 use quittance_actors::runtime::{PLAN_AHEAD_DAYS_MAX, PLAN_REFERENCE_CHARACTERS_MAX, PlanRow};
 use quittance_actors::values::Money;
 
-use super::rows::{Fields, Key, Row, Sign};
+use super::fields::Key;
+use super::rows::{Fields, Row, Sign};
 use crate::formats::FieldError;
 
 impl<R: Row> Fields<'_, R> {

@@ -15,90 +15,10 @@ use quittance_actors::values::{
     sepa_identifier,
 };
 
+use super::fields::{FIELDS, Key};
 use super::written::{Written, has_at_most, parse_amount, parse_date};
 use crate::config::{ConstantOrColumn, Mapping};
 use crate::formats::{FieldError, Item};
-
-/// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 34] = [
-    ("invoice", true),
-    ("customer", true),
-    ("amount", true),
-    ("due_on", true),
-    ("issued_on", false),
-    ("name", false),
-    ("email", false),
-    ("phone", false),
-    ("language", false),
-    ("description", false),
-    ("kind", false),
-    ("credit_note", false),
-    ("reason", false),
-    ("scenario", false),
-    ("customer_kind", false),
-    ("collect_from", false),
-    ("payment_reference", false),
-    ("mandate", false),
-    ("iban", false),
-    ("bic", false),
-    ("signed_on", false),
-    ("mandate_kind", false),
-    ("notice_days", false),
-    ("zone", false),
-    ("plan", false),
-    ("every", false),
-    ("cycles", false),
-    ("parts", false),
-    ("deposit", false),
-    ("deposit_due_on", false),
-    ("fee", false),
-    ("policy", false),
-    ("ask_days_before", false),
-    ("on_exhausted", false),
-];
-
-/// A field by its place in [`FIELDS`]: rows look dozens of them up, by a number and not by its letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key(usize);
-
-impl Key {
-    /// The field of a name, when the program is built; a name that is none does not build.
-    #[expect(clippy::indexing_slicing, reason = "it is evaluated when the program is built")]
-    pub(super) const fn of(name: &str) -> Self {
-        let mut at = 0;
-        loop {
-            if same(FIELDS[at].0.as_bytes(), name.as_bytes()) {
-                return Self(at);
-            }
-            at += 1;
-        }
-    }
-
-    /// Its name.
-    pub(super) fn name(self) -> &'static str {
-        FIELDS.get(self.0).map_or("", |(name, _)| name)
-    }
-
-    /// Its place among the fields.
-    pub(super) fn place(self) -> usize {
-        self.0
-    }
-}
-
-#[expect(clippy::indexing_slicing, reason = "it is evaluated when the program is built")]
-const fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < a.len() {
-        if a[at] != b[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
 
 /// What a row asks for, as a column or a constant says it.
 const KINDS: [&str; 6] = ["invoice", "customer", "credit_note", "cancellation", "mandate", "plan"];
@@ -332,8 +252,15 @@ impl<'a, R: Row> Fields<'a, R> {
             "a reference whose check digits are right (RF…, Belgian, Swiss QRR, Finnish, Estonian, KID, SI…)",
             |value| PaymentReference::parse(value).ok().filter(PaymentReference::can_be_found),
         );
+        let order =
+            self.optional(const { Key::of("order") }, "the number of an order, of at most 64 characters", |value| {
+                let fits = has_at_most(value, limits::EXTERNAL_REFERENCE_CHARACTERS_MAX)
+                    && !value.contains(char::is_control);
+                fits.then(|| value.into())
+            });
         let customer = self.customer(customer_ref.as_deref());
         Some(InvoiceRow {
+            order,
             collect_from,
             payment_reference,
             customer,

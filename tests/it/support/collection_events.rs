@@ -31,6 +31,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::WriteOffReversed { amount, reason: "ana: wrong".into() },
         P::ZoneKnown { zone: "Pacific/Auckland".into() },
         P::StepPlanned { step: 2, name: "late".into(), due: AT, generation: 9 },
+        P::OrderJoined { order: "PO-2026-0441".into(), customer: CustomerId::new(AT, 6, 42) },
         P::ReferenceGiven { reference: "090933755493".into(), customer: CustomerId::new(AT, 6, 42) },
         P::CollectionAgreed { usage, policy: "standard".into() },
         P::AttemptPlanned {
@@ -85,6 +86,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         C::InstrumentEnded { instrument: instrument.clone(), reason: "AC04".into() },
         C::AttemptCounted { instrument, request, at: AT, collects_on: day("2026-03-10") },
         C::CollectionAwaited { request },
+        C::OrderKnown { request, order: "PO-2026-0441".into() },
         C::CollectionsResumed,
         C::RecurringSuspended { reason: "AM04".into() },
         C::RecurringResumed,

@@ -16,6 +16,7 @@ use crate::customer::{OpenRequest, PlaceTransfer};
 use crate::limits;
 use crate::policies::{Excess, Matching};
 use crate::values::{Money, NumberText, PaymentRequestId};
+use smol_str::SmolStr;
 
 /// What a transfer leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +50,20 @@ const PARTS_MAX: usize = 100;
 /// Proposals kept.
 const PROPOSALS_MAX: usize = 5;
 
-/// Places a transfer of one customer, of this name, on its open requests. `money_waits`: another transfer of the
-/// customer is a person's, so what is open may be paid already.
-pub fn place(
-    received: &PlaceTransfer, (name, money_waits): (Option<&str>, bool), open: &Open, matching: &Matching,
-) -> (Placement, Weighed) {
-    let ladder = Ladder { money_waits, ..Ladder::new(received, name, open, matching) };
+/// What is known of the customer beside what is open.
+#[derive(Debug, Clone, Copy)]
+pub struct Payer<'a> {
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// Another transfer of it is a person's, so what is open may be paid already.
+    pub money_waits: bool,
+    /// The orders that open requests are of.
+    pub orders: &'a LiteMap<PaymentRequestId, SmolStr>,
+}
+
+/// Places a transfer of one customer on its open requests.
+pub fn place(received: &PlaceTransfer, payer: Payer<'_>, open: &Open, matching: &Matching) -> (Placement, Weighed) {
+    let ladder = Ladder::new(received, payer, open, matching);
     let mut found = Weighed { identified_by: received.identified_by, ..Weighed::default() };
     let (doubt, candidates) = ladder.climb(&mut found);
     // The first of equal scores is the one found first.
@@ -81,6 +90,7 @@ struct Ladder<'a> {
     received: &'a PlaceTransfer,
     name: Option<&'a str>,
     money_waits: bool,
+    orders: &'a LiteMap<PaymentRequestId, SmolStr>,
     open: &'a Open,
     matching: &'a Matching,
     amount: Money,
@@ -95,7 +105,8 @@ struct Ladder<'a> {
 type Verdict = (Doubt, Vec<PaymentRequestId>);
 
 impl<'a> Ladder<'a> {
-    fn new(received: &'a PlaceTransfer, name: Option<&'a str>, open: &'a Open, matching: &'a Matching) -> Self {
+    fn new(received: &'a PlaceTransfer, payer: Payer<'a>, open: &'a Open, matching: &'a Matching) -> Self {
+        let Payer { name, money_waits, orders } = payer;
         let details = &received.details;
         let amount = details.amount;
         let mut payable: Vec<Candidate<'a>> = open
@@ -109,7 +120,7 @@ impl<'a> Ladder<'a> {
         let written = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured()]);
         let text = NumberText::new(written().chain([end_to_end]));
         let written = NumberText::new(written());
-        Self { received, name, money_waits: false, open, matching, amount, payable, text, written }
+        Self { received, name, money_waits, orders, open, matching, amount, payable, text, written }
     }
 
     fn climb(&self, found: &mut Weighed) -> Verdict {
@@ -202,6 +213,8 @@ impl<'a> Ladder<'a> {
     fn explanation(&self, best: &Proposal) -> String {
         let kinds = self.received.hits.iter().filter(|hit| best.parts.iter().any(|(id, _)| *id == hit.request));
         let named = kinds.map(|hit| hit.kind).min().map(ReferenceKind::text);
+        let of_order = best.parts.iter().all(|(id, _)| self.order_held(*id).is_some());
+        let named = named.or(of_order.then_some("order number"));
         let by = match best.rung {
             Rung::Reference | Rung::ReferencePart | Rung::ReferenceExcess | Rung::References => {
                 named.unwrap_or("invoice number")
@@ -254,7 +267,8 @@ mod tests {
         };
         let identified_by = Identification::VirtualIban;
         let received = PlaceTransfer { details: Arc::new(details), hits: Vec::new(), identified_by };
-        place(&received, (Some("Customer"), false), open, &Matching::default())
+        let payer = Payer { name: Some("Customer"), money_waits: false, orders: &LiteMap::new() };
+        place(&received, payer, open, &Matching::default())
     }
 
     /// No way of placing gives more than came in, and what is placed adds up.

@@ -6,7 +6,10 @@ use crate::transfer::combinations;
 use crate::transfer::command::{ReferenceHit, ReferenceKind};
 use crate::transfer::state::Doubt;
 use crate::transfer::weighing::{Identification, Rung, Weighed};
-use crate::values::{Agreement, PaymentRequestId, Reading, canonical_number, last_digits, names_agree, tail};
+use crate::values::{
+    Agreement, PaymentRequestId, Reading, canonical_number, is_telling_number, last_digits, names_agree, tail,
+};
+use smol_str::SmolStr;
 
 /// Named requests of which every set is looked at.
 const NAMED_SURE_MAX: usize = 12;
@@ -40,12 +43,26 @@ impl<'a> Ladder<'a> {
                 }
             }
         }
+        // No invoice is named, but an order that some are of.
+        if sure.is_empty() {
+            sure.extend(
+                self.payable.iter().map(|candidate| candidate.id).filter(|id| self.order_held(*id).is_some()),
+            );
+        }
         for named in [&mut sure, &mut unsure] {
             named.sort_unstable();
             named.dedup();
         }
         unsure.retain(|request| !sure.contains(request));
         (sure, unsure)
+    }
+
+    /// The order of a request, when the payer writes its number.
+    pub(super) fn order_held(&self, request: PaymentRequestId) -> Option<&SmolStr> {
+        self.orders.get(&request).filter(|order| {
+            let number = canonical_number(order);
+            is_telling_number(&number) && self.text.holds(&number)
+        })
     }
 
     pub(super) fn holding(&self) -> impl Iterator<Item = &Candidate<'a>> {

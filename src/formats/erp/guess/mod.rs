@@ -12,8 +12,8 @@ use quittance_actors::values::{Currency, DecimalMark};
 
 use self::proposal::Proposal;
 use super::csv::COLUMNS_MAX;
+use super::fields::FIELDS;
 use super::preamble::Preamble;
-use super::rows::FIELDS;
 use super::written::written;
 use crate::config::{Column, ConstantOrColumn, Mapping};
 

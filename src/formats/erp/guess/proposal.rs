@@ -7,7 +7,27 @@ use quittance_actors::values::{Currency, DecimalMark};
 use super::super::written::{parse_date, written};
 
 /// Names that columns have in the files of others, by field: lower case, letters and digits only.
-const NAMES: [(&str, &[&str]); 13] = [
+const NAMES: [(&str, &[&str]); 14] = [
+    (
+        "order",
+        &[
+            "order",
+            "orderno",
+            "ordernumber",
+            "orderref",
+            "ponumber",
+            "purchaseorder",
+            "commande",
+            "nocommande",
+            "numcommande",
+            "numerocommande",
+            "boncommande",
+            "bestellung",
+            "bestellnummer",
+            "auftrag",
+            "auftragsnummer",
+        ],
+    ),
     (
         "invoice",
         &[
