@@ -301,13 +301,14 @@ pub fn callbacks(config: &Config) -> Option<Callbacks> {
 /// How deliveries leave, by their way.
 fn tactics(config: &Config) -> Tactics {
     let default = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
+    let failing_after_ms = config.service.hooks.failing_after_seconds * 1_000;
     let of_endpoint = |endpoint: &config::Endpoint| {
         let ladder = endpoint.ladder.clone().unwrap_or_else(|| default.clone());
         let route = Route::Endpoint(endpoint.tenant.clone(), endpoint.name.as_str().into());
-        (route, Tactic { ladder, order: endpoint.order })
+        (route, Tactic { ladder, order: endpoint.order, failing_after_ms })
     };
     let of = config.service.endpoints.iter().map(of_endpoint).collect();
-    Tactics { default: Tactic { ladder: default, order: Order::None }, of }
+    Tactics { default: Tactic { ladder: default, order: Order::None, failing_after_ms }, of }
 }
 
 /// A link to an SMSC, and what comes in by it.

@@ -275,6 +275,14 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let due = instant_of(event, Field::FeedDueAt, zone);
             ("triangle-alert", "bad-i", "A file is missing", format!("{}, due {due}", text(Field::FeedName)))
         }
+        EventType::ChannelFailing => {
+            let what = format!("{} {}: {}", text(Field::ChannelWay), text(Field::ChannelName), text(Field::Reason));
+            ("triangle-alert", "bad-i", "Nothing arrives", what)
+        }
+        EventType::ChannelRecovered => {
+            let what = format!("{} {}", text(Field::ChannelWay), text(Field::ChannelName));
+            ("circle-check", "ok-i", "Arrives again", what)
+        }
         EventType::FeedRecovered => ("circle-check", "ok-i", "Files come again", text(Field::FeedName)),
         EventType::TaskOpened => (
             "triangle-alert",

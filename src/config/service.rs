@@ -128,6 +128,8 @@ pub struct Hooks {
     pub timeout_ms: u64,
     /// Waits between tries; `None` for the default ladder.
     pub retry_ms: Option<Vec<i64>>,
+    /// How long nothing may arrive by a way until people are told.
+    pub failing_after_seconds: i64,
 }
 
 /// A secret, and where it comes from. `Debug` never shows it.

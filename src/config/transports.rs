@@ -60,7 +60,13 @@ fn read_pace(table: &Section<'_, '_>) -> BTreeMap<String, u32> {
 }
 
 pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {
-    let mut hooks = Hooks { allow: Vec::new(), allow_http: false, timeout_ms: 15_000, retry_ms: None };
+    let mut hooks = Hooks {
+        allow: Vec::new(),
+        allow_http: false,
+        timeout_ms: 15_000,
+        retry_ms: None,
+        failing_after_seconds: 900,
+    };
     let Some(section) = root.section("hooks") else { return hooks };
     for (text, span) in section.texts("allow") {
         match text.parse() {
@@ -70,6 +76,9 @@ pub(super) fn read_hooks(root: &Section<'_, '_>) -> Hooks {
     }
     hooks.allow_http = section.flag("allow_http", false);
     hooks.timeout_ms = milliseconds(&section, "timeout_ms", 100, 60_000, 15_000);
+    if section.has("failing_after_seconds") {
+        hooks.failing_after_seconds = section.integer("failing_after_seconds", 1..=86_400).unwrap_or(900);
+    }
     if section.has("retry_ms") {
         hooks.retry_ms = Some(section.integers("retry_ms").into_iter().map(|(wait, _)| wait.max(1)).collect());
     }

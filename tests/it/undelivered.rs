@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::support::peers::HookReceiver;
-use crate::support::running::{Running, configure, drop_file};
+use crate::support::running::{Running, configure, drop_file, messages};
 use crate::support::scratch::{Scratch, wait_for};
 
 /// The SMS that came, once there are so many.
@@ -88,4 +88,36 @@ fn an_sms_that_a_provider_may_have_taken_is_not_sent_again_and_one_it_did_not_ta
     let running = Running::start(&scratch.path().join("config/quittance.toml"));
     assert_eq!(given_up(&running)["id"], row["id"]);
     no_more_than(&provider, 3);
+}
+
+#[test]
+fn what_fails_for_long_is_told_of_and_so_is_that_it_arrives_again() {
+    let provider = HookReceiver::start();
+    provider.answer(503);
+    let scratch = Scratch::new("failing");
+    let json = format!("provider = \"json\"\nurl = \"{}\"\nkey = {{ value = \"k\" }}", provider.url());
+    let config = configure(scratch.path(), |text| {
+        text.replace("provider = \"catch\"", &json)
+            .replace("timeout_ms = 15000", "timeout_ms = 15000\nfailing_after_seconds = 1\nretry_ms = [250, 250, 250, 250, 250, 250, 250, 250, 60000]")
+    });
+    let running = Running::start(&config);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Sans Adresse;;06 12 34 56 78;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", invoices.as_bytes());
+    running.advance("12d");
+    let told = |of: &str| {
+        wait_for(of, || running.list(&format!("/v1/stream?types={of}")).first().cloned())["data"]["channel"].clone()
+    };
+    let failing = told("channel.failing");
+    assert_eq!(failing["way"], "sms", "{failing}");
+    provider.answer(202);
+    let well = told("channel.recovered");
+    assert_eq!(well["failing_since"], failing["failing_since"], "{well}");
+    // A team has heard of it, once.
+    let heard = || {
+        let sent = messages(scratch.path());
+        sent.iter().filter(|sent| sent["template"] == "channel_failing").count()
+    };
+    wait_for("the mail", || (heard() > 0).then_some(()));
+    assert_eq!((heard(), running.list("/v1/stream?types=channel.failing").len()), (1, 1));
 }

@@ -21,6 +21,8 @@ pub struct Tactic {
     pub ladder: Ladder,
     /// In which order they leave.
     pub order: Order,
+    /// How long nothing may succeed until people are told, in milliseconds.
+    pub failing_after_ms: i64,
 }
 
 /// How deliveries leave, by their way.

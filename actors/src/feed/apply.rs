@@ -40,6 +40,11 @@ pub(super) fn apply(state: &mut Feed, event: &Event) {
             state.stalled_since = None;
             state.missed = 0;
         }
+        Event::Failing { name, since, .. } => {
+            state.name.clone_from(name);
+            state.failing_since = Some(*since);
+        }
+        Event::Well { .. } => state.failing_since = None,
         Event::Delayed { until } => state.delayed_until = Some(*until),
     }
 }

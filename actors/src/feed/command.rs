@@ -25,6 +25,24 @@ pub enum Command {
         /// Whether a file of the same content was read before.
         duplicate: bool,
     },
+    /// What leaves by a way has failed for long.
+    ReportFailing {
+        /// Which way: hook, email, sms, file, collection, payout or status_file.
+        way: SmolStr,
+        /// The endpoint, feed or connector; empty when the way has only one.
+        name: SmolStr,
+        /// Since when nothing has succeeded, in system time.
+        since: Timestamp,
+        /// The last error.
+        error: SmolStr,
+    },
+    /// What leaves by a way arrives.
+    ReportWell {
+        /// Which way.
+        way: SmolStr,
+        /// The endpoint, feed or connector.
+        name: SmolStr,
+    },
     /// A file should have come by now.
     FileDue {
         /// Which arming it was.
@@ -41,6 +59,8 @@ impl Command {
             Command::Watch { .. } => "watch",
             Command::ReadFile { .. } => "read_file",
             Command::FileDue { .. } => "file_due",
+            Command::ReportFailing { .. } => "report_failing",
+            Command::ReportWell { .. } => "report_well",
         }
     }
 }

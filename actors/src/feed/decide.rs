@@ -27,6 +27,14 @@ impl Machine for Feed {
         Ok(match command {
             Command::Watch { name } => watch(self, name, context),
             Command::ReadFile { name, file, duplicate } => read_file(self, name, file, *duplicate, context),
+            Command::ReportFailing { .. } if self.failing_since.is_some() => Decision::default(),
+            Command::ReportFailing { way, name, since, error } => {
+                let (way, name, error) = (way.clone(), name.clone(), error.clone());
+                Decision::of(Event::Failing { way, name, since: *since, error })
+            }
+            Command::ReportWell { way, name } => self.failing_since.map_or_else(Decision::default, |since| {
+                Decision::of(Event::Well { way: way.clone(), name: name.clone(), since })
+            }),
             Command::FileDue { generation, due } => file_due(self, *generation, *due, context),
         })
     }

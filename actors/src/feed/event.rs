@@ -58,6 +58,26 @@ pub enum Event {
         /// A file that comes until then is in time.
         until: Timestamp,
     },
+    /// What leaves by a way has failed for long.
+    Failing {
+        /// Which way.
+        way: SmolStr,
+        /// The endpoint, feed or connector; empty when the way has only one.
+        name: SmolStr,
+        /// Since when, in system time.
+        since: Timestamp,
+        /// The last error.
+        error: SmolStr,
+    },
+    /// What leaves by a way arrives again.
+    Well {
+        /// Which way.
+        way: SmolStr,
+        /// The endpoint, feed or connector.
+        name: SmolStr,
+        /// Since when nothing had.
+        since: Timestamp,
+    },
 }
 
 /// What became of a file, in a word.

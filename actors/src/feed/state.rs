@@ -36,4 +36,6 @@ pub struct Feed {
     pub digests: VecDeque<[u8; 32]>,
     /// Files read to their end.
     pub files: u64,
+    /// Since when nothing arrives, of what leaves by it.
+    pub failing_since: Option<Timestamp>,
 }

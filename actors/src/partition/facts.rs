@@ -216,6 +216,12 @@ fn of_feed(field: Field, event: &feed::Event) -> Option<Fact<'_>> {
         }
         (E::Stalled { due: at, .. } | E::Recovered { since: at, .. }, Field::FeedDueAt) => Some(Fact::Instant(*at)),
         (E::Stalled { last_file_at, .. }, Field::FeedLastFileAt) => last_file_at.map(Fact::Instant),
+        (E::Failing { way, .. } | E::Well { way, .. }, Field::ChannelWay) => Some(Fact::text(way)),
+        (E::Failing { name, .. } | E::Well { name, .. }, Field::ChannelName) => {
+            (!name.is_empty()).then(|| Fact::text(name))
+        }
+        (E::Failing { since, .. } | E::Well { since, .. }, Field::ChannelFailingSince) => Some(Fact::Instant(*since)),
+        (E::Failing { error, .. }, Field::Reason) => Some(Fact::text(error)),
         (E::Stalled { missed, .. }, Field::FeedMissed) => Some(Fact::Number(i64::from(*missed))),
         (E::FileRead { file, .. }, Field::FileName) => Some(Fact::text(&file.name)),
         (E::FileRead { file, .. }, Field::FileRows) => count(file.rows),

@@ -323,6 +323,8 @@ fn of_feed(event: &feed::Event) -> Option<EventType> {
         }),
         E::Stalled { .. } => Some(EventType::FeedStalled),
         E::Recovered { .. } => Some(EventType::FeedRecovered),
+        E::Failing { .. } => Some(EventType::ChannelFailing),
+        E::Well { .. } => Some(EventType::ChannelRecovered),
         E::Watched { .. } | E::Expected { .. } | E::Delayed { .. } => None,
     }
 }

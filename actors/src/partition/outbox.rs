@@ -89,9 +89,9 @@ impl Lane {
         self.outbox.get(&id)
     }
 
-    /// Deliveries of a route that have not ended, the oldest first.
-    pub fn outbox_of<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Ticket> + 'a {
-        let of_route = move |(_, row): &(&DeliveryId, &Row)| row.way.1 == *route;
+    /// Deliveries of a tenant's way that have not ended, the oldest first.
+    pub fn outbox_of<'a>(&'a self, way: &'a (TenantId, Route)) -> impl Iterator<Item = Ticket> + 'a {
+        let of_route = move |(_, row): &(&DeliveryId, &Row)| *row.way == *way;
         self.outbox.iter().filter(of_route).map(|(id, row)| row.ticket(*id))
     }
 
@@ -104,17 +104,17 @@ impl Lane {
         }
     }
 
-    /// The deliveries of a route whose turn it is, so many at most: the oldest of each key, and those in no order; and after
+    /// The deliveries of a tenant's way whose turn it is, so many at most: the oldest of each key, and those in no order; and after
     /// them as many of those that follow, a few of each key. Gives also whether there are others.
-    pub fn turns_of(&self, route: &Route, limit: usize) -> (Vec<Ticket>, bool) {
+    pub fn turns_of(&self, way: &(TenantId, Route), limit: usize) -> (Vec<Ticket>, bool) {
         let mut has_others = false;
-        let mut counts: FxHashMap<(&TenantId, u64), usize> = FxHashMap::default();
+        let mut counts: FxHashMap<u64, usize> = FxHashMap::default();
         let (mut heads, mut followers) = (Vec::new(), Vec::new());
-        for (id, row) in self.outbox.iter().filter(|(_, row)| row.way.1 == *route) {
+        for (id, row) in self.outbox.iter().filter(|(_, row)| *row.way == *way) {
             let before = match row.key {
                 0 => 0,
                 key => {
-                    let count = counts.entry((&row.way.0, key)).or_default();
+                    let count = counts.entry(key).or_default();
                     *count += 1;
                     *count - 1
                 }

@@ -151,6 +151,8 @@ impl EventType {
             E::TransferSetAside | E::TransferGivenBack | E::TransferRecallReceived => (transfer, vec![F::Reason]),
             E::FileAccepted | E::FilePartlyAccepted | E::FileRejected | E::FileDuplicate => (vec![&FILE], vec![]),
             E::FeedStalled => (vec![], vec![F::FeedName, F::FeedDueAt, F::FeedLastFileAt, F::FeedMissed]),
+            E::ChannelFailing => (vec![], vec![F::ChannelWay, F::ChannelName, F::ChannelFailingSince, F::Reason]),
+            E::ChannelRecovered => (vec![], vec![F::ChannelWay, F::ChannelName, F::ChannelFailingSince]),
             E::FeedRecovered => (vec![], vec![F::FeedName, F::FeedDueAt]),
             E::PayoutRequested => (payout, vec![F::PayoutAwaitsApproval, F::PayoutBy, F::Reason]),
             E::PayoutApproved => (payout, vec![F::PayoutBy]),

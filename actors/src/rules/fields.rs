@@ -395,6 +395,12 @@ fields! {
     TransferAccount = "transfer.account": Text,
     /// The order that the request is of.
     RequestOrder = "request.order": Text,
+    /// By which way something leaves: `hook`, `email`, `sms`, `file`, `collection`, `payout` or `status_file`.
+    ChannelWay = "channel.way": Text,
+    /// The endpoint, feed or connector that it is for.
+    ChannelName = "channel.name": Text,
+    /// Since when nothing of it arrives.
+    ChannelFailingSince = "channel.failing_since": Instant,
 }
 
 #[cfg(test)]

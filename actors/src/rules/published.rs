@@ -262,6 +262,10 @@ event_types! {
     PaymentRequestFinalised = "payment_request.finalised",
     /// A person has called, written to or met a customer.
     CustomerContacted = "customer.contacted",
+    /// What leaves by a channel, for an endpoint, a feed or a connector has failed for a while.
+    ChannelFailing = "channel.failing",
+    /// It arrives again.
+    ChannelRecovered = "channel.recovered",
 }
 
 impl EventType {

@@ -1,5 +1,5 @@
-//! The delivery supervisor: one lane per endpoint or channel, so that a dead one holds up
-//! nobody else.
+//! The delivery supervisor: one lane per endpoint, and per channel of a tenant, so that a dead one, or a tenant who sends
+//! much, holds up nobody else.
 //!
 //! A lane's rows are in the outbox of the log; what is here is only what is due. Every try asks
 //! the partition first whether the message is still wanted (INV-03), and ends as a record
@@ -13,13 +13,14 @@ use actix::{Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, H
 use tracing::{debug, info, warn};
 
 use super::collection::collect;
+use super::health::{self, Health};
 use super::payouts::pay_out;
 use super::trying::{Tried, attempt, export, record_all};
 use super::{Router, SubmitError};
-use crate::delivery::{Breaker, Fault, Order, Outcome, Route, Tactic, Tactics};
+use crate::delivery::{Order, Outcome, Route, Tactic, Tactics};
 use crate::limits;
 use crate::partition::{Preparation, Ticket};
-use crate::values::{DeliveryId, PARTITIONS, Timestamp};
+use crate::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
 const REFILL: Duration = Duration::from_millis(250);
@@ -34,7 +35,7 @@ pub struct DeliverySupervisor {
     tactics: Tactics,
     /// Where lanes live, in turn.
     arbiters: Vec<ArbiterHandle>,
-    lanes: BTreeMap<Route, Addr<DeliveryLane>>,
+    lanes: BTreeMap<(TenantId, Route), Addr<DeliveryLane>>,
 }
 
 impl DeliverySupervisor {
@@ -57,24 +58,24 @@ impl Handler<Enqueue> for DeliverySupervisor {
     type Result = ();
 
     fn handle(&mut self, Enqueue(rows): Enqueue, _: &mut Self::Context) {
-        let mut by_route: BTreeMap<Route, Vec<Ticket>> = BTreeMap::new();
+        let mut by_way: BTreeMap<(TenantId, Route), Vec<Ticket>> = BTreeMap::new();
         for row in rows {
-            by_route.entry(row.route.clone()).or_default().push(row);
+            by_way.entry((row.tenant.clone(), row.route.clone())).or_default().push(row);
         }
-        for (route, rows) in by_route {
+        for (way, rows) in by_way {
             let (router, tactics) = (&self.router, &self.tactics);
             let turn = self.lanes.len().checked_rem(self.arbiters.len()).unwrap_or(0);
             let arbiter = self.arbiters.get(turn);
-            let start = |route: &Route| {
-                let (route, router, tactic) = (route.clone(), Arc::clone(router), tactics.on(route));
+            let start = |way: &(TenantId, Route)| {
+                let (way, router, tactic) = (way.clone(), Arc::clone(router), tactics.on(&way.1));
                 match arbiter {
                     Some(arbiter) => {
-                        DeliveryLane::start_in_arbiter(arbiter, |_| DeliveryLane::new(route, router, tactic))
+                        DeliveryLane::start_in_arbiter(arbiter, |_| DeliveryLane::new(way, router, tactic))
                     }
-                    None => DeliveryLane::new(route, router, tactic).start(),
+                    None => DeliveryLane::new(way, router, tactic).start(),
                 }
             };
-            let lane = self.lanes.entry(route).or_insert_with_key(start);
+            let lane = self.lanes.entry(way).or_insert_with_key(start);
             #[expect(clippy::disallowed_methods, reason = "rows of the outbox: the queue is on disk")]
             lane.do_send(Enqueue(rows));
         }
@@ -83,10 +84,11 @@ impl Handler<Enqueue> for DeliverySupervisor {
 
 /// One lane.
 struct DeliveryLane {
+    tenant: TenantId,
     route: Route,
     router: Arc<Router>,
     tactic: Tactic,
-    breaker: Breaker,
+    health: Health,
     waiting: BTreeMap<(Timestamp, DeliveryId), Ticket>,
     /// What goes after another of its key, by that one.
     behind: BTreeMap<DeliveryId, Vec<Ticket>>,
@@ -116,12 +118,13 @@ enum Turn {
 }
 
 impl DeliveryLane {
-    fn new(route: Route, router: Arc<Router>, tactic: Tactic) -> Self {
+    fn new((tenant, route): (TenantId, Route), router: Arc<Router>, tactic: Tactic) -> Self {
         Self {
+            tenant,
             route,
             router,
             tactic,
-            breaker: Breaker::default(),
+            health: Health::default(),
             waiting: BTreeMap::new(),
             behind: BTreeMap::new(),
             known: BTreeSet::new(),
@@ -171,17 +174,18 @@ impl DeliveryLane {
     fn refill(&mut self, context: &mut Context<Self>) {
         let asked_at = self.router.ports().clock.system_now();
         // While nothing may leave, nothing more is needed.
-        let is_shut = !self.waiting.is_empty() && self.breaker.allowance(1, asked_at) == 0;
+        let is_shut = !self.waiting.is_empty() && self.health.breaker.allowance(1, asked_at) == 0;
         if !self.more || self.asking || is_shut || !self.has_room() {
             return;
         }
         (self.more, self.asking) = (false, true);
-        let (router, route, order) = (Arc::clone(&self.router), self.route.clone(), self.tactic.order);
+        let (router, order) = (Arc::clone(&self.router), self.tactic.order);
+        let way = (self.tenant.clone(), self.route.clone());
         let limit = match order {
             Order::None => limits::LANE_TICKETS_MAX / PARTITIONS,
             Order::Key => limits::HEADS_OF_A_PARTITION_MAX,
         };
-        let asked = async move { router.refill(&route, order, limit).await };
+        let asked = async move { router.refill(&way, order, limit).await };
         let answered = asked.into_actor(self).map(move |rows, lane, context: &mut Context<Self>| {
             lane.asking = false;
             let now = lane.router.ports().clock.system_now();
@@ -216,7 +220,7 @@ impl DeliveryLane {
             return self.pump_together(context);
         }
         let now = self.router.ports().clock.system_now();
-        let allowed = self.breaker.allowance(limits::LANE_IN_FLIGHT_MAX, now);
+        let allowed = self.health.breaker.allowance(limits::LANE_IN_FLIGHT_MAX, now);
         // What was tried and is not recorded would be tried again after a crash.
         let room = limits::LANE_UNRECORDED_MAX.saturating_sub(self.unrecorded());
         let mut rows = Vec::new();
@@ -259,7 +263,7 @@ impl DeliveryLane {
                 let task = attempt(Arc::clone(&lane.router), lane.tactic.ladder.clone(), row, preparation);
                 context.spawn(task.into_actor(lane).map(|tried, lane, context| {
                     lane.in_flight = lane.in_flight.saturating_sub(1);
-                    lane.judge(&tried.1);
+                    lane.judge(&tried.1, context);
                     lane.tried.push(tried);
                     lane.go_on(context);
                 }));
@@ -348,7 +352,7 @@ impl DeliveryLane {
     /// One file for everything that waits: statuses, and orders of a bank.
     fn pump_together(&mut self, context: &mut Context<Self>) {
         let now = self.router.ports().clock.system_now();
-        if self.in_flight > 0 || self.breaker.allowance(1, now) == 0 {
+        if self.in_flight > 0 || self.health.breaker.allowance(1, now) == 0 {
             return;
         }
         let most = if matches!(self.route, Route::StatusExport(_)) { STATUS_ROWS_MAX } else { ORDERS_MAX };
@@ -372,7 +376,7 @@ impl DeliveryLane {
         let ended = task.into_actor(self).map(|tried, lane, context| {
             lane.in_flight = 0;
             if let Some((_, last)) = tried.last() {
-                lane.judge(last);
+                lane.judge(last, context);
             }
             lane.tried.extend(tried);
             lane.record(context);
@@ -384,23 +388,12 @@ impl DeliveryLane {
         self.tried.len() + self.being_recorded
     }
 
-    /// The breaker hears of a try when it ends, not when it is recorded.
-    fn judge(&mut self, tried: &Tried) {
+    /// The other side is judged by a try when it ends, and its tenant told of what lasts.
+    fn judge(&mut self, tried: &Tried, context: &mut Context<Self>) {
         let now = self.router.ports().clock.system_now();
-        match tried {
-            Tried::Ended(Outcome::RetryAt { error, .. } | Outcome::Dead { error }) => {
-                // One message that is wrong, or one recipient, is no failure of who takes them.
-                match Fault::told(error).0.map_or(Some(false), Fault::of_peer) {
-                    Some(true) => self.breaker.succeeded(),
-                    Some(false) => self.breaker.failed(now),
-                    None => {}
-                }
-            }
-            Tried::Declined(_) => self.breaker.declined(now),
-            Tried::Ended(Outcome::Delivered { .. }) => self.breaker.succeeded(),
-            // Withheld, or a failure of ours: it says nothing about the other side.
-            Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
-            | Tried::Aside(_) => {}
+        if let Some(news) = self.health.hear(tried, now, self.tactic.failing_after_ms) {
+            let (router, tenant, route) = (Arc::clone(&self.router), self.tenant.clone(), self.route.clone());
+            context.spawn(async move { health::tell(&router, &tenant, &route, news, now).await }.into_actor(self));
         }
     }
 

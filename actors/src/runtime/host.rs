@@ -307,20 +307,20 @@ impl Handler<TellEach> for Host {
 /// Name deliveries of a route that are due, the oldest of each lane, so many of it at most.
 #[derive(Message)]
 #[rtype(result = "Result<(Vec<Ticket>, bool), SubmitError>")]
-pub(super) struct Refill(pub Route, pub usize, pub Timestamp, pub Order);
+pub(super) struct Refill(pub (TenantId, Route), pub usize, pub Timestamp, pub Order);
 
 impl Handler<Refill> for Host {
     type Result = ResponseFuture<Result<(Vec<Ticket>, bool), SubmitError>>;
 
-    fn handle(&mut self, Refill(route, limit, now, order): Refill, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Refill(way, limit, now, order): Refill, _: &mut Self::Context) -> Self::Result {
         let due = |row: &Ticket| row.not_before <= now;
         let (mut tickets, mut has_others) = (Vec::new(), false);
         for lane in self.lanes.values() {
             match order {
-                Order::None => tickets.extend(lane.outbox_of(&route).filter(due).take(limit)),
+                Order::None => tickets.extend(lane.outbox_of(&way).filter(due).take(limit)),
                 // Those that wait for their next try as well: others wait behind them.
                 Order::Key => {
-                    let (turns, others) = lane.turns_of(&route, limit);
+                    let (turns, others) = lane.turns_of(&way, limit);
                     tickets.extend(turns);
                     has_others |= others;
                 }

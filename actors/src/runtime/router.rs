@@ -146,14 +146,14 @@ impl Router {
         })
     }
 
-    /// Deliveries of a route that are due, so many per partition at most.
+    /// Deliveries of a tenant's way that are due, so many per partition at most.
     pub(super) async fn refill(
-        &self, route: &Route, order: Order, limit: usize,
+        &self, way: &(TenantId, Route), order: Order, limit: usize,
     ) -> Result<(Vec<Ticket>, bool), SubmitError> {
         let now = self.ports.clock.system_now();
         let (mut tickets, mut has_others) = (Vec::new(), false);
         for host in &self.hosts {
-            let asked = host.send(Refill(route.clone(), limit, now, order)).await;
+            let asked = host.send(Refill(way.clone(), limit, now, order)).await;
             let (of_host, others) = asked.map_err(|_| SubmitError::Stopping)??;
             tickets.extend(of_host);
             has_others |= others;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::health::way_of;
 use super::intake::derived_from;
 use super::{Priority, Router, SubmitError, conclude_decision};
 use crate::customer;
-use crate::delivery::{Channel, Delivery, Fault, Ladder, Outcome, Recipient, Route, Verdict};
+use crate::delivery::{Channel, Delivery, Fault, Ladder, Outcome, Recipient, Verdict};
 use crate::machine::Tell;
 use crate::partition::{Origin, Preparation, Ticket, TriedDelivery};
 use crate::ports::Prepared;
@@ -182,14 +183,7 @@ fn count(router: &Arc<Router>, row: &Ticket, outcome: &Outcome) {
         Outcome::Claimed => "claimed",
         Outcome::HeldBack { .. } => "held_back",
     };
-    let channel = match &row.route {
-        Route::StatusExport(_) => "status_file",
-        Route::Channel(channel) => channel.name(),
-        Route::Endpoint(..) => "hook",
-        Route::Feed(..) => "file",
-        Route::Connector(..) => "collection",
-        Route::Payouts(..) => "payout",
-    };
+    let (channel, _) = way_of(&row.route);
     let labels = BTreeMap::from([("channel", channel.to_owned()), ("outcome", kind.to_owned())]);
     router.ports().observer.count("quittance_deliveries_total", labels);
 }

@@ -28,6 +28,8 @@ pub fn feed_events() -> Vec<Event> {
         Event::Stalled { name: "bank".into(), due: AT, last_file_at: Some(AT), missed: 2 },
         Event::Recovered { name: "bank".into(), since: AT },
         Event::Delayed { until: AT },
+        Event::Failing { way: "hook".into(), name: "erp".into(), since: AT, error: "timeout: no answer".into() },
+        Event::Well { way: "hook".into(), name: "erp".into(), since: AT },
     ]
 }
 
@@ -41,5 +43,7 @@ pub fn feed_event_name(event: &Event) -> &'static str {
         Event::Stalled { .. } => "feed.stalled",
         Event::Recovered { .. } => "feed.recovered",
         Event::Delayed { .. } => "feed.delayed",
+        Event::Failing { .. } => "feed.failing",
+        Event::Well { .. } => "feed.well",
     }
 }

@@ -1,0 +1,138 @@
+//! How the other side of a lane does: its breaker, and what its tenant is told when it fails for long.
+
+use smol_str::{SmolStr, format_smolstr};
+use tracing::warn;
+
+use super::Router;
+use super::intake::derived_from;
+use super::trying::Tried;
+use crate::delivery::{Breaker, Fault, Outcome, Route};
+use crate::feed;
+use crate::machine::Tell;
+use crate::partition::Origin;
+use crate::runtime::Priority;
+use crate::values::{FeedId, TenantId, Timestamp};
+
+/// How the other side does.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// Whether anything may be tried.
+    pub breaker: Breaker,
+    /// Since when nothing has succeeded.
+    failing_since: Option<Timestamp>,
+    /// What its tenant was told last, since the program started.
+    said: Option<bool>,
+}
+
+/// What a tenant is told of the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing has succeeded for long.
+    Fails {
+        /// Since when.
+        since: Timestamp,
+        /// The last error.
+        error: SmolStr,
+    },
+    /// It does well.
+    Well,
+}
+
+impl Health {
+    /// Hears of a try when it ends, not when it is recorded.
+    pub fn hear(&mut self, tried: &Tried, now: Timestamp, failing_after_ms: i64) -> Option<News> {
+        match tried {
+            Tried::Ended(Outcome::RetryAt { error, .. } | Outcome::Dead { error }) => {
+                // One message that is wrong, or one recipient, is no failure of who takes them.
+                match Fault::told(error).0.map_or(Some(false), Fault::of_peer) {
+                    Some(true) => self.succeeded(),
+                    Some(false) => {
+                        self.breaker.failed(now);
+                        self.failed(error, now, failing_after_ms)
+                    }
+                    None => None,
+                }
+            }
+            Tried::Declined(outcome) => {
+                self.breaker.declined(now);
+                let error = match outcome {
+                    Outcome::RetryAt { error, .. } | Outcome::Dead { error } => error.as_str(),
+                    _ => "it wants nothing more",
+                };
+                self.failed(error, now, failing_after_ms)
+            }
+            Tried::Ended(Outcome::Delivered { .. }) => self.succeeded(),
+            // Withheld, or a failure of ours: it says nothing about the other side.
+            Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
+            | Tried::Aside(_) => None,
+        }
+    }
+
+    fn succeeded(&mut self) -> Option<News> {
+        self.breaker.succeeded();
+        self.failing_since = None;
+        // Once after each start: it may have been told of as failing before that.
+        (self.said.replace(false) != Some(false)).then_some(News::Well)
+    }
+
+    fn failed(&mut self, error: &str, now: Timestamp, failing_after_ms: i64) -> Option<News> {
+        let since = *self.failing_since.get_or_insert(now);
+        if self.said == Some(true) || now < since.plus_millis(failing_after_ms) {
+            return None;
+        }
+        self.said = Some(true);
+        Some(News::Fails { since, error: error.into() })
+    }
+}
+
+/// The way of a route, and the name of who is on the other side, if it has one.
+pub(super) fn way_of(route: &Route) -> (&'static str, SmolStr) {
+    match route {
+        Route::StatusExport(_) => ("status_file", SmolStr::default()),
+        Route::Channel(channel) => (channel.name(), SmolStr::default()),
+        Route::Endpoint(_, name) => ("hook", name.clone()),
+        Route::Feed(_, name) => ("file", name.clone()),
+        Route::Connector(_, name) => ("collection", name.clone()),
+        Route::Payouts(_, name) => ("payout", name.clone()),
+    }
+}
+
+/// Has the tenant told. When that fails the other side is told of by the next try.
+pub(super) async fn tell(router: &Router, tenant: &TenantId, route: &Route, news: News, now: Timestamp) {
+    let (way, name) = way_of(route);
+    let feed = FeedId::of(tenant, &format_smolstr!("outgoing {way} {name}"));
+    let command = match news {
+        News::Fails { since, error } => feed::Command::ReportFailing { way: way.into(), name, since, error },
+        News::Well => feed::Command::ReportWell { way: way.into(), name },
+    };
+    let id = derived_from(&[tenant.as_str(), way, &route.to_string(), &now.to_string(), command.name()]);
+    if let Err(error) =
+        router.submit(tenant, Tell::Feed(feed, command), id, 0, Origin::System, Priority::Patient).await
+    {
+        warn!(lane = %route, %error, "how the other side does could not be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_for_long_is_told_once_and_so_is_that_it_does_well_again() {
+        let at = Timestamp::from_unix_millis;
+        let failed = Tried::Ended(Outcome::RetryAt { at: at(0), error: "timeout: no answer".to_owned() });
+        let done = Tried::Ended(Outcome::Delivered { detail: String::new() });
+        let wrong = Tried::Ended(Outcome::Dead { error: "content: too large".to_owned() });
+        let mut health = Health::default();
+        assert_eq!(health.hear(&done, at(0), 60_000), Some(News::Well), "it may have failed before the start");
+        assert_eq!(health.hear(&done, at(1), 60_000), None);
+        assert_eq!(health.hear(&failed, at(1_000), 60_000), None);
+        assert_eq!(health.hear(&failed, at(60_999), 60_000), None);
+        let told = health.hear(&failed, at(61_000), 60_000);
+        assert_eq!(told, Some(News::Fails { since: at(1_000), error: "timeout: no answer".into() }));
+        assert_eq!(health.hear(&failed, at(99_000), 60_000), None);
+        assert_eq!(health.hear(&wrong, at(99_001), 60_000).is_some(), Fault::of_peer(Fault::Content) == Some(true));
+        health.hear(&done, at(99_002), 60_000);
+        assert_eq!(health.hear(&failed, at(100_000), 60_000), None, "counted anew");
+    }
+}
