@@ -43,7 +43,7 @@ fn scenario(of: &Scenario) -> Json {
         shown
     });
     json!({
-        "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "shadow": of.shadow,
+        "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "rest_after_part_days": of.rests_after_part_days, "shadow": of.shadow,
         "together": of.together, "steps": steps, "earlier": earlier.collect::<Vec<_>>(),
     })
 }

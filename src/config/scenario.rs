@@ -16,6 +16,9 @@ pub(super) fn read_scenario(
     let name = section.required("name")?.to_owned();
     let late_hours = section.integer("late_within_hours", 0..=24 * 31).unwrap_or(24);
     let (shadow, together) = (section.flag("shadow", false), section.flag("together", false));
+    let rests =
+        section.has("rest_after_part_days").then(|| section.integer("rest_after_part_days", 1..=60)).flatten();
+    let rests = rests.and_then(|days| u16::try_from(days).ok()).unwrap_or(0);
     let created_before = section.optional("created_before", Date::parse);
     if section.has("created_before") && created_before.is_none() {
         return None; // Told already; it is no second scenario of all requests.
@@ -77,7 +80,10 @@ pub(super) fn read_scenario(
     let steps = steps.into_iter().flatten().collect();
     Scenario::new(&name, steps, late_hours * 3_600_000)
         .inspect_err(|error| section.refuse("step", section.span(), error, None))
-        .map(|scenario| (scenario.tried_out(shadow).once_for_all(together), created_before, section.span()))
+        .map(|scenario| {
+            let scenario = scenario.tried_out(shadow).once_for_all(together).resting_after_part(rests);
+            (scenario, created_before, section.span())
+        })
         .ok()
 }
 

@@ -206,6 +206,8 @@ pub(super) fn allocate(
         let by = if let Source::Attempt(attempt) = source { Some(attempt) } else { None };
         settle(&mut decision, state, by, "paid", context);
         promise::kept(&mut decision, state);
+    } else {
+        reminders::rest(&mut decision, state, terms, context);
     }
     let outstanding = if given_up { Money::zero(outstanding.currency()) } else { outstanding };
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };

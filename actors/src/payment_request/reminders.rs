@@ -320,6 +320,21 @@ pub(super) fn defer(
     }
 }
 
+/// A part was paid: who has just shown good will is left alone for the days that the scenario says.
+pub(super) fn rest(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
+    let Some((_, due)) = state.reminders.next.filter(|_| state.awaits_approval().is_none()) else { return };
+    let Some(scenario) = scenario(terms, context).filter(|scenario| scenario.rests_after_part_days > 0) else {
+        return;
+    };
+    let Some((at, step)) = place(state, scenario).and_then(|at| Some((at, scenario.step(at)?))) else { return };
+    let zone = context.policies.zone_of(state.rare.zone.as_deref());
+    let day = context.now.date_in(&zone).plus_days(i32::from(scenario.rests_after_part_days));
+    let until = day.at(step.at.0, step.at.1, &zone);
+    if due < until {
+        decision.join(deferred(state, at, step.name.clone(), until, "a part was paid"));
+    }
+}
+
 /// Where the customer lives it is another time: the step that was to leave waits for its time there, and what is
 /// armed is armed anew.
 pub(super) fn learn_zone(

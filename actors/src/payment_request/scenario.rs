@@ -190,6 +190,8 @@ pub struct Scenario {
     pub shadow: bool,
     /// Whether what is due on one day for several requests of a customer leaves as one message.
     pub together: bool,
+    /// For so many days after a part was paid nothing is sent.
+    pub rests_after_part_days: u16,
     /// As it was for requests that came in before a day, the earliest first.
     earlier: Vec<(Date, Scenario)>,
 }
@@ -243,7 +245,8 @@ impl Scenario {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
         }
-        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow: false, together: false, earlier: Vec::new() })
+        let (shadow, together, rests_after_part_days, earlier) = (false, false, 0, Vec::new());
+        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow, together, rests_after_part_days, earlier })
     }
 
     /// The same scenario, which is only tried out.
@@ -256,6 +259,12 @@ impl Scenario {
     #[must_use]
     pub fn once_for_all(self, together: bool) -> Self {
         Self { together, ..self }
+    }
+
+    /// The same scenario, which rests for so many days after a part was paid.
+    #[must_use]
+    pub fn resting_after_part(self, days: u16) -> Self {
+        Self { rests_after_part_days: days, ..self }
     }
 
     /// The same scenario, which was another one for requests that came in before a day.

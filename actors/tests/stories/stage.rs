@@ -240,7 +240,9 @@ impl Stage {
                 self.policies.contact.quiet_weekdays = vec![number(2)?];
                 Ok(())
             }
-            "together" | "try_out" | "step_when" | "step_put" | "step_day" | "step_gone" => self.change_step(line),
+            "together" | "rests" | "try_out" | "step_when" | "step_put" | "step_day" | "step_gone" => {
+                self.change_step(line)
+            }
             // `bank gate 1 48`: the statements of the last business day, waited for 48 hours; `bank 2026-03-12`.
             "bank" if line.word(0)? == "gate" => {
                 let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());

@@ -24,8 +24,10 @@ impl Stage {
         let place = |name: &str| steps.iter().position(|step| step.name == name).ok_or(format!("no step {name}"));
         let days = |at: usize| line.word(at)?.parse::<i32>().map(Offset::Days).map_err(|error| error.to_string());
         let (mut shadow, mut together) = (known.shadow, known.together);
+        let mut rests = known.rests_after_part_days;
         match line.verb.as_str() {
             "together" => together = line.word(0)? == "yes",
+            "rests" => rests = line.word(0)?.parse().map_err(|_| "so many days")?,
             "try_out" => {
                 shadow = line.word(0)? == "yes";
                 let rules = self.policies.rules.all().iter().cloned().map(|rule| rule.tried_out(shadow));
@@ -59,7 +61,7 @@ impl Stage {
             }
         }
         let changed = Scenario::new("standard", steps, known.late_within_ms)
-            .map(|changed| changed.tried_out(shadow).once_for_all(together));
+            .map(|changed| changed.tried_out(shadow).once_for_all(together).resting_after_part(rests));
         self.policies.scenarios.insert("standard".to_owned(), changed.map_err(|error| error.to_string())?);
         Ok(())
     }
