@@ -83,7 +83,6 @@ pub(crate) fn action(of: &Action) -> Json {
             Deed::Emit(name) => json!({ "do": "emit", "event": name }),
             Deed::WriteOff => json!({ "do": "write_off" }),
             Deed::StopCollection => json!({ "do": "stop_collection" }),
-            Deed::CollectAgain => json!({ "do": "collect_again" }),
             Deed::CancelRequest => json!({ "do": "cancel_request" }),
         },
     }

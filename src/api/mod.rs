@@ -38,7 +38,7 @@ pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::known_feeds;
 pub use idempotency::Keys;
 use idempotency::fingerprint;
-pub(crate) use payment_requests::{attempt_id, pdf};
+pub(crate) use payment_requests::pdf;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
 pub(crate) use templates::{channel_of_people, seen};

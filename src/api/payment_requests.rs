@@ -230,7 +230,7 @@ enum Reported {
 
 /// The provider's own reference makes the attempt the same one on every report; an attempt that was
 /// ordered here has its own id.
-pub(crate) fn attempt_id(id: PaymentRequestId, reference: &str) -> AttemptId {
+pub(super) fn attempt_id(id: PaymentRequestId, reference: &str) -> AttemptId {
     if let Ok(ordered) = AttemptId::parse(reference)
         && (1..=ATTEMPT_NUMBERS).any(|number| attempt_of(id, number) == ordered)
     {

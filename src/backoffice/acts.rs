@@ -1,4 +1,4 @@
-//! What a person does about a payment request: promises, disputes, collections, payments made otherwise, and its end.
+//! What a person does about a payment request: promises, disputes, collections, and its end.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,20 @@ use quittance_actors::payment_request::{
     AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, Stage, Status,
 };
 use quittance_actors::policies::Policies;
-use quittance_actors::values::{AttemptId, Date, DecimalMark, EntityId, Money, PaymentRequestId};
+use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId};
 use serde_json::{Value as Json, json};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{SharedPages, enter, words};
-use crate::api::{Problem, Shared, attempt_id};
+use crate::api::{Problem, Shared};
 
 /// What the page can say was done: an address says nothing of its own.
-pub(super) const SAID: [&str; 10] = [
+pub(super) const SAID: [&str; 9] = [
     "Promised: nobody reminds or collects until then",
     "Disputed: nobody reminds or collects until that ends",
     "The dispute has ended",
     "It is collected again",
     "What became of the attempt is noted",
-    "Counted as paid",
     "Given up",
     "Asked for again",
     "Cancelled",
@@ -33,7 +32,6 @@ pub(super) const SAID: [&str; 10] = [
 const NAME_CHARACTERS_MAX: usize = 64;
 const REASON_CHARACTERS_MAX: usize = 140;
 const CODE_CHARACTERS_MAX: usize = 35;
-const REFERENCE_CHARACTERS_MAX: usize = 64;
 
 /// What can be done about a request, as its page offers it.
 pub(super) fn offered(
@@ -58,11 +56,11 @@ pub(super) fn offered(
         "instruments": (is_open && !policies.is_empty()).then_some(named),
         "policies": policies,
         "collected": is_open && state.collection.as_ref().is_some_and(|collection| {
-            matches!(collection.stage, Stage::Planned { .. } | Stage::Waits { .. })
+            let has_left = |id| state.attempts.get(&id).is_some_and(|known| known.status.has_left());
+            !matches!(collection.stage, Stage::Ended { .. } | Stage::Idle) && !state.in_flight().is_some_and(has_left)
         }),
         "unknown": unknown,
         "written_off": state.rare.written_off_minor > 0,
-        "left": state.outstanding().map(|left| left.decimal()),
         "anything": is_open || state.rare.written_off_minor > 0 || !unknown.is_empty(),
     })
 }
@@ -135,19 +133,10 @@ pub(super) async fn act(
             (SAID[3], Tell::Customer(terms.customer, collect))
         }
         "attempt" => (SAID[4], of_request(found_out(&form, state)?)),
-        "paid" => {
-            let text = form.text("amount", 32)?;
-            let mark = if text.contains(',') { DecimalMark::Comma } else { DecimalMark::Point };
-            let amount = Money::parse(text, terms.amount.currency(), mark);
-            let amount = amount.map_err(|error| Problem::bad_request(format!("amount: {error}")))?;
-            let attempt = attempt_id(id, form.text("reference", REFERENCE_CHARACTERS_MAX)?);
-            let report = AttemptReport { attempt, amount, result: AttemptResult::Succeeded };
-            (SAID[5], of_request(Command::ReportAttempt(report)))
-        }
-        "stop-collection" => (SAID[9], of_request(Command::StopCollection { reason: form.reason()? })),
-        "write-off" => (SAID[6], of_request(Command::WriteOff { reason: form.reason()? })),
-        "undo-write-off" => (SAID[7], of_request(Command::UndoWriteOff { reason: form.reason()? })),
-        "cancel" => (SAID[8], of_request(Command::Cancel { reason: form.reason()? })),
+        "stop-collection" => (SAID[8], of_request(Command::StopCollection { reason: form.reason()? })),
+        "write-off" => (SAID[5], of_request(Command::WriteOff { reason: form.reason()? })),
+        "undo-write-off" => (SAID[6], of_request(Command::UndoWriteOff { reason: form.reason()? })),
+        "cancel" => (SAID[7], of_request(Command::Cancel { reason: form.reason()? })),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
     let to = match super::submit(&app, &frame.tenant, tell).await {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use quittance_actors::collection::{Foresight, Method, RetryPolicy};
+use quittance_actors::collection::{Answer, Foresight, Method, RetryPolicy};
 use quittance_actors::policies::Policies;
 use quittance_actors::values::Date;
 use serde_json::{Value as Json, json};
@@ -72,7 +72,7 @@ fn reasons(asked: &Asked, policy: &RetryPolicy, policies: &Policies, href: impl 
             let plain = Asked { advice: None, code: code.to_owned(), ..*asked };
             let found = plain.foresee(policy, policies);
             let answer = policy.answer(code, reason.class);
-            let own = answer != policy.answer("", reason.class) || answer.class != reason.class;
+            let own = answer != Answer { class: reason.class, ..policy.anyway() };
             let when = match (found.class.waits(), found.exhausted, reason.after_hours) {
                 (true, ..) => format!("waits {} days for a new or corrected one", answer.wait_days),
                 (_, false, _) => "no new attempt by itself".to_owned(),

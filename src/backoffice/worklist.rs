@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::customer::Customer;
 use quittance_actors::partition::Entity;
-use quittance_actors::payment_request::{PaymentRequest, Status};
+use quittance_actors::payment_request::{PaymentRequest, Stage, Status};
 use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{Currency, CustomerId, Date, EntityId, Money, TenantId, Timestamp, Zone};
 use serde_json::{Value as Json, json};
@@ -82,13 +82,13 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
 
 type Found = Vec<(EntityId, Arc<Entity>)>;
 
-/// What is on a list, the newest first, and whether there is more.
+/// What is on a list, the oldest first, and whether there is more.
 fn scan(app: &Shared, tenant: &TenantId, list: List) -> Result<(Found, bool), Problem> {
-    let (mut found, mut before) = (Found::new(), None);
+    let (mut found, mut after) = (Found::new(), None);
     loop {
-        let page = app.service.store.page(tenant, list, before, READ);
+        let page = app.service.store.oldest(tenant, list, after, READ);
         let page = page.map_err(|error| Problem::overloaded(error.to_string()))?;
-        before = page.entities.last().map(|(id, _)| *id);
+        after = page.entities.last().map(|(id, _)| *id);
         found.extend(page.entities);
         if !page.has_more || found.len() >= SCANNED_MAX {
             return Ok((found, page.has_more));
@@ -106,7 +106,11 @@ fn to_call(app: &Shared, found: &Found, (today, zone): (Date, &Zone)) -> Vec<Jso
     let requests = found.iter().filter_map(|(_, entity)| entity.as_payment_request());
     for state in requests.filter(|state| state.status == Status::Open && state.overdue) {
         let (Some(terms), Some(left)) = (&state.terms, state.outstanding()) else { continue };
-        if state.rare.promise.is_some() || state.rare.dispute.is_some() {
+        // Promised, disputed, or about to be collected: nobody calls about it.
+        let stage = state.collection.as_ref().map(|collection| &collection.stage);
+        let is_collected =
+            matches!(stage, Some(Stage::Planned { .. } | Stage::Running { .. })) && !state.is_unknown();
+        if state.rare.promise.is_some() || state.rare.dispute.is_some() || is_collected {
             continue;
         }
         let of = late.entry(terms.customer).or_default();
@@ -118,10 +122,9 @@ fn to_call(app: &Shared, found: &Found, (today, zone): (Date, &Zone)) -> Vec<Jso
     }
     let mut late: Vec<(CustomerId, Late)> = late.into_iter().collect();
     late.sort_by_key(|(id, of)| (of.oldest, *id));
-    late.truncate(ROWS + 1);
     let row = |(id, of): (CustomerId, Late)| {
         let entity = customer_of(app, id)?;
-        let state = entity.as_customer()?;
+        let state = entity.as_customer().filter(|state| state.held(today).is_none())?;
         let open: Vec<Money> = of.open.iter().map(|(currency, minor)| Money::from_minor(*minor, *currency)).collect();
         let mut row = who(id, state, zone)?;
         let own = json!({
@@ -132,7 +135,7 @@ fn to_call(app: &Shared, found: &Found, (today, zone): (Date, &Zone)) -> Vec<Jso
         row.as_object_mut()?.extend(own.as_object()?.clone());
         Some(row)
     };
-    late.into_iter().filter_map(row).collect()
+    late.into_iter().filter_map(row).take(ROWS + 1).collect()
 }
 
 /// Who a customer is, and what people do about it.
@@ -168,7 +171,7 @@ fn agreed(app: &Shared, found: &Found, promised: bool, (today, zone): (Date, &Zo
             "request": terms.id.to_string(), "invoice": terms.external_ref,
             "open": state.outstanding().map(words::money), "due_on": words::day(terms.due_on),
             "days": today.days_since(terms.due_on).max(0),
-            "on": on.map(words::day), "broken": on.is_some_and(|on| on < today), "why": state.rare.dispute,
+            "on": on.map(words::day), "why": state.rare.dispute,
         });
         row.as_object_mut()?.extend(own.as_object()?.clone());
         Some(row)

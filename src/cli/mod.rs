@@ -106,7 +106,7 @@ enum Command {
     Events(events::Options),
     /// Tries rules on what happened, and scenarios on what is open: what would leave, beside what left. Nothing leaves.
     #[command(
-        after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate scenario standard -c draft/quittance.toml --data data --tenant shop --from 2026-04-01 --to 2026-04-30"
+        after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate scenario standard -c draft/quittance.toml --data data --tenant shop --from 2026-04-01 --to 2026-04-30\n  quittance simulate policy --tenant shop --method card --code 51 --advice 24"
     )]
     Simulate(simulate::Options),
     /// Checks, tries, publishes and takes back a tenant's own configuration files, while the service runs.

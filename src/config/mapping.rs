@@ -167,7 +167,7 @@ pub(super) fn load(sources: &Sources, folder: &Path, findings: &mut Findings) ->
 fn delimiter(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         b"tab" | b"\t" => Ok(b'\t'),
-        [byte] if (byte.is_ascii_punctuation() && *byte != b'"') || *byte == 0x1f => Ok(*byte),
-        _ => Err("expected tab, or one character such as ; , | : or ^, and no quotation mark, letter or digit"),
+        [byte] if (byte.is_ascii_punctuation() && !b"\".-+".contains(byte)) || *byte == 0x1f => Ok(*byte),
+        _ => Err("expected tab, or one character such as ; , | : or ^, and nothing that stands in numbers or quotes"),
     }
 }

@@ -170,16 +170,6 @@ fn read_action(
     }
 }
 
-/// What tells that something could not be collected.
-const FAILURES: [EventType; 6] = [
-    EventType::AttemptFailed,
-    EventType::AttemptReversed,
-    EventType::AttemptUnknown,
-    EventType::RetryWaiting,
-    EventType::RetryExhausted,
-    EventType::RetryStopped,
-];
-
 /// What a rule does: `do`, with `hold` and `days` where it places or lifts one.
 fn read_deed(
     section: &Section<'_, '_>, on: &[EventType], mut refer: impl FnMut(Range<usize>, Target),
@@ -201,7 +191,6 @@ fn read_deed(
         ("untag", 13),
         ("emit", 14),
         ("stop_collection", 15),
-        ("collect_again", 16),
     ];
     let hold = || {
         let hold = section.parsed("hold", Hold::parse)?;
@@ -243,16 +232,8 @@ fn read_deed(
         12 => Deed::Tag(section.parsed("tag", short_name)?),
         13 => Deed::Untag(section.parsed("tag", short_name)?),
         14 => Deed::Emit(section.parsed("event", short_name)?),
-        15 => Deed::StopCollection,
-        _ => Deed::CollectAgain,
+        _ => Deed::StopCollection,
     };
-    // How often a failure is tried again is its policy's to say.
-    let fails = |event: &&EventType| FAILURES.contains(event);
-    if let Some(event) = on.iter().find(fails).filter(|_| deed == Deed::CollectAgain) {
-        let why = format!("after {} the retry policy says whether it is tried again", event.name());
-        section.refuse("do", section.span(), why, Some("collections.toml".to_owned()));
-        return None;
-    }
     let (fields, what): (&[Field], _) = match (deed.is_of_request(), deed.is_of_plan()) {
         (true, _) => (&[Field::RequestId], "payment request"),
         (_, true) => (&[Field::PlanId, Field::RequestPlan], "plan"),

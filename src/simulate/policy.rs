@@ -45,7 +45,11 @@ impl Asked {
             Method::Card => (Instrument::Card("any".into()), 0),
             Method::DirectDebit => (Instrument::Mandate("any".into()), NOTICE_DAYS),
         };
-        let usage = Usage { instrument, notice_days, bank_country: "".into() };
+        // Of a code that counts in some countries only: what banks of these get.
+        let code =
+            policies.collections.reasons.codes().find(|(of, code, _)| *of == self.method && *code == self.code);
+        let bank_country = code.and_then(|(.., reason)| reason.countries.first().cloned()).unwrap_or_default();
+        let usage = Usage { instrument, notice_days, bank_country };
         let Self { code, due_on, .. } = self;
         let failing = Failing { usage: &usage, due_on: *due_on, code, advice: self.advice.as_deref() };
         policy.foresee(&failing, &policies.collections.reasons, &policies.calendar, &policies.zone)
@@ -94,11 +98,13 @@ pub fn end(policy: &RetryPolicy) -> String {
     if ends.asks {
         said.push("a person is asked whether recurring payments are suspended".to_owned());
     }
-    if let Some(most) = ends.gives_up_minor_max {
-        said.push(format!("what is open is given up to {most} cents"));
-    }
-    if let Some(scenario) = &ends.scenario {
-        said.push(format!("reminders of the scenario {scenario} follow"));
+    match (ends.gives_up_minor_max, &ends.scenario) {
+        (Some(most), Some(scenario)) => {
+            said.push(format!("up to {most} cents are given up, and for more reminders of {scenario} follow"));
+        }
+        (Some(most), None) => said.push(format!("up to {most} cents are given up")),
+        (None, Some(scenario)) => said.push(format!("reminders of the scenario {scenario} follow")),
+        (None, None) => {}
     }
     said.join(", ")
 }

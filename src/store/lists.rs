@@ -102,6 +102,28 @@ impl Store {
         Ok(Page { entities, has_more })
     }
 
+    /// Of `list` the `limit` oldest entities after `after`, the oldest first, and whether newer ones follow.
+    pub fn oldest(
+        &self, tenant: &TenantId, list: List, after: Option<EntityId>, limit: usize,
+    ) -> Result<Page, PortError> {
+        let all = keys::list_prefix(tenant, list);
+        let start = after.map_or_else(|| all.clone(), |id| after_prefix(keys::list(tenant, list, id)));
+        let (mut entities, mut has_more) = (Vec::new(), false);
+        for guard in self.lists.range(start..after_prefix(all)) {
+            if entities.len() == limit {
+                has_more = true;
+                break;
+            }
+            let key = guard.key().map_err(failed)?;
+            let Some(id) = entity_of(&key) else { continue };
+            if let Some(bytes) = self.snapshots.get(keys::snapshot(id)).map_err(failed)? {
+                let stored: Saved = codec::decode_value(&bytes).map_err(failed)?;
+                entities.push((id, stored.entity));
+            }
+        }
+        Ok(Page { entities, has_more })
+    }
+
     /// Files read, newest first.
     pub fn files(&self, tenant: &TenantId, limit: usize) -> Result<Vec<FileRecord>, PortError> {
         let prefix = keys::tenant(tenant);

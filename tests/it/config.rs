@@ -235,12 +235,6 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ),
         (
             "rules.toml",
-            "on = [\"attempt.failed\", \"attempt.reversed\"]\nwhen = 'attempt.reason_code == \"MD01\"'\n\n[[rule.then]]\n",
-            "on = [\"attempt.failed\", \"attempt.reversed\"]\nwhen = 'attempt.reason_code == \"MD01\"'\n\n[[rule.then]]\ndo = \"collect_again\"\n\n[[rule.then]]\n",
-            "after attempt.failed the retry policy says whether it is tried again | not usable collections.toml",
-        ),
-        (
-            "rules.toml",
             "notify = \"list:sales\"",
             "notfy = \"list:sales\"",
             "Q0104 rules.toml:10:1 unknown key `notfy` in [[then]] | did you mean `notify`?",

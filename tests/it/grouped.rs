@@ -76,6 +76,24 @@ fn a_transfer_by_the_number_of_an_order_pays_what_is_open_of_it() {
     let decision = running.get(&format!("/v1/decisions/{}", task["id"].as_str().unwrap())).json();
     assert!(decision.to_string().contains("F-6") || decision.to_string().contains("prq_"), "{decision:#}");
 
+    // Paid twice: what is open of the order is less than that, or more, and a person looks at it.
+    let twice = statement("S3", &[("90.01", "", "", "PO-2026-0442"), ("150.00", "", "", "PO-2026-0442")]);
+    drop_file(&bank, "third.xml", twice.as_bytes());
+    wait_for("the third", || (status(&running, "F-3") == "settled").then_some(()));
+    assert_eq!(decided(&running, 9_001)["status"], "needs_decision", "a part of the order");
+    // On the account number of one, by the order of another: a person looks at it.
+    issue(&running, "C-6", "F-10", 6_100, "PO-2026-0601");
+    let own = running.find("/v1/customers", "C-1");
+    let path = format!("/v1/customers/{}/virtual-iban", own["id"].as_str().unwrap());
+    let own = match own["virtual_iban"].as_str() {
+        Some(given) => given.to_owned(),
+        None => running.post(&path, &json!({})).json()["virtual_iban"].as_str().unwrap().to_owned(),
+    };
+    let other = statement("S4", &[("61.00", own.as_str(), "", "PO-2026-0601")]);
+    drop_file(&bank, "fourth.xml", other.as_bytes());
+    let task = decided(&running, 6_100);
+    assert_eq!((&task["status"], status(&running, "F-10").as_str()), (&json!("needs_decision"), "open"), "{task:#}");
+
     // The same row again is the same request; another order for it is refused.
     let same = json!({ "external_ref": "F-3", "amount": { "amount": 15_000, "currency": "EUR" },
         "issued_on": "2026-03-02", "due_on": "2026-03-31", "order": "PO-2026-0443", "customer_ref": "C-1" });

@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use super::policy::{PolicyError, RetryPolicy};
-use super::reason::ReasonClass;
+use super::reason::{Advised, ReasonClass};
 use super::schedule::Schedule;
 
 /// What is different for some codes, or for the codes of some classes.
@@ -71,6 +71,12 @@ impl RetryPolicy {
             schedule: rule.schedule.as_ref().unwrap_or(&self.schedule),
             wait_days: rule.wait_days.unwrap_or(self.wait_days),
         })
+    }
+
+    /// What follows a failure, the advice of its scheme considered: what that forbids no policy allows.
+    pub fn answer_to(&self, code: &str, advised: &Advised) -> Answer<'_> {
+        let answer = self.answer(code, advised.class);
+        if advised.by_advice { Answer { class: advised.class, ..answer } } else { answer }
     }
 
     /// What holds beside any failure.

@@ -51,7 +51,7 @@ impl RetryPolicy {
     ) -> Foresight {
         let Failing { usage, due_on, code, advice } = *failing;
         let advised = reasons.advised(usage.instrument.method(), code, advice, &usage.bank_country);
-        let answer = self.answer(code, advised.class);
+        let answer = self.answer_to(code, &advised);
         // A debit is agreed in time to be announced.
         let agreed = due_on.plus_days(-i32::from(usage.notice_days).max(20)).at(0, 0, zone);
         let Timing { due, collects_on } = self.timing(usage, due_on, agreed, calendar, zone);

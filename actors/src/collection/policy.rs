@@ -128,7 +128,11 @@ impl RetryPolicy {
         let day = schedule.wish(made, retries, today);
         match self.rolled(day, calendar) {
             // It is the day that was just tried ahead of it.
-            tried if tried <= today => self.rolled(schedule.wish(made, retries, day), calendar),
+            tried if tried <= today => match self.rolled(schedule.wish(made, retries, day), calendar) {
+                // Whatever the calendar rolls to, the next try is on a later day.
+                tried if tried <= today => calendar.following(today.plus_days(1)),
+                wish => wish,
+            },
             wish => wish,
         }
     }

@@ -102,6 +102,8 @@ pub struct Advised {
     pub class: ReasonClass,
     /// A new attempt is made so many hours later, whatever the schedule says.
     pub after_hours: Option<u16>,
+    /// Whether it is the scheme's advice that forbids it.
+    pub by_advice: bool,
     /// The code, and the advice where it counted.
     pub words: SmolStr,
 }
@@ -170,7 +172,7 @@ impl ReasonTable {
         let of_code = |code: &str| self.codes.get(&(method, code.to_ascii_uppercase().into()));
         let class = self.class(method, code, bank_country);
         let after_hours = of_code(code).and_then(|reason| reason.after_hours);
-        let plain = Advised { class, after_hours, words: code.into() };
+        let plain = Advised { class, after_hours, by_advice: false, words: code.into() };
         let Some(advice) = advice.map(advice_code) else { return plain };
         let known = of_code(&advice);
         if known.is_none() && fixed(method, &advice).is_none()
@@ -183,10 +185,10 @@ impl ReasonTable {
             // Later is better than never only for what the code leaves open.
             ReasonClass::Retry if class == ReasonClass::Retry || of_code(code).is_none() => {
                 let after_hours = known.and_then(|reason| reason.after_hours);
-                Advised { class: ReasonClass::Retry, after_hours, words }
+                Advised { class: ReasonClass::Retry, after_hours, by_advice: false, words }
             }
             ReasonClass::Retry => plain,
-            class => Advised { class, after_hours: None, words },
+            class => Advised { class, after_hours: None, by_advice: true, words },
         }
     }
 
@@ -229,7 +231,7 @@ mod tests {
         let later = Reason { after_hours: Some(96), ..reason(ReasonClass::Retry, &[]) };
         table.add(Method::Card, "MAC27", later).unwrap();
         let of = |code, advice| {
-            let Advised { class, after_hours, words } = table.advised(Method::Card, code, advice, "");
+            let Advised { class, after_hours, words, .. } = table.advised(Method::Card, code, advice, "");
             (class, after_hours, words.to_string())
         };
         assert_eq!(of("51", Some("27")), (ReasonClass::Retry, Some(96), "51, MAC27".to_owned()));

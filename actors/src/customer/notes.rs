@@ -276,7 +276,8 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
     let noted = match note {
         Note::OpenTask { text, request, by, due_on, assigned_to } => {
             // A rule asks again each time; of a person, another day or somebody else is another task.
-            let by_rule = by.starts_with("rule ");
+            let by_policy = by.starts_with("retry policy ");
+            let by_rule = by_policy || by.starts_with("rule ");
             let alike = |task: &Task| by_rule || (task.due_on == *due_on && task.assigned_to == *assigned_to);
             let same =
                 |task: &Arc<Task>| task.text == *text && task.request == *request && task.by == *by && alike(task);
@@ -284,6 +285,10 @@ pub(super) fn decide(state: &Customer, note: &Note, context: &Context<'_>) -> Re
                 return nothing;
             }
             if rare.tasks.len() >= limits::CUSTOMER_TASKS_MAX {
+                // Teams hear of it by their rules in any case.
+                if by_policy {
+                    return nothing;
+                }
                 return Err(Rejection::TooManyTasks(limits::CUSTOMER_TASKS_MAX));
             }
             let (text, by, assigned_to) = (text.clone(), by.clone(), assigned_to.clone());

@@ -234,10 +234,15 @@ impl Unsaid for Rare {
     };
 }
 
+/// Days for which banks are told that the account of a mandate has changed.
+const AMENDMENT_TOLD_DAYS: i32 = 14;
+
 impl Customer {
-    /// Whether a collection of this day tells the bank that the account of its mandate has changed.
+    /// Whether a collection of this day tells the bank that the account of its mandate has changed: the first one since,
+    /// and those of two weeks more, since the first may not have left.
     pub fn tells_amendment(&self, reference: &SmolStr, collects_on: Date) -> bool {
-        self.rare.amended.get(reference).is_some_and(|first| first.is_none_or(|first| collects_on <= first))
+        let told = |first: Date| collects_on <= first.plus_days(AMENDMENT_TOLD_DAYS);
+        self.rare.amended.get(reference).is_some_and(|first| first.is_none_or(told))
     }
 
     /// Whether it is on hold, nothing recurring is collected from it, or messages to it do not arrive.

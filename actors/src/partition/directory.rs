@@ -52,6 +52,9 @@ pub enum DirectoryKey {
     PlanExternalRef(TenantId, SmolStr),
     /// The newest money received of which the bank says all this but the amount, by a hash.
     Said(TenantId, u64),
+    /// A customer by the number of an order of its, without separators. Buyers number their orders themselves: two
+    /// customers may have the same.
+    Order(TenantId, SmolStr),
 }
 
 impl DirectoryKey {
@@ -60,7 +63,12 @@ impl DirectoryKey {
         use DirectoryKey as K;
         let of_one = matches!(
             self,
-            K::InvoiceNumber(..) | K::Name(..) | K::PayerIban(..) | K::AwaitedNumber(..) | K::Received(..)
+            K::InvoiceNumber(..)
+                | K::Name(..)
+                | K::PayerIban(..)
+                | K::AwaitedNumber(..)
+                | K::Received(..)
+                | K::Order(..)
         );
         of_one || self.holds_some()
     }
@@ -263,11 +271,8 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
                 }
             }
             Event::PaymentRequest(payment_request::Event::OrderJoined { order, customer }) => {
-                if let EntityId::PaymentRequest(id) = change.entity {
-                    // Of the next request of the order on it means the customer.
-                    let key = DirectoryKey::InvoiceNumber(tenant.clone(), canonical_number(order));
-                    entries.push((key, DirectoryValue::Request(id, *customer)));
-                }
+                let key = DirectoryKey::Order(tenant.clone(), canonical_number(order));
+                entries.push((key, DirectoryValue::Customer(*customer)));
             }
             Event::PaymentRequest(payment_request::Event::NumberGiven { virtual_iban, customer, .. }) => {
                 if let EntityId::PaymentRequest(id) = change.entity {

@@ -6,7 +6,9 @@ use smol_str::{SmolStr, format_smolstr};
 use super::collection::{Collection, Stage};
 use super::event::Event;
 use super::planning::{Plan, end, made};
+use super::reminders::{self, Choice};
 use super::state::{AttemptStatus, PaymentRequest, Status, Terms};
+use super::writing_off;
 use crate::collection::{Advised, Hold, Method, ReasonClass, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Tell};
@@ -33,7 +35,7 @@ pub(super) fn after_failure(
     let reasons = &context.policies.collections.reasons;
     let advised = reasons.advised(instrument.method(), reason_code, advice, bank_country);
     let policy = context.policies.collections.policies.get(collection.policy.as_str());
-    let class = policy.map_or(advised.class, |policy| policy.answer(reason_code, advised.class).class);
+    let class = policy.map_or(advised.class, |policy| policy.answer_to(reason_code, &advised).class);
     let other_runs = state.in_flight().is_some_and(|other| other != attempt);
     let goes_on = matches!(collection.stage, Stage::Planned { .. } | Stage::Ended { .. });
     let mut waits = false;
@@ -41,12 +43,14 @@ pub(super) fn after_failure(
         // What failed was another instrument: the one that is agreed now has not been tried.
         let renewed = usage.instrument != collection.usage.instrument && class != ReasonClass::Deceased;
         let advised = match renewed {
-            true => Advised { class: ReasonClass::Retry, after_hours: None, words: reason_code.clone() },
+            true => {
+                Advised { class: ReasonClass::Retry, after_hours: None, by_advice: false, words: reason_code.clone() }
+            }
             false => advised,
         };
         let left = known.is_some_and(|known| known.status != AttemptStatus::Withdrawn);
         let made = made(state).saturating_add(u16::from(!left));
-        waits = after(decision, (state, terms), collection, (reason_code, &advised, made), context);
+        waits = after(decision, terms, collection, (reason_code, &advised, renewed, made), context);
     }
     let failure = customer::Command::TakeFailure {
         request: terms.id,
@@ -60,14 +64,15 @@ pub(super) fn after_failure(
 
 /// What a class of reasons leads to after so many attempts; whether a new instrument is waited for.
 fn after(
-    decision: &mut Decision<Event>, (state, terms): (&PaymentRequest, &Terms), collection: &Collection,
-    (reason_code, advised, made): (&SmolStr, &Advised, u16), context: &Context<'_>,
+    decision: &mut Decision<Event>, terms: &Terms, collection: &Collection,
+    (reason_code, advised, renewed, made): (&SmolStr, &Advised, bool, u16), context: &Context<'_>,
 ) -> bool {
     let Some(plan) = Plan::of(collection, context) else {
         end(decision, collection, false, "the policy is no longer configured".into());
         return false;
     };
-    let answer = plan.policy.answer(reason_code, advised.class);
+    // What is said of the old one says nothing of what was agreed since.
+    let answer = if renewed { plan.policy.anyway() } else { plan.policy.answer_to(reason_code, advised) };
     let (class, words) = (answer.class, &advised.words);
     let may_go_on = made <= answer.retries;
     if class == ReasonClass::Retry && may_go_on {
@@ -77,7 +82,7 @@ fn after(
         return true;
     } else if class == ReasonClass::Retry || class.waits() {
         let reason = format_smolstr!("{words} after {} new attempts", made.saturating_sub(1));
-        plan.exhausted(decision, terms, state.outstanding(), &reason);
+        plan.exhausted(decision, terms, &reason);
     } else {
         end(decision, collection, false, format_smolstr!("{words}: {}", class.name()));
     }
@@ -110,16 +115,20 @@ pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, t
     }
 }
 
-/// It is collected once more from what it was last collected from, unless that is going to happen anyway.
-pub(super) fn as_agreed(state: &PaymentRequest, terms: &Terms) -> Decision<Event> {
-    let mut decision = Decision::default();
-    let Some(collection) = state.collection.as_deref().filter(|_| state.status == Status::Open) else {
-        return decision;
+/// What follows the last attempt in vain: what is small is given up, or other reminders are those of the request. What
+/// is paid, closed or on its way by now is left as it is, and nothing of it is refused.
+pub(super) fn ended(
+    state: &PaymentRequest, terms: &Terms,
+    (gives_up_minor_max, scenario, reason): (Option<i64>, Option<&SmolStr>, &SmolStr), context: &Context<'_>,
+) -> Decision<Event> {
+    let open = state.outstanding().filter(|_| state.status == Status::Open && state.in_flight().is_none());
+    let Some(open) = open else { return Decision::default() };
+    let decided = match gives_up_minor_max {
+        Some(most) if open.minor() <= most => writing_off::by_person(state, terms, reason, context),
+        _ => match scenario {
+            Some(_) => reminders::follow(state, terms, Choice { scenario, reason, by_rule: true }, context),
+            None => Ok(Decision::default()),
+        },
     };
-    if matches!(collection.stage, Stage::Ended { .. } | Stage::Idle) && state.in_flight().is_none() {
-        let (instrument, policy) = (collection.usage.instrument.clone(), Some(collection.policy.clone()));
-        let collect = customer::Command::Collect { request: terms.id, instrument, policy, again: true };
-        decision.tell(Tell::Customer(terms.customer, collect));
-    }
-    decision
+    decided.unwrap_or_default()
 }

@@ -57,7 +57,7 @@ pub(super) fn agree(
         // Whoever agrees once more after the last attempt means one more, and not that nothing is collected any more.
         if made(state) > plan.policy.retries && !again {
             let reason = SmolStr::from("every attempt of the policy has been made");
-            plan.exhausted(&mut decision, terms, state.outstanding(), &reason);
+            plan.exhausted(&mut decision, terms, &reason);
         } else {
             plan.attempt(&mut decision, collection.ordered.saturating_add(1), terms.due_on, "");
         }
@@ -91,7 +91,7 @@ pub(super) fn due(
             let mut decision = Decision::default();
             let reason = format_smolstr!("nothing new came in time: {reason}");
             match Plan::of(collection, context) {
-                Some(plan) => plan.exhausted(&mut decision, terms, state.outstanding(), &reason),
+                Some(plan) => plan.exhausted(&mut decision, terms, &reason),
                 None => end(&mut decision, collection, false, reason),
             }
             Ok(decision)
@@ -371,7 +371,7 @@ pub(super) fn end_it(state: &PaymentRequest, reason: &SmolStr) -> Decided {
     {
         return Err(Rejection::UnderWay(attempt));
     }
-    if matches!(collection.stage, Stage::Ended { .. } | Stage::Idle) {
+    if matches!(collection.stage, Stage::Ended { .. }) {
         return Ok(decision);
     }
     stop(&mut decision, state, None, reason);

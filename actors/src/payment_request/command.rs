@@ -142,8 +142,15 @@ pub enum Command {
         /// Who says so and why.
         reason: SmolStr,
     },
-    /// It is collected once more as it was agreed, unless it is going to be.
-    CollectAgain,
+    /// Every attempt has failed: what is small is given up, or other reminders follow; nothing when it is paid meanwhile.
+    EndCollection {
+        /// The most that is given up, in minor units.
+        gives_up_minor_max: Option<i64>,
+        /// The scenario that follows.
+        scenario: Option<SmolStr>,
+        /// Which policy says so.
+        reason: SmolStr,
+    },
     /// What the collection waited for has come.
     ResumeCollection {
         /// From what it is collected now; `None` for the same.
@@ -309,7 +316,7 @@ impl Command {
             Command::GiveUpAttempt { .. } => "give_up_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::StopCollection { .. } => "stop_collection",
-            Command::CollectAgain => "collect_again",
+            Command::EndCollection { .. } => "end_collection",
             Command::ResumeCollection { .. } => "resume_collection",
             Command::PlanReminder { .. } => "plan_reminder",
             Command::ReviewReminders => "review_reminders",

@@ -96,7 +96,9 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
             collecting::returned(state, terms, *attempt, reason_code, context)
         }
         Command::StopCollection { reason } => collecting::end_it(state, reason),
-        Command::CollectAgain => Ok(again::as_agreed(state, terms)),
+        Command::EndCollection { gives_up_minor_max, scenario, reason } => {
+            Ok(again::ended(state, terms, (*gives_up_minor_max, scenario.as_ref(), reason), context))
+        }
         Command::ResumeCollection { usage } => Ok(collecting::resume(state, terms, usage.as_ref(), context)),
         Command::DeferReminder { step, until, reason } => {
             Ok(reminders::defer(state, terms, *step, *until, reason, context))

@@ -9,7 +9,7 @@ use super::state::{AttemptStatus, PaymentRequest, Terms};
 use crate::collection::{Advised, Answer, OnExhausted, RetryPolicy, Schedule, Timing, Usage};
 use crate::customer::{self, Note};
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
-use crate::values::{Date, Money, Timestamp};
+use crate::values::{Date, Timestamp};
 
 /// A payday that is further off is not waited for: one that has just failed would be a month.
 const PAYDAY_WITHIN_DAYS: i32 = 21;
@@ -104,8 +104,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The last attempt has failed, and so much is open.
-    pub fn exhausted(&self, decision: &mut Decision<Event>, terms: &Terms, open: Option<Money>, reason: &SmolStr) {
+    /// The last attempt has failed.
+    pub fn exhausted(&self, decision: &mut Decision<Event>, terms: &Terms, reason: &SmolStr) {
         end(decision, self.collection, true, reason.clone());
         let OnExhausted { suspends, asks, scenario, gives_up_minor_max } = &self.policy.on_exhausted;
         let name = &self.policy.name;
@@ -123,13 +123,13 @@ impl<'a> Plan<'a> {
             };
             decision.tell(Tell::Customer(terms.customer, customer::Command::Note(task)));
         }
-        let of_request = |command| Tell::PaymentRequest(terms.id, command);
-        let reason = format_smolstr!("retry policy {name}: every attempt has failed");
-        if gives_up_minor_max.is_some_and(|most| open.is_some_and(|open| open.minor() <= most)) {
-            decision.tell(of_request(Command::WriteOff { reason }));
-        } else if let Some(scenario) = scenario {
-            let scenario = Some(scenario.clone());
-            decision.tell(of_request(Command::FollowScenario { scenario, reason, by_rule: true }));
+        if gives_up_minor_max.is_some() || scenario.is_some() {
+            let end = Command::EndCollection {
+                gives_up_minor_max: *gives_up_minor_max,
+                scenario: scenario.clone(),
+                reason: format_smolstr!("retry policy {name}: every attempt has failed"),
+            };
+            decision.tell(Tell::PaymentRequest(terms.id, end));
         }
     }
 }

@@ -40,8 +40,6 @@ pub enum Deed {
     CancelRequest,
     /// Nothing of the request is collected any more, until somebody agrees to that again.
     StopCollection,
-    /// The request is collected once more as it was agreed.
-    CollectAgain,
     /// The plan rests until a person resumes it.
     SuspendPlan,
     /// The plan goes on, with its next date.
@@ -86,7 +84,6 @@ impl Deed {
                 | Deed::WriteOff
                 | Deed::CancelRequest
                 | Deed::StopCollection
-                | Deed::CollectAgain
         )
     }
 
@@ -128,7 +125,6 @@ impl Deed {
             Deed::WriteOff => return of_request(payment_request::Command::WriteOff { reason }),
             Deed::CancelRequest => return of_request(payment_request::Command::Cancel { reason }),
             Deed::StopCollection => return of_request(payment_request::Command::StopCollection { reason }),
-            Deed::CollectAgain => return of_request(payment_request::Command::CollectAgain),
             Deed::SuspendPlan => return of_plan(plan::Command::Suspend { reason, by: SuspendedBy::Person }),
             // The customer says whether it can go on.
             Deed::ResumePlan => {
@@ -177,7 +173,6 @@ impl Deed {
                 EventType::PlanCompleted,
             ],
             Deed::StopCollection => &[EventType::AttemptSkipped, EventType::RetryStopped],
-            Deed::CollectAgain => &[EventType::AttemptScheduled, EventType::RetryScheduled],
             Deed::CreateTask { .. } => &[EventType::CustomerTaskOpened],
             Deed::Tag(_) => &[EventType::CustomerTagged],
             Deed::Untag(_) => &[EventType::CustomerUntagged],

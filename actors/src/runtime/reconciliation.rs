@@ -382,7 +382,7 @@ fn guessed(router: &Arc<Router>, tenant: &TenantId, details: &Details) -> Result
 struct Named {
     /// Requests.
     hits: Vec<ReferenceHit>,
-    /// The customer of a number that several of its requests have, such as an order's.
+    /// The only customer of an order.
     order_owner: Option<CustomerId>,
     /// Whether it names what several customers have.
     shared: bool,
@@ -394,16 +394,13 @@ fn references(
 ) -> Result<Named, IntakeError> {
     let directory = &router.ports().directory;
     let mut hits: Vec<ReferenceHit> = Vec::new();
-    let (mut shared, mut orders) = (false, BTreeSet::new());
+    let mut shared = false;
     let mut add = |kind, reading, key| -> Result<(), IntakeError> {
         match directory.find(&key)? {
             Some(DirectoryValue::Request(request, customer)) if !hits.iter().any(|hit| hit.request == request) => {
                 hits.push(ReferenceHit { kind, reading, request, customer });
             }
             Some(DirectoryValue::Several) if kind != ReferenceKind::WeakNumber => shared = true,
-            Some(DirectoryValue::Customer(customer)) if kind == ReferenceKind::Number => {
-                orders.insert(customer);
-            }
 
             _ => {}
         }
@@ -428,6 +425,14 @@ fn references(
         let kind = if is_telling_number(&number) { ReferenceKind::Number } else { ReferenceKind::WeakNumber };
         add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
+    let mut orders: BTreeSet<CustomerId> = BTreeSet::new();
+    for number in NumberText::new(texts()).candidates().into_iter().filter(|number| is_telling_number(number)) {
+        if let Some(DirectoryValue::Customer(customer)) =
+            directory.find(&DirectoryKey::Order(tenant.clone(), number))?
+        {
+            orders.insert(customer);
+        }
+    }
     // Where the payer's own words name nothing, what banks carry beside them may.
     if hits.is_empty() && !shared {
         let beside =
@@ -444,9 +449,9 @@ fn references(
     if hits.iter().any(is_sure) {
         hits.retain(is_sure);
     }
-    let mut orders = orders.into_iter();
-    let order_owner = orders.next();
-    Ok(Named { hits, order_owner, shared: shared || orders.next().is_some() })
+    // Orders of several customers name none of them.
+    let order_owner = orders.first().copied().filter(|_| orders.len() == 1);
+    Ok(Named { hits, order_owner, shared })
 }
 
 /// What a text of a bank's may name: whole references and telling numbers, read exactly.

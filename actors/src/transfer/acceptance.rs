@@ -82,7 +82,12 @@ pub(super) fn kept<'a>(
 ) -> Option<(&'a SmolStr, Doubt)> {
     let payer = details.payer_iban.as_ref();
     let blocked = payer.is_some_and(|payer| blocked.contains(payer));
-    let received = Received { details, identified_by, blocked, named: !evidence.hits.is_empty() };
+    let received = Received {
+        details,
+        identified_by,
+        blocked,
+        named: !evidence.hits.is_empty() || evidence.order_owner.is_some(),
+    };
     let rule = rules.iter().find(|rule| rule.when.evaluate(&received, None) == Truth::True)?;
     match rule.then {
         Acceptance::Accept => None,

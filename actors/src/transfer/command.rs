@@ -141,7 +141,7 @@ pub struct Evidence {
     pub payer_iban_owner: Option<CustomerId>,
     /// The only customer of the payer's name.
     pub name_owner: Option<CustomerId>,
-    /// The only customer of the order, or of another number of several of its requests, that the payer writes.
+    /// The only customer of the order that the payer writes.
     pub order_owner: Option<CustomerId>,
     /// Requests named by references.
     pub hits: Vec<ReferenceHit>,

@@ -174,18 +174,19 @@ pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification),
     let Evidence { virtual_iban_owner, payer_iban_owner, name_owner, order_owner, hits, .. } = evidence;
     let sure = |hit: &&ReferenceHit| hit.reading == Reading::Exact && hit.kind != ReferenceKind::WeakNumber;
     let mut named = hits.iter().filter(sure).map(|hit| hit.customer);
+    // An order of another than who is known by anything else is for a person: buyers number their orders themselves.
+    if let Some(owner) = order_owner {
+        let known = [virtual_iban_owner, payer_iban_owner, name_owner].into_iter().flatten().copied();
+        if known.chain(named.clone()).any(|other| other != *owner) {
+            return Err(Doubt::Contradiction);
+        }
+    }
     if let Some(owner) = virtual_iban_owner {
         return if named.all(|other| other == *owner) {
             Ok((*owner, Identification::VirtualIban))
         } else {
             Err(Doubt::Contradiction)
         };
-    }
-    // Whoever is known otherwise to be the same is known by that: then the amount counts as well.
-    let otherwise = [payer_iban_owner, name_owner];
-    let is_alone = |owner: &CustomerId| !hits.iter().any(|hit| sure(&hit)) && !otherwise.contains(&&Some(*owner));
-    if let Some(owner) = order_owner.filter(is_alone) {
-        return Ok((owner, Identification::Reference));
     }
     if let Some(first) = named.next() {
         return if named.all(|other| other == first) {
@@ -202,6 +203,9 @@ pub(crate) fn payer(evidence: &Evidence) -> Result<(CustomerId, Identification),
     let others = [(payer_iban_owner, Identification::PayerIban), (name_owner, Identification::Name)];
     if let Some((customer, by)) = others.into_iter().find_map(|(owner, by)| Some(((*owner)?, by))) {
         return Ok((customer, by));
+    }
+    if let Some(owner) = order_owner {
+        return Ok((*owner, Identification::Reference));
     }
     let mut unsure = hits.iter().map(|hit| hit.customer);
     let first = unsure.next().ok_or(Doubt::UnknownPayer)?;

@@ -254,9 +254,9 @@ impl Stage {
                 self.bank_complete_to = Some(Date::parse(line.word(0)?).map_err(|error| error.to_string())?);
                 Ok(())
             }
-            "mandate" | "end" | "collect" | "result" | "stop_collection" | "collect_again" | "bank_return"
-            | "connector_silent" | "hold" | "lift" | "resume" | "opt_out" | "review" | "follow" | "promise"
-            | "dispute" | "end_dispute" => self.collection(line),
+            "mandate" | "end" | "collect" | "result" | "stop_collection" | "bank_return" | "connector_silent"
+            | "hold" | "lift" | "resume" | "opt_out" | "review" | "follow" | "promise" | "dispute"
+            | "end_dispute" => self.collection(line),
             verb if verb == "plan" || verb.starts_with("plan_") => self.plan(line),
             "day" => self.day(line.word(0)?, true),
             "outage" => self.day(line.word(0)?, false),

@@ -109,7 +109,7 @@ fn result(answer: &[u8]) -> Result<Option<AttemptResult>, String> {
         return Ok(None);
     }
     let answer: Answer = serde_json::from_slice(answer).map_err(|_| {
-        "the answer is not { \"result\": \"succeeded\" | \"failed\" | \"pending\", \"reason_code\" }".to_owned()
+        "the answer is not { \"result\": \"succeeded\" | \"failed\" | \"pending\", \"reason_code\", \"advice_code\" } with texts".to_owned()
     })?;
     let fits = |code: &SmolStr| {
         (1..=REASON_CODE_CHARACTERS_MAX).contains(&code.len()) && !code.chars().any(char::is_control)

@@ -128,6 +128,10 @@ impl<'a> Ladder<'a> {
         if !sure.is_empty() {
             return self.by_reference(&sure, found);
         }
+        let of_order = self.of_order();
+        if !of_order.is_empty() {
+            return self.by_order(&of_order, found);
+        }
         if !unsure.is_empty()
             && let Some(verdict) = self.by_unsure_reference(&unsure, found)
         {

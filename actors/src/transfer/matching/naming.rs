@@ -43,18 +43,37 @@ impl<'a> Ladder<'a> {
                 }
             }
         }
-        // No invoice is named, but an order that some are of.
-        if sure.is_empty() {
-            sure.extend(
-                self.payable.iter().map(|candidate| candidate.id).filter(|id| self.order_held(*id).is_some()),
-            );
-        }
         for named in [&mut sure, &mut unsure] {
             named.sort_unstable();
             named.dedup();
         }
         unsure.retain(|request| !sure.contains(request));
         (sure, unsure)
+    }
+
+    /// Open requests of the order that the payer names, where no invoice is.
+    pub(super) fn of_order(&self) -> Vec<PaymentRequestId> {
+        self.payable.iter().map(|candidate| candidate.id).filter(|id| self.order_held(*id).is_some()).collect()
+    }
+
+    /// What is open of an order is paid by its exact sum, or by that of some of it when only one way makes it; anything
+    /// else is for a person.
+    pub(super) fn by_order(&self, of_order: &[PaymentRequestId], found: &mut Weighed) -> Verdict {
+        let wanted = |id: &PaymentRequestId| Some((*id, self.candidate(*id)?.left));
+        let wanted: Vec<(PaymentRequestId, i64)> = of_order.iter().filter_map(wanted).collect();
+        let numbered: Vec<PaymentRequestId> = self.holding().map(|candidate| candidate.id).collect();
+        if !numbered.is_empty() {
+            // The number of the order, or a part of it, is that of an invoice as well.
+            self.oldest_first(found, &wanted);
+            return (Doubt::UncertainReference, of_order.iter().copied().chain(numbered).collect());
+        }
+        let total: i64 = wanted.iter().map(|(_, left)| left).sum();
+        match self.amount.minor().cmp(&total) {
+            std::cmp::Ordering::Equal => self.propose(found, wanted, 970, Rung::References),
+            std::cmp::Ordering::Less => self.exactly(found, &wanted),
+            std::cmp::Ordering::Greater => self.propose(found, wanted, 700, Rung::ReferenceExcess),
+        }
+        (Doubt::AmountDiffers, of_order.to_vec())
     }
 
     /// The order of a request, when the payer writes its number.

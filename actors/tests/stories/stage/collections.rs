@@ -56,7 +56,6 @@ impl Stage {
                 let reason = "the payer transfers".into();
                 self.of_request(text(0)?, Command::StopCollection { reason })
             }
-            "collect_again" => self.of_request(text(0)?, Command::CollectAgain),
             "bank_return" => {
                 let request = self.request(text(0)?)?;
                 let (attempt, _) = self.latest(request, |_, _| true)?;
