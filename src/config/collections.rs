@@ -73,7 +73,8 @@ impl Retries {
 
     fn read_policies(&mut self, root: &Section<'_, '_>, file: &str) -> Option<()> {
         let mut read = BTreeMap::new();
-        for policy in root.each("retry_policy", |section| retry_policy::read(section, file, &mut self.references)) {
+        let (reasons, references) = (&self.reasons, &mut self.references);
+        for policy in root.each("retry_policy", |section| retry_policy::read(section, file, reasons, references)) {
             let name = policy.name.to_string();
             if read.insert(name.clone(), policy).is_some() {
                 root.file().report("Q0107", 0..0, format!("retry policy \"{name}\" stands twice"), "", None);

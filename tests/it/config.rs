@@ -121,13 +121,37 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "collections.toml",
             "wait_days = 21\n",
             "wait_days = 21\nnew_attempts = 9\n",
-            "no reason has more new attempts than its policy, which has 3",
+            "`new_attempts`: 9, but its policy has 3 for all reasons",
         ),
         (
             "collections.toml",
             "classes = [\"correct\", \"renew\"]\n",
             "classes = [\"correct\", \"renw\"]\n",
             "Q0103 collections.toml:27:23 `classes`: \"renw\" is none of retry, correct, renew",
+        ),
+        (
+            "collections.toml",
+            "classes = [\"correct\", \"renew\"]\n",
+            "codes = [\"AMO4\"]\n",
+            "Q0103 collections.toml:27:10 `codes`: AMO4 is in no table of codes, and stops | not usable did you mean \"AM04\"?",
+        ),
+        (
+            "collections.toml",
+            "classes = [\"correct\", \"renew\"]\n",
+            "codes = [\"41\"]\ntreat_as = \"retry\"\n",
+            "`codes`: 41: the scheme forbids another attempt, whatever a policy says",
+        ),
+        (
+            "collections.toml",
+            "wait_days = 21\n",
+            "",
+            "nothing is different: new_attempts, a schedule, wait_days or treat_as",
+        ),
+        (
+            "collections.toml",
+            "roll = \"following\"",
+            "roll = \"folowing\"",
+            "`roll` must be one of following, modified_following, preceding | did you mean \"following\"?",
         ),
         (
             "collections.toml",
