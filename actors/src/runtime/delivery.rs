@@ -393,7 +393,12 @@ impl DeliveryLane {
         let now = self.router.ports().clock.system_now();
         if let Some(news) = self.health.hear(tried, now, self.tactic.failing_after_ms) {
             let (router, tenant, route) = (Arc::clone(&self.router), self.tenant.clone(), self.route.clone());
-            context.spawn(async move { health::tell(&router, &tenant, &route, news, now).await }.into_actor(self));
+            let told = async move { health::tell(&router, &tenant, &route, news, now).await };
+            context.spawn(told.into_actor(self).map(|is_told, lane, _| {
+                if !is_told {
+                    lane.health.untold();
+                }
+            }));
         }
     }
 

@@ -68,6 +68,11 @@ impl Health {
         }
     }
 
+    /// What was to be told was not recorded: the next try tells it.
+    pub fn untold(&mut self) {
+        self.said = None;
+    }
+
     fn succeeded(&mut self) -> Option<News> {
         self.breaker.succeeded();
         self.failing_since = None;
@@ -97,8 +102,8 @@ pub(super) fn way_of(route: &Route) -> (&'static str, SmolStr) {
     }
 }
 
-/// Has the tenant told. When that fails the other side is told of by the next try.
-pub(super) async fn tell(router: &Router, tenant: &TenantId, route: &Route, news: News, now: Timestamp) {
+/// Has the tenant told; whether that is recorded.
+pub(super) async fn tell(router: &Router, tenant: &TenantId, route: &Route, news: News, now: Timestamp) -> bool {
     let (way, name) = way_of(route);
     let feed = FeedId::of(tenant, &format_smolstr!("outgoing {way} {name}"));
     let command = match news {
@@ -106,11 +111,8 @@ pub(super) async fn tell(router: &Router, tenant: &TenantId, route: &Route, news
         News::Well => feed::Command::ReportWell { way: way.into(), name },
     };
     let id = derived_from(&[tenant.as_str(), way, &route.to_string(), &now.to_string(), command.name()]);
-    if let Err(error) =
-        router.submit(tenant, Tell::Feed(feed, command), id, 0, Origin::System, Priority::Patient).await
-    {
-        warn!(lane = %route, %error, "how the other side does could not be told");
-    }
+    let told = router.submit(tenant, Tell::Feed(feed, command), id, 0, Origin::System, Priority::Patient).await;
+    told.inspect_err(|error| warn!(lane = %route, %error, "how the other side does could not be told")).is_ok()
 }
 
 #[cfg(test)]
