@@ -426,11 +426,13 @@ fn references(
         add(kind, Reading::Exact, DirectoryKey::InvoiceNumber(tenant.clone(), number))?;
     }
     let mut orders: BTreeSet<CustomerId> = BTreeSet::new();
-    for number in NumberText::new(texts()).candidates().into_iter().filter(|number| is_telling_number(number)) {
-        if let Some(DirectoryValue::Customer(customer)) =
-            directory.find(&DirectoryKey::Order(tenant.clone(), number))?
-        {
-            orders.insert(customer);
+    // Beside a whole reference or the number of an invoice an order says nothing more.
+    if !hits.iter().any(is_sure) {
+        for number in NumberText::new(texts()).candidates().into_iter().filter(|number| is_telling_number(number)) {
+            let key = DirectoryKey::Order(tenant.clone(), number);
+            if let Some(DirectoryValue::Customer(customer)) = directory.find(&key)? {
+                orders.insert(customer);
+            }
         }
     }
     // Where the payer's own words name nothing, what banks carry beside them may.
