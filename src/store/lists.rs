@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fjall::Keyspace;
+use fjall::{Guard, Keyspace};
 use quittance_actors::partition::{Entity, FileRecord, Row, Saved, StatementRecord, StatusReport};
 use quittance_actors::ports::PortError;
 use quittance_actors::values::{
@@ -69,9 +69,9 @@ impl List {
 /// A page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// Entities, newest first.
+    /// Entities, in the order asked for.
     pub entities: Vec<(EntityId, Arc<Entity>)>,
-    /// Whether older ones follow.
+    /// Whether others follow.
     pub has_more: bool,
 }
 
@@ -85,21 +85,7 @@ impl Store {
             Some(id) => keys::list(tenant, list, id),
             None => after_prefix(start.clone()),
         };
-        let mut entities = Vec::new();
-        let mut has_more = false;
-        for guard in self.lists.range(start..end).rev() {
-            if entities.len() == limit {
-                has_more = true;
-                break;
-            }
-            let key = guard.key().map_err(failed)?;
-            let Some(id) = entity_of(&key) else { continue };
-            if let Some(bytes) = self.snapshots.get(keys::snapshot(id)).map_err(failed)? {
-                let stored: Saved = codec::decode_value(&bytes).map_err(failed)?;
-                entities.push((id, stored.entity));
-            }
-        }
-        Ok(Page { entities, has_more })
+        self.listed(self.lists.range(start..end).rev(), limit)
     }
 
     /// Of `list` the `limit` oldest entities after `after`, the oldest first, and whether newer ones follow.
@@ -107,9 +93,16 @@ impl Store {
         &self, tenant: &TenantId, list: List, after: Option<EntityId>, limit: usize,
     ) -> Result<Page, PortError> {
         let all = keys::list_prefix(tenant, list);
-        let start = after.map_or_else(|| all.clone(), |id| after_prefix(keys::list(tenant, list, id)));
+        // The first key after that of an entity is it with a byte more.
+        let behind = |id| [keys::list(tenant, list, id).as_slice(), &[0]].concat();
+        let start = after.map_or_else(|| all.clone(), behind);
+        self.listed(self.lists.range(start..after_prefix(all)), limit)
+    }
+
+    /// The entities that these keys of lists name, so many at most, and whether others follow.
+    fn listed(&self, listed: impl Iterator<Item = Guard>, limit: usize) -> Result<Page, PortError> {
         let (mut entities, mut has_more) = (Vec::new(), false);
-        for guard in self.lists.range(start..after_prefix(all)) {
+        for guard in listed {
             if entities.len() == limit {
                 has_more = true;
                 break;
