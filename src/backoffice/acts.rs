@@ -80,17 +80,18 @@ fn instruments(state: &Customer) -> Vec<Json> {
 }
 
 /// What a form says.
-struct Form<'a>(&'a BTreeMap<String, String>);
+pub(super) struct Form<'a>(pub &'a BTreeMap<String, String>);
 
 impl Form<'_> {
-    fn text(&self, name: &str, most: usize) -> Result<&str, Problem> {
+    /// A line of so many characters at most.
+    pub fn text(&self, name: &str, most: usize) -> Result<&str, Problem> {
         let text = self.0.get(name).map(|text| text.trim()).unwrap_or_default();
         let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then_some(text).ok_or_else(|| Problem::bad_request(format!("{name}: expected 1 to {most} characters")))
     }
 
     /// Who says so, and why.
-    fn reason(&self) -> Result<SmolStr, Problem> {
+    pub fn reason(&self) -> Result<SmolStr, Problem> {
         let (by, reason) = (self.text("by", NAME_CHARACTERS_MAX)?, self.text("reason", REASON_CHARACTERS_MAX)?);
         Ok(format_smolstr!("{by}: {reason}"))
     }

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::acts::Form;
+use super::{SharedPages, enter, words};
+use crate::api::{Problem, Shared};
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::machine::Tell;
 use quittance_actors::payment_request::{Command, PaymentRequest};
 use quittance_actors::policies::Policies;
 use quittance_actors::values::{EntityId, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
-use smol_str::format_smolstr;
-
-use super::{SharedPages, enter, words};
-use crate::api::{Problem, Shared};
 
 /// What the page can say was done: an address says nothing of its own.
 pub(super) const SAID: [&str; 3] = ["It leaves", "It does not leave", "Its reminders are of that scenario now"];
 const NAME_CHARACTERS_MAX: usize = 64;
-const REASON_CHARACTERS_MAX: usize = 140;
 
 /// The step of a request that waits for a person, as a page asks about it.
 pub(super) fn awaited(state: &PaymentRequest, policies: Option<&Policies>, zone: &Zone) -> Option<Json> {
@@ -46,22 +44,18 @@ pub(super) async fn decide(
     if !crate::api::owned(&app, &frame.tenant, EntityId::PaymentRequest(id)).await {
         return Err(Problem::not_found(format!("payment request {id} is not known")));
     }
-    let said = |name: &str, most: usize| {
-        let text = form.get(name).map(|text| text.trim()).unwrap_or_default();
-        let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then_some(text).ok_or_else(|| Problem::bad_request(format!("{name}: expected 1 to {most} characters")))
-    };
-    let by = said("by", NAME_CHARACTERS_MAX)?;
-    let step = || said("step", NAME_CHARACTERS_MAX).map(Into::into);
+    let form = Form(&form);
+    let by = form.text("by", NAME_CHARACTERS_MAX)?;
+    let step = || form.text("step", NAME_CHARACTERS_MAX).map(Into::into);
     let (done, command) = match what.as_str() {
         "scenario" => {
-            let scenario = form.get("scenario").map(|name| name.trim()).filter(|name| !name.is_empty());
-            let reason = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
+            let scenario = form.0.get("scenario").map(|name| name.trim()).filter(|name| !name.is_empty());
+            let reason = form.reason()?;
             (SAID[2], Command::FollowScenario { scenario: scenario.map(Into::into), reason, by_rule: false })
         }
         "approve" => (SAID[0], Command::ApproveReminder { step: step()?, by: by.into() }),
         "reject" => {
-            let said = format_smolstr!("{by}: {}", said("reason", REASON_CHARACTERS_MAX)?);
+            let said = form.reason()?;
             (SAID[1], Command::RejectReminder { step: step()?, said })
         }
         _ => return Err(Problem::not_found("there is nothing at this address")),

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::{Answer, Foresight, Method, RetryPolicy};
 use quittance_actors::policies::Policies;
+use quittance_actors::ports::Clock as _;
 use quittance_actors::values::Date;
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words};
 use crate::api::{Problem, Shared};
-use crate::clock;
 use crate::simulate::policy::{Asked, end, method_in_words, outcome, roll};
 
 /// How wide a day stands on the strip, in the units of the picture.
@@ -101,7 +101,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let usual = policies.collections.default_policy.as_deref();
     let named = query.get("name").map(String::as_str).or(usual);
     let open = named.and_then(|name| all.get(name)).or_else(|| all.values().next());
-    let now = app.service.clocks.test_clock(&frame.tenant).unwrap_or_else(clock::system_now);
+    let now = app.service.clocks.now(&frame.tenant);
     let shown = open.map(|policy| {
         let asked = asked(&query, policy, &policies, now.date_in(&policies.zone));
         let found = asked.foresee(policy, &policies);

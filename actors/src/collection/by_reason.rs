@@ -98,24 +98,11 @@ impl RetryPolicy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::OnExhausted;
+    use super::super::policy::tests::policy as usual;
     use super::*;
 
     fn policy(by_reason: Vec<ByReason>) -> RetryPolicy {
-        RetryPolicy {
-            name: "standard".into(),
-            retries: 3,
-            schedule: Schedule::Gaps(vec![3, 5, 7]),
-            by_reason,
-            at: (6, 0),
-            roll: super::super::Roll::Following,
-            lead_days: 2,
-            presumed_after_days: 2,
-            wait_days: 30,
-            on_exhausted: OnExhausted::default(),
-            card_connector: Some("psp".into()),
-            debit_connector: None,
-        }
+        RetryPolicy { by_reason, ..usual(Schedule::Gaps(vec![3, 5, 7])) }
     }
 
     #[test]

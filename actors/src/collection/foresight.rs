@@ -98,7 +98,8 @@ impl RetryPolicy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ByReason, Instrument, OnExhausted, Reason, Roll, Schedule};
+    use super::super::policy::tests::policy as usual;
+    use super::super::{ByReason, Instrument, Reason, Schedule};
     use super::*;
 
     #[test]
@@ -111,20 +112,7 @@ mod tests {
             schedule: Some(Schedule::Gaps(vec![1])),
             ..ByReason::default()
         }];
-        let policy = RetryPolicy {
-            name: "standard".into(),
-            retries: 3,
-            schedule: Schedule::Gaps(vec![3, 5, 7]),
-            by_reason,
-            at: (6, 0),
-            roll: Roll::Following,
-            lead_days: 2,
-            presumed_after_days: 2,
-            wait_days: 30,
-            on_exhausted: OnExhausted::default(),
-            card_connector: Some("psp".into()),
-            debit_connector: None,
-        };
+        let policy = RetryPolicy { by_reason, ..usual(Schedule::Gaps(vec![3, 5, 7])) };
         let mut reasons = ReasonTable::default();
         for (code, class) in [("51", ReasonClass::Retry), ("91", ReasonClass::Retry), ("54", ReasonClass::Renew)] {
             let reason = Reason { class, countries: Vec::new(), after_hours: None, text: String::new() };

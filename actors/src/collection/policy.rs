@@ -175,7 +175,7 @@ impl RetryPolicy {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::Instrument;
     use super::*;
 
@@ -184,7 +184,8 @@ mod tests {
         Calendar::new("TARGET", 1, vec![6, 7], vec![(1, 1), (5, 1), (12, 25), (12, 26)], vec![-2, 1], vec![]).unwrap()
     }
 
-    fn policy(schedule: Schedule) -> RetryPolicy {
+    /// Three new attempts from cards and by direct debit.
+    pub(in crate::collection) fn policy(schedule: Schedule) -> RetryPolicy {
         RetryPolicy {
             name: "standard".into(),
             retries: 3,
