@@ -186,6 +186,14 @@ fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
     drop_file(&incoming, "b.csv", invoices(5, 8).as_bytes());
     wait_for("the other hooks", || (hooks.received().len() >= 8).then_some(()));
     assert_eq!(hooks.received().len(), 8, "one hook an invoice, and nothing that it does not hear of");
+    // What is still under way when it is asked for is not sent twice.
+    let all_ended = || {
+        wait_for("the end of all", || {
+            let endpoints = running.get("/v1/endpoints").json();
+            (endpoints["data"][0]["waiting"]["deliveries"] == 0).then_some(())
+        });
+    };
+    all_ended();
     let answer = running.post("/v1/endpoints/erp/replay", &json!({ "after": "0", "until": middle }));
     assert_eq!((answer.status, &answer.json()["replayed"]), (202, &json!(5)), "{}", answer.text());
     let came = wait_for("them again", || Some(hooks.received()).filter(|came| came.len() >= 13));
@@ -195,6 +203,7 @@ fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
         ids
     };
     assert_eq!(ids(&came[8..]), ids(&first), "the same messages");
+    all_ended();
     // The same call again sends nothing again.
     let body = json!({ "after": "0", "until": middle });
     let again = |key: &str| running.try_post("/v1/endpoints/erp/replay", key, &body).unwrap().json();

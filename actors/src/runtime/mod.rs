@@ -19,6 +19,7 @@ mod checkpointer;
 mod collection;
 mod decisions;
 mod delivery;
+mod delivery_lane;
 mod health;
 mod host;
 mod inbox;
