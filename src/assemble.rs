@@ -33,7 +33,7 @@ use crate::channels::pace::{Limits, Pace};
 use crate::channels::smpp::{Heard, Ids, SmppLink};
 use crate::channels::sms::SmsChannel;
 use crate::clock::{Clocks, system_now};
-use crate::config::{self, Config, ConnectorKind, EmailTransport, Secret, SmsProvider, Sources};
+use crate::config::{self, AskedBy, Config, ConnectorKind, EmailTransport, Secret, SmsProvider, Sources};
 use crate::dispatch::{Channels, SmsCarrier};
 use crate::documents::Documents;
 use crate::editions::Editions;
@@ -380,15 +380,35 @@ fn ledger_of(config: &Config, tenant: &TenantId, connector: &str) -> PathBuf {
     config.path(&config.service.data.dir).join("connectors").join(tenant.as_str()).join(connector)
 }
 
+/// Whether a call is signed by who has the secret.
+pub(crate) fn is_signed(secret: &Secret, signatures: &str, call: (&str, i64), body: &[u8]) -> bool {
+    SigningKey::parse(secret.reveal()).is_ok_and(|key| key.verifies(signatures, call, body))
+}
+
 /// Who collects, by tenant and name.
 fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId, String), Connector>, String> {
     let mut connectors = BTreeMap::new();
     for config::Connector { tenant, name, kind } in &config.service.connectors {
         let faulty = |why: String| format!("connector \"{name}\": {why}");
         let connector = match kind {
-            ConnectorKind::Http { url, secret } => {
+            ConnectorKind::Http { url, secret, asked } => {
                 let key = SigningKey::parse(secret.reveal()).map_err(|error| faulty(error.to_string()))?;
-                Connector::Http(HttpConnector { url: url.clone(), key, hooks: Arc::clone(hooks) })
+                let AskedBy { inquire_url, cancel_url, refund_url, first_inquiry_ms, callback_secret } =
+                    asked.clone();
+                if let Some(secret) = callback_secret {
+                    SigningKey::parse(secret.reveal())
+                        .map_err(|error| faulty(format!("callback_secret: {error}")))?;
+                }
+                let (url, hooks) = (url.clone(), Arc::clone(hooks));
+                Connector::Http(HttpConnector {
+                    url,
+                    inquire_url,
+                    cancel_url,
+                    refund_url,
+                    first_inquiry_ms,
+                    key,
+                    hooks,
+                })
             }
             ConnectorKind::DirectDebitFile { dir, checksum }
             | ConnectorKind::CreditTransferFile { dir, checksum } => {
@@ -407,7 +427,7 @@ fn connectors(config: &Config, hooks: &Arc<Hooks>) -> Result<BTreeMap<(TenantId,
                     Connector::CreditFiles(Arc::new(if *checksum { files } else { files.without_checksums() }))
                 }
             }
-            ConnectorKind::Simulator => Connector::Simulator,
+            ConnectorKind::Simulator { first_inquiry_ms } => Connector::Simulator(first_inquiry_ms.unwrap_or(0)),
         };
         connectors.insert((tenant.clone(), name.clone()), connector);
     }

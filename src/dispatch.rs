@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use quittance_actors::delivery::{Channel, Delivery, Fault, Guard, Recipient, Verdict};
 use quittance_actors::policies::Policies;
-use quittance_actors::ports::{BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared};
+use quittance_actors::ports::{
+    AttemptQuestion, AttemptTold, BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared,
+};
 use quittance_actors::rules::{Field, Value};
-use quittance_actors::values::{EmailAddress, Language, PhoneNumber, TenantId, Timestamp};
+use quittance_actors::values::{EmailAddress, Language, TenantId, Timestamp};
 
 use tracing::warn;
 
@@ -24,7 +26,6 @@ use crate::channels::sms::SmsChannel;
 use crate::channels::{self, Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
-use crate::digest;
 use crate::documents::{self, Documents};
 use crate::export::{HookBody, StatusFormat, hook_body};
 use crate::in_use::InUse;
@@ -72,7 +73,8 @@ pub enum SmsCarrier {
 }
 
 impl SmsCarrier {
-    async fn send(&self, sms: &Sms<'_>) -> Verdict {
+    /// Sends once.
+    pub async fn send(&self, sms: &Sms<'_>) -> Verdict {
         match self {
             SmsCarrier::Http(provider) => provider.send(sms).await,
             SmsCarrier::Smpp(link) => link.send(sms).await,
@@ -108,9 +110,11 @@ impl Dispatch for Channels {
                 Channel::Sms => self.sms(tenant, &prepared).await,
                 Channel::Hook => self.hook(&prepared.delivery).await,
                 Channel::File => self.file(prepared.delivery).await,
-                Channel::Partition | Channel::Collection | Channel::Payout => {
-                    never(Fault::Settings, "it leaves by another way")
-                }
+                Channel::Partition
+                | Channel::Collection
+                | Channel::Payout
+                | Channel::Inquiry
+                | Channel::Cancellation => never(Fault::Settings, "it leaves by another way"),
             }
         })
     }
@@ -131,6 +135,19 @@ impl Dispatch for Channels {
         }
         let most = in_use.conduct.automation.limits.get(&*delivery.cause).copied();
         self.pace.holds_back(prepared, most, clock::system_now())
+    }
+
+    fn ask_of_attempt(&self, question: AttemptQuestion) -> BoxFuture<'_, Result<AttemptTold, Verdict>> {
+        Box::pin(async move {
+            match self.connector(&question.delivery) {
+                Some(connector) => connector.ask(question).await,
+                None => Err(unconfigured()),
+            }
+        })
+    }
+
+    fn first_inquiry_ms(&self, delivery: &Delivery) -> i64 {
+        self.connector(delivery).map_or(0, Connector::first_inquiry_ms)
     }
 
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {
@@ -159,95 +176,7 @@ impl Dispatch for Channels {
     }
 }
 
-/// To whom a message goes that shows how it looks.
-pub enum Tester {
-    /// Addresses of a team.
-    List(String),
-    /// A telephone.
-    Phone(PhoneNumber),
-}
-
-/// What such a message says.
-pub struct Trial {
-    /// The template.
-    pub template: String,
-    /// What it says.
-    pub message: Message,
-}
-
 impl Channels {
-    /// Sends a message that shows how it looks, and keeps it; it is no delivery, and not tried again.
-    pub async fn send_trial(&self, tenant: &Tenant, to: &Tester, trial: Trial) -> Verdict {
-        let Trial { template, mut message } = trial;
-        let now = clock::system_now();
-        let id = format!("test-{}", digest::hex(&clock::random_bytes::<8>()));
-        let (channel, from, addresses, verdict) = match to {
-            Tester::List(name) => {
-                let Some(list) = tenant.lists.get(name) else {
-                    return never(Fault::Settings, format!("there is no list \"{name}\""));
-                };
-                message.subject = format!("[Test] {}", message.subject);
-                message.attached = None;
-                let (from_name, from, message) = (tenant.name.as_str(), &tenant.email_from, &message);
-                let (message_id, id, to) = (id.clone(), id.clone(), list.clone());
-                let mail = Mail {
-                    id,
-                    message_id,
-                    thread: None,
-                    from_name,
-                    from,
-                    to,
-                    at: now,
-                    message,
-                    unsubscribe_url: None,
-                    attached: None,
-                };
-                let verdict = match &self.email {
-                    Some(email) => Some(email.send(&mail).await),
-                    None => None,
-                };
-                let addresses = list.iter().map(|address| address.as_str().to_owned()).collect();
-                (Channel::Email, format!("{from_name} <{}>", from.as_str()), addresses, verdict)
-            }
-            Tester::Phone(to) => {
-                let (from, text) = (tenant.sms_from.as_str(), message.text.as_str());
-                let sms = Sms { id: id.clone(), from, to, text, status_url: None, about: None };
-                let verdict = match (sms.too_long(), &self.sms) {
-                    (Some(verdict), _) => return verdict,
-                    (None, Some(carrier)) => Some(carrier.send(&sms).await),
-                    (None, None) => None,
-                };
-                (Channel::Sms, from.to_owned(), vec![to.as_str().to_owned()], verdict)
-            }
-        };
-        let taken = match &verdict {
-            Some(Verdict::Accepted { detail }) => Some(detail.clone()),
-            Some(_) => return verdict.unwrap_or_else(|| later(Fault::Service, "")),
-            None => None,
-        };
-        let (edition, cause) = (message.edition.clone(), "test".to_owned());
-        let sent = Sent {
-            id,
-            customer: None,
-            channel,
-            from,
-            to: addresses,
-            at: now,
-            sent_at: now,
-            template,
-            edition,
-            cause,
-            taken,
-            message,
-        };
-        let (archive, tenant) = (self.archive.clone(), tenant.id.to_string());
-        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, &sent)).await;
-        match kept {
-            Ok(Ok(())) => verdict.unwrap_or_else(|| Verdict::Accepted { detail: CAUGHT.to_owned() }),
-            _ => later(Fault::File, "it was sent and could not be kept"),
-        }
-    }
-
     async fn hand_over(&self, orders: Vec<CollectionOrder>) -> Vec<CollectionAnswer> {
         match orders.first().and_then(|order| self.connector(&order.delivery)) {
             Some(connector) => connector.collect(orders).await,

@@ -178,6 +178,20 @@ pub enum Effect {
         /// Which attempt.
         attempt: AttemptId,
     },
+    /// Have a connector say what became of an attempt that it may have.
+    Inquire {
+        /// Which connector.
+        connector: SmolStr,
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// Have a connector leave an attempt that it may have: nothing is to be paid by it any more.
+    CancelAttempt {
+        /// Which connector.
+        connector: SmolStr,
+        /// Which attempt.
+        attempt: AttemptId,
+    },
     /// Have a connector pay out.
     PayOut {
         /// Which connector.

@@ -88,6 +88,17 @@ pub struct Collections {
     pub reasons: ReasonTable,
     /// How often the schemes let one instrument be tried.
     pub caps: Caps,
+    /// What connectors can be asked about an attempt that they have; none of those that are not here.
+    pub asked: BTreeMap<SmolStr, Asked>,
+}
+
+/// What a connector can be asked about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// What became of it.
+    pub inquires: bool,
+    /// To collect it no more.
+    pub cancels: bool,
 }
 
 /// When people may be written to by reminders.

@@ -13,13 +13,13 @@ use thiserror::Error;
 
 use smol_str::SmolStr;
 
-use crate::collection::InstrumentDetails;
+use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::{OpenRequest, Profile};
-use crate::delivery::{Delivery, Verdict};
+use crate::delivery::{Delivery, Fault, Verdict};
 use crate::partition::{
     ArmedTimer, Checkpoint, Commit, DirectoryEntry, DirectoryKey, DirectoryValue, Receipt, Saved,
 };
-use crate::payment_request::AttemptResult;
+use crate::payment_request::{AttemptNews, AttemptResult};
 use crate::payout;
 use crate::policies::Policies;
 use crate::values::{AttemptId, CommandId, Date, EntityId, PaymentRequestId, ReferenceKey, TenantId, Timestamp};
@@ -213,6 +213,30 @@ pub struct CollectionAnswer {
     pub result: Option<AttemptResult>,
 }
 
+/// What is asked about an attempt that a connector may have.
+#[derive(Debug, Clone)]
+pub struct AttemptQuestion {
+    /// The row: an inquiry, or a cancellation.
+    pub delivery: Delivery,
+    /// The request.
+    pub request: PaymentRequestId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its number.
+    pub number: u16,
+    /// From what it collects.
+    pub instrument: Instrument,
+}
+
+/// What a connector says of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptTold {
+    /// This is certain.
+    News(AttemptNews),
+    /// It is under way still, or it is too late to leave it.
+    UnderWay,
+}
+
 /// Carries messages out.
 pub trait Dispatch: Send + Sync {
     /// Tries once. The same delivery id twice must do no harm.
@@ -229,6 +253,18 @@ pub trait Dispatch: Send + Sync {
     /// Hands orders of one connector over; gives an answer to each, in order. The same order twice
     /// must collect once.
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>>;
+
+    /// Asks a connector what became of an attempt, or to leave it, as the row's channel says; anything but certain news
+    /// is an error, after which it is asked again.
+    fn ask_of_attempt(&self, _: AttemptQuestion) -> BoxFuture<'_, Result<AttemptTold, Verdict>> {
+        let nobody = Verdict::Never { fault: Fault::Settings, error: "nobody can be asked".to_owned() };
+        Box::pin(async { Err(nobody) })
+    }
+
+    /// How long after an attempt has left it is first asked about, in milliseconds.
+    fn first_inquiry_ms(&self, _: &Delivery) -> i64 {
+        900_000
+    }
 
     /// Hands payouts of one connector over; gives an answer to each, in order. The same payout twice must
     /// pay once.

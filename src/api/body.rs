@@ -234,6 +234,12 @@ impl Body {
         let errors = self.finish_errors();
         if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
     }
+
+    /// As [`Body::finish`], for a body that others write: what else they say does not matter here.
+    pub fn finish_with_others(mut self) -> Result<(), Problem> {
+        self.object.clear();
+        self.finish()
+    }
 }
 
 fn bounded(characters_max: usize) -> impl FnOnce(&str) -> Result<String, String> {

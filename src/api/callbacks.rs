@@ -13,7 +13,7 @@ use quittance_actors::values::{CustomerId, DeliveryId, EntityId, Language, Phone
 use serde_json::Value as Json;
 use tracing::warn;
 
-use super::{Problem, Shared, owned};
+use super::{Problem, Shared, owned, provider};
 use crate::assemble;
 use crate::inbound::{self, Inbound, command_of};
 use crate::mail_report::{self, REPORT_BYTES_MAX};
@@ -26,6 +26,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
             .route("/messages/{customer}/{delivery}", web::get().to(message))
             .route("/messages/{customer}/{delivery}", web::post().to(message))
+            .route("/connectors/{connector}", web::post().to(provider::told))
             .route("/sms", web::get().to(incoming))
             .route("/sms", web::post().to(incoming))
             .service(

@@ -23,6 +23,7 @@ mod payment_requests;
 mod payouts;
 mod plans;
 mod problem;
+mod provider;
 mod stream;
 mod templates;
 mod trail;

@@ -57,6 +57,11 @@ impl Problem {
         Self::of(401, "unauthorized", "A valid API key is needed", detail)
     }
 
+    /// 401: a call that is to be signed, and is not signed by whom it should be.
+    pub fn unsigned(detail: impl Into<String>) -> Self {
+        Self::of(401, "unauthorized", "A valid signature is needed", detail)
+    }
+
     /// 403: the key is known, and may not do this.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::of(403, "forbidden", "The API key may not do this", detail)

@@ -332,6 +332,7 @@ pub(crate) fn route_of(app: &Shared, tenant: &TenantId, way: &str) -> Option<Rou
         "file" if !name.is_empty() => Some(Route::Feed(tenant.clone(), name.into())),
         "collection" if !name.is_empty() => Some(Route::Connector(tenant.clone(), name.into())),
         "payout" if !name.is_empty() => Some(Route::Payouts(tenant.clone(), name.into())),
+        "inquiry" if !name.is_empty() => Some(Route::Inquiries(tenant.clone(), name.into())),
         _ => None,
     }
 }

@@ -11,10 +11,10 @@ use super::templates::told_of;
 use super::{Frame, SharedPages, enter, words, zone_of};
 use crate::api::{App, Problem, Shared, finding_json, foreseen, in_use, newest_editions, publish, seen, tried};
 use crate::config::own_folder;
-use crate::dispatch::{Tester, Trial};
 use crate::editions::{self, Change, Draft, Foreseen, How, Origin, Tried};
 use crate::preview::Asked;
 use crate::render::{Message, Templates};
+use crate::trial::{Tester, Trial};
 
 /// Editions shown.
 const EDITIONS: usize = 20;

@@ -14,6 +14,7 @@ use quittance_actors::delivery::{Fault, Verdict};
 use quittance_actors::values::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::credentials::Credentials;
@@ -66,6 +67,13 @@ impl SigningKey {
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
         let signatures: Vec<String> = self.0.iter().map(|key| key.sign(id, timestamp_s, body)).collect();
         signatures.join(" ")
+    }
+
+    /// Whether one of the signatures of a message, apart by blanks, is of one of these keys.
+    pub fn verifies(&self, signatures: &str, (id, timestamp_s): (&str, i64), body: &[u8]) -> bool {
+        let known: Vec<String> = self.0.iter().map(|key| key.sign(id, timestamp_s, body)).collect();
+        let same = |signature: &str| known.iter().any(|known| known.as_bytes().ct_eq(signature.as_bytes()).into());
+        signatures.split(' ').filter(|signature| same(signature)).count() > 0
     }
 }
 

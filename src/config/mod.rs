@@ -3,6 +3,7 @@
 
 mod automation;
 mod collections;
+mod connector;
 mod endpoints;
 mod expression;
 mod mapping;
@@ -24,8 +25,8 @@ pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use reader::{File, Section};
 pub use service::{
-    ApiKey, Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Portal, Ready,
-    Secret, Server, Service, Smtp, SmtpTls, Tenant,
+    ApiKey, AskedBy, Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Portal,
+    Ready, Secret, Server, Service, Smtp, SmtpTls, Tenant,
 };
 pub use sms::{Ovh, Smpp, SmsAnswer, SmsBody, SmsCall, SmsProvider};
 pub use sources::Sources;
@@ -216,6 +217,7 @@ impl Config {
             default_policy: tenant.default_retry_policy.clone(),
             reasons: retries.reasons.clone(),
             caps: retries.caps.clone(),
+            asked: connector::asked(&self.service, &tenant.id),
         };
         Some(policies)
     }
@@ -282,14 +284,16 @@ impl Config {
         }
         for tenant in &self.service.tenants {
             let Some(name) = &tenant.payouts.connector else { continue };
-            let pays = |kind: &ConnectorKind| {
-                matches!(kind, ConnectorKind::CreditTransferFile { .. } | ConnectorKind::Simulator)
-            };
             let of_tenant =
-                self.service.connectors.iter().filter(|known| known.tenant == tenant.id && pays(&known.kind));
+                self.service.connectors.iter().filter(|known| known.tenant == tenant.id && known.kind.pays_out());
             let known: Vec<&str> = of_tenant.map(|known| known.name.as_str()).collect();
             if !known.contains(&name.as_str()) {
-                missing("[[connector]] that pays out (kind pain.001) of the tenant", "connector", name, known);
+                missing(
+                    "[[connector]] that pays out (kind pain.001, or http with refund_url) of the tenant",
+                    "connector",
+                    name,
+                    known,
+                );
             }
         }
         for feed in &self.service.feeds {

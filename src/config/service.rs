@@ -319,6 +319,21 @@ pub struct Connector {
     pub kind: ConnectorKind,
 }
 
+/// What a payment provider can be asked beside collecting, and what it tells of itself.
+#[derive(Debug, Clone, Default)]
+pub struct AskedBy {
+    /// Where it says what became of an attempt.
+    pub inquire_url: Option<String>,
+    /// Where it leaves an attempt.
+    pub cancel_url: Option<String>,
+    /// Where it pays back.
+    pub refund_url: Option<String>,
+    /// How long after an attempt has left it is first asked about, in milliseconds.
+    pub first_inquiry_ms: i64,
+    /// The key by which its callbacks are signed.
+    pub callback_secret: Option<Secret>,
+}
+
 /// How a connector is asked to collect.
 #[derive(Debug, Clone)]
 pub enum ConnectorKind {
@@ -328,6 +343,8 @@ pub enum ConnectorKind {
         url: String,
         /// The signing secret, `whsec_…`.
         secret: Secret,
+        /// What else it can be asked.
+        asked: AskedBy,
     },
     /// Files of SEPA direct debits for a bank (pain.008).
     DirectDebitFile {
@@ -344,7 +361,21 @@ pub enum ConnectorKind {
         checksum: bool,
     },
     /// Nobody: answers follow from the instrument's name, for sandboxes and tests.
-    Simulator,
+    Simulator {
+        /// How long after an attempt has left it is first asked about, in milliseconds; it is not, when `None`.
+        first_inquiry_ms: Option<i64>,
+    },
+}
+
+impl ConnectorKind {
+    /// Whether it pays back.
+    pub fn pays_out(&self) -> bool {
+        match self {
+            ConnectorKind::CreditTransferFile { .. } | ConnectorKind::Simulator { .. } => true,
+            ConnectorKind::Http { asked, .. } => asked.refund_url.is_some(),
+            ConnectorKind::DirectDebitFile { .. } => false,
+        }
+    }
 }
 
 impl Service {

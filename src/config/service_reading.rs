@@ -11,12 +11,12 @@ use quittance_actors::policies::{Excess, Matching, WriteOff};
 use quittance_actors::values::{AccountPool, EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::collections::{read_contact, read_late_terms, read_payouts};
+use super::connector;
 use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::scenario::local_time;
 use super::service::{
-    ApiKey, Connector, ConnectorKind, Data, EmailTransport, Feed, FeedFormat, Outgoing, Portal, Ready, Server,
-    Service, Tenant,
+    ApiKey, Data, EmailTransport, Feed, FeedFormat, Outgoing, Portal, Ready, Server, Service, Tenant,
 };
 use super::sms::{SmsProvider, read_sms};
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
@@ -82,7 +82,7 @@ impl Service {
         });
         let mut named = Vec::new();
         let connectors = root.each("connector", |section| {
-            let connector = read_connector(section, &known)?;
+            let connector = connector::read(section, &known)?;
             let name = (connector.tenant.clone(), connector.name.clone());
             if named.contains(&name) {
                 section.refuse("name", section.span(), format!("connector \"{}\" stands twice", name.1), None);
@@ -392,33 +392,6 @@ impl Known<'_> {
             })
         })
     }
-}
-
-fn read_connector(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Connector> {
-    let tenant = known.tenant(section);
-    // It names a folder of the data directory.
-    let name = section.parsed("name", |text| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let fits = (1..=32).contains(&text.len()) && text.bytes().all(plain);
-        if fits { Ok(text.to_owned()) } else { Err("expected up to 32 letters, digits, - and _") }
-    });
-    let kinds = [("http", 0), ("pain.008", 1), ("pain.001", 2), ("simulator", 3)];
-    let kind = match section.choice("kind", &kinds)? {
-        0 => ConnectorKind::Http {
-            url: section.parsed("url", url::Url::parse)?.to_string(),
-            secret: read_secret(section, "secret")?,
-        },
-        1 => ConnectorKind::DirectDebitFile {
-            dir: section.required("dir")?.to_owned(),
-            checksum: section.flag("checksum", true),
-        },
-        2 => ConnectorKind::CreditTransferFile {
-            dir: section.required("dir")?.to_owned(),
-            checksum: section.flag("checksum", true),
-        },
-        _ => ConnectorKind::Simulator,
-    };
-    Some(Connector { tenant: tenant?, name: name?, kind })
 }
 
 fn read_feed(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Feed> {

@@ -333,7 +333,7 @@ pub fn with_provider(folder: &Path, address: &str) -> PathBuf {
         let http = format!(
             "kind = \"http\"\nurl = \"{address}\"\nsecret = {{ value = \"whsec_c2FtcGxlIHNlY3JldCBvZiB0aGUgc2FuZGJveA==\" }}"
         );
-        text.replace("kind = \"simulator\"              # simulator | http (url, secret) | pain.008 (dir)", &http)
+        text.replace("kind = \"simulator\"              # simulator | http (url, secret; inquire_url, cancel_url …: see the README) | pain.008 (dir)", &http)
     })
 }
 

@@ -32,6 +32,7 @@ mod pace;
 mod payouts;
 mod plans;
 mod portal;
+mod providers;
 mod recalls;
 mod recon;
 mod recovery;

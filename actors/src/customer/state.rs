@@ -287,7 +287,13 @@ impl Customer {
         self.profile.as_ref().is_some_and(|profile| match channel {
             Channel::Email => profile.email.is_some(),
             Channel::Sms => profile.phone.is_some(),
-            Channel::Hook | Channel::File | Channel::Partition | Channel::Collection | Channel::Payout => true,
+            Channel::Hook
+            | Channel::File
+            | Channel::Partition
+            | Channel::Collection
+            | Channel::Payout
+            | Channel::Inquiry
+            | Channel::Cancellation => true,
         })
     }
 }

@@ -49,6 +49,10 @@ pub enum Channel {
     Collection,
     /// To a connector, which pays out.
     Payout,
+    /// To a connector, which says what became of an attempt.
+    Inquiry,
+    /// To a connector, which collects an attempt no more.
+    Cancellation,
 }
 
 impl Channel {
@@ -72,6 +76,8 @@ impl Channel {
             Channel::Partition => "partition",
             Channel::Collection => "collection",
             Channel::Payout => "payout",
+            Channel::Inquiry => "inquiry",
+            Channel::Cancellation => "cancellation",
         }
     }
 }
@@ -108,6 +114,8 @@ pub enum Guard {
     TriedOut,
     /// Something of what it tells the customer of is still to be paid: it was the turn of this one.
     Together(PaymentRequestId),
+    /// The attempt may still collect.
+    AttemptInFlight(PaymentRequestId, AttemptId),
 }
 
 /// One message about to leave, with the event it tells of.
@@ -147,6 +155,8 @@ pub enum Route {
     Connector(TenantId, SmolStr),
     /// To a connector that pays out.
     Payouts(TenantId, SmolStr),
+    /// To a connector that is asked about its attempts.
+    Inquiries(TenantId, SmolStr),
 }
 
 impl Route {
@@ -157,6 +167,9 @@ impl Route {
             Recipient::Feed(name) => Route::Feed(tenant.clone(), name.clone()),
             Recipient::StatusExport => Route::StatusExport(tenant.clone()),
             Recipient::Connector(name) if channel == Channel::Payout => Route::Payouts(tenant.clone(), name.clone()),
+            Recipient::Connector(name) if matches!(channel, Channel::Inquiry | Channel::Cancellation) => {
+                Route::Inquiries(tenant.clone(), name.clone())
+            }
             Recipient::Connector(name) => Route::Connector(tenant.clone(), name.clone()),
             Recipient::Customer(_) | Recipient::List(_) | Recipient::DecidedCustomer => Route::Channel(channel),
         }
@@ -172,6 +185,7 @@ impl fmt::Display for Route {
             Route::StatusExport(tenant) => write!(f, "status:{tenant}"),
             Route::Connector(tenant, name) => write!(f, "collection:{tenant}:{name}"),
             Route::Payouts(tenant, name) => write!(f, "payout:{tenant}:{name}"),
+            Route::Inquiries(tenant, name) => write!(f, "inquiry:{tenant}:{name}"),
         }
     }
 }

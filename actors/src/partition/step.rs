@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::commit::{ArmedTimer, Commit, Envelope, Outgoing, StoredChange};
@@ -18,7 +19,7 @@ use crate::payment_request;
 use crate::policies::Policies;
 use crate::ports::PortError;
 use crate::rules::{Action, Concerned, EventType, Rule, Truth};
-use crate::values::{CustomerId, EntityId};
+use crate::values::{AttemptId, CustomerId, EntityId};
 
 /// Why a step led to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -311,6 +312,18 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
+    /// Asks a connector about an attempt that it may have.
+    fn ask_of_attempt(
+        &mut self, entity: EntityId, (channel, connector, attempt): (Channel, SmolStr, AttemptId), last: Option<u16>,
+    ) -> Result<(), StepError> {
+        let (Some(occurrence), EntityId::PaymentRequest(request)) = (last, entity) else {
+            return Err(StepError::Bug(format!("{entity} asks about no attempt")));
+        };
+        let cause = Arc::clone(&self.context.policies.rules.collection_cause);
+        let (recipient, guard) = (Recipient::Connector(connector), Guard::AttemptInFlight(request, attempt));
+        self.deliver(Outgoing { channel, template: None, recipient, guard, occurrence, cause })
+    }
+
     fn carry(&mut self, entity: EntityId, effect: Effect, last: Option<u16>) -> Result<(), StepError> {
         match effect {
             Effect::ArmTimer { purpose, due, generation } => {
@@ -335,6 +348,12 @@ impl<'a> Step<'a> {
                 let cause = Arc::clone(&self.context.policies.rules.collection_cause);
                 let guard = Guard::AttemptWanted(request, attempt);
                 self.deliver(Outgoing { channel, template: None, recipient, guard, occurrence, cause })
+            }
+            Effect::Inquire { connector, attempt } => {
+                self.ask_of_attempt(entity, (Channel::Inquiry, connector, attempt), last)
+            }
+            Effect::CancelAttempt { connector, attempt } => {
+                self.ask_of_attempt(entity, (Channel::Cancellation, connector, attempt), last)
             }
             Effect::PayOut { connector } => {
                 let occurrence =

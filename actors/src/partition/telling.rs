@@ -11,11 +11,11 @@ use smol_str::SmolStr;
 
 use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::{Customer, OpenRequest, Profile};
-use crate::delivery::{Delivery, Guard, Recipient};
+use crate::delivery::{Channel, Delivery, Guard, Recipient};
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::{Field, Published, RequestFigures, of_request};
-use crate::values::{Date, DeliveryId, EntityId, Iban, PaymentRequestId};
+use crate::values::{AttemptId, Date, DeliveryId, EntityId, Iban, PaymentRequestId};
 
 /// Whether a delivery may leave, and with what.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +114,9 @@ impl Lane {
             Guard::None => return self.unwanted_by_whom(outgoing),
             Guard::TriedOut => return Ok(Some(TRIED_OUT.to_owned())),
             Guard::Together(request) => return self.unwanted_together(request, outgoing),
+            Guard::AttemptInFlight(request, attempt) => {
+                return self.unasked(request, attempt, outgoing.channel);
+            }
             Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
         };
         let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
@@ -145,6 +148,21 @@ impl Lane {
             _ => None,
         };
         Ok(kept_back.map(str::to_owned))
+    }
+
+    /// Why nothing is asked about an attempt any more.
+    fn unasked(
+        &mut self, request: PaymentRequestId, attempt: AttemptId, channel: Channel,
+    ) -> Result<Option<String>, PortError> {
+        let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
+        let Some(state) = entity.as_payment_request() else { return Ok(None) };
+        let known = state.attempts.get(&attempt);
+        let in_flight = known.is_some_and(|known| known.status.is_in_flight());
+        Ok(match channel {
+            _ if !in_flight => Some("the attempt has ended".to_owned()),
+            Channel::Cancellation if state.status == Status::Open => Some("it is to be paid again".to_owned()),
+            _ => None,
+        })
     }
 
     /// Why a message that needs nothing to hold is not wanted any more: whom it goes to wants no such messages since.

@@ -4,7 +4,7 @@
 //! ```text
 //! agreed ─► planned ─► due ─► the customer allows it ─► ordered ─► submitted ─► succeeded
 //!              ▲        │         │ later, or waits         │          ├─► failed ─► planned │ waits │ ended
-//!              └────────┴─────────┘                         │          └─► unknown (a person)
+//!              └────────┴─────────┘                         │          └─► unknown (asked about, or a person)
 //!                                  paid meanwhile: skipped ◄┘
 //! succeeded ─► reversed ─► open again ─► as after a failure
 //! ```
@@ -22,7 +22,7 @@ use super::decide::reverse_allocation;
 use super::event::Event;
 use super::planning::{Plan, end, made};
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use super::{again, bank, promise};
+use super::{again, bank, inquiring, promise};
 use crate::collection::{Method, Paydays, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
@@ -199,13 +199,15 @@ pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Contex
 }
 
 /// How an attempt collects.
-fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
+pub(super) fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
     attempt.usage.as_deref().unwrap_or(&collection.usage).instrument.method()
 }
 
 /// A connector has taken an attempt. A direct debit that does not come back counts as paid from some day
 /// on; what nobody has taken never does.
-pub(super) fn accepted(state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>) -> Decision<Event> {
+pub(super) fn accepted(
+    state: &PaymentRequest, (attempt, connector): (AttemptId, &SmolStr), context: &Context<'_>,
+) -> Decision<Event> {
     let known = state.attempts.get(&attempt).filter(|known| known.status == AttemptStatus::Submitted);
     let (Some(known), Some(collection)) = (known, &state.collection) else { return Decision::default() };
     let collects_on = match collection.stage {
@@ -221,8 +223,9 @@ pub(super) fn accepted(state: &PaymentRequest, attempt: AttemptId, context: &Con
     });
     let generation = collection.generation.wrapping_add(1);
     let mut decision = Decision::of(Event::AttemptPending { attempt, presumed_at, generation });
-    if let Some(due) = presumed_at {
-        decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation });
+    match presumed_at {
+        Some(due) => decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation }),
+        None => inquiring::inquire(&mut decision, (attempt, connector), context),
     }
     decision
 }
@@ -254,14 +257,19 @@ fn moved(collection: &Collection, attempt: AttemptId, reason: &str, context: &Co
     decision
 }
 
-/// A connector has given an attempt up. What may have left stays in flight until a person has found
-/// out; what has not left waits.
+/// A connector has given an attempt up. What may have left stays in flight until its connector, or a person, has
+/// found out; what has not left waits.
 pub(super) fn given_up(
-    state: &PaymentRequest, terms: &Terms, attempt: AttemptId, reason: &SmolStr, context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, (attempt, connector): (AttemptId, &SmolStr), reason: &SmolStr,
+    context: &Context<'_>,
 ) -> Decided {
     let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
     match record.status {
-        AttemptStatus::Submitted => Ok(Decision::of(Event::AttemptUnknown { attempt, reason: reason.clone() })),
+        AttemptStatus::Submitted => {
+            let mut decision = Decision::of(Event::AttemptUnknown { attempt, reason: reason.clone() });
+            inquiring::inquire(&mut decision, (attempt, connector), context);
+            Ok(decision)
+        }
         AttemptStatus::Ordered => {
             let mut decision = Decision::default();
             pause(&mut decision, state, reason, context);

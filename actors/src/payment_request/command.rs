@@ -122,6 +122,8 @@ pub enum Command {
     AcceptAttempt {
         /// Which.
         attempt: AttemptId,
+        /// The connector.
+        connector: SmolStr,
     },
     /// A connector has given an attempt up without hearing how it ended.
     GiveUpAttempt {
@@ -129,6 +131,15 @@ pub enum Command {
         attempt: AttemptId,
         /// Why.
         reason: SmolStr,
+        /// The connector.
+        connector: SmolStr,
+    },
+    /// What a connector says of an attempt when it is asked.
+    HearOfAttempt {
+        /// Which.
+        attempt: AttemptId,
+        /// What.
+        news: AttemptNews,
     },
     /// What an attempt collected was taken back, or a bank refuses it.
     ReturnAttempt {
@@ -277,6 +288,22 @@ pub enum AttemptResult {
     },
 }
 
+/// What a connector says of an attempt when it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptNews {
+    /// It has ended.
+    Ended(AttemptResult),
+    /// The connector never had it: nothing can be collected by it.
+    Missing,
+    /// The connector collects it no more.
+    Cancelled,
+    /// Nothing was to be heard for so long that nobody asks any more.
+    Unheard {
+        /// What the connector said last.
+        reason: SmolStr,
+    },
+}
+
 /// A reported attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptReport {
@@ -314,6 +341,7 @@ impl Command {
             Command::ClaimAttempt { .. } => "claim_attempt",
             Command::AcceptAttempt { .. } => "accept_attempt",
             Command::GiveUpAttempt { .. } => "give_up_attempt",
+            Command::HearOfAttempt { .. } => "hear_of_attempt",
             Command::ReturnAttempt { .. } => "return_attempt",
             Command::StopCollection { .. } => "stop_collection",
             Command::EndCollection { .. } => "end_collection",

@@ -9,7 +9,9 @@ use super::attempts::report_attempt;
 use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
-use super::{again, approval, collecting, finality, membership, own_number, promise, reminders, writing_off};
+use super::{
+    again, approval, collecting, finality, inquiring, membership, own_number, promise, reminders, writing_off,
+};
 use crate::account_numbers::Given;
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Machine, Purpose, Tell};
@@ -90,8 +92,13 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         }
         Command::AnswerAttempt(answer, paydays) => Ok(collecting::answered(state, terms, (answer, paydays), context)),
         Command::ClaimAttempt { attempt } => collecting::claim(state, *attempt, context),
-        Command::AcceptAttempt { attempt } => Ok(collecting::accepted(state, *attempt, context)),
-        Command::GiveUpAttempt { attempt, reason } => collecting::given_up(state, terms, *attempt, reason, context),
+        Command::AcceptAttempt { attempt, connector } => {
+            Ok(collecting::accepted(state, (*attempt, connector), context))
+        }
+        Command::GiveUpAttempt { attempt, reason, connector } => {
+            collecting::given_up(state, terms, (*attempt, connector), reason, context)
+        }
+        Command::HearOfAttempt { attempt, news } => inquiring::heard(state, terms, (*attempt, news), context),
         Command::ReturnAttempt { attempt, reason_code } => {
             collecting::returned(state, terms, *attempt, reason_code, context)
         }
@@ -225,6 +232,7 @@ pub(super) fn settle(
     own_number::release(decision, state, why, context);
     reminders::stop(decision, state, why);
     collecting::stop(decision, state, by, why);
+    inquiring::call_back(decision, state, by, context);
 }
 
 /// A settled request is open again by `outstanding`: its reminders go on at the step they had come to, and
@@ -365,6 +373,7 @@ fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context
     own_number::release(&mut decision, state, "cancelled", context);
     reminders::stop(&mut decision, state, "cancelled");
     collecting::stop(&mut decision, state, None, "cancelled");
+    inquiring::call_back(&mut decision, state, None, context);
     let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: None };
     decision.tell(Tell::Customer(terms.customer, change));
     Ok(decision)

@@ -22,6 +22,7 @@ mod decide;
 mod event;
 mod finality;
 pub(crate) mod gate;
+mod inquiring;
 mod late;
 mod membership;
 mod own_number;
@@ -33,7 +34,7 @@ mod state;
 mod writing_off;
 
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
-pub use command::{AttemptAnswer, AttemptReport, AttemptResult, Command, Rejection};
+pub use command::{AttemptAnswer, AttemptNews, AttemptReport, AttemptResult, Command, Rejection};
 pub use event::Event;
 pub use finality::Finality;
 pub use gate::Gate;

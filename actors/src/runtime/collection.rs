@@ -10,12 +10,13 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
 use tracing::warn;
 
 use super::intake::derived_from;
 use super::trying::{Tried, later};
 use super::{Priority, Router, SubmitError};
-use crate::delivery::{Delivery, Guard, Ladder, Outcome};
+use crate::delivery::{Delivery, Guard, Ladder, Outcome, Route};
 use crate::machine::Tell;
 use crate::partition::{Concerned, Origin, Preparation, Rejection, Ticket};
 use crate::payment_request::{self, AttemptReport, Command};
@@ -61,9 +62,10 @@ pub(super) async fn collect(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
                 report(&router, &row.tenant, request, AttemptReport { attempt, amount, result }).await
             }
             (Outcome::Delivered { .. }, None, _) => {
-                submit(&router, &row.tenant, request, Command::AcceptAttempt { attempt }).await
+                let connector = connector_of(&row.route);
+                submit(&router, &row.tenant, request, Command::AcceptAttempt { attempt, connector }).await
             }
-            (Outcome::Dead { error }, ..) => give_up(&router, &row.tenant, request, attempt, error).await,
+            (Outcome::Dead { error }, ..) => give_up(&router, &row, (request, attempt), error).await,
             _ => Ok(()),
         };
         tried.push(match told {
@@ -85,7 +87,7 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<Collectio
         }
         Preparation::Suppressed(reason, guard) => {
             if let Guard::AttemptWanted(request, attempt) = guard {
-                give_up(router, &row.tenant, request, attempt, &reason).await?;
+                give_up(router, row, (request, attempt), &reason).await?;
             }
             return Ok(Err(Tried::Ended(Outcome::Suppressed { reason })));
         }
@@ -97,7 +99,7 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<Collectio
     let whole = concerned.and_then(|Concerned { profile, instrument, .. }| Some((profile, instrument?)));
     let Some((customer, instrument)) = whole else {
         let reason = "the customer has no such card or mandate any more".to_owned();
-        give_up(router, &row.tenant, request, attempt, &reason).await?;
+        give_up(router, row, (request, attempt), &reason).await?;
         return Ok(Err(Tried::Ended(Outcome::Suppressed { reason })));
     };
     match claim(router, &row.tenant, request, attempt).await {
@@ -109,7 +111,7 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<Collectio
         Ok(()) => Ok(Ok(CollectionOrder { delivery, request, attempt, customer, instrument })),
         Err(SubmitError::Rejected(rejection)) => {
             let reason = rejection.to_string();
-            give_up(router, &row.tenant, request, attempt, &reason).await?;
+            give_up(router, row, (request, attempt), &reason).await?;
             Ok(Err(Tried::Ended(Outcome::Suppressed { reason })))
         }
         Err(error) => Err(error),
@@ -123,17 +125,33 @@ async fn claim(
 }
 
 async fn give_up(
-    router: &Arc<Router>, tenant: &TenantId, request: PaymentRequestId, attempt: AttemptId, reason: &str,
+    router: &Arc<Router>, row: &Ticket, (request, attempt): (PaymentRequestId, AttemptId), reason: &str,
 ) -> Result<(), SubmitError> {
-    submit(router, tenant, request, Command::GiveUpAttempt { attempt, reason: reason.into() }).await
+    let (reason, connector) = (reason.into(), connector_of(&row.route));
+    submit(router, &row.tenant, request, Command::GiveUpAttempt { attempt, reason, connector }).await
 }
 
-/// Records how an attempt ended. A contradiction is kept for a person: what was recorded first stays.
+/// The connector of a lane of orders.
+fn connector_of(route: &Route) -> SmolStr {
+    match route {
+        Route::Connector(_, name) => name.clone(),
+        _ => SmolStr::default(),
+    }
+}
+
+/// Records how an attempt ended.
 async fn report(
     router: &Arc<Router>, tenant: &TenantId, request: PaymentRequestId, report: AttemptReport,
 ) -> Result<(), SubmitError> {
     let attempt = report.attempt;
-    match submit(router, tenant, request, Command::ReportAttempt(report)).await {
+    tell(router, tenant, (request, attempt), Command::ReportAttempt(report)).await
+}
+
+/// Tells a request what a connector says of an attempt; a contradiction is kept for a person.
+pub(super) async fn tell(
+    router: &Arc<Router>, tenant: &TenantId, (request, attempt): (PaymentRequestId, AttemptId), command: Command,
+) -> Result<(), SubmitError> {
+    match submit(router, tenant, request, command).await {
         Err(SubmitError::Rejected(Rejection::PaymentRequest(why @ payment_request::Rejection::AttemptDiffers))) => {
             warn!(%request, %attempt, %why, "a connector contradicts itself");
             Ok(())

@@ -99,6 +99,7 @@ pub(super) fn way_of(route: &Route) -> (&'static str, SmolStr) {
         Route::Feed(_, name) => ("file", name.clone()),
         Route::Connector(_, name) => ("collection", name.clone()),
         Route::Payouts(_, name) => ("payout", name.clone()),
+        Route::Inquiries(_, name) => ("inquiry", name.clone()),
     }
 }
 

@@ -24,6 +24,7 @@ mod health;
 mod host;
 mod inbox;
 mod ingestion;
+mod inquiry;
 mod intake;
 mod numbers;
 mod orders;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::health::way_of;
+use super::inquiry;
 use super::intake::derived_from;
 use super::{Priority, Router, SubmitError, conclude_decision};
 use crate::customer;
@@ -43,6 +44,11 @@ pub(super) async fn attempt(
             let verdict = ask_customer(&router, &delivery).await;
             // Money waits for the answer: it is never given up.
             Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), clock.system_now()))
+        }
+        Ok(Preparation::Ready(delivery, _))
+            if matches!(delivery.channel, Channel::Inquiry | Channel::Cancellation) =>
+        {
+            inquiry::ask(&router, &ladder, &row, *delivery).await
         }
         Ok(Preparation::Ready(delivery, concerned)) => {
             let (mut customer, mut zone, mut virtual_iban, mut open) = (None, None, None, Vec::new());

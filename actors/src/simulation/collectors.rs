@@ -9,7 +9,9 @@ use crate::customer;
 use crate::delivery::{Channel, Guard, Outcome};
 use crate::machine::Tell;
 use crate::partition::{Commit, Origin, Preparation};
-use crate::payment_request::{AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, attempt_of};
+use crate::payment_request::{
+    AttemptNews, AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, attempt_of,
+};
 use crate::values::{AttemptId, CustomerId, DeliveryId, EntityId, Iban, Money, PaymentRequestId};
 
 /// What a gateway has been asked, and how each attempt ended there: the same answer for the same id.
@@ -168,15 +170,50 @@ impl World {
                     let report = Command::ReportAttempt(AttemptReport { attempt, amount, result });
                     self.ask(Tell::PaymentRequest(request, report), Origin::System)?;
                 } else {
-                    self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt }), Origin::System)?;
+                    self.ask(
+                        Tell::PaymentRequest(request, Command::AcceptAttempt { attempt, connector: "psp".into() }),
+                        Origin::System,
+                    )?;
                 }
                 Some(Outcome::Delivered { detail: "taken".to_owned() })
             }
         })
     }
 
+    /// Asks a gateway about an attempt, as the runtime does; gives how the try ended, or nothing when nobody here has heard.
+    pub(super) fn ask_gateway(
+        &mut self, channel: Channel, guard: Guard,
+    ) -> Result<Option<Outcome>, super::auditor::Violation> {
+        let Guard::AttemptInFlight(request, attempt) = guard else {
+            return broken("panic", "a question about nothing");
+        };
+        if self.random.once_in(4) {
+            return Ok(Some(Outcome::RetryAt { at: self.now.plus_millis(60_000), error: "503".to_owned() }));
+        }
+        let known = self.gateway.get(&attempt).map(|(.., result)| result.clone());
+        let news = match known {
+            Some(Some(result)) => AttemptNews::Ended(result),
+            Some(None) if channel == Channel::Cancellation => {
+                self.gateway.remove(&attempt);
+                AttemptNews::Cancelled
+            }
+            Some(None) => {
+                let result = if self.random.once_in(2) { AttemptResult::Succeeded } else { failed("AM04") };
+                if let Some((.., told)) = self.gateway.get_mut(&attempt) {
+                    *told = Some(result.clone());
+                }
+                AttemptNews::Ended(result)
+            }
+            None if channel == Channel::Inquiry => AttemptNews::Missing,
+            None => return Ok(Some(Outcome::Delivered { detail: "too late".to_owned() })),
+        };
+        self.report.inquired += 1;
+        self.ask(Tell::PaymentRequest(request, Command::HearOfAttempt { attempt, news }), Origin::System)?;
+        Ok((!self.random.once_in(5)).then(|| Outcome::Delivered { detail: "told".to_owned() }))
+    }
+
     fn give_up(&mut self, request: PaymentRequestId, attempt: AttemptId, reason: &str) -> Audited {
-        let give_up = Command::GiveUpAttempt { attempt, reason: reason.into() };
+        let give_up = Command::GiveUpAttempt { attempt, reason: reason.into(), connector: "psp".into() };
         self.ask(Tell::PaymentRequest(request, give_up), Origin::System)
     }
 }

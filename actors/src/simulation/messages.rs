@@ -43,6 +43,15 @@ impl World {
                     None => return Ok(()),
                 }
             }
+            Preparation::Ready(delivery, _)
+                if matches!(delivery.channel, Channel::Inquiry | Channel::Cancellation) =>
+            {
+                self.auditor.leaves(id, position, self.log.durable, guard)?;
+                match self.ask_gateway(delivery.channel, guard)? {
+                    Some(outcome) => outcome,
+                    None => return Ok(()),
+                }
+            }
             Preparation::Suppressed(..) if self.mutation == Some(Mutation::IgnoreGuard) => {
                 self.auditor.leaves(id, position, self.log.durable, guard)?;
                 Outcome::Delivered { detail: String::new() }

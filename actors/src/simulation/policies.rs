@@ -1,11 +1,13 @@
 //! The policies of the simulated tenant: a scenario, rules to people and machines, card notices.
 
+use std::collections::BTreeMap;
+
 use crate::collection::{
     Caps, Method, OnExhausted, PolicyError, Reason, ReasonClass, ReasonTable, RetryPolicy, Roll, Schedule,
 };
 use crate::delivery::{Channel, Recipient};
 use crate::payment_request::{Anchor, Offset, Scenario, ScenarioError, Step};
-use crate::policies::{Collections, Contact, Payouts, Policies, WriteOff};
+use crate::policies::{Asked, Collections, Contact, Payouts, Policies, WriteOff};
 use crate::rules::{Action, Condition, EventType, Field, Once, Operator, Per, Rule, RuleBook};
 use crate::values::{Calendar, Zone};
 
@@ -123,5 +125,6 @@ fn collections() -> Result<Collections, PolicyError> {
         }
     }
     let policies = [("standard".to_owned(), policy.checked()?)].into_iter().collect();
-    Ok(Collections { policies, default_policy: Some("standard".to_owned()), reasons, caps: Caps::default() })
+    let asked = BTreeMap::from([("psp".into(), Asked { inquires: true, cancels: true })]);
+    Ok(Collections { policies, default_policy: Some("standard".to_owned()), reasons, caps: Caps::default(), asked })
 }

@@ -41,6 +41,8 @@ pub struct Report {
     pub fired: usize,
     /// Orders that gateways were given.
     pub ordered: usize,
+    /// Answers of a gateway that was asked about an attempt.
+    pub inquired: usize,
     /// Cycles that plans asked for.
     pub cycles: usize,
     /// Every byte of the log.
@@ -124,7 +126,16 @@ impl World {
             auditor: Auditor::default(),
             gateway: Gateway::new(),
             number: 0,
-            report: Report { records: 0, crashes: 0, left: 0, fired: 0, ordered: 0, cycles: 0, log: Vec::new() },
+            report: Report {
+                records: 0,
+                crashes: 0,
+                left: 0,
+                fired: 0,
+                ordered: 0,
+                inquired: 0,
+                cycles: 0,
+                log: Vec::new(),
+            },
             trace: VecDeque::new(),
         })
     }

@@ -27,6 +27,8 @@ use quittance_actors::values::{
     ShortReference, TenantId, Timestamp, TransferId, VirtualIban, Zone, french_iban,
 };
 
+use smol_str::SmolStr;
+
 use crate::script::Line;
 
 const LANE: u8 = 7;
@@ -74,6 +76,8 @@ pub struct Stage {
     left: Vec<Delivery>,
     /// Orders that connectors have, in order.
     orders: Vec<Delivery>,
+    /// Who has an attempt.
+    connectors: BTreeMap<AttemptId, SmolStr>,
     refused: Option<String>,
     /// The day up to which statements of the bank have been read.
     bank_complete_to: Option<Date>,
@@ -114,6 +118,7 @@ impl Stage {
             commits: Vec::new(),
             left: Vec::new(),
             orders: Vec::new(),
+            connectors: BTreeMap::new(),
             refused: None,
             bank_complete_to: None,
             customers: BTreeMap::new(),
@@ -255,8 +260,8 @@ impl Stage {
                 Ok(())
             }
             "mandate" | "end" | "collect" | "result" | "stop_collection" | "bank_return" | "connector_silent"
-            | "hold" | "lift" | "resume" | "opt_out" | "review" | "follow" | "promise" | "dispute"
-            | "end_dispute" => self.collection(line),
+            | "connector_says" | "hold" | "lift" | "resume" | "opt_out" | "review" | "follow" | "promise"
+            | "dispute" | "end_dispute" => self.collection(line),
             verb if verb == "plan" || verb.starts_with("plan_") => self.plan(line),
             "day" => self.day(line.word(0)?, true),
             "outage" => self.day(line.word(0)?, false),

@@ -8,12 +8,26 @@
 //! ```
 //!
 //! The same attempt comes again with the same key until it is answered: it must be collected once.
+//!
+//! ```text
+//! POST inquire_url   { "attempt", "end_to_end_id", "payment_request" }
+//! 2xx  { "result": "succeeded" │ "failed" │ "pending" │ "not_found", "reason_code", "advice_code"? }
+//! POST cancel_url    { "attempt", "end_to_end_id", "payment_request" }
+//! 2xx  { "result": "cancelled" │ "too_late" │ "succeeded" │ "failed" … }
+//! POST refund_url    Idempotency-Key: pyt_…
+//! { "payout", "end_to_end_id", "amount", "execution_date", "creditor": { "name", "iban" }, "reason" }
+//! 2xx  taken; an empty body will do
+//! ```
+//!
+//! Only the word `not_found` says that an attempt never arrived, after which another one is made: a status such as 404 may be
+//! of a wrong address, and is asked about again.
 
 use futures_util::{StreamExt as _, stream};
 use quittance_actors::collection::InstrumentDetails;
-use quittance_actors::delivery::{Fault, Verdict};
-use quittance_actors::payment_request::{AttemptResult, end_to_end_id};
-use quittance_actors::ports::{CollectionAnswer, CollectionOrder};
+use quittance_actors::delivery::{Channel, Fault, Verdict};
+use quittance_actors::payment_request::{AttemptNews, AttemptResult, end_to_end_id};
+use quittance_actors::payout;
+use quittance_actors::ports::{AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutOrder};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
@@ -32,6 +46,14 @@ const REASON_CODE_CHARACTERS_MAX: usize = 35;
 pub struct HttpConnector {
     /// Its address.
     pub url: String,
+    /// Where it says what became of an attempt.
+    pub inquire_url: Option<String>,
+    /// Where it leaves an attempt.
+    pub cancel_url: Option<String>,
+    /// Where it pays back.
+    pub refund_url: Option<String>,
+    /// How long after an attempt has left it is first asked about, in milliseconds.
+    pub first_inquiry_ms: i64,
     /// The key that signs.
     pub key: SigningKey,
     /// How calls are made.
@@ -44,6 +66,9 @@ enum Told {
     Succeeded,
     Failed,
     Pending,
+    NotFound,
+    Cancelled,
+    TooLate,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +96,55 @@ impl HttpConnector {
             },
             Verdict::Declined { error } => only(never(Fault::Declined, error)),
             other => only(other),
+        }
+    }
+
+    /// Asks what became of an attempt, or to leave it.
+    pub(super) async fn ask_of_attempt(&self, question: &AttemptQuestion) -> Result<AttemptTold, Verdict> {
+        let inquires = question.delivery.channel == Channel::Inquiry;
+        let url = if inquires { &self.inquire_url } else { &self.cancel_url };
+        let url = url.as_ref().ok_or_else(|| never(Fault::Settings, "the connector has no address for it"))?;
+        let body = json!({
+            "attempt": question.attempt,
+            "end_to_end_id": end_to_end_id(question.request, question.number),
+            "payment_request": question.request,
+        });
+        let body = body.to_string().into_bytes();
+        let id = question.delivery.id.to_string();
+        let (verdict, answer) = self.hooks.ask(url, &self.key, &id, body, clock::system_now()).await;
+        match verdict {
+            Verdict::Accepted { .. } => told(&answer, inquires).map_err(|why| later(Fault::Broken, why)),
+            // Whoever does not want to be asked today may know more tomorrow.
+            Verdict::Declined { error } => Err(later(Fault::Declined, error)),
+            // A wrong address is mended, and money waits for the answer.
+            Verdict::Never { fault, error } if fault != Fault::Settings => Err(later(fault, error)),
+            other => Err(other),
+        }
+    }
+
+    /// Has payouts made; gives an answer to each, in order.
+    pub(super) async fn pay_out(&self, orders: Vec<PayoutOrder>) -> Vec<Verdict> {
+        stream::iter(orders).map(|order| self.pay_back(order)).buffered(AT_ONCE).collect().await
+    }
+
+    async fn pay_back(&self, order: PayoutOrder) -> Verdict {
+        let Some(url) = &self.refund_url else {
+            return never(Fault::Settings, "the connector collects and does not pay out");
+        };
+        let details = &order.details;
+        let body = json!({
+            "payout": details.id,
+            "end_to_end_id": payout::end_to_end_id(details.id),
+            "amount": details.amount,
+            "execution_date": order.on,
+            "creditor": { "name": details.creditor, "iban": details.iban.electronic() },
+            "reason": details.reason,
+        });
+        let body = body.to_string().into_bytes();
+        let (verdict, _) = self.hooks.ask(url, &self.key, &details.id.to_string(), body, clock::system_now()).await;
+        match verdict {
+            Verdict::Declined { error } => never(Fault::Declined, error),
+            other => other,
         }
     }
 }
@@ -108,18 +182,45 @@ fn result(answer: &[u8]) -> Result<Option<AttemptResult>, String> {
     if answer.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let answer: Answer = serde_json::from_slice(answer).map_err(|_| {
+    let said: Answer = serde_json::from_slice(answer).map_err(|_| {
         "the answer is not { \"result\": \"succeeded\" | \"failed\" | \"pending\", \"reason_code\", \"advice_code\" } with texts".to_owned()
     })?;
-    let fits = |code: &SmolStr| {
-        (1..=REASON_CODE_CHARACTERS_MAX).contains(&code.len()) && !code.chars().any(char::is_control)
+    match said.news()? {
+        AttemptTold::UnderWay => Ok(None),
+        AttemptTold::News(AttemptNews::Ended(result)) => Ok(Some(result)),
+        AttemptTold::News(_) => Err("an order is answered by succeeded, failed or pending".to_owned()),
+    }
+}
+
+/// What an answer to a question says.
+fn told(answer: &[u8], inquires: bool) -> Result<AttemptTold, String> {
+    let expected = match inquires {
+        true => "the answer is not { \"result\": \"succeeded\" | \"failed\" | \"pending\" | \"not_found\", … }",
+        false => "the answer is not { \"result\": \"cancelled\" | \"too_late\" | \"succeeded\" | \"failed\", … }",
     };
-    let advice = answer.advice_code.filter(fits);
-    match (answer.result, answer.reason_code.filter(fits)) {
-        (Told::Pending, _) => Ok(None),
-        (Told::Succeeded, _) => Ok(Some(AttemptResult::Succeeded)),
-        (Told::Failed, Some(reason_code)) => Ok(Some(AttemptResult::Failed { reason_code, advice })),
-        (Told::Failed, None) => Err("a failure has a reason_code of 1 to 35 characters".to_owned()),
+    let said: Answer = serde_json::from_slice(answer).map_err(|_| expected.to_owned())?;
+    match said.result {
+        // That it is not there now says nothing of an order that is on its way.
+        Told::NotFound if !inquires => Err(expected.to_owned()),
+        _ => said.news(),
+    }
+}
+
+impl Answer {
+    fn news(self) -> Result<AttemptTold, String> {
+        let fits = |code: &SmolStr| {
+            (1..=REASON_CODE_CHARACTERS_MAX).contains(&code.len()) && !code.chars().any(char::is_control)
+        };
+        let advice = self.advice_code.filter(fits);
+        let news = match (self.result, self.reason_code.filter(fits)) {
+            (Told::Pending | Told::TooLate, _) => return Ok(AttemptTold::UnderWay),
+            (Told::NotFound, _) => AttemptNews::Missing,
+            (Told::Cancelled, _) => AttemptNews::Cancelled,
+            (Told::Succeeded, _) => AttemptNews::Ended(AttemptResult::Succeeded),
+            (Told::Failed, Some(reason_code)) => AttemptNews::Ended(AttemptResult::Failed { reason_code, advice }),
+            (Told::Failed, None) => return Err("a failure has a reason_code of 1 to 35 characters".to_owned()),
+        };
+        Ok(AttemptTold::News(news))
     }
 }
 
@@ -138,8 +239,22 @@ mod tests {
         };
         assert_eq!(result(br#"{"result":"failed","reason_code":"51"}"#), failed(None));
         assert_eq!(result(br#"{"result":"failed","reason_code":"51","advice_code":"24"}"#), failed(Some("24")));
-        for wrong in [&br#"{"result":"failed"}"#[..], b"ok", br#"{"result":"maybe"}"#] {
+        for wrong in [&br#"{"result":"failed"}"#[..], b"ok", br#"{"result":"maybe"}"#, br#"{"result":"not_found"}"#] {
             assert!(result(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn only_a_plain_word_says_that_an_attempt_never_arrived() {
+        let missing = br#"{"result":"not_found"}"#;
+        assert_eq!(told(missing, true), Ok(AttemptTold::News(AttemptNews::Missing)));
+        assert!(told(missing, false).is_err(), "nobody was asked whether it is there");
+        assert_eq!(told(br#"{"result":"cancelled"}"#, false), Ok(AttemptTold::News(AttemptNews::Cancelled)));
+        for under_way in [&br#"{"result":"pending"}"#[..], br#"{"result":"too_late"}"#] {
+            assert_eq!(told(under_way, true), Ok(AttemptTold::UnderWay));
+        }
+        for wrong in [&b""[..], b"null", br#"{"error":"not_found"}"#, br#"{"result":"failed"}"#] {
+            assert!(told(wrong, true).is_err());
         }
     }
 }

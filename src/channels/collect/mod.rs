@@ -2,14 +2,14 @@
 //!
 //! | Kind | Is |
 //! |---|---|
-//! | `http` | a signed call with the attempt's id as idempotency key; the answer may tell the result |
+//! | `http` | signed calls with an idempotency key, that collect, inquire, cancel and refund; the answer may tell the result |
 //! | `debit_file` | files of SEPA direct debits for a bank |
 //! | `credit_file` | files of SEPA credit transfers for a bank: money that is given back |
 //! | `order_files` | what both share: each order stands in exactly one file |
 //! | `simulator` | nobody: answers follow from the instrument's name |
 //!
-//! What a connector does not tell at once is reported later: by the API, by pain.002, or by a return
-//! in a statement.
+//! What a connector does not tell at once is reported later: by a signed callback, the API, pain.002, or a return in a
+//! statement; or it is asked.
 
 mod credit_file;
 mod debit_file;
@@ -23,7 +23,7 @@ pub use http::HttpConnector;
 pub use order_files::ordered;
 
 use quittance_actors::delivery::{Fault, Verdict};
-use quittance_actors::ports::{CollectionAnswer, CollectionOrder, PayoutOrder};
+use quittance_actors::ports::{AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutOrder};
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{Date, Money};
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub enum Connector {
     DebitFiles(Arc<DebitFiles>),
     /// It pays out, by files of credit transfers.
     CreditFiles(Arc<CreditFiles>),
-    /// Nobody.
-    Simulator,
+    /// Nobody; asked about an attempt, it answers that soon, in milliseconds.
+    Simulator(i64),
 }
 
 /// What an order says beside the instrument.
@@ -91,7 +91,27 @@ impl Connector {
                 .iter()
                 .map(|_| only(super::never(Fault::Settings, "the connector pays out and does not collect")))
                 .collect(),
-            Connector::Simulator => orders.iter().map(simulator::answer).collect(),
+            Connector::Simulator(_) => orders.iter().map(simulator::answer).collect(),
+        }
+    }
+
+    /// Asks what became of an attempt, or to leave it, as the row's channel says.
+    pub async fn ask(&self, question: AttemptQuestion) -> Result<AttemptTold, Verdict> {
+        match self {
+            Connector::Http(connector) => connector.ask_of_attempt(&question).await,
+            Connector::Simulator(_) => Ok(simulator::told(&question)),
+            Connector::DebitFiles(_) | Connector::CreditFiles(_) => {
+                Err(super::never(Fault::Settings, "a bank that takes files is not asked"))
+            }
+        }
+    }
+
+    /// How long after an attempt has left it is first asked about, in milliseconds.
+    pub fn first_inquiry_ms(&self) -> i64 {
+        match self {
+            Connector::Http(connector) => connector.first_inquiry_ms,
+            Connector::Simulator(first_inquiry_ms) => *first_inquiry_ms,
+            Connector::DebitFiles(_) | Connector::CreditFiles(_) => 0,
         }
     }
 
@@ -104,8 +124,9 @@ impl Connector {
                 let written = tokio::task::spawn_blocking(move || files.pay_out(&orders)).await;
                 written.unwrap_or_else(|_| vec![super::later(Fault::Service, "it is stopping"); count])
             }
-            Connector::Simulator => vec![super::accepted("simulated"); count],
-            Connector::Http(_) | Connector::DebitFiles(_) => {
+            Connector::Simulator(_) => vec![super::accepted("simulated"); count],
+            Connector::Http(connector) => connector.pay_out(orders).await,
+            Connector::DebitFiles(_) => {
                 vec![super::never(Fault::Settings, "the connector collects and does not pay out"); count]
             }
         }

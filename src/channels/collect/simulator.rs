@@ -6,15 +6,16 @@
 //! | `fail-CODE` | fails with the code |
 //! | `fail-CODE-N` | fails with the code at the first N attempts |
 //! | `fail-CODE+ADVICE` | fails with the code, and the scheme's advice beside it |
-//! | `pending` | takes the order and says nothing more |
-//! | `silent` | does not answer |
+//! | `pending` | takes the order and says nothing more; asked to leave it, it does |
+//! | `pending-paid`, `pending-fail-CODE` | the same, until it is asked: it has collected, or failed with the code |
+//! | `silent` | does not answer; asked, it never had the order |
+//! | `silent-paid` | does not answer, and has collected: asked, it says so |
 //! | anything else | a card succeeds; a direct debit is taken, and counts as paid when it does not come back |
 
-use quittance_actors::collection::InstrumentDetails;
-use quittance_actors::payment_request::AttemptResult;
-use quittance_actors::ports::{CollectionAnswer, CollectionOrder};
-
-use quittance_actors::delivery::Fault;
+use quittance_actors::collection::{Instrument, InstrumentDetails};
+use quittance_actors::delivery::{Channel, Fault};
+use quittance_actors::payment_request::{AttemptNews, AttemptResult};
+use quittance_actors::ports::{AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder};
 
 use super::super::{accepted, later, never};
 use super::{Said, only};
@@ -30,13 +31,55 @@ pub(super) fn answer(order: &CollectionOrder) -> CollectionAnswer {
     let result = match scripted(name, said.number) {
         Script::Silent => return only(later(Fault::Timeout, "no answer in time")),
         Script::Pending => None,
-        Script::Fails(code) => Some(match code.split_once('+') {
-            Some((code, advice)) => AttemptResult::Failed { reason_code: code.into(), advice: Some(advice.into()) },
-            None => AttemptResult::Failed { reason_code: code.into(), advice: None },
-        }),
+        Script::Fails(code) => Some(failed(code)),
         Script::Goes => is_card.then_some(AttemptResult::Succeeded),
     };
     CollectionAnswer { verdict: accepted("simulated"), result }
+}
+
+fn failed(code: &str) -> AttemptResult {
+    match code.split_once('+') {
+        Some((code, advice)) => AttemptResult::Failed { reason_code: code.into(), advice: Some(advice.into()) },
+        None => AttemptResult::Failed { reason_code: code.into(), advice: None },
+    }
+}
+
+/// What is said of an attempt to who asks.
+pub(super) fn told(question: &AttemptQuestion) -> AttemptTold {
+    let (Instrument::Card(name) | Instrument::Mandate(name)) = &question.instrument;
+    let news = match (end_of(name, question.number), question.delivery.channel) {
+        (End::UnderWay, Channel::Cancellation) => AttemptNews::Cancelled,
+        (End::UnderWay, _) => return AttemptTold::UnderWay,
+        (End::NeverThere, Channel::Cancellation) => AttemptNews::Cancelled,
+        (End::NeverThere, _) => AttemptNews::Missing,
+        (End::Paid, _) => AttemptNews::Ended(AttemptResult::Succeeded),
+        (End::Fails(code), _) => AttemptNews::Ended(failed(code)),
+    };
+    AttemptTold::News(news)
+}
+
+/// How an attempt has ended that was not told of at once.
+#[derive(Debug, PartialEq, Eq)]
+enum End<'a> {
+    UnderWay,
+    NeverThere,
+    Paid,
+    Fails(&'a str),
+}
+
+fn end_of(name: &str, number: u16) -> End<'_> {
+    if name.contains("-paid") {
+        return End::Paid;
+    }
+    match scripted(name, number) {
+        Script::Silent => End::NeverThere,
+        Script::Pending => match failing(name, number) {
+            Some(code) => End::Fails(code),
+            None => End::UnderWay,
+        },
+        Script::Fails(code) => End::Fails(code),
+        Script::Goes => End::Paid,
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -54,12 +97,17 @@ fn scripted(name: &str, number: u16) -> Script<'_> {
     if name.contains("pending") {
         return Script::Pending;
     }
-    let Some((_, script)) = name.split_once("fail-") else { return Script::Goes };
+    failing(name, number).map_or(Script::Goes, Script::Fails)
+}
+
+/// The code with which an attempt of this number fails, if it does.
+fn failing(name: &str, number: u16) -> Option<&str> {
+    let (_, script) = name.split_once("fail-")?;
     let (code, times) = match script.split_once('-') {
         Some((code, times)) => (code, times.parse().unwrap_or(u16::MAX)),
         None => (script, u16::MAX),
     };
-    if number <= times { Script::Fails(code) } else { Script::Goes }
+    (number <= times).then_some(code)
 }
 
 #[cfg(test)]
@@ -75,5 +123,16 @@ mod tests {
         assert_eq!(scripted("M-fail-AC04", 9), Script::Fails("AC04"));
         assert_eq!(scripted("silent-1", 1), Script::Silent);
         assert_eq!(scripted("pending-1", 1), Script::Pending);
+    }
+
+    #[test]
+    fn who_asks_hears_how_it_ended() {
+        assert_eq!(end_of("tok_pending", 1), End::UnderWay);
+        assert_eq!(end_of("tok_pending-paid", 1), End::Paid);
+        assert_eq!(end_of("tok_pending-fail-51-1", 1), End::Fails("51"));
+        assert_eq!(end_of("tok_pending-fail-51-1", 2), End::UnderWay);
+        assert_eq!(end_of("tok_silent", 1), End::NeverThere);
+        assert_eq!(end_of("tok_silent-paid", 1), End::Paid);
+        assert_eq!(end_of("tok_1", 1), End::Paid);
     }
 }

@@ -2,13 +2,15 @@
 
 use quittance_actors::collection::{CardScheme, Hold, Instrument, Mandate, MandateKind};
 use quittance_actors::customer;
-use quittance_actors::delivery::{Channel, Delivery, Guard};
+use quittance_actors::delivery::{Channel, Delivery, Guard, Recipient};
 use quittance_actors::machine::Tell;
 use quittance_actors::payment_request::{
-    AttemptReport, AttemptResult, Command, PaymentRequest, Stage as CollectionStage,
+    AttemptNews, AttemptReport, AttemptResult, Command, PaymentRequest, Stage as CollectionStage,
 };
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{AttemptId, Date, EntityId, Iban, PaymentRequestId};
+
+use smol_str::SmolStr;
 
 use super::{Stage, money};
 use crate::script::Line;
@@ -65,8 +67,20 @@ impl Stage {
             "connector_silent" => {
                 let request = self.request(text(0)?)?;
                 let (attempt, _) = self.latest(request, |state, id| state.attempts[id].status.is_in_flight())?;
-                let reason = "no answer".into();
-                self.ask(Tell::PaymentRequest(request, Command::GiveUpAttempt { attempt, reason }))
+                let (reason, connector) = ("no answer".into(), self.connector_of(attempt));
+                self.ask(Tell::PaymentRequest(request, Command::GiveUpAttempt { attempt, reason, connector }))
+            }
+            "connector_says" => {
+                let request = self.request(text(0)?)?;
+                let (attempt, _) = self.latest(request, |_, _| true)?;
+                let news = match text(1)? {
+                    "missing" => AttemptNews::Missing,
+                    "cancelled" => AttemptNews::Cancelled,
+                    "nothing" => AttemptNews::Unheard { reason: "still under way".into() },
+                    "succeeded" => AttemptNews::Ended(AttemptResult::Succeeded),
+                    code => AttemptNews::Ended(AttemptResult::Failed { reason_code: code.into(), advice: None }),
+                };
+                self.ask(Tell::PaymentRequest(request, Command::HearOfAttempt { attempt, news }))
             }
             "hold" => {
                 let customer = self.customer(text(0)?, None)?;
@@ -143,9 +157,18 @@ impl Stage {
         let Guard::AttemptWanted(request, attempt) = order.guard else {
             return Err("an order names its attempt".to_owned());
         };
+        if let Recipient::Connector(name) = &order.recipient {
+            self.connectors.insert(attempt, name.clone());
+        }
         self.orders.push(order);
         self.ask(Tell::PaymentRequest(request, Command::ClaimAttempt { attempt }))?;
-        self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt }))
+        let connector = self.connector_of(attempt);
+        self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt, connector }))
+    }
+
+    /// The connector that has an attempt.
+    fn connector_of(&self, attempt: AttemptId) -> SmolStr {
+        self.connectors.get(&attempt).cloned().unwrap_or_default()
     }
 
     pub(super) fn ordered(&self, order: &Delivery) -> String {

@@ -15,7 +15,7 @@ use super::{Stage, money};
 impl Stage {
     pub(super) fn expect(&mut self, line: &Line) -> Result<(), String> {
         match line.word(0)? {
-            "mail" | "sms" | "hook" | "file" | "payout" => self.expect_delivery(line),
+            "mail" | "sms" | "hook" | "file" | "inquiry" | "cancellation" | "payout" => self.expect_delivery(line),
             "order" => self.expect_order(line),
             "no" => match self.orders.first() {
                 Some(order) => Err(format!("{} is ordered", self.ordered(order))),
@@ -77,6 +77,8 @@ impl Stage {
                 Channel::Partition => "partition",
                 Channel::Collection => "collection",
                 Channel::Payout => "payout",
+                Channel::Inquiry => "inquiry",
+                Channel::Cancellation => "cancellation",
             };
             let to = match &delivery.recipient {
                 Recipient::Customer(id) => {

@@ -6,7 +6,7 @@ use quittance_actors::collection::{
 };
 use quittance_actors::delivery::{Channel, Recipient};
 use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
-use quittance_actors::policies::{Collections, Payouts, Policies};
+use quittance_actors::policies::{Asked, Collections, Payouts, Policies};
 use quittance_actors::rules::{
     Action, Condition, Deed, EventType, Field, Once, Operator, Per, Rule, RuleBook, Value,
 };
@@ -199,6 +199,12 @@ fn collections() -> Collections {
         policy("strict", Schedule::Gaps(vec![1]), OnExhausted { suspends: true, ..alert() }),
         policy("learned", Schedule::Paydays(vec![3]), alert()),
         policy("payday", Schedule::DaysOfMonth(vec![5, 31]), alert()),
+        // Whoever collects by this one can be asked.
+        RetryPolicy {
+            card_connector: Some("gateway".into()),
+            debit_connector: Some("gateway".into()),
+            ..policy("asked", Schedule::Gaps(vec![3]), alert())
+        },
         RetryPolicy { retries: 15, ..policy("stubborn", Schedule::Gaps(vec![1]), alert()) },
     ];
     let mut reasons = ReasonTable::default();
@@ -228,6 +234,7 @@ fn collections() -> Collections {
         default_policy: Some("standard".to_owned()),
         reasons,
         caps: Caps::new(&[Cap { scheme: CardScheme::Visa, attempts: 4, days: 30 }]).unwrap(),
+        asked: [("gateway".into(), Asked { inquires: true, cancels: true })].into(),
     }
 }
 

@@ -1,0 +1,93 @@
+//! What a payment provider tells of an attempt by itself: a signed call, as the Standard Webhooks are signed.
+//!
+//! ```text
+//! POST /callbacks/{tenant}/connectors/{connector}    webhook-id, webhook-timestamp, webhook-signature
+//! { "end_to_end_id" │ "attempt" and "payment_request",
+//!   "result": "succeeded" │ "failed" │ "reversed" │ "cancelled" │ "pending", "reason_code"?, "advice_code"? }
+//! ```
+//!
+//! The same call may come any number of times.
+
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use quittance_actors::machine::Tell;
+use quittance_actors::partition::Origin;
+use quittance_actors::payment_request::{AttemptNews, AttemptResult, Command, attempt_named};
+use quittance_actors::runtime::Priority;
+use quittance_actors::values::{AttemptId, EntityId, PaymentRequestId, TenantId, stable_hash};
+
+use super::body::Body;
+use super::{Problem, Shared, owned};
+use crate::assemble;
+use crate::clock;
+use crate::config::ConnectorKind;
+use crate::inbound::command_of;
+
+/// How far the time of a call may be from ours, in seconds. Source: Standard Webhooks, "verifying webhook authenticity".
+const TOLERANCE_S: i64 = 300;
+
+/// Takes over what a provider tells.
+pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Result<HttpResponse, Problem> {
+    let (tenant, connector, call) = entered(&app, &request, &bytes)?;
+    let mut body = Body::parse(&bytes)?;
+    let named = body.optional("end_to_end_id", |text| attempt_named(text).ok_or("it is not one of ours"));
+    let attempt = body.optional("attempt", AttemptId::parse);
+    let of = body.optional("payment_request", PaymentRequestId::parse);
+    let result = body.text("result", 20);
+    let (reason_code, advice) = (body.optional_text("reason_code", 35), body.optional_text("advice_code", 35));
+    body.finish_with_others()?;
+    let (request, attempt) = named
+        .or(of.zip(attempt))
+        .ok_or_else(|| Problem::bad_request("end_to_end_id: expected, or attempt and payment_request"))?;
+    let reason = || {
+        let code = reason_code.filter(|code| !code.is_empty());
+        code.ok_or_else(|| Problem::bad_request("reason_code: expected beside failed and reversed")).map(Into::into)
+    };
+    let news = |news| Command::HearOfAttempt { attempt, news };
+    let command = match result.as_deref() {
+        Some("succeeded") => news(AttemptNews::Ended(AttemptResult::Succeeded)),
+        Some("failed") => {
+            let (reason_code, advice) = (reason()?, advice.map(Into::into));
+            news(AttemptNews::Ended(AttemptResult::Failed { reason_code, advice }))
+        }
+        Some("reversed") => Command::ReturnAttempt { attempt, reason_code: reason()? },
+        Some("cancelled") => news(AttemptNews::Cancelled),
+        Some("pending") => return Ok(HttpResponse::Ok().body("under way")),
+        _ => {
+            let expected = "result: expected succeeded, failed, reversed, cancelled or pending";
+            return Err(Problem::bad_request(expected));
+        }
+    };
+    if !owned(&app, &tenant, EntityId::PaymentRequest(request)).await {
+        return Err(Problem::not_found("there is no such attempt"));
+    }
+    // An id that was used for something else is refused, and not taken for the same call.
+    let id = command_of(&["provider", tenant.as_str(), &connector, &call]);
+    let fingerprint = stable_hash(&[&String::from_utf8_lossy(&bytes)]);
+    let tell = Tell::PaymentRequest(request, command);
+    app.service.router.submit(&tenant, tell, id, fingerprint, Origin::Api, Priority::Patient).await?;
+    Ok(HttpResponse::Ok().body("noted"))
+}
+
+/// Whose call it is, and its id, if its signature is right and it is not an old one.
+fn entered(app: &Shared, request: &HttpRequest, bytes: &Bytes) -> Result<(TenantId, String, String), Problem> {
+    let unknown = || Problem::not_found("there is nothing at this address");
+    let part = |name| request.match_info().get(name).unwrap_or_default();
+    let (tenant, name) = (part("tenant"), part("connector"));
+    let mut connectors = app.service.config.service.connectors.iter();
+    let known = connectors.find(|known| known.tenant.as_str() == tenant && known.name == name).ok_or_else(unknown)?;
+    let ConnectorKind::Http { asked, .. } = &known.kind else { return Err(unknown()) };
+    let secret = asked.callback_secret.as_ref().ok_or_else(unknown)?;
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (id, sent_at) = (header("webhook-id"), header("webhook-timestamp"));
+    let sent_at: i64 = sent_at.parse().map_err(|_| Problem::unsigned("webhook-timestamp: expected seconds"))?;
+    let now = clock::system_now().unix_millis().div_euclid(1_000);
+    let fits = (1..=200).contains(&id.len());
+    if !fits || !assemble::is_signed(secret, header("webhook-signature"), (id, sent_at), bytes) {
+        return Err(Problem::unsigned("webhook-signature: it is not of this call"));
+    }
+    if now.abs_diff(sent_at) > TOLERANCE_S.unsigned_abs() {
+        return Err(Problem::unsigned("webhook-timestamp: more than five minutes off"));
+    }
+    Ok((known.tenant.clone(), name.to_owned(), id.to_owned()))
+}

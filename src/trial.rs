@@ -1,0 +1,103 @@
+//! A message that shows how it looks, sent to who wants to see it.
+
+use quittance_actors::delivery::{Channel, Fault, Verdict};
+use quittance_actors::values::PhoneNumber;
+
+use crate::channels::archive::Sent;
+use crate::channels::email::Mail;
+use crate::channels::{Sms, later, never};
+use crate::clock;
+use crate::config::Tenant;
+use crate::digest;
+use crate::dispatch::{CAUGHT, Channels};
+use crate::render::Message;
+
+/// To whom a message goes that shows how it looks.
+pub enum Tester {
+    /// Addresses of a team.
+    List(String),
+    /// A telephone.
+    Phone(PhoneNumber),
+}
+
+/// What such a message says.
+pub struct Trial {
+    /// The template.
+    pub template: String,
+    /// What it says.
+    pub message: Message,
+}
+
+impl Channels {
+    /// Sends a message that shows how it looks, and keeps it; it is no delivery, and not tried again.
+    pub async fn send_trial(&self, tenant: &Tenant, to: &Tester, trial: Trial) -> Verdict {
+        let Trial { template, mut message } = trial;
+        let now = clock::system_now();
+        let id = format!("test-{}", digest::hex(&clock::random_bytes::<8>()));
+        let (channel, from, addresses, verdict) = match to {
+            Tester::List(name) => {
+                let Some(list) = tenant.lists.get(name) else {
+                    return never(Fault::Settings, format!("there is no list \"{name}\""));
+                };
+                message.subject = format!("[Test] {}", message.subject);
+                message.attached = None;
+                let (from_name, from, message) = (tenant.name.as_str(), &tenant.email_from, &message);
+                let (message_id, id, to) = (id.clone(), id.clone(), list.clone());
+                let mail = Mail {
+                    id,
+                    message_id,
+                    thread: None,
+                    from_name,
+                    from,
+                    to,
+                    at: now,
+                    message,
+                    unsubscribe_url: None,
+                    attached: None,
+                };
+                let verdict = match &self.email {
+                    Some(email) => Some(email.send(&mail).await),
+                    None => None,
+                };
+                let addresses = list.iter().map(|address| address.as_str().to_owned()).collect();
+                (Channel::Email, format!("{from_name} <{}>", from.as_str()), addresses, verdict)
+            }
+            Tester::Phone(to) => {
+                let (from, text) = (tenant.sms_from.as_str(), message.text.as_str());
+                let sms = Sms { id: id.clone(), from, to, text, status_url: None, about: None };
+                let verdict = match (sms.too_long(), &self.sms) {
+                    (Some(verdict), _) => return verdict,
+                    (None, Some(carrier)) => Some(carrier.send(&sms).await),
+                    (None, None) => None,
+                };
+                (Channel::Sms, from.to_owned(), vec![to.as_str().to_owned()], verdict)
+            }
+        };
+        let taken = match &verdict {
+            Some(Verdict::Accepted { detail }) => Some(detail.clone()),
+            Some(_) => return verdict.unwrap_or_else(|| later(Fault::Service, "")),
+            None => None,
+        };
+        let (edition, cause) = (message.edition.clone(), "test".to_owned());
+        let sent = Sent {
+            id,
+            customer: None,
+            channel,
+            from,
+            to: addresses,
+            at: now,
+            sent_at: now,
+            template,
+            edition,
+            cause,
+            taken,
+            message,
+        };
+        let (archive, tenant) = (self.archive.clone(), tenant.id.to_string());
+        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, &sent)).await;
+        match kept {
+            Ok(Ok(())) => verdict.unwrap_or_else(|| Verdict::Accepted { detail: CAUGHT.to_owned() }),
+            _ => later(Fault::File, "it was sent and could not be kept"),
+        }
+    }
+}
