@@ -9,7 +9,7 @@ use crate::collection::{Caps, ReasonTable, RetryPolicy};
 use crate::feed::Expectation;
 use crate::payment_request::{Finality, Scenario, Terms, gate};
 use crate::rules::{RuleBook, Subscriptions};
-use crate::transfer::AcceptanceRule;
+use crate::transfer::{AcceptanceRule, NeverAuto};
 use crate::values::{Calendar, Date, Iban, Timestamp, Zone};
 use smol_str::SmolStr;
 
@@ -176,6 +176,10 @@ pub struct Matching {
     pub auto_at: u16,
     /// How far the next best must be behind, of 1,000.
     pub min_margin: u16,
+    /// How sure a way of placing it must be that is shown to a person, of 1,000.
+    pub propose_at: u16,
+    /// What a person decides however sure it is.
+    pub never_auto: Vec<NeverAuto>,
     /// Whether of several requests of one customer that are equal in amount the oldest is meant.
     pub oldest_of_equal: bool,
     /// The amount above which a person decides in any case, in minor units.
@@ -232,6 +236,8 @@ impl Default for Matching {
         Self {
             auto_at: 850,
             min_margin: 100,
+            propose_at: 0,
+            never_auto: Vec::new(),
             oldest_of_equal: false,
             auto_minor_max: None,
             accepts_parts: true,

@@ -29,7 +29,7 @@ const FILES: [(&str, &str); 4] = [
     ("rules.toml", "who is told what, when something happens"),
     ("scenarios.toml", "which reminders leave, and when"),
     ("collections.toml", "how failed collections are tried again"),
-    ("acceptance.toml", "which transfers are kept for a person"),
+    ("acceptance.toml", "which transfers are kept for a person, and how the others are placed"),
 ];
 
 type Form = BTreeMap<String, String>;

@@ -6,10 +6,8 @@ use std::path::Path;
 
 use quittance_actors::collection::{Cap, Caps, CardScheme, Method, Reason, ReasonClass, ReasonTable, RetryPolicy};
 use quittance_actors::payment_request::{LateTerms, THOUSANDTHS_OF_ALL};
-use quittance_actors::policies::{Acceptances, BankGate, Contact, Payouts};
-use quittance_actors::rules::Field;
-use quittance_actors::transfer::{Acceptance, AcceptanceRule};
-use quittance_actors::values::{Date, Iban};
+use quittance_actors::policies::{BankGate, Contact, Payouts};
+use quittance_actors::values::Date;
 use smol_str::SmolStr;
 
 use super::automation::Reference;
@@ -226,45 +224,4 @@ fn percent(text: &str) -> Result<i64, String> {
     }
     let rate: i64 = format!("{whole}{decimals:0<3}").parse().map_err(|_| expected())?;
     if rate > THOUSANDTHS_OF_ALL { Err(expected()) } else { Ok(rate) }
-}
-
-/// `acceptance.toml`: which transfers are kept for a person whatever they pay. The first rule that fits counts.
-pub(super) fn load_acceptance(sources: &Sources, folder: &Path, findings: &mut Findings) -> Option<Acceptances> {
-    let path = folder.join("acceptance.toml");
-    if !sources.exists(&path) {
-        return Some(Acceptances::default());
-    }
-    sources.toml(&path, findings, |root| {
-        let rules = root.each("acceptance", |section| {
-            let name = section.required("name")?.into();
-            let when = super::rule::condition(section)?;
-            let foreign = when.fields().into_iter().find(|field| !AcceptanceRule::FIELDS.contains(field));
-            if let (Some(field), Some((_, span))) = (foreign, section.text_at("when")) {
-                let known = AcceptanceRule::FIELDS.map(Field::path).join(", ");
-                let help = format!("a rule of acceptance can ask about {known}");
-                section.refuse(
-                    "when",
-                    span,
-                    format!("{} is not known when a transfer comes in", field.path()),
-                    Some(help),
-                );
-            }
-            let words = [("accept", Acceptance::Accept), ("hold", Acceptance::Hold), ("return", Acceptance::Return)];
-            Some(AcceptanceRule { name, when, then: section.choice("then", &words)? })
-        });
-        let (mut blocked, mut place) = (Vec::new(), 0..0);
-        for (text, span) in root.texts("blocked_ibans") {
-            place = span.clone();
-            match Iban::parse(text) {
-                Ok(iban) => blocked.push(iban),
-                Err(error) => root.refuse("blocked_ibans", span, error, None),
-            }
-        }
-        let asked = |rule: &AcceptanceRule| rule.when.fields().contains(&Field::TransferPayerBlocked);
-        if !blocked.is_empty() && !rules.iter().any(asked) {
-            let help = "add a rule with when = 'transfer.payer_blocked'".to_owned();
-            root.refuse("blocked_ibans", place, "no rule says what is done with these payers", Some(help));
-        }
-        Some(Acceptances { rules, blocked })
-    })
 }

@@ -1,6 +1,7 @@
 //! Configuration: one TOML file for the service, and beside it rules, scenarios, calendars,
 //! mappings and templates. Findings name file, line and column; nothing half right is used.
 
+mod acceptance;
 mod automation;
 mod collections;
 mod connector;
@@ -18,6 +19,7 @@ mod sms;
 mod sources;
 mod transports;
 
+pub use acceptance::Receipts;
 pub use automation::{Automation, Reference, Target};
 pub use collections::Retries;
 pub use endpoints::{Credentials, Endpoint};
@@ -34,7 +36,7 @@ pub use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use quittance_actors::policies::{Acceptances, Collections, Policies, TRIED_AHEAD_DAYS};
+use quittance_actors::policies::{Collections, Matching, Policies, TRIED_AHEAD_DAYS};
 use quittance_actors::values::TenantId;
 use smol_str::SmolStr;
 
@@ -70,16 +72,16 @@ pub struct Conduct {
     pub automation: Automation,
     /// How failed collections are tried again.
     pub retries: Retries,
-    /// Which transfers are kept for a person whatever they pay.
-    pub acceptance: Acceptances,
+    /// What becomes of money that comes in.
+    pub receipts: Receipts,
 }
 
 impl Conduct {
     fn load(sources: &Sources, findings: &mut Findings) -> Option<Self> {
         let automation = Automation::load(sources, findings);
         let retries = Retries::load(sources, findings);
-        let acceptance = collections::load_acceptance(sources, sources.folder(), findings);
-        Some(Self { automation: automation?, retries: retries?, acceptance: acceptance? })
+        let receipts = acceptance::load(sources, sources.folder(), findings);
+        Some(Self { automation: automation?, retries: retries?, receipts: receipts? })
     }
 
     /// The same with a tenant's own files, which are checked by what the service has.
@@ -89,11 +91,11 @@ impl Conduct {
         let folder = own_folder(sources.folder(), &tenant.id);
         let automation = self.automation.with_own(sources, &folder, findings);
         let retries = self.retries.with_own(sources, &folder, findings);
-        let acceptance = match sources.exists(&folder.join("acceptance.toml")) {
-            true => collections::load_acceptance(sources, &folder, findings),
-            false => Some(self.acceptance.clone()),
+        let receipts = match sources.exists(&folder.join("acceptance.toml")) {
+            true => acceptance::load(sources, &folder, findings),
+            false => Some(self.receipts.clone()),
         };
-        let own = Self { automation: automation?, retries: retries?, acceptance: acceptance? };
+        let own = Self { automation: automation?, retries: retries?, receipts: receipts? };
         for references in [&own.automation.references, &own.retries.references] {
             automation::check_recipients(
                 (references, &own.automation.scenarios),
@@ -178,7 +180,7 @@ impl Config {
 
     /// The policies of a tenant by what would happen by itself.
     pub fn policies_by(&self, conduct: &Conduct, tenant: &Tenant) -> Option<Policies> {
-        let Conduct { automation, retries, acceptance } = conduct;
+        let Conduct { automation, retries, receipts } = conduct;
         let calendar = automation.calendars.get(&tenant.calendar)?.clone();
         let mut policies = Policies::quiet(tenant.zone.clone(), calendar);
         policies.scenarios.clone_from(&automation.scenarios);
@@ -188,10 +190,10 @@ impl Config {
             policies.subscriptions.add(&endpoint.name, &endpoint.events);
         }
         policies.card_notices_days.clone_from(&tenant.card_notices_days);
-        policies.matching = tenant.matching.clone();
+        policies.matching = Matching { own_accounts: tenant.own_accounts.clone(), ..receipts.matching.clone() };
         policies.status_export = tenant.status_export.is_some();
         policies.contact = tenant.contact.clone();
-        policies.acceptance = acceptance.clone();
+        policies.acceptance = receipts.acceptances.clone();
         policies.payouts = tenant.payouts.clone();
         policies.finality = tenant.finality;
         policies.task_business_days = tenant.task_business_days;

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use quittance_actors::account_numbers::AccountNumbers;
 use quittance_actors::feed::Expectation;
 use quittance_actors::payment_request::{Finality, LateTerms};
-use quittance_actors::policies::{Contact, Matching, Payouts};
-use quittance_actors::values::{EmailAddress, Language, TenantId, Timestamp, Zone};
+use quittance_actors::policies::{Contact, Payouts};
+use quittance_actors::values::{EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::endpoints::Endpoint;
 use super::sms::SmsProvider;
@@ -193,8 +193,8 @@ pub struct Tenant {
     pub status_export: Option<String>,
     /// How it is written.
     pub status_format: StatusFormat,
-    /// When a transfer is placed without a person.
-    pub matching: Matching,
+    /// The merchant's own accounts; all are its own when none is named.
+    pub own_accounts: Vec<Iban>,
     /// How money is given back.
     pub payouts: Payouts,
     /// How long a payment may come back.

@@ -7,7 +7,6 @@ use quittance_actors::account_numbers::AccountNumbers;
 use quittance_actors::feed::Expectation;
 use quittance_actors::limits::PROMISE_DAYS_MAX;
 use quittance_actors::payment_request::Finality;
-use quittance_actors::policies::{Excess, Matching, WriteOff};
 use quittance_actors::values::{AccountPool, EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::collections::{read_contact, read_late_terms, read_payouts};
@@ -131,9 +130,6 @@ fn read_server(root: &Section<'_, '_>) -> Option<Server> {
     Some(Server { listen, public_url, callback_key })
 }
 
-/// The most that is sent back by itself of what is paid above, in minor units.
-const REFUND_MINOR_MAX: i64 = 50_000;
-
 fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let id = section.parsed("id", TenantId::parse);
     let name = section.required("name").map(str::to_owned);
@@ -152,7 +148,8 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     });
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
-    let matching = section.section("reconciliation").map(|matching| read_matching(&matching)).unwrap_or_default();
+    let own_accounts =
+        section.section("reconciliation").map(|section| read_own_accounts(&section)).unwrap_or_default();
     let days = |key, range| section.has(key).then(|| section.integer(key, range)).flatten();
     let task_business_days = days("task_business_days", 0..=60).and_then(|days| u16::try_from(days).ok());
     let keep_messages_days = days("keep_messages_days", 1..=36_500).and_then(|days| u16::try_from(days).ok());
@@ -186,7 +183,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         initiator,
         status_format: status_format.unwrap_or_default(),
         accounts,
-        matching,
+        own_accounts,
         payouts,
         finality,
         task_business_days,
@@ -221,54 +218,18 @@ fn read_initiator(section: &Section<'_, '_>) -> Option<Initiator> {
     Some(Initiator { name: name?, iban: iban?, bic, creditor_id })
 }
 
-fn read_matching(section: &Section<'_, '_>) -> Matching {
-    let default = Matching::default();
-    // Below a bound it would be a guess, whatever a configuration says.
-    let per_mille = |key: &'static str, default: u16, least: i64| {
-        let value = section.has(key).then(|| section.integer(key, least..=1_000)).flatten();
-        value.and_then(|value| u16::try_from(value).ok()).unwrap_or(default)
-    };
-    let words = [("task", false), ("oldest", true)];
-    let oldest = section.has("equal_amounts").then(|| section.choice("equal_amounts", &words)).flatten();
-    let limit = section.has("auto_minor_max").then(|| section.integer("auto_minor_max", 0..=i64::MAX)).flatten();
-    let disposition = |key: &'static str, taken: &'static str| {
-        section.has(key).then(|| section.choice(key, &[(taken, true), ("task", false)])).flatten().unwrap_or(true)
-    };
-    let minor_max = section.has("write_off_minor_max").then(|| section.integer("write_off_minor_max", 1..=10_000));
-    let minor_max = minor_max.flatten();
-    let words = [("keep", false), ("net", true)];
-    let nets = section.has("credit").then(|| section.choice("credit", &words)).flatten();
-    let matching = Matching {
-        auto_at: per_mille("auto_at", default.auto_at, 850),
-        min_margin: per_mille("min_margin", default.min_margin, 50),
-        oldest_of_equal: oldest.unwrap_or(default.oldest_of_equal),
-        auto_minor_max: limit,
-        accepts_parts: disposition("parts", "accept"),
-        excess: read_excess(section, nets.unwrap_or(false)),
-        write_off: minor_max
-            .map(|minor_max| WriteOff { minor_max, per_mille_max: per_mille("write_off_per_mille", 10, 0) }),
-        nets_credit: nets.unwrap_or(false),
-        own_accounts: read_ibans(section, "accounts"),
-    };
-    section.close();
-    matching
-}
-
-/// `excess`, and the most that is refunded by itself.
-fn read_excess(section: &Section<'_, '_>, nets: bool) -> Excess {
-    let minor_max =
-        section.has("refund_minor_max").then(|| section.integer("refund_minor_max", 1..=1_000_000)).flatten();
-    let words = [
-        ("credit", Excess::Credit),
-        ("task", Excess::Task),
-        ("oldest", Excess::Oldest),
-        ("refund", Excess::Refund { minor_max: minor_max.unwrap_or(REFUND_MINOR_MAX) }),
-    ];
-    let excess = section.has("excess").then(|| section.choice("excess", &words)).flatten().unwrap_or_default();
-    if matches!(excess, Excess::Refund { .. }) && nets {
-        section.refuse("excess", section.span(), "credit = \"net\" uses it already: one of the two", None);
+/// `[tenant.reconciliation]`: which accounts are the merchant's.
+fn read_own_accounts(section: &Section<'_, '_>) -> Vec<Iban> {
+    if let Some(moved) = ["auto_at", "min_margin", "equal_amounts", "parts", "excess", "credit"]
+        .into_iter()
+        .find(|key| section.has(key))
+    {
+        let help = "[matching] of acceptance.toml says it".to_owned();
+        section.refuse(moved, section.span(), "how transfers are placed does not stand here", Some(help));
     }
-    excess
+    let accounts = read_ibans(section, "accounts");
+    section.close();
+    accounts
 }
 
 /// A list of IBANs; whatever is none is refused at its place.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use quittance_actors::policies::Policies;
+use quittance_actors::policies::{Matching, Policies};
 use serde::Serialize;
 use similar::TextDiff;
 
@@ -17,7 +17,7 @@ const CONTEXT_LINES: usize = 3;
 /// Something that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `rule`, `scenario`, `retry policy`, `rule of acceptance` or `template`.
+    /// `rule`, `scenario`, `retry policy`, `rule of acceptance`, `rule of matching` or `template`.
     pub what: &'static str,
     /// Its name.
     pub name: String,
@@ -55,6 +55,12 @@ pub fn changes(before: &OfTenant, after: &OfTenant) -> Vec<Change> {
         rules.chain(blocked.map(|blocked| ("blocked_ibans".to_owned(), blocked))).collect()
     };
     compare(&mut found, "rule of acceptance", &acceptance(&before.policies), &acceptance(&after.policies));
+    let matching = |of: &Policies| {
+        let never = of.matching.never_auto.iter().map(|rule| (rule.name.to_string(), format!("{rule:?}")));
+        let rest = Matching { never_auto: Vec::new(), ..of.matching.clone() };
+        never.chain([("matching".to_owned(), format!("{rest:?}"))]).collect()
+    };
+    compare(&mut found, "rule of matching", &matching(&before.policies), &matching(&after.policies));
     let templates = |of: &OfTenant| {
         let all = of.templates.all();
         all.map(|(name, channel, language, edition)| {

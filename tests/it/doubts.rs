@@ -4,7 +4,7 @@ use quittance_actors::values::AccountPool;
 use serde_json::{Value as Json, json};
 
 use crate::support::http::call;
-use crate::support::running::{Running, configure, drop_file};
+use crate::support::running::{Running, configure, drop_file, sample};
 use crate::support::scratch::{Scratch, wait_for};
 use crate::support::statement::statement;
 
@@ -138,4 +138,53 @@ fn what_no_match_can_be_trusted_with_is_a_task() {
         let answer = told(reference, amount);
         assert!((400..500).contains(&answer.status) && answer.text().contains(why), "{reference}: {}", answer.text());
     }
+}
+
+#[test]
+fn a_rule_of_matching_leaves_to_a_person_what_is_sure_and_a_new_edition_counts_at_once() {
+    let (_scratch, running) = sample("left-to-a-person", |text| text);
+    let publish =
+        |text: &str| running.post("/v1/configuration/editions", &json!({ "files": { "acceptance.toml": text } }));
+    let wrong = "[[never_auto]]\nname = \"blocked\"\nwhen = 'transfer.payer_blocked'\n";
+    let refused = publish(wrong);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.text().contains("a rule of matching can ask about"), "{}", refused.text());
+    let said = running
+        .post("/v1/configuration/check", &json!({ "files": { "acceptance.toml": "[matching]\nauto_at = 700\n" } }));
+    assert!(said.text().contains("850"), "below it would be a guess: {}", said.text());
+    let rule = "[matching]\npropose_at = 900\n\n[[never_auto]]\nname = \"sums of large ones\"\n\
+        when = 'match.step in [\"everything\", \"together\", \"oldest_together\"] && transfer.amount > \"EUR 150.00\"'\n";
+    let published = publish(rule);
+    assert_eq!(published.status, 201, "{}", published.text());
+
+    let first = issue(&running, "C-1", "F-1", 10_000, None);
+    issue(&running, "C-1", "F-2", 7_500, None);
+    let customer = running.get(&format!("/v1/customers/{}", first["customer"].as_str().unwrap())).json();
+    let account = customer["virtual_iban"].as_str().unwrap().to_owned();
+    let pays = |entry: &str, minor: i64, text: &str| {
+        let body = json!({ "entry_ref": entry, "amount": { "amount": minor, "currency": "EUR" }, "booked_on": "2026-03-02",
+            "account": account, "payer_name": "C", "remittance": text });
+        let made = running.post("/v1/transfers", &body);
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()
+    };
+    let left = pays("T-1", 17_500, "merci");
+    assert_eq!((&left["status"], &left["doubt"]), (&"needs_decision".into(), &"left_to_person".into()), "{left}");
+    assert!(left["explanation"].as_str().unwrap().ends_with(": sums of large ones"), "{left}");
+    let id = left["id"].as_str().unwrap().to_owned();
+    let shown = running.get(&format!("/v1/transfers/{id}")).json();
+    let scores: Vec<i64> = shown["decision"]["others"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|proposal| proposal["score"].as_i64().unwrap())
+        .collect();
+    assert!(!scores.is_empty() && scores.iter().all(|score| *score >= 900), "{shown}");
+    // What names its invoice is none of it.
+    assert_eq!(pays("T-2", 10_000, "F-1")["status"], "matched");
+    // Without the rule the next sum is placed.
+    issue(&running, "C-1", "F-3", 9_000, None);
+    assert_eq!(publish("[matching]\n").status, 201);
+    let sum = pays("T-3", 16_500, "merci");
+    assert_eq!(sum["status"], "matched", "{sum}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::support::running::{BINARY, Running, drop_file, sample};
 use crate::support::schema::validates;
@@ -97,8 +97,10 @@ fn entries<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<(&
 
 #[test]
 fn what_is_given_up_and_what_credit_pays_stand_in_the_journal() {
-    let (scratch, running) =
-        story("given-up", |text| text.replace("# write_off_minor_max = 50 ", "write_off_minor_max = 50 "));
+    let (scratch, running) = story("given-up", |text| text);
+    let own = json!({ "files": { "acceptance.toml": "[matching]\nwrite_off_minor_max = 50\n" } });
+    let published = running.post("/v1/configuration/editions", &own);
+    assert_eq!(published.status, 201, "{}", published.text());
     let (of, data) = (running.find("/v1/customers", "C-1"), scratch.path().join("data"));
     let account = of["virtual_iban"].as_str().unwrap();
     let invoice = |number: &str, amount: &str| {

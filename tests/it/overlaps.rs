@@ -117,8 +117,8 @@ fn the_same_money_in_two_files_pays_once_whatever_each_says_of_it() {
 #[test]
 fn a_reference_is_found_wherever_banks_carry_it() {
     let (scratch, running) = sample("carriers", |text| {
-        let at = "[tenant.reconciliation]";
-        text.replace(at, &format!("[tenant.reconciliation]\naccounts = [\"{OWN}\"]"))
+        let at = "# [tenant.reconciliation]";
+        text.replace(at, &format!("[tenant.reconciliation]\naccounts = [\"{OWN}\"]\n#"))
     });
     let bank = scratch.path().join("data/bank/in");
     let reference = |made: &Json| made["creditor_reference"].as_str().unwrap().to_owned();

@@ -327,7 +327,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
             Placement::Placed { allocations, .. } => allocations.iter().map(|(request, _)| *request).collect(),
             Placement::Doubt { candidates, .. } => candidates,
         };
-        placement = Placement::Doubt { doubt, candidates };
+        placement = Placement::Doubt { doubt, candidates, rule: None };
     }
     let Policies { matching, .. } = context.policies;
     if matching.excess == Excess::Oldest {

@@ -401,6 +401,16 @@ fields! {
     ChannelName = "channel.name": Text,
     /// Since when nothing of it arrives.
     ChannelFailingSince = "channel.failing_since": Instant,
+    /// By which step of the ladder a transfer would be placed: `reference`, `reference_part`, `reference_excess`, `references`,
+    /// `corrected_reference`, `number`, `exact_amount`, `oldest_of_equal`, `only_request`, `everything`, `oldest_together`,
+    /// `together`, `oldest_first`, `within_tolerance`.
+    MatchStep = "match.step": Text,
+    /// How many requests it would pay.
+    MatchRequests = "match.requests": Number,
+    /// What would be left over.
+    MatchExcess = "match.excess": Money,
+    /// How sure that is, of 1,000.
+    MatchScore = "match.score": Number,
 }
 
 #[cfg(test)]

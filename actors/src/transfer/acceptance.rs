@@ -1,10 +1,13 @@
-//! Whether money that came in is taken as it is, or kept for a person first.
+//! Whether money that came in is taken as it is, or kept for a person first; and what a person decides however sure its
+//! place is.
 
 use smol_str::SmolStr;
 
 use super::command::Evidence;
 use super::state::{Details, Doubt};
-use super::weighing::Identification;
+use super::weighing::{Identification, Proposal};
+use crate::customer::PlaceTransfer;
+use crate::policies::Matching;
 use crate::rules::{Condition, Fact, Facts, Field, Truth};
 
 /// What an acceptance rule does with a transfer that fits it.
@@ -29,6 +32,15 @@ pub struct AcceptanceRule {
     pub then: Acceptance,
 }
 
+/// A rule of matching: what fits is for a person, however sure its place is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeverAuto {
+    /// Its name.
+    pub name: SmolStr,
+    /// Which transfers it is for, placed how.
+    pub when: Condition,
+}
+
 /// What a rule of acceptance can ask of a transfer.
 struct Received<'a> {
     details: &'a Details,
@@ -50,6 +62,54 @@ impl AcceptanceRule {
         Field::TransferPayerName,
         Field::TransferAccount,
     ];
+}
+
+impl NeverAuto {
+    /// What a rule of matching can ask about, beside the facts of the transfer.
+    pub const FIELDS: [Field; 12] = [
+        Field::TransferAmount,
+        Field::TransferBookedOn,
+        Field::TransferIdentified,
+        Field::TransferIdentifiedBy,
+        Field::TransferCurrency,
+        Field::TransferNamesRequests,
+        Field::TransferPayerName,
+        Field::TransferAccount,
+        Field::MatchStep,
+        Field::MatchRequests,
+        Field::MatchExcess,
+        Field::MatchScore,
+    ];
+}
+
+/// A transfer, and how it would be placed.
+struct Placed<'a> {
+    received: Received<'a>,
+    best: &'a Proposal,
+}
+
+impl Facts for Placed<'_> {
+    fn fact(&self, field: Field) -> Option<Fact<'_>> {
+        match field {
+            Field::MatchStep => Some(Fact::text(self.best.rung.name())),
+            Field::MatchRequests => Some(Fact::Number(i64::try_from(self.best.parts.len()).unwrap_or(i64::MAX))),
+            Field::MatchExcess => Some(Fact::Money(self.best.credit)),
+            Field::MatchScore => Some(Fact::Number(i64::from(self.best.score))),
+            field => self.received.fact(field),
+        }
+    }
+}
+
+/// The rule that leaves the best way of placing a transfer to a person, if one does.
+pub(super) fn left_to_person<'a>(
+    matching: &'a Matching, received: &PlaceTransfer, best: &Proposal,
+) -> Option<&'a SmolStr> {
+    let identified_by = Some(received.identified_by).filter(|by| *by != Identification::Nothing);
+    let received =
+        Received { details: &received.details, identified_by, blocked: false, named: !received.hits.is_empty() };
+    let placed = Placed { received, best };
+    let rule = matching.never_auto.iter().find(|rule| rule.when.evaluate(&placed, None) == Truth::True);
+    rule.map(|rule| &rule.name)
 }
 
 impl Facts for Received<'_> {

@@ -42,7 +42,8 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.status = Status::NeedsDecision;
             state.doubt = Some(*doubt);
             state.candidates.clone_from(candidates);
-            state.explanation = match &state.kept_by {
+            let is_kept = matches!(doubt, Doubt::Held | Doubt::ToReturn | Doubt::LeftToPerson);
+            state.explanation = match state.kept_by.as_ref().filter(|_| is_kept) {
                 Some(rule) => format!("{}: {rule}", doubt.text()),
                 None => doubt.text().to_owned(),
             };

@@ -221,6 +221,9 @@ fn record_placement(state: &Transfer, placement: &Placement, weighed: &Weighed) 
         return Err(Rejection::Unknown);
     }
     let mut decision = Decision::of(Event::Weighed(Arc::new(weighed.clone())));
+    if let Placement::Doubt { rule: Some(rule), .. } = placement {
+        decision.push(Event::Kept { rule: rule.clone() });
+    }
     decision.push(match placement {
         Placement::Placed { credit, .. } if credit.is_negative() => {
             Event::TaskOpened { doubt: Doubt::AmountDiffers, candidates: Vec::new() }
@@ -228,7 +231,9 @@ fn record_placement(state: &Transfer, placement: &Placement, weighed: &Weighed) 
         Placement::Placed { allocations, credit, explanation } => {
             Event::Matched { allocations: allocations.clone(), credit: *credit, explanation: explanation.clone() }
         }
-        Placement::Doubt { doubt, candidates } => Event::TaskOpened { doubt: *doubt, candidates: candidates.clone() },
+        Placement::Doubt { doubt, candidates, .. } => {
+            Event::TaskOpened { doubt: *doubt, candidates: candidates.clone() }
+        }
     });
     Ok(decision)
 }

@@ -33,7 +33,7 @@ mod state;
 mod tasks;
 mod weighing;
 
-pub use acceptance::{Acceptance, AcceptanceRule};
+pub use acceptance::{Acceptance, AcceptanceRule, NeverAuto};
 pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 #[cfg(feature = "runtime")]
 pub(crate) use decide::payer;

@@ -121,6 +121,8 @@ pub enum Doubt {
     UnclearCorrection,
     /// It is on an account that is not among the merchant's own.
     AccountNotOurs,
+    /// A rule of matching leaves it to a person.
+    LeftToPerson,
 }
 
 impl Doubt {
@@ -144,6 +146,7 @@ impl Doubt {
             Doubt::AccountOfAnother => "the account number was another customer's when it was booked",
             Doubt::AccountOfAnotherMerchant => "the account number is another merchant's",
             Doubt::AccountNotOurs => "it is on an account that is not the merchant's",
+            Doubt::LeftToPerson => "a rule of matching leaves it to a person",
             Doubt::AccountOfNobody => "the account number was never given to anybody",
             Doubt::SharedReference => "several customers have the reference",
             Doubt::UnclearCorrection => "the bank corrects money received, and books it as money that comes in",

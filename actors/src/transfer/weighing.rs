@@ -132,6 +132,28 @@ pub enum Rung {
 }
 
 impl Rung {
+    /// The step of the ladder as conditions name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rung::Reference => "reference",
+            Rung::ReferencePart => "reference_part",
+            Rung::ReferenceExcess => "reference_excess",
+            Rung::References => "references",
+            Rung::CorrectedReference => "corrected_reference",
+            Rung::Number => "number",
+            Rung::ExactAmount => "exact_amount",
+            Rung::OldestOfEqual => "oldest_of_equal",
+            Rung::OnlyRequest => "only_request",
+            Rung::Everything => "everything",
+            Rung::OldestTogether => "oldest_together",
+            Rung::Together => "together",
+            Rung::OldestFirst => "oldest_first",
+            Rung::Nearest => "nearest",
+            Rung::LaterOfEqual => "later_of_equal",
+            Rung::WithinTolerance => "within_tolerance",
+        }
+    }
+
     /// The step of the ladder in words.
     pub fn text(self) -> &'static str {
         match self {

@@ -239,7 +239,10 @@ async fn measure(folder: &Folder, set: &Arc<Set>, options: &Options) -> anyhow::
     world::configure(&folder.0, Setup::default())?;
     let path = folder.0.join("config/quittance.toml");
     let seed = seed_for(ReferenceKey::from_seed(set.about.reference_seed))?;
-    let text = std::fs::read_to_string(&path)?.replace("equal_amounts = \"task\"", "equal_amounts = \"oldest\"");
+    let (text, acceptance) = (std::fs::read_to_string(&path)?, folder.0.join("config/acceptance.toml"));
+    let placed =
+        std::fs::read_to_string(&acceptance)?.replace("equal_amounts = \"task\"", "equal_amounts = \"oldest\"");
+    std::fs::write(&acceptance, placed)?;
     // The day on which the last entry was booked is over: none of them is booked ahead.
     let newest = set.transfers.iter().map(|transfer| transfer.booked_on.as_str()).max();
     let today = newest.map(Date::parse).transpose()?.map(|newest| newest.plus_days(1));

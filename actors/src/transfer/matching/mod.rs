@@ -9,6 +9,7 @@ mod naming;
 
 use litemap::LiteMap;
 
+use super::acceptance::left_to_person;
 use super::command::ReferenceKind;
 use super::state::Doubt;
 use super::weighing::{Identification, Proposal, Rung, Weighed};
@@ -36,6 +37,8 @@ pub enum Placement {
         doubt: Doubt,
         /// Requests to look at first.
         candidates: Vec<PaymentRequestId>,
+        /// The rule that leaves it to a person, if one does.
+        rule: Option<SmolStr>,
     },
 }
 
@@ -75,6 +78,9 @@ pub fn place(received: &PlaceTransfer, payer: Payer<'_>, open: &Open, matching: 
         new
     });
     let placement = ladder.judge(&found, doubt, candidates);
+    if matches!(placement, Placement::Doubt { .. }) {
+        found.proposals.retain(|proposal| proposal.score >= matching.propose_at);
+    }
     found.proposals.truncate(PROPOSALS_MAX);
     (placement, found)
 }
@@ -187,13 +193,15 @@ impl<'a> Ladder<'a> {
         let disputed =
             |(request, _): &(PaymentRequestId, Money)| self.open.get(request).is_some_and(|open| open.disputed);
         let of_disputed = best.is_some_and(|best| best.parts.iter().any(disputed));
+        let rule = best.and_then(|best| left_to_person(self.matching, self.received, best));
         let doubt = match () {
             () if above => Doubt::AboveLimit,
             () if of_disputed => Doubt::Disputed,
             () if for_a_person => Doubt::AmountDiffers,
+            () if rule.is_some() => Doubt::LeftToPerson,
             () => doubt,
         };
-        match best.filter(|_| !above && !for_a_person && !of_disputed) {
+        match best.filter(|_| !above && !for_a_person && !of_disputed && rule.is_none()) {
             Some(best) => {
                 let explanation = self.explanation(best);
                 Placement::Placed { allocations: best.parts.clone(), credit: best.credit, explanation }
@@ -209,7 +217,11 @@ impl<'a> Ladder<'a> {
                         kept.push(id);
                     }
                 }
-                Placement::Doubt { doubt, candidates: kept }
+                Placement::Doubt {
+                    doubt,
+                    candidates: kept,
+                    rule: rule.filter(|_| doubt == Doubt::LeftToPerson).cloned(),
+                }
             }
         }
     }
