@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
-use quittance_actors::delivery::{Ladder, Order, Route, Tactic, Tactics};
+use quittance_actors::delivery::{Batch, Ladder, Order, Route, Tactic, Tactics};
 use quittance_actors::feed;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Lane, Origin, SystemFact};
@@ -37,6 +37,7 @@ use crate::config::{self, AskedBy, Config, ConnectorKind, EmailTransport, Secret
 use crate::dispatch::{Channels, SmsCarrier};
 use crate::documents::Documents;
 use crate::editions::Editions;
+use crate::export::Layout;
 use crate::feeds;
 use crate::in_use::{InUse, Wording};
 use crate::inbound::Inbound;
@@ -305,10 +306,17 @@ fn tactics(config: &Config) -> Tactics {
     let of_endpoint = |endpoint: &config::Endpoint| {
         let ladder = endpoint.ladder.clone().unwrap_or_else(|| default.clone());
         let route = Route::Endpoint(endpoint.tenant.clone(), endpoint.name.as_str().into());
-        (route, Tactic { ladder, order: endpoint.order, failing_after_ms })
+        (route, Tactic { ladder, order: endpoint.order, failing_after_ms, batch: None })
     };
-    let of = config.service.endpoints.iter().map(of_endpoint).collect();
-    Tactics { default: Tactic { ladder: default, order: Order::None, failing_after_ms }, of }
+    let of_feed = |known: &config::Outgoing| {
+        let batch = known.batch.as_ref().map(|batch| Batch { rows: batch.rows, wait_ms: batch.seconds * 1_000 })?;
+        let route = Route::Feed(known.tenant.clone(), known.name.as_str().into());
+        let tactic = Tactic { ladder: default.clone(), order: Order::None, failing_after_ms, batch: Some(batch) };
+        Some((route, tactic))
+    };
+    let endpoints = config.service.endpoints.iter().map(of_endpoint);
+    let of = endpoints.chain(config.service.outgoing.iter().filter_map(of_feed)).collect();
+    Tactics { default: Tactic { ladder: default, order: Order::None, failing_after_ms, batch: None }, of }
 }
 
 /// A link to an SMSC, and what comes in by it.
@@ -352,7 +360,10 @@ fn channels(config: &Config, in_use: Arc<InUse>, archive: Archive) -> Result<(Ch
         };
         endpoints.insert((endpoint.tenant.clone(), endpoint.name.clone()), called);
     }
-    let outgoing = service.outgoing.iter();
+    let outgoing = service.outgoing.iter().map(|known| {
+        let layout = known.batch.as_ref().map_or(Layout::JsonLines, |batch| batch.layout.clone());
+        ((known.tenant.clone(), known.name.clone()), (config.path(&known.dir), layout))
+    });
     let statuses = service.tenants.iter().filter_map(|tenant| {
         let folder = config.path(tenant.status_export.as_deref()?);
         Some((tenant.id.clone(), (folder, tenant.status_format)))
@@ -366,7 +377,7 @@ fn channels(config: &Config, in_use: Arc<InUse>, archive: Archive) -> Result<(Ch
         connectors: connectors(config, &hooks)?,
         hooks,
         endpoints,
-        outgoing: outgoing.map(|o| ((o.tenant.clone(), o.name.clone()), config.path(&o.dir))).collect(),
+        outgoing: outgoing.collect(),
         statuses: statuses.collect(),
         archive,
         documents: Documents::of(&config.path(&service.data.dir)),

@@ -27,7 +27,7 @@ use crate::channels::{self, Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
 use crate::documents::{self, Documents};
-use crate::export::{HookBody, StatusFormat, hook_body};
+use crate::export::{HookBody, Layout, StatusFormat, hook_body};
 use crate::in_use::InUse;
 use crate::render::{Message, Subject, context};
 
@@ -52,8 +52,8 @@ pub struct Channels {
     pub connectors: BTreeMap<(TenantId, String), Connector>,
     /// Endpoints.
     pub endpoints: BTreeMap<(TenantId, String), Endpoint>,
-    /// Folders of outgoing feeds.
-    pub outgoing: BTreeMap<(TenantId, String), PathBuf>,
+    /// Folders of outgoing feeds, and what stands in files of many events.
+    pub outgoing: BTreeMap<(TenantId, String), (PathBuf, Layout)>,
     /// Folders of status files, and how they are written.
     pub statuses: BTreeMap<TenantId, (PathBuf, StatusFormat)>,
     /// Messages as they left.
@@ -163,11 +163,16 @@ impl Dispatch for Channels {
         })
     }
 
-    fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
+    fn write_together(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         Box::pin(async move {
-            let Some(tenant) = rows.first().map(|row| row.tenant.clone()) else {
-                return never(Fault::Content, "there is nothing to write");
-            };
+            let Some(first) = rows.first() else { return never(Fault::Content, "there is nothing to write") };
+            let tenant = first.tenant.clone();
+            if let Recipient::Feed(name) = first.recipient.clone() {
+                let Some((folder, layout)) = self.outgoing.get(&(tenant, name.to_string())).cloned() else {
+                    return later(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
+                };
+                return blocking(move || file::write_events(&folder, &name, &layout, &rows)).await;
+            }
             let Some((folder, format)) = self.statuses.get(&tenant).cloned() else {
                 return never(Fault::Settings, "the tenant has no status_export any more");
             };
@@ -394,7 +399,7 @@ impl Channels {
         let Recipient::Feed(name) = &delivery.recipient else {
             return never(Fault::Settings, "a file goes to a feed");
         };
-        let Some(folder) = self.outgoing.get(&(delivery.tenant.clone(), name.to_string())).cloned() else {
+        let Some((folder, _)) = self.outgoing.get(&(delivery.tenant.clone(), name.to_string())).cloned() else {
             return later(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
         };
         blocking(move || file::write_event(&folder, &delivery)).await

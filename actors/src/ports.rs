@@ -247,8 +247,8 @@ pub trait Dispatch: Send + Sync {
         None
     }
 
-    /// Tries several status rows as one file.
-    fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict>;
+    /// Writes several rows that go one way as one file: statuses, or events of a feed.
+    fn write_together(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict>;
 
     /// Hands orders of one connector over; gives an answer to each, in order. The same order twice
     /// must collect once.

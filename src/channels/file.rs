@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{later, never};
 use crate::digest;
-use crate::export::{self, Control, StatusFormat, StatusRow};
+use crate::export::{self, Control, Layout, StatusFormat, StatusRow};
 use crate::whole_file;
 
 /// Writes an event as JSON into `folder`; the name is the delivery's, so a second try replaces.
@@ -29,7 +29,7 @@ pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
     }
 }
 
-/// What the last status file of a tenant was, kept beside the files as `.sequence-<tenant>.json`.
+/// What the last file of a series was, kept beside the files.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Last {
@@ -55,14 +55,52 @@ pub fn write_statuses(folder: &Path, tenant: &TenantId, format: StatusFormat, ro
         Ok(bytes) => bytes,
         Err(error) => return never(Fault::Content, error),
     };
-    match number_and_write(folder, tenant, format, Control::of(&rows), &bytes) {
+    numbered(folder, &Series::of_statuses(tenant, format), Control::of(&rows), &bytes)
+}
+
+/// Writes events of one outgoing feed as one file into `folder`, in the order in which they were recorded; numbered as
+/// status files are.
+pub fn write_events(folder: &Path, feed: &str, layout: &Layout, rows: &[Delivery]) -> Verdict {
+    let mut rows: Vec<&Delivery> = rows.iter().collect();
+    rows.sort_by_key(|row| (row.event.at, row.id));
+    let bytes = match layout.write(rows.iter().map(|row| &row.event)) {
+        Ok(bytes) => bytes,
+        Err(error) => return never(Fault::Content, error),
+    };
+    let control = Control { rows: u64::try_from(rows.len()).unwrap_or(u64::MAX), ..Control::default() };
+    numbered(folder, &Series::of_feed(feed, layout), control, &bytes)
+}
+
+fn numbered(folder: &Path, series: &Series, control: Control, bytes: &[u8]) -> Verdict {
+    match number_and_write(folder, series, control, bytes) {
         Ok(name) => Verdict::Accepted { detail: name },
         Err(error) => later(Fault::File, format!("{}: {error}", folder.display())),
     }
 }
 
-fn has_status_files(folder: &Path, tenant: &TenantId) -> io::Result<bool> {
-    let prefix = format!("payment-status-{tenant}-0");
+/// Files of one kind, numbered one after the other.
+struct Series {
+    /// What their names begin with.
+    stem: String,
+    /// The file that keeps the last number.
+    noted: String,
+    ending: &'static str,
+}
+
+impl Series {
+    fn of_statuses(tenant: &TenantId, format: StatusFormat) -> Self {
+        let (stem, noted) = (format!("payment-status-{tenant}"), format!(".sequence-{tenant}.json"));
+        Self { stem, noted, ending: format.ending() }
+    }
+
+    fn of_feed(feed: &str, layout: &Layout) -> Self {
+        let (stem, noted) = (format!("events-{feed}"), format!(".sequence-events-{feed}.json"));
+        Self { stem, noted, ending: layout.ending() }
+    }
+}
+
+fn has_files(folder: &Path, series: &Series) -> io::Result<bool> {
+    let prefix = format!("{}-0", series.stem);
     for entry in fs::read_dir(folder)? {
         if entry?.file_name().to_string_lossy().starts_with(&prefix) {
             return Ok(true);
@@ -71,12 +109,10 @@ fn has_status_files(folder: &Path, tenant: &TenantId) -> io::Result<bool> {
     Ok(false)
 }
 
-fn number_and_write(
-    folder: &Path, tenant: &TenantId, format: StatusFormat, mut control: Control, bytes: &[u8],
-) -> io::Result<String> {
+fn number_and_write(folder: &Path, series: &Series, mut control: Control, bytes: &[u8]) -> io::Result<String> {
     fs::create_dir_all(folder)?;
-    let noted = format!(".sequence-{tenant}.json");
-    let last: Last = match fs::read(folder.join(&noted)) {
+    let noted = &series.noted;
+    let last: Last = match fs::read(folder.join(noted)) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{noted} cannot be read: {error}"))
         })?,
@@ -91,12 +127,13 @@ fn number_and_write(
     if last.sha256 == digest::hex(&digest::sha256(bytes)) {
         return Ok(last.name); // It stands, or has been collected.
     }
-    if last.sequence == 0 && has_status_files(folder, tenant)? {
-        let why = format!("{noted} is gone, and there are status files: write the last number into it again");
+    if last.sequence == 0 && has_files(folder, series)? {
+        let why =
+            format!("{noted} is gone, and there are files {}-…: write the last number into it again", series.stem);
         return Err(io::Error::other(why));
     }
     let sequence = last.sequence + 1;
-    let name = format!("payment-status-{tenant}-{sequence:08}.{}", format.ending());
+    let name = format!("{}-{sequence:08}.{}", series.stem, series.ending);
     control.sealed(&name, bytes);
     control.sequence = Some(sequence);
     let mut file = File::create(aside(&name))?;
@@ -105,7 +142,7 @@ fn number_and_write(
     whole_file::write(folder, &format!("{name}.sha256"), format!("{}  {name}\n", control.sha256).as_bytes())?;
     whole_file::write(folder, &format!("{name}.control.json"), &control.json())?;
     let taken = Last { sequence, sha256: control.sha256, name: name.clone() };
-    whole_file::write(folder, &noted, &serde_json::to_vec(&taken).map_err(io::Error::other)?)?;
+    whole_file::write(folder, noted, &serde_json::to_vec(&taken).map_err(io::Error::other)?)?;
     fs::rename(aside(&name), folder.join(&name))?;
     File::open(folder)?.sync_all()?;
     Ok(name)
@@ -117,7 +154,7 @@ mod tests {
 
     fn write(folder: &Path, bytes: &[u8]) -> io::Result<String> {
         let tenant = TenantId::parse("shop").unwrap();
-        number_and_write(folder, &tenant, StatusFormat::Csv, Control::default(), bytes)
+        number_and_write(folder, &Series::of_statuses(&tenant, StatusFormat::Csv), Control::default(), bytes)
     }
 
     #[test]
@@ -141,7 +178,7 @@ mod tests {
         assert_eq!(fs::read(at("payment-status-shop-00000004.csv")).unwrap(), b"d");
         // Without its number it does not begin again at one, nor with a number that cannot be read.
         fs::remove_file(at(".sequence-shop.json")).unwrap();
-        assert!(write(&folder, b"e").unwrap_err().to_string().contains("there are status files"));
+        assert!(write(&folder, b"e").unwrap_err().to_string().contains("there are files"));
         fs::write(at(".sequence-shop.json"), b"12").unwrap();
         assert!(write(&folder, b"e").unwrap_err().to_string().contains("cannot be read"));
         fs::remove_dir_all(&folder).unwrap();

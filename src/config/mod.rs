@@ -8,6 +8,7 @@ mod connector;
 mod endpoints;
 mod expression;
 mod mapping;
+mod outgoing;
 mod reader;
 mod retry_policy;
 mod rule;

@@ -13,7 +13,7 @@ use quittance_actors::values::{EmailAddress, Iban, Language, TenantId, Timestamp
 
 use super::endpoints::Endpoint;
 use super::sms::SmsProvider;
-use crate::export::{Accounts, StatusFormat};
+use crate::export::{Accounts, Layout, StatusFormat};
 use crate::formats::orders::Initiator;
 
 /// The service.
@@ -306,6 +306,19 @@ pub struct Outgoing {
     pub name: String,
     /// The directory.
     pub dir: String,
+    /// Files of many events; a file an event without.
+    pub batch: Option<EventFiles>,
+}
+
+/// Files of many events.
+#[derive(Debug, Clone)]
+pub struct EventFiles {
+    /// So long after its first event a file is written at the latest.
+    pub seconds: i64,
+    /// Events of a file at most.
+    pub rows: usize,
+    /// What stands in it.
+    pub layout: Layout,
 }
 
 /// Who collects.

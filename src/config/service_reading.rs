@@ -10,15 +10,13 @@ use quittance_actors::payment_request::Finality;
 use quittance_actors::values::{AccountPool, EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::collections::{read_contact, read_late_terms, read_payouts};
-use super::connector;
 use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::scenario::local_time;
-use super::service::{
-    ApiKey, Data, EmailTransport, Feed, FeedFormat, Outgoing, Portal, Ready, Server, Service, Tenant,
-};
+use super::service::{ApiKey, Data, EmailTransport, Feed, FeedFormat, Portal, Ready, Server, Service, Tenant};
 use super::sms::{SmsProvider, read_sms};
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
+use super::{connector, outgoing};
 use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::{Initiator, creditor_id};
 
@@ -74,11 +72,7 @@ impl Service {
             Some(endpoint)
         });
         let feeds = root.each("feed", |section| read_feed(section, &known));
-        let outgoing = root.each("outgoing", |section| {
-            let (tenant, name) = (known.tenant(section), section.required("name").map(str::to_owned));
-            let dir = section.required("dir").map(str::to_owned);
-            Some(Outgoing { tenant: tenant?, name: name?, dir: dir? })
-        });
+        let outgoing = root.each("outgoing", |section| outgoing::read(section, &known));
         let mut named = Vec::new();
         let connectors = root.each("connector", |section| {
             let connector = connector::read(section, &known)?;

@@ -10,6 +10,7 @@
 mod accounting;
 mod catalogue;
 mod cloud_event;
+mod event_rows;
 mod hook;
 mod late_charges;
 mod notification;
@@ -24,6 +25,7 @@ use quittance_actors::values::{Date, TenantId, Zone};
 
 pub use accounting::Accounts;
 pub use catalogue::event_type_json;
+pub use event_rows::{Column, Layout};
 pub use hook::{Format, HookBody, hook_body};
 pub use published::{API_VERSION, Tells, event_json};
 pub(crate) use statuses::write as write_statuses;

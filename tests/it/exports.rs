@@ -329,3 +329,57 @@ fn status_files_are_numbered_without_gaps_and_their_totals_add_up() {
     }
     assert_eq!(told, sent);
 }
+
+/// Files of events below the sample's folder for the ERP, by name.
+fn event_files(scratch: &Scratch) -> BTreeMap<String, String> {
+    let entries = std::fs::read_dir(scratch.path().join("data/erp/out")).into_iter().flatten().flatten();
+    let files = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    let events = files.filter(|(name, _)| name.starts_with("events-erp_out-"));
+    events.map(|(name, path)| (name, std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn events_of_a_feed_stand_in_numbered_files_of_many_and_each_is_in_one() {
+    let outgoing = "name = \"erp_out\"\n";
+    let batched = "name = \"erp_out\"\nformat = \"csv\"\nbatch_seconds = 3\nbatch_rows = 4\n\
+        columns = [\"event.id\", \"event.type\", \"request.external_ref\", \"request.paid\", \"request.paid.currency\"]\n";
+    let (scratch, mut running) = sample("event-files", |text| text.replace(outgoing, batched));
+    let rule =
+        "[[rule]]\nname = \"issued\"\non = [\"payment_request.issued\"]\n\n[[rule.then]]\nfile = \"erp_out\"\n";
+    let published = running.post("/v1/configuration/editions", &json!({ "files": { "rules.toml": rule } }));
+    assert_eq!(published.status, 201, "{}", published.text());
+    let invoice = |number: u32| {
+        let header = INVOICES.lines().next().unwrap();
+        format!("{header}\n=F-{number};C-9;Jean Dupont;j@example.org;;fr;10,00;02/03/2026;10/03/2026;Conseil\n")
+    };
+    let inbox = scratch.path().join("data/erp/in");
+    for number in 0..6 {
+        drop_file(&inbox, &format!("{number}.csv"), invoice(number).as_bytes());
+    }
+    // Four are a file; the other two wait, and a crash does not lose them.
+    let first = wait_for("the first file", || event_files(&scratch).remove("events-erp_out-00000001.csv"));
+    let lines: Vec<&str> = first.lines().collect();
+    assert_eq!(lines[0], "event.id;event.type;request.external_ref;request.paid;request.paid.currency");
+    assert_eq!(lines.len(), 5, "{first}");
+    assert!(lines[1].ends_with(";payment_request.issued;'=F-0;0.00;EUR"), "{first}");
+    running.kill();
+    let _running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let second = wait_for("the second file", || event_files(&scratch).remove("events-erp_out-00000002.csv"));
+    let ids =
+        |text: &str| text.lines().skip(1).map(|line| line.split(';').next().unwrap().to_owned()).collect::<Vec<_>>();
+    let mut all = [ids(&first), ids(&second)].concat();
+    all.sort();
+    all.dedup();
+    assert_eq!((ids(&second).len(), all.len()), (2, 6), "{first}{second}");
+    let control: Json =
+        serde_json::from_str(&event_files(&scratch)["events-erp_out-00000002.csv.control.json"]).unwrap();
+    assert_eq!((&control["rows"], &control["sequence"]), (&2.into(), &2.into()), "{control}");
+    assert_eq!(control["sha256"], quittance::digest::hex(&quittance::digest::sha256(second.as_bytes())));
+    // A column that is not there is said at its place.
+    let config = scratch.path().join("config/quittance.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("\"request.paid\",", "\"request.payed\",");
+    std::fs::write(&config, text).unwrap();
+    let checked = Command::new(BINARY).arg("check").arg(&config).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned() + &String::from_utf8_lossy(&checked.stdout);
+    assert!(!checked.status.success() && said.contains("did you mean \"request.paid\"?"), "{said}");
+}

@@ -123,7 +123,7 @@ impl Dispatch for Fake {
     fn send(&self, _: Prepared) -> BoxFuture<'_, Verdict> {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
     }
-    fn export_statuses(&self, _: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
+    fn write_together(&self, _: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
     }
     fn pay_out(&self, _: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {

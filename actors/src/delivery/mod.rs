@@ -20,7 +20,7 @@ mod tactic;
 pub use breaker::Breaker;
 pub use fault::Fault;
 pub use ladder::{Ladder, Verdict};
-pub use tactic::{Order, Tactic, Tactics};
+pub use tactic::{Batch, Order, Tactic, Tactics};
 
 use std::fmt;
 use std::sync::Arc;

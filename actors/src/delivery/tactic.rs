@@ -23,6 +23,17 @@ pub struct Tactic {
     pub order: Order,
     /// How long nothing may succeed until people are told, in milliseconds.
     pub failing_after_ms: i64,
+    /// How many leave together; each by itself without.
+    pub batch: Option<Batch>,
+}
+
+/// How many deliveries leave together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// As many at most.
+    pub rows: usize,
+    /// So long after the first of them at the latest, in milliseconds.
+    pub wait_ms: i64,
 }
 
 /// How deliveries leave, by their way.

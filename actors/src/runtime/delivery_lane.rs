@@ -44,6 +44,8 @@ pub(super) struct DeliveryLane {
     /// outbox knows of the end before its lane does, and may hold the same delivery once more.
     ending: BTreeMap<DeliveryId, Option<Ticket>>,
     in_flight: usize,
+    /// Since when rows are gathered that leave together.
+    gathering_since: Option<Timestamp>,
     /// Tries that have ended and are not recorded.
     tried: Vec<(Ticket, Tried)>,
     recording: bool,
@@ -81,6 +83,7 @@ impl DeliveryLane {
             known: BTreeSet::new(),
             ending: BTreeMap::new(),
             in_flight: 0,
+            gathering_since: None,
             tried: Vec::new(),
             recording: false,
             being_recorded: 0,
@@ -167,7 +170,8 @@ impl DeliveryLane {
 
     /// Whether what waits leaves together.
     fn leaves_together(&self) -> bool {
-        matches!(self.route, Route::StatusExport(_) | Route::Connector(..) | Route::Payouts(..))
+        let by_way = matches!(self.route, Route::StatusExport(_) | Route::Connector(..) | Route::Payouts(..));
+        by_way || self.tactic.batch.is_some()
     }
 
     fn pump(&mut self, context: &mut Context<Self>) {
@@ -314,7 +318,23 @@ impl DeliveryLane {
         if self.in_flight > 0 || self.health.breaker.allowance(1, now) == 0 {
             return;
         }
-        let most = if matches!(self.route, Route::StatusExport(_)) { STATUS_ROWS_MAX } else { ORDERS_MAX };
+        let most = match self.tactic.batch {
+            Some(batch) => batch.rows,
+            None if matches!(self.route, Route::StatusExport(_)) => STATUS_ROWS_MAX,
+            None => ORDERS_MAX,
+        };
+        if let Some(batch) = self.tactic.batch {
+            let due = self.waiting.keys().take_while(|(due, _)| *due <= now).take(most).count();
+            let since = *self.gathering_since.get_or_insert(now);
+            if due == 0 {
+                self.gathering_since = None;
+                return;
+            }
+            if due < most && now < since.plus_millis(batch.wait_ms) {
+                return;
+            }
+            self.gathering_since = None;
+        }
         let mut rows = Vec::new();
         while rows.len() < most && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
             rows.extend(self.waiting.pop_first().map(|(_, row)| row));

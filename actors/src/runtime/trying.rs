@@ -139,7 +139,7 @@ pub(super) async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket
     if deliveries.is_empty() {
         return tried;
     }
-    let verdict = match router.ports().dispatch.export_statuses(deliveries).await {
+    let verdict = match router.ports().dispatch.write_together(deliveries).await {
         // A full or unwritable directory is repaired by a person: statuses are never given up.
         Verdict::Never { fault, error } | Verdict::Later { fault, error, .. } => {
             Verdict::Later { fault, error, retry_after_ms: None }

@@ -39,7 +39,7 @@ impl Dispatch for Sink {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
     }
 
-    fn export_statuses(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
+    fn write_together(&self, rows: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         self.delivered.fetch_add(u64::try_from(rows.len()).unwrap_or(0), Ordering::Relaxed);
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
     }
