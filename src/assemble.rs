@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
-use quittance_actors::delivery::{Batch, Ladder, Order, Route, Tactic, Tactics};
 use quittance_actors::feed;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Lane, Origin, SystemFact};
@@ -46,6 +45,7 @@ use crate::observe::Live;
 use crate::recovery::{Recovery, State, recover};
 use crate::review::Review;
 use crate::store::Store;
+use crate::tactics;
 use crate::watch::Activity;
 
 /// How long a stop waits for its last checkpoint.
@@ -177,7 +177,7 @@ pub async fn assemble_with(
     let release = Arc::new(Release::new(ports.clone(), Arc::clone(&timers)));
     let outbox: Vec<_> = lanes.iter().flat_map(Lane::outbox).collect();
     let router = Router::new(ports.clone(), host(lanes, &ports, &release));
-    let tactics = tactics(&config);
+    let tactics = tactics::of(&config);
     let supervised = Arc::clone(&router);
     let arbiters: Vec<ArbiterHandle> = (0..cores()).map(|_| delivering().handle()).collect();
     let deliveries = DeliverySupervisor::start_in_arbiter(&delivering().handle(), move |_| {
@@ -297,26 +297,6 @@ fn host(lanes: Vec<Lane>, ports: &Ports, release: &Arc<Release>) -> Vec<Addr<Hos
 pub fn callbacks(config: &Config) -> Option<Callbacks> {
     let server = &config.service.server;
     Some(Callbacks::new(server.public_url.as_deref()?, server.callback_key.clone()?))
-}
-
-/// How deliveries leave, by their way.
-fn tactics(config: &Config) -> Tactics {
-    let default = config.service.hooks.retry_ms.clone().map_or_else(Ladder::default, Ladder::new);
-    let failing_after_ms = config.service.hooks.failing_after_seconds * 1_000;
-    let of_endpoint = |endpoint: &config::Endpoint| {
-        let ladder = endpoint.ladder.clone().unwrap_or_else(|| default.clone());
-        let route = Route::Endpoint(endpoint.tenant.clone(), endpoint.name.as_str().into());
-        (route, Tactic { ladder, order: endpoint.order, failing_after_ms, batch: None })
-    };
-    let of_feed = |known: &config::Outgoing| {
-        let batch = known.batch.as_ref().map(|batch| Batch { rows: batch.rows, wait_ms: batch.seconds * 1_000 })?;
-        let route = Route::Feed(known.tenant.clone(), known.name.as_str().into());
-        let tactic = Tactic { ladder: default.clone(), order: Order::None, failing_after_ms, batch: Some(batch) };
-        Some((route, tactic))
-    };
-    let endpoints = config.service.endpoints.iter().map(of_endpoint);
-    let of = endpoints.chain(config.service.outgoing.iter().filter_map(of_feed)).collect();
-    Tactics { default: Tactic { ladder: default, order: Order::None, failing_after_ms, batch: None }, of }
 }
 
 /// A link to an SMSC, and what comes in by it.

@@ -56,6 +56,7 @@ pub mod simulate;
 mod smsc;
 pub mod steps;
 pub mod store;
+mod tactics;
 pub mod trial;
 pub mod watch;
 pub mod watermark;

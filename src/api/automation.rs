@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::collection::{RetryPolicy, Roll, Schedule};
 use quittance_actors::delivery::Recipient;
-use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
+use quittance_actors::payment_request::{Anchor, Offset, OnReopen, Scenario, Step};
 use quittance_actors::rules::{Action, Deed, Per, Rule};
 use serde_json::{Value as Json, json};
 
@@ -33,6 +33,15 @@ fn step(of: &Step) -> Json {
     })
 }
 
+/// How reminders go on of what was paid and is open again, as the file says it.
+fn on_reopen(of: &OnReopen) -> &str {
+    match of {
+        OnReopen::GoOn => "go_on",
+        OnReopen::Stop => "stop",
+        OnReopen::Follow(other) => other,
+    }
+}
+
 fn scenario(of: &Scenario) -> Json {
     let steps: Vec<Json> = of.steps().iter().map(step).collect();
     let earlier = of.earlier().iter().map(|(day, earlier)| {
@@ -43,7 +52,7 @@ fn scenario(of: &Scenario) -> Json {
         shown
     });
     json!({
-        "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "rest_after_part_days": of.rests_after_part_days, "shadow": of.shadow,
+        "name": of.name(), "late_within_hours": of.late_within_ms / 3_600_000, "rest_after_part_days": of.rests_after_part_days, "on_reopen": on_reopen(&of.on_reopen), "shadow": of.shadow,
         "together": of.together, "steps": steps, "earlier": earlier.collect::<Vec<_>>(),
     })
 }

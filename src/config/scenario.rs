@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
+use quittance_actors::payment_request::{Anchor, Offset, OnReopen, Scenario, Step};
 use quittance_actors::rules::{Condition, EventType, Field};
 use quittance_actors::values::Date;
 
@@ -19,6 +19,14 @@ pub(super) fn read_scenario(
     let rests =
         section.has("rest_after_part_days").then(|| section.integer("rest_after_part_days", 1..=60)).flatten();
     let rests = rests.and_then(|days| u16::try_from(days).ok()).unwrap_or(0);
+    let on_reopen = match section.text_at("on_reopen") {
+        None | Some(("go_on", _)) => OnReopen::GoOn,
+        Some(("stop", _)) => OnReopen::Stop,
+        Some((other, span)) => {
+            references.push(Reference { file: file.to_owned(), span, target: Target::Scenario(other.to_owned()) });
+            OnReopen::Follow(other.into())
+        }
+    };
     let created_before = section.optional("created_before", Date::parse);
     if section.has("created_before") && created_before.is_none() {
         return None; // Told already; it is no second scenario of all requests.
@@ -81,7 +89,8 @@ pub(super) fn read_scenario(
     Scenario::new(&name, steps, late_hours * 3_600_000)
         .inspect_err(|error| section.refuse("step", section.span(), error, None))
         .map(|scenario| {
-            let scenario = scenario.tried_out(shadow).once_for_all(together).resting_after_part(rests);
+            let scenario =
+                scenario.tried_out(shadow).once_for_all(together).resting_after_part(rests).reopening(on_reopen);
             (scenario, created_before, section.span())
         })
         .ok()

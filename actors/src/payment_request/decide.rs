@@ -246,9 +246,7 @@ pub(super) fn reopen(
     if context.now >= overdue {
         decision.push(Event::BecameOverdue { at: context.now });
     }
-    if state.rare.dispute.is_none() {
-        reminders::go_on(decision, state, terms, context);
-    }
+    reminders::reopened(decision, state, terms, context);
     let open = customer::Command::OpenRequest {
         request: terms.id,
         outstanding,

@@ -39,7 +39,7 @@ pub use event::Event;
 pub use finality::Finality;
 pub use gate::Gate;
 pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
-pub use scenario::{Anchor, Offset, Scenario, ScenarioError, Step};
+pub use scenario::{Anchor, Offset, OnReopen, Scenario, ScenarioError, Step};
 pub use state::{
     Attempt, AttemptStatus, Membership, PaymentRequest, Promise, Rare, Reminders, Source, Status, Terms,
 };

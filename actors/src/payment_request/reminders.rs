@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use super::collection::Stage;
 use super::command::Rejection;
 use super::event::Event;
-use super::scenario::{Anchor, Offset, Scenario, Step};
+use super::scenario::{Anchor, Offset, OnReopen, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
 use super::{approval, bank, gate};
 use crate::customer;
@@ -55,6 +55,33 @@ fn armed(decision: &mut Decision<Event>, (step, definition): (u16, &Step), due: 
 pub(super) fn go_on(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
     let Some(scenario) = scenario(terms, context) else { return };
     plan(decision, state, terms, after_passed(state, scenario), context);
+}
+
+/// What was paid is open again: reminders go on as their scenario says.
+pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
+    let Some(of) = scenario(terms, context) else { return };
+    let rests = state.rare.dispute.is_some();
+    match &of.on_reopen {
+        OnReopen::Stop => {}
+        OnReopen::Follow(other)
+            if terms.scenario.as_ref() != Some(other) && context.policies.scenarios.contains_key(other.as_str()) =>
+        {
+            let reason = "a payment was taken back".into();
+            decision.push(Event::ScenarioChosen { scenario: Some(other.clone()), reason });
+            if !rests {
+                from_the_first(decision, state, &Terms { scenario: Some(other.clone()), ..terms.clone() }, context);
+            }
+        }
+        OnReopen::GoOn | OnReopen::Follow(_) if rests => {}
+        OnReopen::GoOn | OnReopen::Follow(_) => go_on(decision, state, terms, context),
+    }
+}
+
+/// Arms the first step of another scenario that is not over: places in the old one say nothing of it.
+fn from_the_first(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
+    let mut anew = state.clone();
+    (anew.reminders.unnamed, anew.reminders.reached) = (0, 0);
+    go_on(decision, &anew, terms, context);
 }
 
 /// The place after the last step that is over.
@@ -182,11 +209,7 @@ pub(super) fn follow(
     if scenario.is_none() {
         stop(&mut decision, state, reason);
     } else if state.rare.dispute.is_none() && state.rare.promise.is_none() {
-        let terms = Terms { scenario: scenario.cloned(), ..terms.clone() };
-        // Places in the old scenario say nothing of this one.
-        let mut anew = state.clone();
-        (anew.reminders.unnamed, anew.reminders.reached) = (0, 0);
-        go_on(&mut decision, &anew, &terms, context);
+        from_the_first(&mut decision, state, &Terms { scenario: scenario.cloned(), ..terms.clone() }, context);
     }
     Ok(decision)
 }

@@ -179,6 +179,18 @@ impl Step {
     ];
 }
 
+/// How reminders go on of what was paid and is open again: a payment was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OnReopen {
+    /// At the step they had come to.
+    #[default]
+    GoOn,
+    /// Not at all: a person looks at it.
+    Stop,
+    /// By another scenario, from its first step.
+    Follow(SmolStr),
+}
+
 /// A scenario, its steps in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
@@ -192,6 +204,8 @@ pub struct Scenario {
     pub together: bool,
     /// For so many days after a part was paid nothing is sent.
     pub rests_after_part_days: u16,
+    /// How reminders go on of what was paid and is open again.
+    pub on_reopen: OnReopen,
     /// As it was for requests that came in before a day, the earliest first.
     earlier: Vec<(Date, Scenario)>,
 }
@@ -245,8 +259,16 @@ impl Scenario {
                 return Err(ScenarioError::TooOften(step.name.clone(), limits::SCENARIO_STEPS_A_DAY_MAX));
             }
         }
-        let (shadow, together, rests_after_part_days, earlier) = (false, false, 0, Vec::new());
-        Ok(Self { name: name.to_owned(), steps, late_within_ms, shadow, together, rests_after_part_days, earlier })
+        Ok(Self {
+            name: name.to_owned(),
+            steps,
+            late_within_ms,
+            shadow: false,
+            together: false,
+            rests_after_part_days: 0,
+            on_reopen: OnReopen::GoOn,
+            earlier: Vec::new(),
+        })
     }
 
     /// The same scenario, which is only tried out.
@@ -265,6 +287,12 @@ impl Scenario {
     #[must_use]
     pub fn resting_after_part(self, days: u16) -> Self {
         Self { rests_after_part_days: days, ..self }
+    }
+
+    /// The same scenario, which goes on so when what was paid is open again.
+    #[must_use]
+    pub fn reopening(self, on_reopen: OnReopen) -> Self {
+        Self { on_reopen, ..self }
     }
 
     /// The same scenario, which was another one for requests that came in before a day.

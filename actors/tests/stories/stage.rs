@@ -245,7 +245,7 @@ impl Stage {
                 self.policies.contact.quiet_weekdays = vec![number(2)?];
                 Ok(())
             }
-            "together" | "rests" | "try_out" | "step_when" | "step_put" | "step_day" | "step_gone" => {
+            "together" | "rests" | "on_reopen" | "try_out" | "step_when" | "step_put" | "step_day" | "step_gone" => {
                 self.change_step(line)
             }
             // `bank gate 1 48`: the statements of the last business day, waited for 48 hours; `bank 2026-03-12`.

@@ -1,7 +1,7 @@
 //! What stories change of the scenario while it runs.
 
 use quittance_actors::delivery::Channel;
-use quittance_actors::payment_request::{Anchor, Offset, Scenario, Step};
+use quittance_actors::payment_request::{Anchor, Offset, OnReopen, Scenario, Step};
 use quittance_actors::rules::{Condition, Field, Operator, RuleBook, Value};
 
 use super::{Stage, money};
@@ -25,9 +25,17 @@ impl Stage {
         let days = |at: usize| line.word(at)?.parse::<i32>().map(Offset::Days).map_err(|error| error.to_string());
         let (mut shadow, mut together) = (known.shadow, known.together);
         let mut rests = known.rests_after_part_days;
+        let mut on_reopen = known.on_reopen.clone();
         match line.verb.as_str() {
             "together" => together = line.word(0)? == "yes",
             "rests" => rests = line.word(0)?.parse().map_err(|_| "so many days")?,
+            "on_reopen" => {
+                on_reopen = match line.word(0)? {
+                    "go_on" => OnReopen::GoOn,
+                    "stop" => OnReopen::Stop,
+                    other => OnReopen::Follow(other.into()),
+                }
+            }
             "try_out" => {
                 shadow = line.word(0)? == "yes";
                 let rules = self.policies.rules.all().iter().cloned().map(|rule| rule.tried_out(shadow));
@@ -60,8 +68,9 @@ impl Stage {
                 steps.remove(place(line.word(0)?)?);
             }
         }
-        let changed = Scenario::new("standard", steps, known.late_within_ms)
-            .map(|changed| changed.tried_out(shadow).once_for_all(together).resting_after_part(rests));
+        let changed = Scenario::new("standard", steps, known.late_within_ms).map(|changed| {
+            changed.tried_out(shadow).once_for_all(together).resting_after_part(rests).reopening(on_reopen)
+        });
         self.policies.scenarios.insert("standard".to_owned(), changed.map_err(|error| error.to_string())?);
         Ok(())
     }
