@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
-use crate::api::{self, Keys};
+use crate::api::{self, Keys, Replays, resume_replays};
 use crate::assemble::Service;
 use crate::backoffice::{self, Gate, Pages};
 use crate::portal::{self, Page};
@@ -28,7 +28,9 @@ pub struct Bound {
 
 /// Binds `listen` and serves the API and the pages.
 pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
-    let app = Arc::new(api::App { service, keys: Keys::default() });
+    let replays = Replays::open(service.config.path(&service.config.service.data.dir).join("replays"));
+    let app = Arc::new(api::App { service, keys: Keys::default(), replays });
+    resume_replays(&app);
     let pages = web::Data::new(Pages::new(Gate::default())?);
     let page = web::Data::new(Page::new()?);
     let login = pages.gate.login_token();

@@ -24,6 +24,7 @@ mod payouts;
 mod plans;
 mod problem;
 mod provider;
+mod replays;
 mod stream;
 mod templates;
 mod trail;
@@ -42,6 +43,8 @@ use idempotency::fingerprint;
 pub(crate) use payment_requests::pdf;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
+pub(crate) use replays::{Asked as ReplayAsked, start as start_replay, stopped as stop_replay};
+pub use replays::{Replays, Status as ReplayStatus, resume as resume_replays};
 pub(crate) use templates::{channel_of_people, seen};
 pub(crate) use trail::{Standing as DeliveryStanding, Trail, call, route_of, trail, trails, trails_of};
 pub(crate) use transfers::{may_remember_payer, proposes_payer};
@@ -76,6 +79,8 @@ pub struct App {
     pub service: Service,
     /// Keys of writes under way and done.
     pub keys: Keys,
+    /// What endpoints are sent once more.
+    pub replays: Replays,
 }
 
 /// The shared state of the server's workers.
@@ -188,7 +193,10 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/messages", web::get().to(messages::list))
                 .route("/messages/{id}", web::get().to(messages::read))
                 .route("/endpoints", web::get().to(endpoints::list))
-                .route("/endpoints/{name}/replay", web::post().to(endpoints::replay))
+                .route("/endpoints/{name}/replay", web::post().to(replays::begin))
+                .route("/replays", web::get().to(replays::list))
+                .route("/replays/{id}", web::get().to(replays::read))
+                .route("/replays/{id}/stop", web::post().to(replays::stop))
                 .route("/stream", web::get().to(stream::read))
                 .route("/scenarios", web::get().to(automation::scenarios))
                 .route("/retry-policies", web::get().to(automation::retry_policies))

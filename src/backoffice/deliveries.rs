@@ -8,7 +8,7 @@ use quittance_actors::rules::EventType;
 use quittance_actors::values::{EntityId, TenantId, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, enter, words, zone_of};
+use super::{SharedPages, enter, resend, words, zone_of};
 use crate::api::{DeliveryStanding, Problem, Shared, Trail, call, delivery_id, route_of, trail, trails};
 use crate::dispatch::CAUGHT;
 
@@ -90,7 +90,12 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
     let route = way.as_deref().map(|way| {
         route_of(&app, &frame.tenant, way).ok_or_else(|| Problem::not_found(format!("there is no way \"{way}\"")))
     });
-    let (found, next) = trails(&app, &frame.tenant, before, route.transpose()?).await?;
+    let route = route.transpose()?;
+    let endpoint = match &route {
+        Some(Route::Endpoint(_, name)) => Some(name.clone()),
+        _ => None,
+    };
+    let (found, next) = trails(&app, &frame.tenant, before, route).await?;
     let zone = zone_of(&app, &frame.tenant);
     let mut rows: Vec<Json> = Vec::with_capacity(found.len());
     for of in &found {
@@ -104,7 +109,10 @@ pub(super) async fn list(app: Shared, pages: SharedPages, request: HttpRequest) 
     let filters: Vec<Json> = std::iter::once(all).chain(known).collect();
     let of_way = way.map(|way| format!("&way={}", words::encoded(&way))).unwrap_or_default();
     let next = next.map(|last| format!("/bo/messages/deliveries?after={last}{of_way}"));
-    let own = json!({ "rows": rows, "next": next, "filters": filters });
+    let own = json!({
+        "rows": rows, "next": next, "filters": filters, "failed": query.get("failed"),
+        "resend": endpoint.map(|name| resend::card(&app, &frame.tenant, &name, &zone)),
+    });
     pages.page("deliveries", &frame.data(&app, "Deliveries", "/bo/messages", own))
 }
 

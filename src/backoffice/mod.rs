@@ -20,6 +20,7 @@ mod payouts;
 mod plans;
 mod reminders;
 mod requests;
+mod resend;
 mod retries;
 mod rules;
 mod scenarios;
@@ -144,6 +145,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/messages", web::get().to(messages::list))
             .route("/messages/deliveries", web::get().to(deliveries::list))
             .route("/messages/deliveries/{id}", web::get().to(deliveries::page))
+            .route("/messages/replays/{endpoint}", web::post().to(resend::begin))
+            .route("/messages/replays/{endpoint}/{id}/stop", web::post().to(resend::stop))
             .route("/messages/undelivered", web::get().to(undelivered::page))
             .route("/messages/undelivered/{id}", web::post().to(undelivered::retry))
             .route("/messages/{id}", web::get().to(messages::page))

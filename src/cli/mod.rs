@@ -19,6 +19,7 @@ mod init;
 mod order;
 mod recon;
 mod replay;
+mod resend;
 mod samples;
 mod secret;
 mod serve;
@@ -104,6 +105,11 @@ enum Command {
         after_help = "Examples:\n  quittance events\n  quittance events payment_request.settled\n  quittance events attempt. --json"
     )]
     Events(events::Options),
+    /// Has an endpoint sent once more what it was sent, with the same ids, and shows how far it is.
+    #[command(
+        after_help = "Examples:\n  quittance resend erp --since 2026-03-01T00:00:00+01:00\n  quittance resend erp --after 0 --types 'payment_request.*'"
+    )]
+    Resend(resend::Options),
     /// Tries rules on what happened, and scenarios on what is open: what would leave, beside what left. Nothing leaves.
     #[command(
         after_help = "Examples:\n  quittance simulate rule --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate rule large_transfer -c draft/quittance.toml --data data --tenant shop --from 2026-03-01 --to 2026-03-31\n  quittance simulate scenario standard -c draft/quittance.toml --data data --tenant shop --from 2026-04-01 --to 2026-04-30\n  quittance simulate policy --tenant shop --method card --code 51 --advice 24"
@@ -178,6 +184,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Explain(options) => explain::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Events(options) => events::run(&options),
+        Command::Resend(options) => resend::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Config(options) => config::run(&options),

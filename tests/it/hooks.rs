@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
 use crate::support::peers::{HookReceiver, Received, Reply};
-use crate::support::running::{KEY, Running, configure, drop_file};
+use crate::support::running::{BINARY, KEY, Running, configure, drop_file};
 use crate::support::scratch::{Scratch, wait_for};
 
 /// Invoices `from` to `to` of ten customers.
@@ -194,8 +195,15 @@ fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
         });
     };
     all_ended();
-    let answer = running.post("/v1/endpoints/erp/replay", &json!({ "after": "0", "until": middle }));
-    assert_eq!((answer.status, &answer.json()["replayed"]), (202, &json!(5)), "{}", answer.text());
+    let body = json!({ "after": "0", "until": middle });
+    let ended = |job: &Json| {
+        let path = format!("/v1/replays/{}", job["id"].as_str().unwrap_or_else(|| panic!("{job}")));
+        wait_for("the end of a replay", || Some(running.get(&path).json()).filter(|job| job["status"] != "running"))
+    };
+    let answer = running.try_post("/v1/endpoints/erp/replay", "replay-0", &body).unwrap();
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let done = ended(&answer.json());
+    assert_eq!((&done["status"], &done["replayed"], &done["percent"]), (&json!("done"), &json!(5), &json!(100)));
     let came = wait_for("them again", || Some(hooks.received()).filter(|came| came.len() >= 13));
     let ids = |calls: &[Received]| {
         let mut ids: Vec<String> = calls.iter().map(|call| call.header("webhook-id").to_owned()).collect();
@@ -204,20 +212,45 @@ fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
     };
     assert_eq!(ids(&came[8..]), ids(&first), "the same messages");
     all_ended();
-    // The same call again sends nothing again.
-    let body = json!({ "after": "0", "until": middle });
-    let again = |key: &str| running.try_post("/v1/endpoints/erp/replay", key, &body).unwrap().json();
-    assert_eq!(again("replay-1")["replayed"], 5);
-    wait_for("them once more", || (hooks.received().len() >= 18).then_some(()));
-    let repeated = again("replay-1");
-    assert_eq!((&repeated["replayed"], &repeated["cursor"]), (&json!(0), &json!(middle)), "{repeated}");
-    let of_customer = |customer: &str| {
-        let body = json!({ "after": "0", "customer": customer, "types": "payment_request.issued" });
-        running.post("/v1/endpoints/erp/replay", &body).json()
-    };
+    // The same call again is the same job, and sends nothing again.
+    let again = running.try_post("/v1/endpoints/erp/replay", "replay-0", &body).unwrap().json();
+    assert_eq!((&again["id"], &again["status"]), (&done["id"], &json!("done")), "{again}");
     let customer = running.find("/v1/customers", "C-6")["id"].as_str().unwrap().to_owned();
-    let one = of_customer(&customer);
-    assert_eq!((&one["replayed"], &one["has_more"]), (&json!(1), &json!(false)), "{one}");
+    let of_customer = json!({ "after": "0", "customer": customer, "types": "payment_request.issued" });
+    let one = ended(&running.post("/v1/endpoints/erp/replay", &of_customer).json());
+    assert_eq!((&one["replayed"], &one["status"]), (&json!(1), &json!("done")), "{one}");
+    let later = json!({ "since": "2026-03-03T00:00:00Z" });
+    assert_eq!(ended(&running.post("/v1/endpoints/erp/replay", &later).json())["replayed"], 0, "nothing since");
+
+    let said = Command::new(BINARY)
+        .args([
+            "resend",
+            "erp",
+            "--since",
+            "2026-03-02T00:00:00+01:00",
+            "--url",
+            &format!("http://{}", running.address),
+        ])
+        .env("QUITTANCE_API_KEY", KEY)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.trim(), "done: 8 sent once more to erp");
+    wait_for("all once more", || (hooks.received().len() >= 22).then_some(()));
+    assert_eq!(running.get("/v1/replays").json()["data"].as_array().unwrap().len(), 4);
+    // One that was under way when the process died goes on where it was kept, when there is a process again.
+    all_ended();
+    running.kill();
+    let kept = scratch.path().join(format!("data/replays/{}.json", one["id"].as_str().unwrap()));
+    let mut job: Json = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    (job["status"], job["cursor"], job["replayed"]) = (json!("running"), json!(0), json!(0));
+    std::fs::write(&kept, job.to_string()).unwrap();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    let path = format!("/v1/replays/{}", one["id"].as_str().unwrap());
+    let again = wait_for("the end", || Some(running.get(&path).json()).filter(|job| job["status"] != "running"));
+    assert_eq!((&again["status"], &again["replayed"]), (&json!("done"), &json!(1)), "{again}");
+    let stopped = running.post(&format!("{path}/stop"), &json!({}));
+    assert_eq!((stopped.status, &stopped.json()["status"]), (200, &json!("done")), "it has ended");
     let endpoints = running.get("/v1/endpoints").json();
     assert_eq!(endpoints["data"][0]["name"], "erp");
     assert!(endpoints["data"][0]["events"].as_array().unwrap().contains(&json!("payment_request.settled")));
