@@ -168,10 +168,10 @@ impl Dispatch for Channels {
             let Some(first) = rows.first() else { return never(Fault::Content, "there is nothing to write") };
             let tenant = first.tenant.clone();
             if let Recipient::Feed(name) = first.recipient.clone() {
-                let Some((folder, layout)) = self.outgoing.get(&(tenant, name.to_string())).cloned() else {
+                let Some((folder, layout)) = self.outgoing.get(&(tenant.clone(), name.to_string())).cloned() else {
                     return later(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
                 };
-                return blocking(move || file::write_events(&folder, &name, &layout, &rows)).await;
+                return blocking(move || file::write_events(&folder, (&tenant, &name), &layout, &rows)).await;
             }
             let Some((folder, format)) = self.statuses.get(&tenant).cloned() else {
                 return never(Fault::Settings, "the tenant has no status_export any more");

@@ -52,14 +52,22 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
         }
         Some("reversed") => Command::ReturnAttempt { attempt, reason_code: reason()? },
         Some("cancelled") => news(AttemptNews::Cancelled),
-        Some("pending") => return Ok(HttpResponse::Ok().body("under way")),
+        Some("pending") => news(AttemptNews::UnderWay),
         _ => {
             let expected = "result: expected succeeded, failed, reversed, cancelled or pending";
             return Err(Problem::bad_request(expected));
         }
     };
+    let unknown = || Problem::not_found("there is no such attempt of this connector");
     if !owned(&app, &tenant, EntityId::PaymentRequest(request)).await {
-        return Err(Problem::not_found("there is no such attempt"));
+        return Err(unknown());
+    }
+    // Who collects one attempt says nothing of those of others.
+    let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(request), 0).await?;
+    let attempts = entity.as_payment_request().map(|state| &state.attempts);
+    let known = attempts.and_then(|attempts| attempts.get(&attempt)).ok_or_else(unknown)?;
+    if known.connector.as_deref() != Some(connector.as_str()) {
+        return Err(unknown());
     }
     // An id that was used for something else is refused, and not taken for the same call.
     let id = command_of(&["provider", tenant.as_str(), &connector, &call]);

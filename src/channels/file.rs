@@ -35,8 +35,9 @@ pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
 struct Last {
     /// Its number.
     sequence: u64,
-    /// SHA-256 of its bytes.
-    sha256: String,
+    /// What says that it is the same again: SHA-256 of its bytes, or of the ids of its rows.
+    #[serde(rename = "sha256")]
+    same: String,
     /// Its name.
     name: String,
 }
@@ -55,12 +56,12 @@ pub fn write_statuses(folder: &Path, tenant: &TenantId, format: StatusFormat, ro
         Ok(bytes) => bytes,
         Err(error) => return never(Fault::Content, error),
     };
-    numbered(folder, &Series::of_statuses(tenant, format), Control::of(&rows), &bytes)
+    numbered(folder, &Series::of_statuses(tenant, format), (&digest::sha256(&bytes), &bytes), Control::of(&rows))
 }
 
 /// Writes events of one outgoing feed as one file into `folder`, in the order in which they were recorded; numbered as
 /// status files are.
-pub fn write_events(folder: &Path, feed: &str, layout: &Layout, rows: &[Delivery]) -> Verdict {
+pub fn write_events(folder: &Path, (tenant, feed): (&TenantId, &str), layout: &Layout, rows: &[Delivery]) -> Verdict {
     let mut rows: Vec<&Delivery> = rows.iter().collect();
     rows.sort_by_key(|row| (row.event.at, row.id));
     let bytes = match layout.write(rows.iter().map(|row| &row.event)) {
@@ -68,11 +69,14 @@ pub fn write_events(folder: &Path, feed: &str, layout: &Layout, rows: &[Delivery
         Err(error) => return never(Fault::Content, error),
     };
     let control = Control { rows: u64::try_from(rows.len()).unwrap_or(u64::MAX), ..Control::default() };
-    numbered(folder, &Series::of_feed(feed, layout), control, &bytes)
+    // Other rows may look the same: which ones they are says whether they stand already.
+    let ids: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
+    let same = digest::sha256(ids.join(" ").as_bytes());
+    numbered(folder, &Series::of_feed(tenant, feed, layout), (&same, &bytes), control)
 }
 
-fn numbered(folder: &Path, series: &Series, control: Control, bytes: &[u8]) -> Verdict {
-    match number_and_write(folder, series, control, bytes) {
+fn numbered(folder: &Path, series: &Series, content: (&[u8; 32], &[u8]), control: Control) -> Verdict {
+    match number_and_write(folder, series, content, control) {
         Ok(name) => Verdict::Accepted { detail: name },
         Err(error) => later(Fault::File, format!("{}: {error}", folder.display())),
     }
@@ -93,23 +97,30 @@ impl Series {
         Self { stem, noted, ending: format.ending() }
     }
 
-    fn of_feed(feed: &str, layout: &Layout) -> Self {
-        let (stem, noted) = (format!("events-{feed}"), format!(".sequence-events-{feed}.json"));
+    fn of_feed(tenant: &TenantId, feed: &str, layout: &Layout) -> Self {
+        let stem = format!("events-{tenant}-{feed}");
+        let noted = format!(".sequence-{stem}.json");
         Self { stem, noted, ending: layout.ending() }
     }
 }
 
 fn has_files(folder: &Path, series: &Series) -> io::Result<bool> {
-    let prefix = format!("{}-0", series.stem);
+    let is_numbered = |name: &str| {
+        let rest = name.strip_prefix(series.stem.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        let number = rest.and_then(|rest| rest.split_once('.')).map(|(number, _)| number);
+        number.is_some_and(|number| number.len() >= 8 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     for entry in fs::read_dir(folder)? {
-        if entry?.file_name().to_string_lossy().starts_with(&prefix) {
+        if is_numbered(&entry?.file_name().to_string_lossy()) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn number_and_write(folder: &Path, series: &Series, mut control: Control, bytes: &[u8]) -> io::Result<String> {
+fn number_and_write(
+    folder: &Path, series: &Series, (same, bytes): (&[u8; 32], &[u8]), mut control: Control,
+) -> io::Result<String> {
     fs::create_dir_all(folder)?;
     let noted = &series.noted;
     let last: Last = match fs::read(folder.join(noted)) {
@@ -124,7 +135,8 @@ fn number_and_write(folder: &Path, series: &Series, mut control: Control, bytes:
         fs::rename(aside(&last.name), folder.join(&last.name))?;
         File::open(folder)?.sync_all()?;
     }
-    if last.sha256 == digest::hex(&digest::sha256(bytes)) {
+    let same = digest::hex(same);
+    if last.same == same {
         return Ok(last.name); // It stands, or has been collected.
     }
     if last.sequence == 0 && has_files(folder, series)? {
@@ -141,7 +153,7 @@ fn number_and_write(folder: &Path, series: &Series, mut control: Control, bytes:
     file.sync_all()?;
     whole_file::write(folder, &format!("{name}.sha256"), format!("{}  {name}\n", control.sha256).as_bytes())?;
     whole_file::write(folder, &format!("{name}.control.json"), &control.json())?;
-    let taken = Last { sequence, sha256: control.sha256, name: name.clone() };
+    let taken = Last { sequence, same, name: name.clone() };
     whole_file::write(folder, noted, &serde_json::to_vec(&taken).map_err(io::Error::other)?)?;
     fs::rename(aside(&name), folder.join(&name))?;
     File::open(folder)?.sync_all()?;
@@ -154,7 +166,25 @@ mod tests {
 
     fn write(folder: &Path, bytes: &[u8]) -> io::Result<String> {
         let tenant = TenantId::parse("shop").unwrap();
-        number_and_write(folder, &Series::of_statuses(&tenant, StatusFormat::Csv), Control::default(), bytes)
+        let same = digest::sha256(bytes);
+        number_and_write(folder, &Series::of_statuses(&tenant, StatusFormat::Csv), (&same, bytes), Control::default())
+    }
+
+    #[test]
+    fn feeds_of_one_folder_are_apart_and_other_rows_that_look_the_same_are_another_file() {
+        let folder = std::env::temp_dir().join(format!("quittance-feeds-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let [shop, other] = ["shop", "other"].map(|name| TenantId::parse(name).unwrap());
+        let write = |tenant: &TenantId, feed: &str, ids: &[u8]| {
+            let series = Series::of_feed(tenant, feed, &Layout::JsonLines);
+            number_and_write(&folder, &series, (&digest::sha256(ids), b"{}\n"), Control::default()).unwrap()
+        };
+        assert_eq!(write(&shop, "erp-01", b"1"), "events-shop-erp-01-00000001.jsonl");
+        assert_eq!(write(&shop, "erp", b"1"), "events-shop-erp-00000001.jsonl");
+        assert_eq!(write(&other, "erp", b"1"), "events-other-erp-00000001.jsonl");
+        assert_eq!(write(&shop, "erp", b"2"), "events-shop-erp-00000002.jsonl");
+        assert_eq!(write(&shop, "erp", b"2"), "events-shop-erp-00000002.jsonl", "the same rows again");
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

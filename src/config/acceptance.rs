@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use quittance_actors::policies::{Acceptances, Excess, Matching, WriteOff};
-use quittance_actors::rules::{Condition, Field};
-use quittance_actors::transfer::{Acceptance, AcceptanceRule, NeverAuto};
+use quittance_actors::rules::{Condition, Field, Value};
+use quittance_actors::transfer::{Acceptance, AcceptanceRule, NeverAuto, Rung};
 use quittance_actors::values::Iban;
 
 use super::reader::Section;
 use super::sources::Sources;
-use crate::diagnostics::Findings;
+use crate::diagnostics::{Findings, nearest};
 
 /// The most that is sent back by itself of what is paid above, in minor units.
 const REFUND_MINOR_MAX: i64 = 50_000;
@@ -23,11 +23,12 @@ pub struct Receipts {
     pub matching: Matching,
 }
 
-/// Reads the file, if it is there.
-pub(super) fn load(sources: &Sources, folder: &Path, findings: &mut Findings) -> Option<Receipts> {
+/// Reads the file, if it is there. What it says nothing of, how transfers are placed and what a person decides, stays as `shared`
+/// has it.
+pub(super) fn load(sources: &Sources, folder: &Path, shared: &Receipts, findings: &mut Findings) -> Option<Receipts> {
     let path = folder.join("acceptance.toml");
     if !sources.exists(&path) {
-        return Some(Receipts::default());
+        return Some(shared.clone());
     }
     sources.toml(&path, findings, |root| {
         let rules = root.each("acceptance", |section| {
@@ -49,14 +50,33 @@ pub(super) fn load(sources: &Sources, folder: &Path, findings: &mut Findings) ->
             let help = "add a rule with when = 'transfer.payer_blocked'".to_owned();
             root.refuse("blocked_ibans", place, "no rule says what is done with these payers", Some(help));
         }
-        let matching = root.section("matching").map(|section| read_matching(&section)).unwrap_or_default();
-        let never_auto = root.each("never_auto", |section| {
-            let name = section.required("name")?.into();
-            Some(NeverAuto { name, when: condition(section, ("a rule of matching", &NeverAuto::FIELDS))? })
+        let matching = root.section("matching").map(|section| read_matching(&section));
+        let never_auto = root.has("never_auto").then(|| {
+            root.each("never_auto", |section| {
+                let name = section.required("name")?.into();
+                let when = condition(section, ("a rule of matching", &NeverAuto::FIELDS))?;
+                known_steps(section, &when);
+                Some(NeverAuto { name, when })
+            })
         });
-        let matching = Matching { never_auto, ..matching };
+        let never_auto = never_auto.unwrap_or_else(|| shared.matching.never_auto.clone());
+        let matching = Matching { never_auto, ..matching.unwrap_or_else(|| shared.matching.clone()) };
         Some(Receipts { acceptances: Acceptances { rules, blocked }, matching })
     })
+}
+
+/// Refuses a step of the ladder that there is not: a rule that asks for it would leave nothing to a person.
+fn known_steps(section: &Section<'_, '_>, when: &Condition) {
+    for literal in when.literals(Field::MatchStep) {
+        let Value::Text(word) = literal else { continue };
+        if Rung::ALL.iter().all(|rung| rung.name() != word.as_str())
+            && let Some((_, span)) = section.text_at("when")
+        {
+            let near = nearest(word, Rung::ALL.iter().map(|rung| rung.name()));
+            let help = near.map(|near| format!("did you mean \"{near}\"?"));
+            section.refuse("when", span, format!("there is no step \"{word}\""), help);
+        }
+    }
 }
 
 /// A condition over what is known of a transfer.

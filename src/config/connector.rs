@@ -61,6 +61,9 @@ pub(super) fn read(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Conne
 }
 
 fn read_asked(section: &Section<'_, '_>) -> AskedBy {
+    if section.has("inquire_after_seconds") && !section.has("inquire_url") {
+        section.refuse("inquire_after_seconds", section.span(), "there is no inquire_url to ask at", None);
+    }
     let url = |key| section.optional(key, url::Url::parse).map(|url| url.to_string());
     let has_secret = section.has("callback_secret");
     AskedBy {

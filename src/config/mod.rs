@@ -81,7 +81,7 @@ impl Conduct {
     fn load(sources: &Sources, findings: &mut Findings) -> Option<Self> {
         let automation = Automation::load(sources, findings);
         let retries = Retries::load(sources, findings);
-        let receipts = acceptance::load(sources, sources.folder(), findings);
+        let receipts = acceptance::load(sources, sources.folder(), &Receipts::default(), findings);
         Some(Self { automation: automation?, retries: retries?, receipts: receipts? })
     }
 
@@ -92,10 +92,7 @@ impl Conduct {
         let folder = own_folder(sources.folder(), &tenant.id);
         let automation = self.automation.with_own(sources, &folder, findings);
         let retries = self.retries.with_own(sources, &folder, findings);
-        let receipts = match sources.exists(&folder.join("acceptance.toml")) {
-            true => acceptance::load(sources, &folder, findings),
-            false => Some(self.receipts.clone()),
-        };
+        let receipts = acceptance::load(sources, &folder, &self.receipts, findings);
         let own = Self { automation: automation?, retries: retries?, receipts: receipts? };
         for references in [&own.automation.references, &own.retries.references] {
             automation::check_recipients(

@@ -72,7 +72,17 @@ impl Service {
             Some(endpoint)
         });
         let feeds = root.each("feed", |section| read_feed(section, &known));
-        let outgoing = root.each("outgoing", |section| outgoing::read(section, &known));
+        let mut named = Vec::new();
+        let outgoing = root.each("outgoing", |section| {
+            let read = outgoing::read(section, &known)?;
+            let name = (read.tenant.clone(), read.name.clone());
+            if named.contains(&name) {
+                let why = format!("outgoing directory \"{}\" stands twice", name.1);
+                section.refuse("name", section.span(), why, None);
+            }
+            named.push(name);
+            Some(read)
+        });
         let mut named = Vec::new();
         let connectors = root.each("connector", |section| {
             let connector = connector::read(section, &known)?;

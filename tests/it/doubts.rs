@@ -158,7 +158,7 @@ fn a_rule_of_matching_leaves_to_a_person_what_is_sure_and_a_new_edition_counts_a
     assert_eq!(published.status, 201, "{}", published.text());
 
     let first = issue(&running, "C-1", "F-1", 10_000, None);
-    issue(&running, "C-1", "F-2", 7_500, None);
+    let second = issue(&running, "C-1", "F-2", 7_500, None);
     let customer = running.get(&format!("/v1/customers/{}", first["customer"].as_str().unwrap())).json();
     let account = customer["virtual_iban"].as_str().unwrap().to_owned();
     let pays = |entry: &str, minor: i64, text: &str| {
@@ -184,7 +184,33 @@ fn a_rule_of_matching_leaves_to_a_person_what_is_sure_and_a_new_edition_counts_a
     assert_eq!(pays("T-2", 10_000, "F-1")["status"], "matched");
     // Without the rule the next sum is placed.
     issue(&running, "C-1", "F-3", 9_000, None);
-    assert_eq!(publish("[matching]\n").status, 201);
+    assert_eq!(
+        publish(
+            "[matching]\nexcess = \"oldest\"\n\n[[never_auto]]\nname = \"several\"\nwhen = 'match.requests > 1'\n"
+        )
+        .status,
+        201
+    );
+    // Above what it names it would pay another one as well, which the rule leaves to a person.
+    let more = pays("T-4", 12_000, second["creditor_reference"].as_str().unwrap());
+    assert_eq!(more["doubt"], "left_to_person", "{more}");
+    let step = publish("[[never_auto]]\nname = \"sums\"\nwhen = 'match.step == \"togehter\"'\n");
+    assert!(step.status == 422 && step.text().contains("did you mean \\\"together\\\"?"), "{}", step.text());
+    // A rule without a condition leaves everything to a person, also what an invoice that comes late names.
+    assert_eq!(publish("[[never_auto]]\nname = \"everything\"\n").status, 201);
+    let body = json!({ "entry_ref": "T-5", "amount": { "amount": 4_400, "currency": "EUR" }, "booked_on": "2026-03-02",
+        "payer_name": "Nobody known", "remittance": "FACT-2026-0099" });
+    let early = running.post("/v1/transfers", &body).json();
+    assert_eq!(early["status"], "needs_decision", "{early}");
+    issue(&running, "C-3", "FACT-2026-0099", 4_400, None);
+    let path = format!("/v1/transfers/{}", early["id"].as_str().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(running.get(&path).json()["status"], "needs_decision");
+    // What a tenant's own file says nothing of stays as everybody has it.
+    assert_eq!(
+        publish("[[acceptance]]\nname = \"all\"\nwhen = 'transfer.identified'\nthen = \"accept\"\n").status,
+        201
+    );
     let sum = pays("T-3", 16_500, "merci");
     assert_eq!(sum["status"], "matched", "{sum}");
 }

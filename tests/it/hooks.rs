@@ -178,7 +178,7 @@ fn who_listens_hears_events_as_they_come_and_goes_on_where_the_connection_broke(
 #[test]
 fn what_an_endpoint_was_sent_is_sent_once_more_with_the_same_ids() {
     let hooks = HookReceiver::start();
-    let (scratch, running) =
+    let (scratch, mut running) =
         story("replay", &hooks, "events = [\"payment_request.*\", \"!payment_request.overdue\"]");
     let incoming = scratch.path().join("data/erp/in");
     drop_file(&incoming, "a.csv", invoices(0, 5).as_bytes());

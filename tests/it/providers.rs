@@ -104,6 +104,9 @@ fn what_a_provider_does_not_tell_it_is_asked_and_nothing_new_leaves_before_it_an
         (&of["attempt"], &of["end_to_end_id"], &json!(request))
     );
     assert!(inquiries.iter().all(|asked| asked.header("webhook-signature").starts_with("v1,")));
+    let keys: std::collections::BTreeSet<&str> =
+        inquiries.iter().map(|asked| asked.header("idempotency-key")).collect();
+    assert_eq!(keys.len(), 3, "each is another question");
 
     // No answer at all, however often: asked, it never had it, and another attempt is made.
     for _ in 0..3 {
@@ -154,6 +157,22 @@ fn what_is_paid_otherwise_is_called_back_and_money_goes_back_by_the_provider() {
     assert_eq!((&said["payout"], &said["creditor"]["iban"]), (&payout["id"], &"DE89370400440532013000".into()));
     assert_eq!(said["amount"], json!({ "amount": 4_200, "currency": "EUR" }));
     assert!(refunds.iter().all(|asked| payout["id"] == asked.header("idempotency-key")), "paid once");
+
+    // Only a plain answer refuses: the money is a task again.
+    let other = json!({ "entry_ref": "T-2", "amount": { "amount": 900, "currency": "EUR" }, "booked_on": "2026-03-02",
+        "payer_name": "Erika Mustermann", "payer_iban": "DE89370400440532013000", "remittance": "another one" });
+    let made = running.post("/v1/transfers", &other).json();
+    let give = format!("/v1/transfers/{}/give-back", made["id"].as_str().unwrap());
+    let payout = running.post(&give, &json!({ "by": "Ana", "reason": "not ours" })).json();
+    provider.says("refund", 410, "");
+    provider.says("refund", 404, "");
+    provider.says("refund", 200, "{\"result\":\"failed\",\"reason_code\":\"AC04\"}");
+    let path = format!("/v1/payouts/{}", payout["id"].as_str().unwrap());
+    assert_eq!(running.post(&format!("{path}/approve"), &json!({ "by": "Bob" })).status, 201);
+    let failed =
+        wait_for("the refusal", || Some(running.get(&path).json()).filter(|payout| payout["status"] == "failed"));
+    assert!(failed["why"].as_str().unwrap().contains("AC04"), "{failed}");
+    assert_eq!(provider.asked("refund").len(), 5, "asked until it answered");
 }
 
 /// A call of the provider, signed by `secret` at a time so far from now.

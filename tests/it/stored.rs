@@ -350,6 +350,7 @@ fn name(event: &Event) -> &'static str {
             P::WrittenOff { .. } => "payment_request.written_off",
             P::WriteOffReversed { .. } => "payment_request.write_off_reversed",
             P::OrderJoined { .. } => "payment_request.order_joined",
+            P::AttemptHandedTo { .. } => "payment_request.attempt_handed_to",
             P::ReferenceGiven { .. } => "payment_request.reference_given",
             P::ZoneKnown { .. } => "payment_request.zone_known",
             P::PlanJoined { .. } => "payment_request.plan_joined",
@@ -421,7 +422,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 156);
+    assert_eq!(seen.len(), 157);
 }
 
 /// What a record of version 1 lists of its public event.

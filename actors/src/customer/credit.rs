@@ -4,10 +4,11 @@ use super::command::{Command, CreditNote};
 use super::event::Event;
 use super::rejection::Rejection;
 use super::state::Customer;
+use crate::customer::PlaceTransfer;
 use crate::machine::{Context, Decision, Tell};
 use crate::payment_request;
-use crate::policies::{Excess, Policies};
-use crate::transfer::{self, Placement};
+use crate::policies::{Excess, Matching, Policies};
+use crate::transfer::{self, Doubt, Placement, Proposal, Weighed, left_to_person};
 use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, stable_hash};
 
 type Decided = Result<Decision<Event>, Rejection>;
@@ -105,6 +106,25 @@ pub(super) fn to_the_oldest(state: &Customer, placement: Placement, accepts_part
     let explanation =
         if left < credit.minor() { format!("{explanation}, the excess to what is due first") } else { explanation };
     Placement::Placed { allocations, credit: Money::from_minor(left, credit.currency()), explanation }
+}
+
+/// What now pays others as well may be for a person.
+pub(super) fn unless_left_to_person(
+    placement: Placement, received: &PlaceTransfer, weighed: &Weighed, matching: &Matching,
+) -> Placement {
+    let (Placement::Placed { allocations, credit, .. }, Some(best)) = (&placement, weighed.proposals.first()) else {
+        return placement;
+    };
+    let whole = Proposal { parts: allocations.clone(), credit: *credit, ..best.clone() };
+    let about = (received.details.as_ref(), received.identified_by, !received.hits.is_empty());
+    match left_to_person(matching, about, &whole) {
+        None => placement,
+        Some(rule) => Placement::Doubt {
+            doubt: Doubt::LeftToPerson,
+            candidates: allocations.iter().map(|(request, _)| *request).collect(),
+            rule: Some(rule.clone()),
+        },
+    }
 }
 
 /// Below it sending back costs more than it is worth, in minor units.

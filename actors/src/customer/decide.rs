@@ -332,6 +332,7 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
     let Policies { matching, .. } = context.policies;
     if matching.excess == Excess::Oldest {
         placement = credit::to_the_oldest(state, placement, matching.accepts_parts);
+        placement = credit::unless_left_to_person(placement, received, &weighed, matching);
     }
     let mut decision = Decision::default();
     match &placement {

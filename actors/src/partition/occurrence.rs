@@ -238,7 +238,11 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::WriteOffReversed { .. } => Some(EventType::PaymentRequestWriteOffReversed),
         E::NumberGiven { .. } => Some(EventType::VirtualIbanAssigned),
         E::NumberReleased { .. } => Some(EventType::VirtualIbanReleased),
-        E::ReferenceGiven { .. } | E::OrderJoined { .. } | E::ZoneKnown { .. } | E::PlanJoined { .. } => None,
+        E::ReferenceGiven { .. }
+        | E::OrderJoined { .. }
+        | E::AttemptHandedTo { .. }
+        | E::ZoneKnown { .. }
+        | E::PlanJoined { .. } => None,
     }
 }
 

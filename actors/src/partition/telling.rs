@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use crate::collection::{Instrument, InstrumentDetails};
 use crate::customer::{Customer, OpenRequest, Profile};
-use crate::delivery::{Channel, Delivery, Guard, Recipient};
+use crate::delivery::{Delivery, Guard, Recipient};
 use crate::payment_request::{self, AttemptStatus, Status};
 use crate::ports::PortError;
 use crate::rules::{Field, Published, RequestFigures, of_request};
@@ -115,7 +115,7 @@ impl Lane {
             Guard::TriedOut => return Ok(Some(TRIED_OUT.to_owned())),
             Guard::Together(request) => return self.unwanted_together(request, outgoing),
             Guard::AttemptInFlight(request, attempt) => {
-                return self.unasked(request, attempt, outgoing.channel);
+                return self.unasked(request, attempt);
             }
             Guard::StillOpen(request) | Guard::AttemptWanted(request, _) => request,
         };
@@ -151,18 +151,14 @@ impl Lane {
     }
 
     /// Why nothing is asked about an attempt any more.
-    fn unasked(
-        &mut self, request: PaymentRequestId, attempt: AttemptId, channel: Channel,
-    ) -> Result<Option<String>, PortError> {
+    fn unasked(&mut self, request: PaymentRequestId, attempt: AttemptId) -> Result<Option<String>, PortError> {
         let (_, entity) = self.activate(EntityId::PaymentRequest(request))?;
         let Some(state) = entity.as_payment_request() else { return Ok(None) };
         let known = state.attempts.get(&attempt);
+        // One that is called back and has been heard nothing of is called back all the same when its request is open
+        // again: it may have been left already.
         let in_flight = known.is_some_and(|known| known.status.is_in_flight());
-        Ok(match channel {
-            _ if !in_flight => Some("the attempt has ended".to_owned()),
-            Channel::Cancellation if state.status == Status::Open => Some("it is to be paid again".to_owned()),
-            _ => None,
-        })
+        Ok((!in_flight).then(|| "the attempt has ended".to_owned()))
     }
 
     /// Why a message that needs nothing to hold is not wanted any more: whom it goes to wants no such messages since.

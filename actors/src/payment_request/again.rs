@@ -5,8 +5,8 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::collection::{Collection, Stage};
 use super::event::Event;
+use super::following::{self, Choice};
 use super::planning::{Plan, end, made};
-use super::reminders::{self, Choice};
 use super::state::{AttemptStatus, PaymentRequest, Status, Terms};
 use super::writing_off;
 use crate::collection::{Advised, Hold, Method, ReasonClass, Usage};
@@ -126,7 +126,7 @@ pub(super) fn ended(
     let decided = match gives_up_minor_max {
         Some(most) if open.minor() <= most => writing_off::by_person(state, terms, reason, context),
         _ => match scenario {
-            Some(_) => reminders::follow(state, terms, Choice { scenario, reason, by_rule: true }, context),
+            Some(_) => following::follow(state, terms, Choice { scenario, reason, by_rule: true }, context),
             None => Ok(Decision::default()),
         },
     };

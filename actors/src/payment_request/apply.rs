@@ -136,6 +136,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         | Event::AttemptOrdered { .. }
         | Event::AttemptSubmitted { .. }
         | Event::AttemptPending { .. }
+        | Event::AttemptHandedTo { .. }
         | Event::AttemptSkipped { .. }
         | Event::AttemptUnknown { .. }
         | Event::AttemptReversed { .. }

@@ -162,8 +162,9 @@ pub(super) fn answered(
                 instrument: instrument.clone(),
                 collects_on: plan.late_timing(wish).collects_on,
             });
-            let attempt = attempt_of(terms.id, number);
-            decision.effect(Effect::Collect { connector: connector.clone(), attempt });
+            let (attempt, connector) = (attempt_of(terms.id, number), connector.clone());
+            decision.push(Event::AttemptHandedTo { attempt, connector: connector.clone() });
+            decision.effect(Effect::Collect { connector, attempt });
         }
         AttemptAnswer::Later { at, reason } => {
             let wish = at.date_in(&context.policies.zone);
@@ -205,10 +206,10 @@ pub(super) fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
 
 /// A connector has taken an attempt. A direct debit that does not come back counts as paid from some day
 /// on; what nobody has taken never does.
-pub(super) fn accepted(
-    state: &PaymentRequest, (attempt, connector): (AttemptId, &SmolStr), context: &Context<'_>,
-) -> Decision<Event> {
-    let known = state.attempts.get(&attempt).filter(|known| known.status == AttemptStatus::Submitted);
+pub(super) fn accepted(state: &PaymentRequest, attempt: AttemptId, context: &Context<'_>) -> Decision<Event> {
+    // The same again is nothing new.
+    let fresh = |known: &&Attempt| known.status == AttemptStatus::Submitted && !known.acknowledged;
+    let known = state.attempts.get(&attempt).filter(fresh);
     let (Some(known), Some(collection)) = (known, &state.collection) else { return Decision::default() };
     let collects_on = match collection.stage {
         Stage::Running { attempt: running, collects_on, .. } if running == attempt => collects_on,
@@ -216,8 +217,9 @@ pub(super) fn accepted(
     };
     let policies = context.policies;
     let policy = policies.collections.policies.get(collection.policy.as_str());
-    let is_debit = method_of(known, collection) == Method::DirectDebit;
-    let presumed_at = policy.filter(|_| is_debit).map(|policy| {
+    // Whoever can be asked says what became of it: nothing is presumed.
+    let presumed = method_of(known, collection) == Method::DirectDebit && !inquiring::is_asked(known, context);
+    let presumed_at = policy.filter(|_| presumed).map(|policy| {
         let from = collects_on.max(context.now.date_in(&policies.zone));
         policy.presumed_at(from, &policies.calendar, &policies.zone)
     });
@@ -225,7 +227,7 @@ pub(super) fn accepted(
     let mut decision = Decision::of(Event::AttemptPending { attempt, presumed_at, generation });
     match presumed_at {
         Some(due) => decision.effect(Effect::ArmTimer { purpose: Purpose::Collection, due, generation }),
-        None => inquiring::inquire(&mut decision, (attempt, connector), context),
+        None => inquiring::inquire(&mut decision, (attempt, known), context),
     }
     decision
 }
@@ -260,14 +262,13 @@ fn moved(collection: &Collection, attempt: AttemptId, reason: &str, context: &Co
 /// A connector has given an attempt up. What may have left stays in flight until its connector, or a person, has
 /// found out; what has not left waits.
 pub(super) fn given_up(
-    state: &PaymentRequest, terms: &Terms, (attempt, connector): (AttemptId, &SmolStr), reason: &SmolStr,
-    context: &Context<'_>,
+    state: &PaymentRequest, terms: &Terms, attempt: AttemptId, reason: &SmolStr, context: &Context<'_>,
 ) -> Decided {
     let record = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
     match record.status {
         AttemptStatus::Submitted => {
             let mut decision = Decision::of(Event::AttemptUnknown { attempt, reason: reason.clone() });
-            inquiring::inquire(&mut decision, (attempt, connector), context);
+            inquiring::inquire(&mut decision, (attempt, record), context);
             Ok(decision)
         }
         AttemptStatus::Ordered => {

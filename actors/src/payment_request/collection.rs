@@ -65,6 +65,9 @@ pub enum Stage {
     },
 }
 
+/// What stands as the reason of an attempt that was to leave and of which nobody knew, until it was known to collect nothing.
+pub(super) const LOST: &str = "not_found";
+
 /// The id of an attempt that is ordered here.
 pub fn attempt_of(request: PaymentRequestId, number: u16) -> AttemptId {
     let hash = stable_hash(&["attempt", &request.to_string(), &number.to_string()]);
@@ -122,7 +125,8 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         }
         Event::AttemptOrdered { attempt, number, amount, collects_on, .. } => {
             let usage = state.collection.as_ref().map(|collection| Box::new(collection.usage.clone()));
-            let record = Attempt { amount: *amount, status: AttemptStatus::Ordered, reason_code: None, usage };
+            let (amount, status) = (*amount, AttemptStatus::Ordered);
+            let record = Attempt { amount, status, reason_code: None, usage, connector: None, acknowledged: false };
             state.attempts.insert(*attempt, record);
             let stage = Stage::Running { attempt: *attempt, number: *number, collects_on: *collects_on };
             enter(state, stage, None);
@@ -130,7 +134,15 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
                 collection.ordered = collection.ordered.max(*number);
             }
         }
-        Event::AttemptPending { generation, .. } => {
+        Event::AttemptHandedTo { attempt, connector } => {
+            if let Some(known) = state.attempts.get_mut(attempt) {
+                known.connector = Some(connector.clone());
+            }
+        }
+        Event::AttemptPending { attempt, generation, .. } => {
+            if let Some(known) = state.attempts.get_mut(attempt) {
+                known.acknowledged = true;
+            }
             if let Some(collection) = &mut state.collection {
                 collection.generation = *generation;
             }
@@ -143,7 +155,8 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         }
         Event::AttemptSkipped { attempt, generation, .. } => {
             if let Some(attempt) = attempt {
-                set(state, *attempt, AttemptStatus::Withdrawn, None);
+                let lost = state.attempts.get(attempt).is_some_and(|known| known.status == AttemptStatus::Unknown);
+                set(state, *attempt, AttemptStatus::Withdrawn, lost.then(|| LOST.into()));
             }
             enter(state, Stage::Idle, Some(*generation));
         }
@@ -173,8 +186,10 @@ pub(super) fn end_attempt(
     state: &mut PaymentRequest, attempt: AttemptId, amount: Money, status: AttemptStatus,
     reason_code: Option<&SmolStr>,
 ) {
-    let usage = state.attempts.get_mut(&attempt).and_then(|known| known.usage.take());
-    let record = Attempt { amount, status, reason_code: reason_code.cloned(), usage };
+    let known = state.attempts.remove(&attempt);
+    let (usage, connector, acknowledged) =
+        known.map(|known| (known.usage, known.connector, known.acknowledged)).unwrap_or_default();
+    let record = Attempt { amount, status, reason_code: reason_code.cloned(), usage, connector, acknowledged };
     state.attempts.insert(attempt, record);
     if let Some(Collection { stage: stage @ Stage::Running { .. }, .. }) = state.collection.as_deref_mut()
         && matches!(stage, Stage::Running { attempt: running, .. } if *running == attempt)

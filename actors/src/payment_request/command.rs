@@ -122,8 +122,6 @@ pub enum Command {
     AcceptAttempt {
         /// Which.
         attempt: AttemptId,
-        /// The connector.
-        connector: SmolStr,
     },
     /// A connector has given an attempt up without hearing how it ended.
     GiveUpAttempt {
@@ -131,8 +129,6 @@ pub enum Command {
         attempt: AttemptId,
         /// Why.
         reason: SmolStr,
-        /// The connector.
-        connector: SmolStr,
     },
     /// What a connector says of an attempt when it is asked.
     HearOfAttempt {
@@ -297,6 +293,8 @@ pub enum AttemptNews {
     Missing,
     /// The connector collects it no more.
     Cancelled,
+    /// The connector has it.
+    UnderWay,
     /// Nothing was to be heard for so long that nobody asks any more.
     Unheard {
         /// What the connector said last.

@@ -10,7 +10,8 @@ use super::command::{Command, Rejection};
 use super::event::Event;
 use super::state::{PaymentRequest, Source, Status, Terms};
 use super::{
-    again, approval, collecting, finality, inquiring, membership, own_number, promise, reminders, writing_off,
+    again, approval, collecting, finality, following, inquiring, membership, own_number, promise, reminders,
+    writing_off,
 };
 use crate::account_numbers::Given;
 use crate::customer;
@@ -92,12 +93,8 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         }
         Command::AnswerAttempt(answer, paydays) => Ok(collecting::answered(state, terms, (answer, paydays), context)),
         Command::ClaimAttempt { attempt } => collecting::claim(state, *attempt, context),
-        Command::AcceptAttempt { attempt, connector } => {
-            Ok(collecting::accepted(state, (*attempt, connector), context))
-        }
-        Command::GiveUpAttempt { attempt, reason, connector } => {
-            collecting::given_up(state, terms, (*attempt, connector), reason, context)
-        }
+        Command::AcceptAttempt { attempt } => Ok(collecting::accepted(state, *attempt, context)),
+        Command::GiveUpAttempt { attempt, reason } => collecting::given_up(state, terms, *attempt, reason, context),
         Command::HearOfAttempt { attempt, news } => inquiring::heard(state, terms, (*attempt, news), context),
         Command::ReturnAttempt { attempt, reason_code } => {
             collecting::returned(state, terms, *attempt, reason_code, context)
@@ -113,8 +110,8 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::PlanReminder { step } => Ok(reminders::plan_next(state, terms, *step, context)),
         Command::ReviewReminders => Ok(reminders::review(state, terms, context)),
         Command::FollowScenario { scenario, reason, by_rule } => {
-            let choice = reminders::Choice { scenario: scenario.as_ref(), reason, by_rule: *by_rule };
-            reminders::follow(state, terms, choice, context)
+            let choice = following::Choice { scenario: scenario.as_ref(), reason, by_rule: *by_rule };
+            following::follow(state, terms, choice, context)
         }
         Command::ToldTogether { scenario, step, until } => {
             Ok(reminders::told_together(state, terms, (scenario, step), *until, context))
@@ -235,10 +232,11 @@ pub(super) fn settle(
     inquiring::call_back(decision, state, by, context);
 }
 
-/// A settled request is open again by `outstanding`: its reminders go on at the step they had come to, and
-/// a deadline that has passed meanwhile is told again.
+/// A settled request is open again by `outstanding`: its reminders go on at the step they had come to, or as their scenario
+/// says of a payment that was taken back, and a deadline that has passed meanwhile is told again.
 pub(super) fn reopen(
-    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, outstanding: Money, context: &Context<'_>,
+    decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, (outstanding, taken_back): (Money, bool),
+    context: &Context<'_>,
 ) {
     decision.push(Event::Reopened { at: context.now });
     own_number::keep(decision, state, terms, context);
@@ -246,7 +244,11 @@ pub(super) fn reopen(
     if context.now >= overdue {
         decision.push(Event::BecameOverdue { at: context.now });
     }
-    reminders::reopened(decision, state, terms, context);
+    match taken_back {
+        true => following::reopened(decision, state, terms, context),
+        false if state.rare.dispute.is_none() => reminders::go_on(decision, state, terms, context),
+        false => {}
+    }
     let open = customer::Command::OpenRequest {
         request: terms.id,
         outstanding,
@@ -303,7 +305,7 @@ pub(super) fn reverse_allocation(
             let change = customer::Command::ChangeOutstanding { request: terms.id, outstanding: Some(outstanding) };
             decision.tell(Tell::Customer(terms.customer, change));
         }
-        Status::Settled => reopen(&mut decision, state, terms, outstanding, context),
+        Status::Settled => reopen(&mut decision, state, terms, (outstanding, true), context),
     }
     Ok(decision)
 }

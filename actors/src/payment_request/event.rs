@@ -367,4 +367,11 @@ pub enum Event {
         /// Whose.
         customer: CustomerId,
     },
+    /// An attempt is for this connector.
+    AttemptHandedTo {
+        /// Which.
+        attempt: AttemptId,
+        /// Who collects it.
+        connector: SmolStr,
+    },
 }

@@ -3,38 +3,48 @@
 //! ```text
 //! taken, no result ─┐                   ┌─► ended ─► as if it had been reported
 //! no answer: unknown ┴─► asked, again ──┼─► never had it ─► withdrawn ─► planned anew
-//! paid otherwise ─► asked to leave it ──┼─► left ─► withdrawn
+//! paid otherwise ─► asked to leave it ──┼─► left ─► withdrawn; a person, if it is open again
 //!                                       └─► nothing for a fortnight ─► a person
 //! ```
 //!
 //! Nothing new is collected before an answer: what nobody knows of may have been paid (INV-04).
 
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::format_smolstr;
 
 use super::attempts::report_attempt;
-use super::collecting::method_of;
-use super::collection::{Collection, Stage};
+use super::collecting::returned;
+use super::collection::{Collection, LOST, Stage};
 use super::command::{AttemptNews, AttemptReport, Rejection};
 use super::event::Event;
 use super::planning::Plan;
-use super::state::{AttemptStatus, PaymentRequest, Status, Terms};
-use crate::machine::{Context, Decision, Effect};
+use super::state::{Attempt, AttemptStatus, PaymentRequest, Status, Terms};
+use crate::collection::Method;
+use crate::customer::{self, Note};
+use crate::machine::{Context, Decision, Effect, Tell};
 use crate::policies::Asked;
 use crate::values::AttemptId;
 
 /// Orders of one request that a connector may lose before a person looks into it.
 const LOST_MAX: usize = 3;
+/// The reason of a direct debit that counted as paid and was left before it was collected.
+const CANCELLED: &str = "cancelled";
 
-fn asked(connector: &str, context: &Context<'_>) -> Asked {
+fn asked(attempt: &Attempt, context: &Context<'_>) -> Asked {
+    let connector = attempt.connector.as_deref().unwrap_or_default();
     context.policies.collections.asked.get(connector).copied().unwrap_or_default()
+}
+
+/// Whether the connector of an attempt says what became of it.
+pub(super) fn is_asked(attempt: &Attempt, context: &Context<'_>) -> bool {
+    asked(attempt, context).inquires
 }
 
 /// Asks the connector of an attempt what became of it, if it can be asked.
 pub(super) fn inquire(
-    decision: &mut Decision<Event>, (attempt, connector): (AttemptId, &SmolStr), context: &Context<'_>,
+    decision: &mut Decision<Event>, (attempt, known): (AttemptId, &Attempt), context: &Context<'_>,
 ) {
-    if asked(connector, context).inquires {
-        decision.effect(Effect::Inquire { connector: connector.clone(), attempt });
+    if let Some(connector) = known.connector.clone().filter(|_| is_asked(known, context)) {
+        decision.effect(Effect::Inquire { connector, attempt });
     }
 }
 
@@ -43,13 +53,10 @@ pub(super) fn inquire(
 pub(super) fn call_back(
     decision: &mut Decision<Event>, state: &PaymentRequest, by: Option<AttemptId>, context: &Context<'_>,
 ) {
-    let Some(collection) = state.collection.as_deref() else { return };
-    let left = |attempt: &AttemptId| state.attempts.get(attempt).filter(|known| known.status.has_left());
     let Some(attempt) = state.in_flight().filter(|attempt| by != Some(*attempt)) else { return };
-    let (Some(known), Some(plan)) = (left(&attempt), Plan::of(collection, context)) else { return };
-    let Some(connector) = plan.policy.connector(method_of(known, collection)) else { return };
-    if asked(connector, context).cancels {
-        decision.effect(Effect::CancelAttempt { connector: connector.clone(), attempt });
+    let Some(known) = state.attempts.get(&attempt).filter(|known| known.status.has_left()) else { return };
+    if let Some(connector) = known.connector.clone().filter(|_| asked(known, context).cancels) {
+        decision.effect(Effect::CancelAttempt { connector, attempt });
     }
 }
 
@@ -58,17 +65,27 @@ pub(super) fn heard(
     state: &PaymentRequest, terms: &Terms, (attempt, news): (AttemptId, &AttemptNews), context: &Context<'_>,
 ) -> Result<Decision<Event>, Rejection> {
     let known = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
+    let is_debit = || known.usage.as_ref().is_some_and(|usage| usage.instrument.method() == Method::DirectDebit);
     Ok(match (news, known.status) {
         (AttemptNews::Ended(result), _) => {
             let report = AttemptReport { attempt, amount: known.amount, result: result.clone() };
             return report_attempt(state, terms, &report, context);
         }
         // What it has taken before it cannot lose: that is for whoever asks to go on asking.
-        (AttemptNews::Missing, AttemptStatus::Unknown) => {
-            withdrawn(state, attempt, "the provider never had it", context)
+        (AttemptNews::Missing, AttemptStatus::Unknown) if !known.acknowledged => {
+            withdrawn(state, terms, (attempt, "the provider never had it", true), context)
         }
         (AttemptNews::Cancelled, AttemptStatus::Submitted | AttemptStatus::Unknown) => {
-            withdrawn(state, attempt, "the provider collects it no more", context)
+            withdrawn(state, terms, (attempt, "the provider collects it no more", false), context)
+        }
+        // It only counted as paid, for the time being.
+        (AttemptNews::Cancelled, AttemptStatus::Succeeded) if is_debit() => {
+            return returned(state, terms, attempt, &CANCELLED.into(), context);
+        }
+        (AttemptNews::Cancelled, AttemptStatus::Succeeded) => return Err(Rejection::AttemptDiffers),
+        (AttemptNews::UnderWay, AttemptStatus::Submitted | AttemptStatus::Unknown) if !known.acknowledged => {
+            let generation = state.collection.as_ref().map_or(0, |collection| collection.generation);
+            Decision::of(Event::AttemptPending { attempt, presumed_at: None, generation })
         }
         (AttemptNews::Unheard { reason }, AttemptStatus::Submitted) => {
             Decision::of(Event::AttemptUnknown { attempt, reason: reason.clone() })
@@ -77,8 +94,11 @@ pub(super) fn heard(
     })
 }
 
-/// Nothing can be collected by an attempt any more. While the request is open another one is planned.
-fn withdrawn(state: &PaymentRequest, attempt: AttemptId, reason: &str, context: &Context<'_>) -> Decision<Event> {
+/// Nothing can be collected by an attempt any more. While the request is open, one that never arrived is made anew, as
+/// seldom as that should be; that one was called back, or left by whoever collects it, is for a person.
+fn withdrawn(
+    state: &PaymentRequest, terms: &Terms, (attempt, reason, anew): (AttemptId, &str, bool), context: &Context<'_>,
+) -> Decision<Event> {
     let mut decision = Decision::default();
     let Some(collection) = state.collection.as_deref() else { return decision };
     let Stage::Running { attempt: running, number, .. } = collection.stage else { return decision };
@@ -90,14 +110,22 @@ fn withdrawn(state: &PaymentRequest, attempt: AttemptId, reason: &str, context: 
     if state.status != Status::Open {
         return decision;
     }
-    let lost = state.attempts.values().filter(|known| known.status == AttemptStatus::Withdrawn).count() + 1;
+    let is_lost = |known: &&Attempt| known.reason_code.as_deref() == Some(LOST);
+    let lost = state.attempts.values().filter(is_lost).count() + usize::from(anew);
     let collection = Collection { generation, ..Collection::clone(collection) };
-    if let Some(plan) = Plan::of(&collection, context) {
-        if lost >= LOST_MAX {
-            plan.waits(&mut decision, format_smolstr!("{reason}, {lost} times"), None);
-        } else {
-            plan.attempt(&mut decision, collection.ordered.saturating_add(1), plan.today(), reason);
-        }
+    let Some(plan) = Plan::of(&collection, context) else { return decision };
+    if anew && lost < LOST_MAX {
+        plan.attempt(&mut decision, collection.ordered.saturating_add(1), plan.today(), reason);
+        return decision;
     }
+    plan.waits(&mut decision, reason.into(), None);
+    let task = Note::OpenTask {
+        text: format_smolstr!("Nothing is collected any more: {reason}. Collect again?"),
+        request: Some(terms.id),
+        by: "collections".into(),
+        due_on: None,
+        assigned_to: None,
+    };
+    decision.tell(Tell::Customer(terms.customer, customer::Command::Note(task)));
     decision
 }

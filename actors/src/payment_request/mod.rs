@@ -21,6 +21,7 @@ mod command;
 mod decide;
 mod event;
 mod finality;
+mod following;
 pub(crate) mod gate;
 mod inquiring;
 mod late;

@@ -8,9 +8,8 @@
 use smol_str::SmolStr;
 
 use super::collection::Stage;
-use super::command::Rejection;
 use super::event::Event;
-use super::scenario::{Anchor, Offset, OnReopen, Scenario, Step};
+use super::scenario::{Anchor, Offset, Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
 use super::{approval, bank, gate};
 use crate::customer;
@@ -46,7 +45,9 @@ pub(super) fn plan(
     decision.push(Event::RemindersStopped { reason, generation });
 }
 
-fn armed(decision: &mut Decision<Event>, (step, definition): (u16, &Step), due: Timestamp, generation: u32) {
+pub(super) fn armed(
+    decision: &mut Decision<Event>, (step, definition): (u16, &Step), due: Timestamp, generation: u32,
+) {
     decision.push(Event::StepPlanned { step, name: definition.name.clone(), due, generation });
     decision.effect(Effect::ArmTimer { purpose: Purpose::Reminder, due, generation });
 }
@@ -55,33 +56,6 @@ fn armed(decision: &mut Decision<Event>, (step, definition): (u16, &Step), due: 
 pub(super) fn go_on(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
     let Some(scenario) = scenario(terms, context) else { return };
     plan(decision, state, terms, after_passed(state, scenario), context);
-}
-
-/// What was paid is open again: reminders go on as their scenario says.
-pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
-    let Some(of) = scenario(terms, context) else { return };
-    let rests = state.rare.dispute.is_some();
-    match &of.on_reopen {
-        OnReopen::Stop => {}
-        OnReopen::Follow(other)
-            if terms.scenario.as_ref() != Some(other) && context.policies.scenarios.contains_key(other.as_str()) =>
-        {
-            let reason = "a payment was taken back".into();
-            decision.push(Event::ScenarioChosen { scenario: Some(other.clone()), reason });
-            if !rests {
-                from_the_first(decision, state, &Terms { scenario: Some(other.clone()), ..terms.clone() }, context);
-            }
-        }
-        OnReopen::GoOn | OnReopen::Follow(_) if rests => {}
-        OnReopen::GoOn | OnReopen::Follow(_) => go_on(decision, state, terms, context),
-    }
-}
-
-/// Arms the first step of another scenario that is not over: places in the old one say nothing of it.
-fn from_the_first(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
-    let mut anew = state.clone();
-    (anew.reminders.unnamed, anew.reminders.reached) = (0, 0);
-    go_on(decision, &anew, terms, context);
 }
 
 /// The place after the last step that is over.
@@ -158,13 +132,6 @@ impl PaymentRequest {
     }
 }
 
-/// Which reminders a request has from now on, and who says so.
-pub(super) struct Choice<'a> {
-    pub scenario: Option<&'a SmolStr>,
-    pub reason: &'a SmolStr,
-    pub by_rule: bool,
-}
-
 /// One message of that day has told the customer of all requests: the step that is armed here for the same day is over.
 pub(super) fn told_together(
     state: &PaymentRequest, terms: &Terms, (scenario_name, name): (&SmolStr, &SmolStr), until: Timestamp,
@@ -188,30 +155,6 @@ pub(super) fn told_together(
     over.reminders.pass(name.clone());
     plan(&mut decision, &over, terms, step.saturating_add(1), context);
     decision
-}
-
-/// Other reminders from now on, from the first step that is not over: what has left under a name does not leave again. Where
-/// reminders rest, they go on by the new scenario.
-pub(super) fn follow(
-    state: &PaymentRequest, terms: &Terms, Choice { scenario, reason, by_rule }: Choice<'_>, context: &Context<'_>,
-) -> Result<Decision<Event>, Rejection> {
-    if state.status != Status::Open {
-        return Err(Rejection::WrongStatus(state.status));
-    }
-    if let Some(unknown) = scenario.filter(|name| !context.policies.scenarios.contains_key(name.as_str())) {
-        return Err(Rejection::UnknownScenario(unknown.clone()));
-    }
-    // What a person has taken away no rule gives back.
-    if terms.scenario.as_ref() == scenario || (by_rule && terms.scenario.is_none()) {
-        return Ok(Decision::default());
-    }
-    let mut decision = Decision::of(Event::ScenarioChosen { scenario: scenario.cloned(), reason: reason.clone() });
-    if scenario.is_none() {
-        stop(&mut decision, state, reason);
-    } else if state.rare.dispute.is_none() && state.rare.promise.is_none() {
-        from_the_first(&mut decision, state, &Terms { scenario: scenario.cloned(), ..terms.clone() }, context);
-    }
-    Ok(decision)
 }
 
 /// Where the armed step stands now; none when it was taken out of the scenario.
@@ -401,7 +344,7 @@ pub(super) fn learn_zone(
 }
 
 /// The time of a step that counts from the one before it, on a day by another clock: not before now.
-fn there(step: &Step, day: Date, zone: &Zone, context: &Context<'_>) -> Timestamp {
+pub(super) fn there(step: &Step, day: Date, zone: &Zone, context: &Context<'_>) -> Timestamp {
     if matches!(step.offset, Offset::Hours(_)) {
         return context.now;
     }

@@ -135,6 +135,10 @@ pub struct Attempt {
     pub reason_code: Option<SmolStr>,
     /// What an attempt that was ordered here collects from; `None` for one that was reported.
     pub usage: Option<Box<Usage>>,
+    /// Who was to collect it, of one that was ordered here.
+    pub connector: Option<SmolStr>,
+    /// Whether whoever collects it has said that it has it: it cannot have lost it then.
+    pub acknowledged: bool,
 }
 
 /// A promise to pay.

@@ -56,7 +56,7 @@ pub(super) fn undo(state: &PaymentRequest, terms: &Terms, reason: &SmolStr, cont
     let amount = Money::from_minor(state.rare.written_off_minor, terms.amount.currency());
     let mut decision = Decision::of(Event::WriteOffReversed { amount, reason: reason.clone() });
     let left = terms.amount.minor().saturating_sub(state.paid_minor());
-    reopen(&mut decision, state, terms, Money::from_minor(left, amount.currency()), context);
+    reopen(&mut decision, state, terms, (Money::from_minor(left, amount.currency()), false), context);
     again::reopened(&mut decision, state, terms, context);
     Ok(decision)
 }

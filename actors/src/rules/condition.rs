@@ -268,6 +268,19 @@ impl Condition {
         }
     }
 
+    /// The literals that a field is compared with.
+    pub fn literals(&self, of: Field) -> Vec<&Value> {
+        match self {
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().flat_map(|part| part.literals(of)).collect()
+            }
+            Condition::Not(part) => part.literals(of),
+            Condition::Compare(field, _, value) if *field == of => vec![value],
+            Condition::OneOf(field, values) if *field == of => values.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Every field that it asks about, as often as it does.
     pub fn fields(&self) -> Vec<Field> {
         match self {

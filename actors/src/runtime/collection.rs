@@ -10,13 +10,12 @@
 
 use std::sync::Arc;
 
-use smol_str::SmolStr;
 use tracing::warn;
 
 use super::intake::derived_from;
 use super::trying::{Tried, later};
 use super::{Priority, Router, SubmitError};
-use crate::delivery::{Delivery, Guard, Ladder, Outcome, Route};
+use crate::delivery::{Delivery, Guard, Ladder, Outcome};
 use crate::machine::Tell;
 use crate::partition::{Concerned, Origin, Preparation, Rejection, Ticket};
 use crate::payment_request::{self, AttemptReport, Command};
@@ -62,8 +61,7 @@ pub(super) async fn collect(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
                 report(&router, &row.tenant, request, AttemptReport { attempt, amount, result }).await
             }
             (Outcome::Delivered { .. }, None, _) => {
-                let connector = connector_of(&row.route);
-                submit(&router, &row.tenant, request, Command::AcceptAttempt { attempt, connector }).await
+                submit(&router, &row.tenant, request, Command::AcceptAttempt { attempt }).await
             }
             (Outcome::Dead { error }, ..) => give_up(&router, &row, (request, attempt), error).await,
             _ => Ok(()),
@@ -127,16 +125,7 @@ async fn claim(
 async fn give_up(
     router: &Arc<Router>, row: &Ticket, (request, attempt): (PaymentRequestId, AttemptId), reason: &str,
 ) -> Result<(), SubmitError> {
-    let (reason, connector) = (reason.into(), connector_of(&row.route));
-    submit(router, &row.tenant, request, Command::GiveUpAttempt { attempt, reason, connector }).await
-}
-
-/// The connector of a lane of orders.
-fn connector_of(route: &Route) -> SmolStr {
-    match route {
-        Route::Connector(_, name) => name.clone(),
-        _ => SmolStr::default(),
-    }
+    submit(router, &row.tenant, request, Command::GiveUpAttempt { attempt, reason: reason.into() }).await
 }
 
 /// Records how an attempt ended.

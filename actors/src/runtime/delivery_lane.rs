@@ -324,13 +324,18 @@ impl DeliveryLane {
             None => ORDERS_MAX,
         };
         if let Some(batch) = self.tactic.batch {
-            let due = self.waiting.keys().take_while(|(due, _)| *due <= now).take(most).count();
+            let mut due = self.waiting.iter().take_while(|((due, _), _)| *due <= now).map(|(_, row)| row).peekable();
+            let tenants_now = self.router.ports().clock.now(&self.tenant);
+            // What has been tried, or waited before the process began, does not wait anew.
+            let waits = due.peek().is_some_and(|first| {
+                first.attempts == 0
+                    && first.not_before == Timestamp::default()
+                    && tenants_now < first.id.made_at().plus_millis(batch.wait_ms)
+            });
+            let count = due.take(most).count();
             let since = *self.gathering_since.get_or_insert(now);
-            if due == 0 {
-                self.gathering_since = None;
-                return;
-            }
-            if due < most && now < since.plus_millis(batch.wait_ms) {
+            if count < most && waits && now < since.plus_millis(batch.wait_ms) {
+                self.gathering_since = self.gathering_since.filter(|_| count > 0);
                 return;
             }
             self.gathering_since = None;

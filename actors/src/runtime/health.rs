@@ -61,7 +61,7 @@ impl Health {
                 };
                 self.failed(error, now, failing_after_ms)
             }
-            Tried::Ended(Outcome::Delivered { .. }) => self.succeeded(),
+            Tried::Ended(Outcome::Delivered { .. }) | Tried::Answered(_) => self.succeeded(),
             // Withheld, or a failure of ours: it says nothing about the other side.
             Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
             | Tried::Aside(_) => None,

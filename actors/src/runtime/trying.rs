@@ -23,6 +23,8 @@ pub(super) enum Tried {
     Ended(Outcome),
     /// To be recorded; the other side wants nothing more for now.
     Declined(Outcome),
+    /// To be recorded; the other side did well, and there is more to ask.
+    Answered(Outcome),
     /// Recorded before, or not tried at all: only the lane is concerned.
     Aside(Outcome),
 }
@@ -159,7 +161,7 @@ pub(super) async fn export(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticket
 pub(super) async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>) -> Vec<(Ticket, Outcome, bool)> {
     let mut by_tenant: BTreeMap<TenantId, Vec<TriedDelivery>> = BTreeMap::new();
     for (row, tried) in &tried {
-        if let Tried::Ended(outcome) | Tried::Declined(outcome) = tried {
+        if let Tried::Ended(outcome) | Tried::Declined(outcome) | Tried::Answered(outcome) = tried {
             count(router, row, outcome);
             let tries = by_tenant.entry(row.tenant.clone()).or_default();
             tries.push(TriedDelivery { id: row.id, outcome: outcome.clone() });
@@ -173,8 +175,8 @@ pub(super) async fn record_all(router: &Arc<Router>, tried: Vec<(Ticket, Tried)>
     }
     let now = router.ports().clock.system_now();
     let settled = tried.into_iter().map(|(row, tried)| match (tried, failed.get(&row.tenant)) {
-        (Tried::Ended(_) | Tried::Declined(_), Some(error)) => (row, later(error, now), false),
-        (Tried::Ended(outcome) | Tried::Declined(outcome), None) => (row, outcome, true),
+        (Tried::Ended(_) | Tried::Declined(_) | Tried::Answered(_), Some(error)) => (row, later(error, now), false),
+        (Tried::Ended(outcome) | Tried::Declined(outcome) | Tried::Answered(outcome), None) => (row, outcome, true),
         (Tried::Aside(outcome), _) => (row, outcome, false),
     });
     settled.collect()

@@ -170,10 +170,7 @@ impl World {
                     let report = Command::ReportAttempt(AttemptReport { attempt, amount, result });
                     self.ask(Tell::PaymentRequest(request, report), Origin::System)?;
                 } else {
-                    self.ask(
-                        Tell::PaymentRequest(request, Command::AcceptAttempt { attempt, connector: "psp".into() }),
-                        Origin::System,
-                    )?;
+                    self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt }), Origin::System)?;
                 }
                 Some(Outcome::Delivered { detail: "taken".to_owned() })
             }
@@ -213,7 +210,7 @@ impl World {
     }
 
     fn give_up(&mut self, request: PaymentRequestId, attempt: AttemptId, reason: &str) -> Audited {
-        let give_up = Command::GiveUpAttempt { attempt, reason: reason.into(), connector: "psp".into() };
+        let give_up = Command::GiveUpAttempt { attempt, reason: reason.into() };
         self.ask(Tell::PaymentRequest(request, give_up), Origin::System)
     }
 }

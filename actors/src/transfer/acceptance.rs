@@ -6,7 +6,6 @@ use smol_str::SmolStr;
 use super::command::Evidence;
 use super::state::{Details, Doubt};
 use super::weighing::{Identification, Proposal};
-use crate::customer::PlaceTransfer;
 use crate::policies::Matching;
 use crate::rules::{Condition, Fact, Facts, Field, Truth};
 
@@ -100,15 +99,14 @@ impl Facts for Placed<'_> {
     }
 }
 
-/// The rule that leaves the best way of placing a transfer to a person, if one does.
-pub(super) fn left_to_person<'a>(
-    matching: &'a Matching, received: &PlaceTransfer, best: &Proposal,
+/// The rule that leaves the best way of placing a transfer to a person, if one does: also when it asks for what is not
+/// known, or is in another currency.
+pub(crate) fn left_to_person<'a>(
+    matching: &'a Matching, (details, identified_by, named): (&Details, Identification, bool), best: &Proposal,
 ) -> Option<&'a SmolStr> {
-    let identified_by = Some(received.identified_by).filter(|by| *by != Identification::Nothing);
-    let received =
-        Received { details: &received.details, identified_by, blocked: false, named: !received.hits.is_empty() };
-    let placed = Placed { received, best };
-    let rule = matching.never_auto.iter().find(|rule| rule.when.evaluate(&placed, None) == Truth::True);
+    let identified_by = Some(identified_by).filter(|by| *by != Identification::Nothing);
+    let placed = Placed { received: Received { details, identified_by, blocked: false, named }, best };
+    let rule = matching.never_auto.iter().find(|rule| rule.when.evaluate(&placed, None) != Truth::False);
     rule.map(|rule| &rule.name)
 }
 

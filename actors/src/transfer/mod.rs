@@ -33,6 +33,7 @@ mod state;
 mod tasks;
 mod weighing;
 
+pub(crate) use acceptance::left_to_person;
 pub use acceptance::{Acceptance, AcceptanceRule, NeverAuto};
 pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 #[cfg(feature = "runtime")]

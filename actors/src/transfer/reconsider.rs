@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::acceptance::left_to_person;
 use super::command::{ReferenceHit, ReferenceKind};
 use super::decision;
 use super::event::Event;
 use super::state::{Details, Doubt, Resolution, Status, Transfer};
-use super::weighing::Identification;
+use super::weighing::{Identification, Proposal, Rung};
 use crate::customer::{self, OpenRequest, PlaceTransfer};
 use crate::machine::{Decision, Tell};
 use crate::policies::Matching;
@@ -85,6 +86,12 @@ pub(super) fn named_late(state: &Transfer, late: &Late<'_>, matching: &Matching)
     let below = matching.auto_minor_max.is_none_or(|limit| minor <= limit);
     if !(untouched && of_nobody && named && below && details.amount == late.amount) || matching.auto_at > NAMED_SCORE
     {
+        return nothing;
+    }
+    let parts = vec![(late.request, details.amount)];
+    let credit = Money::zero(details.amount.currency());
+    let placed = Proposal { parts, credit, score: NAMED_SCORE, rung: Rung::Reference };
+    if left_to_person(matching, (details, Identification::Reference, true), &placed).is_some() {
         return nothing;
     }
     let resolution = Resolution {

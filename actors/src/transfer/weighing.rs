@@ -132,6 +132,26 @@ pub enum Rung {
 }
 
 impl Rung {
+    /// All of them.
+    pub const ALL: [Rung; 16] = [
+        Rung::Reference,
+        Rung::ReferencePart,
+        Rung::ReferenceExcess,
+        Rung::References,
+        Rung::CorrectedReference,
+        Rung::Number,
+        Rung::ExactAmount,
+        Rung::OldestOfEqual,
+        Rung::OnlyRequest,
+        Rung::Everything,
+        Rung::OldestTogether,
+        Rung::Together,
+        Rung::OldestFirst,
+        Rung::Nearest,
+        Rung::LaterOfEqual,
+        Rung::WithinTolerance,
+    ];
+
     /// The step of the ladder as conditions name it.
     pub fn name(self) -> &'static str {
         match self {

@@ -27,8 +27,6 @@ use quittance_actors::values::{
     ShortReference, TenantId, Timestamp, TransferId, VirtualIban, Zone, french_iban,
 };
 
-use smol_str::SmolStr;
-
 use crate::script::Line;
 
 const LANE: u8 = 7;
@@ -76,8 +74,8 @@ pub struct Stage {
     left: Vec<Delivery>,
     /// Orders that connectors have, in order.
     orders: Vec<Delivery>,
-    /// Who has an attempt.
-    connectors: BTreeMap<AttemptId, SmolStr>,
+    /// Connectors do not say that they have what they are sent.
+    orders_unanswered: bool,
     refused: Option<String>,
     /// The day up to which statements of the bank have been read.
     bank_complete_to: Option<Date>,
@@ -118,7 +116,7 @@ impl Stage {
             commits: Vec::new(),
             left: Vec::new(),
             orders: Vec::new(),
-            connectors: BTreeMap::new(),
+            orders_unanswered: false,
             refused: None,
             bank_complete_to: None,
             customers: BTreeMap::new(),
@@ -257,6 +255,10 @@ impl Stage {
             }
             "bank" => {
                 self.bank_complete_to = Some(Date::parse(line.word(0)?).map_err(|error| error.to_string())?);
+                Ok(())
+            }
+            "orders" => {
+                self.orders_unanswered = line.word(0)? == "unanswered";
                 Ok(())
             }
             "mandate" | "end" | "collect" | "result" | "stop_collection" | "bank_return" | "connector_silent"

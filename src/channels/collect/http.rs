@@ -16,7 +16,7 @@
 //! 2xx  { "result": "cancelled" │ "too_late" │ "succeeded" │ "failed" … }
 //! POST refund_url    Idempotency-Key: pyt_…
 //! { "payout", "end_to_end_id", "amount", "execution_date", "creditor": { "name", "iban" }, "reason" }
-//! 2xx  taken; an empty body will do
+//! 2xx  taken; { "result": "failed", "reason_code" } refuses it for good, and nothing else does
 //! ```
 //!
 //! Only the word `not_found` says that an attempt never arrived, after which another one is made: a status such as 404 may be
@@ -60,7 +60,7 @@ pub struct HttpConnector {
     pub hooks: std::sync::Arc<Hooks>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Told {
     Succeeded,
@@ -110,14 +110,19 @@ impl HttpConnector {
             "payment_request": question.request,
         });
         let body = body.to_string().into_bytes();
-        let id = question.delivery.id.to_string();
-        let (verdict, answer) = self.hooks.ask(url, &self.key, &id, body, clock::system_now()).await;
+        let now = clock::system_now();
+        // Asked again is another question: who keeps answers by their key must not give the old one.
+        let id = match inquires {
+            true => format!("{}-{}", question.delivery.id, now.unix_millis()),
+            false => question.delivery.id.to_string(),
+        };
+        let (verdict, answer) = self.hooks.ask(url, &self.key, &id, body, now).await;
         match verdict {
             Verdict::Accepted { .. } => told(&answer, inquires).map_err(|why| later(Fault::Broken, why)),
             // Whoever does not want to be asked today may know more tomorrow.
             Verdict::Declined { error } => Err(later(Fault::Declined, error)),
             // A wrong address is mended, and money waits for the answer.
-            Verdict::Never { fault, error } if fault != Fault::Settings => Err(later(fault, error)),
+            Verdict::Never { fault, error } => Err(later(fault, error)),
             other => Err(other),
         }
     }
@@ -128,8 +133,9 @@ impl HttpConnector {
     }
 
     async fn pay_back(&self, order: PayoutOrder) -> Verdict {
+        // It may have been paid by a try of which nobody heard: only a plain answer says that it is not.
         let Some(url) = &self.refund_url else {
-            return never(Fault::Settings, "the connector collects and does not pay out");
+            return later(Fault::Settings, "the connector has no refund_url any more");
         };
         let details = &order.details;
         let body = json!({
@@ -141,9 +147,14 @@ impl HttpConnector {
             "reason": details.reason,
         });
         let body = body.to_string().into_bytes();
-        let (verdict, _) = self.hooks.ask(url, &self.key, &details.id.to_string(), body, clock::system_now()).await;
+        let (verdict, answer) =
+            self.hooks.ask(url, &self.key, &details.id.to_string(), body, clock::system_now()).await;
         match verdict {
-            Verdict::Declined { error } => never(Fault::Declined, error),
+            Verdict::Accepted { .. } if refused(&answer).is_some() => {
+                never(Fault::Refused, refused(&answer).unwrap_or_default())
+            }
+            Verdict::Declined { error } => later(Fault::Declined, error),
+            Verdict::Never { fault, error } => later(fault, error),
             other => other,
         }
     }
@@ -177,6 +188,15 @@ fn body(order: &CollectionOrder) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
+/// Why a payout is refused, if the answer says that it is.
+fn refused(answer: &[u8]) -> Option<String> {
+    let said: Answer = serde_json::from_slice(answer).ok()?;
+    let AttemptTold::News(AttemptNews::Ended(AttemptResult::Failed { reason_code, .. })) = said.news().ok()? else {
+        return None;
+    };
+    Some(reason_code.into())
+}
+
 /// How an attempt ended, if the answer tells.
 fn result(answer: &[u8]) -> Result<Option<AttemptResult>, String> {
     if answer.trim_ascii().is_empty() {
@@ -185,10 +205,13 @@ fn result(answer: &[u8]) -> Result<Option<AttemptResult>, String> {
     let said: Answer = serde_json::from_slice(answer).map_err(|_| {
         "the answer is not { \"result\": \"succeeded\" | \"failed\" | \"pending\", \"reason_code\", \"advice_code\" } with texts".to_owned()
     })?;
+    let says = said.result;
     match said.news()? {
-        AttemptTold::UnderWay => Ok(None),
+        AttemptTold::UnderWay if says == Told::Pending => Ok(None),
         AttemptTold::News(AttemptNews::Ended(result)) => Ok(Some(result)),
-        AttemptTold::News(_) => Err("an order is answered by succeeded, failed or pending".to_owned()),
+        AttemptTold::UnderWay | AttemptTold::News(_) => {
+            Err("an order is answered by succeeded, failed or pending".to_owned())
+        }
     }
 }
 
@@ -239,7 +262,13 @@ mod tests {
         };
         assert_eq!(result(br#"{"result":"failed","reason_code":"51"}"#), failed(None));
         assert_eq!(result(br#"{"result":"failed","reason_code":"51","advice_code":"24"}"#), failed(Some("24")));
-        for wrong in [&br#"{"result":"failed"}"#[..], b"ok", br#"{"result":"maybe"}"#, br#"{"result":"not_found"}"#] {
+        for wrong in [
+            &br#"{"result":"failed"}"#[..],
+            b"ok",
+            br#"{"result":"maybe"}"#,
+            br#"{"result":"not_found"}"#,
+            br#"{"result":"too_late"}"#,
+        ] {
             assert!(result(wrong).is_err());
         }
     }

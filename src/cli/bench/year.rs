@@ -363,7 +363,7 @@ impl<'a> Life<'a> {
                 self.ask(of(Command::ReportAttempt(AttemptReport { attempt, amount, result })), None)
             }
             (code, false) => {
-                self.ask(of(payment_request::Command::AcceptAttempt { attempt, connector: "bank".into() }), None)?;
+                self.ask(of(payment_request::Command::AcceptAttempt { attempt }), None)?;
                 if let Some(code) = code {
                     // A refund of the payer comes weeks later, a bank's return in days.
                     let days = if code == "MD06" { 40 } else { 3 };

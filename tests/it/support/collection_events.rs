@@ -64,6 +64,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         P::Disputed { reason: "broken".into() },
         P::DisputeEnded { outcome: "replaced".into() },
         P::AttemptPending { attempt, presumed_at: Some(AT), generation: 5 },
+        P::AttemptHandedTo { attempt, connector: "psp".into() },
         P::SettledUntil { at: AT, final_on: Some(day("2026-07-11")) },
         P::Finalised { on: day("2026-07-11") },
         P::PaydaysKnown { paydays: Paydays { days: vec![(28, 5)], of: 7 } },

@@ -193,7 +193,8 @@ impl<'a> Ladder<'a> {
         let disputed =
             |(request, _): &(PaymentRequestId, Money)| self.open.get(request).is_some_and(|open| open.disputed);
         let of_disputed = best.is_some_and(|best| best.parts.iter().any(disputed));
-        let rule = best.and_then(|best| left_to_person(self.matching, self.received, best));
+        let about = (self.received.details.as_ref(), self.received.identified_by, self.is_named());
+        let rule = best.and_then(|best| left_to_person(self.matching, about, best));
         let doubt = match () {
             () if above => Doubt::AboveLimit,
             () if of_disputed => Doubt::Disputed,
@@ -224,6 +225,11 @@ impl<'a> Ladder<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a reference or an order names requests.
+    fn is_named(&self) -> bool {
+        !self.received.hits.is_empty() || !self.of_order().is_empty()
     }
 
     fn explanation(&self, best: &Proposal) -> String {

@@ -2,15 +2,13 @@
 
 use quittance_actors::collection::{CardScheme, Hold, Instrument, Mandate, MandateKind};
 use quittance_actors::customer;
-use quittance_actors::delivery::{Channel, Delivery, Guard, Recipient};
+use quittance_actors::delivery::{Channel, Delivery, Guard};
 use quittance_actors::machine::Tell;
 use quittance_actors::payment_request::{
     AttemptNews, AttemptReport, AttemptResult, Command, PaymentRequest, Stage as CollectionStage,
 };
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{AttemptId, Date, EntityId, Iban, PaymentRequestId};
-
-use smol_str::SmolStr;
 
 use super::{Stage, money};
 use crate::script::Line;
@@ -67,8 +65,8 @@ impl Stage {
             "connector_silent" => {
                 let request = self.request(text(0)?)?;
                 let (attempt, _) = self.latest(request, |state, id| state.attempts[id].status.is_in_flight())?;
-                let (reason, connector) = ("no answer".into(), self.connector_of(attempt));
-                self.ask(Tell::PaymentRequest(request, Command::GiveUpAttempt { attempt, reason, connector }))
+                let reason = "no answer".into();
+                self.ask(Tell::PaymentRequest(request, Command::GiveUpAttempt { attempt, reason }))
             }
             "connector_says" => {
                 let request = self.request(text(0)?)?;
@@ -76,6 +74,7 @@ impl Stage {
                 let news = match text(1)? {
                     "missing" => AttemptNews::Missing,
                     "cancelled" => AttemptNews::Cancelled,
+                    "pending" => AttemptNews::UnderWay,
                     "nothing" => AttemptNews::Unheard { reason: "still under way".into() },
                     "succeeded" => AttemptNews::Ended(AttemptResult::Succeeded),
                     code => AttemptNews::Ended(AttemptResult::Failed { reason_code: code.into(), advice: None }),
@@ -157,18 +156,12 @@ impl Stage {
         let Guard::AttemptWanted(request, attempt) = order.guard else {
             return Err("an order names its attempt".to_owned());
         };
-        if let Recipient::Connector(name) = &order.recipient {
-            self.connectors.insert(attempt, name.clone());
-        }
         self.orders.push(order);
         self.ask(Tell::PaymentRequest(request, Command::ClaimAttempt { attempt }))?;
-        let connector = self.connector_of(attempt);
-        self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt, connector }))
-    }
-
-    /// The connector that has an attempt.
-    fn connector_of(&self, attempt: AttemptId) -> SmolStr {
-        self.connectors.get(&attempt).cloned().unwrap_or_default()
+        match self.orders_unanswered {
+            true => Ok(()),
+            false => self.ask(Tell::PaymentRequest(request, Command::AcceptAttempt { attempt })),
+        }
     }
 
     pub(super) fn ordered(&self, order: &Delivery) -> String {
