@@ -4,6 +4,8 @@
 //! the partition first whether the message is still wanted (INV-03), and ends as a record
 //! (INV-06).
 
+mod together;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +13,9 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use tracing::{debug, info, warn};
 
-use super::collection::collect;
 use super::delivery::Enqueue;
 use super::health::{self, Health};
-use super::payouts::pay_out;
-use super::trying::{Tried, attempt, export, record_all};
+use super::trying::{Tried, attempt, record_all};
 use super::{Router, SubmitError};
 use crate::delivery::{Order, Outcome, Route, Tactic};
 use crate::limits;
@@ -23,11 +23,7 @@ use crate::partition::{Preparation, Ticket};
 use crate::values::{DeliveryId, PARTITIONS, TenantId, Timestamp};
 
 const PUMP: Duration = Duration::from_millis(200);
-const REFILL: Duration = Duration::from_millis(250);
 const STATUS_PUMP: Duration = Duration::from_secs(1);
-const STATUS_ROWS_MAX: usize = 1_000;
-/// Orders of one file for a bank.
-const ORDERS_MAX: usize = 10_000;
 
 /// A lane: what goes one way of a tenant.
 pub(super) struct DeliveryLane {
@@ -59,6 +55,8 @@ pub(super) struct DeliveryLane {
     left: bool,
     /// Rows were left in the outbox because too many were known.
     more: bool,
+    /// It looks again by itself.
+    ticking: bool,
 }
 
 /// Whose turn it is.
@@ -92,6 +90,7 @@ impl DeliveryLane {
             rests_until: Timestamp::default(),
             left: false,
             more: false,
+            ticking: false,
         }
     }
 
@@ -168,10 +167,30 @@ impl DeliveryLane {
         context.spawn(answered);
     }
 
-    /// Whether what waits leaves together.
-    fn leaves_together(&self) -> bool {
-        let by_way = matches!(self.route, Route::StatusExport(_) | Route::Connector(..) | Route::Payouts(..));
-        by_way || self.tactic.batch.is_some()
+    /// Whether time alone may bring something forward.
+    fn is_busy(&self) -> bool {
+        let under_way = self.in_flight > 0 || self.asking || self.recording || !self.tried.is_empty();
+        under_way || self.more || self.left || !self.waiting.is_empty() || !self.behind.is_empty()
+    }
+
+    /// Looks again and again what is due, as long as there is something: of a merchant that sends nothing no lane runs.
+    fn wake(&mut self, context: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.ticking, true) {
+            self.tick_later(context);
+        }
+    }
+
+    fn tick_later(&mut self, context: &mut Context<Self>) {
+        let every = if self.leaves_together() { STATUS_PUMP } else { PUMP };
+        context.run_later(every, |lane, context| {
+            lane.pump(context);
+            lane.refill(context);
+            if lane.is_busy() {
+                lane.tick_later(context);
+            } else {
+                lane.ticking = false;
+            }
+        });
     }
 
     fn pump(&mut self, context: &mut Context<Self>) {
@@ -312,62 +331,6 @@ impl DeliveryLane {
         context.spawn(settled);
     }
 
-    /// One file for everything that waits: statuses, and orders of a bank.
-    fn pump_together(&mut self, context: &mut Context<Self>) {
-        let now = self.router.ports().clock.system_now();
-        if self.in_flight > 0 || self.health.breaker.allowance(1, now) == 0 {
-            return;
-        }
-        let most = match self.tactic.batch {
-            Some(batch) => batch.rows,
-            None if matches!(self.route, Route::StatusExport(_)) => STATUS_ROWS_MAX,
-            None => ORDERS_MAX,
-        };
-        if let Some(batch) = self.tactic.batch {
-            let mut due = self.waiting.iter().take_while(|((due, _), _)| *due <= now).map(|(_, row)| row).peekable();
-            let tenants_now = self.router.ports().clock.now(&self.tenant);
-            // What has been tried, or waited before the process began, does not wait anew.
-            let waits = due.peek().is_some_and(|first| {
-                first.attempts == 0
-                    && first.not_before == Timestamp::default()
-                    && tenants_now < first.id.made_at().plus_millis(batch.wait_ms)
-            });
-            let count = due.take(most).count();
-            let since = *self.gathering_since.get_or_insert(now);
-            if count < most && waits && now < since.plus_millis(batch.wait_ms) {
-                self.gathering_since = self.gathering_since.filter(|_| count > 0);
-                return;
-            }
-            self.gathering_since = None;
-        }
-        let mut rows = Vec::new();
-        while rows.len() < most && self.waiting.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
-            rows.extend(self.waiting.pop_first().map(|(_, row)| row));
-        }
-        if rows.is_empty() {
-            return;
-        }
-        self.in_flight += 1;
-        let (router, ladder) = (Arc::clone(&self.router), self.tactic.ladder.clone());
-        let route = self.route.clone();
-        let task = async move {
-            match route {
-                Route::Connector(..) => collect(router, ladder, rows).await,
-                Route::Payouts(..) => pay_out(router, ladder, rows).await,
-                _ => export(router, ladder, rows).await,
-            }
-        };
-        let ended = task.into_actor(self).map(|tried, lane, context| {
-            lane.in_flight = 0;
-            if let Some((_, last)) = tried.last() {
-                lane.judge(last, context);
-            }
-            lane.tried.extend(tried);
-            lane.record(context);
-        });
-        context.spawn(ended);
-    }
-
     fn unrecorded(&self) -> usize {
         self.tried.len() + self.being_recorded
     }
@@ -436,9 +399,7 @@ impl Actor for DeliveryLane {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let every = if self.leaves_together() { STATUS_PUMP } else { PUMP };
-        context.run_interval(every, Self::pump);
-        context.run_interval(REFILL, Self::refill);
+        self.wake(context);
     }
 }
 
@@ -446,6 +407,7 @@ impl Handler<Enqueue> for DeliveryLane {
     type Result = ();
 
     fn handle(&mut self, Enqueue(rows): Enqueue, context: &mut Self::Context) {
+        self.wake(context);
         if self.tactic.order == Order::Key && self.left {
             // Older ones are in the outbox: these would wait behind them, and are asked for in their turn.
             self.more = true;
