@@ -122,6 +122,9 @@ fn revived((id, row): (DeliveryId, Row)) -> SystemFact {
 
 /// Has rows tried again, to the end even when the caller goes away; gives how many were not already.
 pub(super) async fn revive(app: &Shared, tenant: &TenantId, rows: Vec<SystemFact>) -> Result<usize, Problem> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
     let (app, tenant) = (app.clone(), tenant.clone());
     let work = actix_web::rt::spawn(async move {
         let mut tried = TRIED.lock().await;

@@ -66,7 +66,8 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
     let (_, entity, _) = app.service.router.read(EntityId::PaymentRequest(request), 0).await?;
     let attempts = entity.as_payment_request().map(|state| &state.attempts);
     let known = attempts.and_then(|attempts| attempts.get(&attempt)).ok_or_else(unknown)?;
-    if known.connector.as_deref() != Some(connector.as_str()) {
+    // Of those that were ordered before that was kept, nobody knows whose they are.
+    if known.usage.is_none() || known.connector.as_deref().is_some_and(|of| of != connector) {
         return Err(unknown());
     }
     // An id that was used for something else is refused, and not taken for the same call.

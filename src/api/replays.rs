@@ -98,6 +98,8 @@ impl Replay {
 pub struct Replays {
     folder: PathBuf,
     jobs: parking_lot::Mutex<BTreeMap<String, Replay>>,
+    /// One begins at a time.
+    begins: parking_lot::Mutex<()>,
 }
 
 impl Replays {
@@ -114,7 +116,7 @@ impl Replays {
                 None => warn!(file = %path.display(), "a replay of an endpoint cannot be read"),
             }
         }
-        Self { folder, jobs: parking_lot::Mutex::new(jobs) }
+        Self { folder, jobs: parking_lot::Mutex::new(jobs), begins: parking_lot::Mutex::new(()) }
     }
 
     /// Those of a tenant, the newest first.
@@ -128,15 +130,21 @@ impl Replays {
         self.jobs.lock().get(id).cloned()
     }
 
-    /// Keeps a job as it stands; one that was stopped meanwhile stays so.
-    fn keep(&self, mut job: Replay) -> std::io::Result<Replay> {
+    /// Takes a job as it stands over; one that was stopped meanwhile stays so.
+    fn note(&self, mut job: Replay) -> Replay {
         let mut jobs = self.jobs.lock();
         if let Some(known) = jobs.get(&job.id).filter(|known| known.status == Status::Stopped) {
             (job.status, job.ended_at) = (Status::Stopped, known.ended_at);
         }
+        jobs.insert(job.id.clone(), job.clone());
+        job
+    }
+
+    /// Keeps a job as it stands, over a restart.
+    fn keep(&self, job: Replay) -> std::io::Result<Replay> {
+        let job = self.note(job);
         let bytes = serde_json::to_vec(&job).map_err(std::io::Error::other)?;
         whole_file::write(&self.folder, &format!("{}.json", job.id), &bytes)?;
-        jobs.insert(job.id.clone(), job.clone());
         Ok(job)
     }
 
@@ -198,6 +206,7 @@ pub(crate) fn start(app: &Shared, tenant: &TenantId, id: String, asked: Asked) -
     types_of(asked.types.as_deref())?;
     let after = cursor_of(asked.after.as_deref(), &app.service)?;
     let until = cursor_of(Some(asked.until.as_deref().unwrap_or("now")), &app.service)?;
+    let _begins = app.replays.begins.lock();
     let same = |job: &Replay| job.endpoint == asked.endpoint && job.status == Status::Running;
     if app.replays.of(tenant).iter().any(same) {
         return Err(Problem::conflict(
@@ -243,11 +252,16 @@ pub fn resume(app: &Arc<App>) {
 async fn run(app: Arc<App>, mut job: Replay) {
     let mut busy = 0;
     while job.status == Status::Running {
-        let stepped = step(&app, &mut job).await;
-        match stepped {
+        match step(&app, &mut job).await {
             Ok(true) if job.cursor >= job.until => job.status = Status::Done,
             Ok(true) => busy = 0,
-            Ok(false) => actix_web::rt::time::sleep(REST).await,
+            Ok(false) => {
+                actix_web::rt::time::sleep(REST).await;
+                job = app.replays.note(job);
+                if job.status == Status::Running {
+                    continue; // Nothing is to be kept.
+                }
+            }
             Err(problem) if busy >= BUSY_MAX => {
                 (job.status, job.error) = (Status::Failed, Some(problem.to_string()));
             }
@@ -257,15 +271,28 @@ async fn run(app: Arc<App>, mut job: Replay) {
             }
         }
         if job.status != Status::Running {
-            job.ended_at = Some(clock::system_now());
+            job.ended_at = job.ended_at.or_else(|| Some(clock::system_now()));
         }
-        match app.replays.keep(job.clone()) {
-            Ok(kept) => job = kept,
-            // It is kept again after the next step; a process that dies now repeats this one.
-            Err(error) => warn!(job = %job.id, %error, "how far a replay is could not be kept"),
-        }
+        job = kept(&app, job).await;
     }
     info!(job = %job.id, endpoint = %job.endpoint, replayed = job.replayed, status = ?job.status, "a replay has ended");
+}
+
+/// Keeps a job, and how it has ended until that is kept: it would begin again.
+async fn kept(app: &Arc<App>, job: Replay) -> Replay {
+    loop {
+        let (of, noted) = (Arc::clone(app), job.clone());
+        let written = tokio::task::spawn_blocking(move || of.replays.keep(noted)).await;
+        match written {
+            Ok(Ok(job)) => return job,
+            Ok(Err(error)) => warn!(job = %job.id, %error, "how far a replay is could not be kept"),
+            Err(_) => return job, // The service stops.
+        }
+        if job.status == Status::Running {
+            return job; // A process that dies now repeats a step.
+        }
+        actix_web::rt::time::sleep(REST).await;
+    }
 }
 
 /// A step of a job; `false` when too much waits for its endpoint.
@@ -287,7 +314,8 @@ async fn step(app: &Arc<App>, job: &mut Replay) -> Result<bool, Problem> {
     }
     let count = revive(&web::Data::new(Arc::clone(app)), &job.tenant, again).await?;
     job.replayed += u64::try_from(count).unwrap_or(0);
-    job.cursor = part.cursor.min(job.until);
+    // The log may be shorter than when it began: it was restored from a backup.
+    job.cursor = if part.has_more { part.cursor.min(job.until) } else { job.until };
     Ok(true)
 }
 
@@ -344,4 +372,42 @@ pub(crate) fn stopped(app: &App, tenant: &TenantId, id: &str) -> Result<Replay, 
     }
     let stopped = Replay { status: Status::Stopped, ended_at: Some(clock::system_now()), ..job };
     app.replays.keep(stopped).map_err(|error| Problem::overloaded(format!("it cannot be kept: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stopped_stays_so_whatever_its_step_says_and_is_known_after_a_restart() {
+        let folder = std::env::temp_dir().join(format!("quittance-replays-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let replays = Replays::open(folder.clone());
+        let job = Replay {
+            id: "rpl_1".to_owned(),
+            tenant: TenantId::parse("shop").unwrap(),
+            endpoint: "erp".to_owned(),
+            after: 10,
+            until: 30,
+            types: None,
+            customer: None,
+            since: None,
+            before: None,
+            cursor: 15,
+            replayed: 3,
+            status: Status::Running,
+            error: None,
+            began_at: Timestamp::from_unix_millis(1_000),
+            ended_at: None,
+        };
+        assert_eq!((job.percent(), replays.keep(job.clone()).unwrap().status), (25, Status::Running));
+        let ended_at = Some(Timestamp::from_unix_millis(2_000));
+        replays.keep(Replay { status: Status::Stopped, ended_at, ..job.clone() }).unwrap();
+        let stepped = replays.keep(Replay { cursor: 30, replayed: 9, status: Status::Done, ..job.clone() }).unwrap();
+        assert_eq!((stepped.status, stepped.replayed, stepped.ended_at), (Status::Stopped, 9, ended_at));
+        let known = Replays::open(folder.clone()).of(&job.tenant);
+        assert_eq!((known.len(), known[0].status, known[0].replayed), (1, Status::Stopped, 9));
+        assert!(Replays::open(folder.clone()).of(&TenantId::parse("other").unwrap()).is_empty());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

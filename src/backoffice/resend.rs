@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::ports::Clock as _;
 use quittance_actors::values::{Date, TenantId, Zone};
 use serde_json::{Value as Json, json};
 
@@ -33,7 +34,7 @@ pub(super) fn card(app: &Shared, tenant: &TenantId, endpoint: &str, zone: &Zone)
             })
         })
         .collect();
-    let today = clock::system_now().date_in(zone).to_string();
+    let today = app.service.clocks.now(tenant).date_in(zone).to_string();
     json!({ "endpoint": endpoint, "jobs": jobs, "today": today })
 }
 

@@ -98,7 +98,8 @@ impl Series {
     }
 
     fn of_feed(tenant: &TenantId, feed: &str, layout: &Layout) -> Self {
-        let stem = format!("events-{tenant}-{feed}");
+        // A dot stands in neither name.
+        let stem = format!("events-{tenant}.{feed}");
         let noted = format!(".sequence-{stem}.json");
         Self { stem, noted, ending: layout.ending() }
     }
@@ -179,11 +180,11 @@ mod tests {
             let series = Series::of_feed(tenant, feed, &Layout::JsonLines);
             number_and_write(&folder, &series, (&digest::sha256(ids), b"{}\n"), Control::default()).unwrap()
         };
-        assert_eq!(write(&shop, "erp-01", b"1"), "events-shop-erp-01-00000001.jsonl");
-        assert_eq!(write(&shop, "erp", b"1"), "events-shop-erp-00000001.jsonl");
-        assert_eq!(write(&other, "erp", b"1"), "events-other-erp-00000001.jsonl");
-        assert_eq!(write(&shop, "erp", b"2"), "events-shop-erp-00000002.jsonl");
-        assert_eq!(write(&shop, "erp", b"2"), "events-shop-erp-00000002.jsonl", "the same rows again");
+        assert_eq!(write(&shop, "erp-01", b"1"), "events-shop.erp-01-00000001.jsonl");
+        assert_eq!(write(&shop, "erp", b"1"), "events-shop.erp-00000001.jsonl");
+        assert_eq!(write(&other, "erp", b"1"), "events-other.erp-00000001.jsonl");
+        assert_eq!(write(&shop, "erp", b"2"), "events-shop.erp-00000002.jsonl");
+        assert_eq!(write(&shop, "erp", b"2"), "events-shop.erp-00000002.jsonl", "the same rows again");
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -334,7 +334,7 @@ fn status_files_are_numbered_without_gaps_and_their_totals_add_up() {
 fn event_files(scratch: &Scratch) -> BTreeMap<String, String> {
     let entries = std::fs::read_dir(scratch.path().join("data/erp/out")).into_iter().flatten().flatten();
     let files = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
-    let events = files.filter(|(name, _)| name.starts_with("events-maison-dupre-erp_out-"));
+    let events = files.filter(|(name, _)| name.starts_with("events-maison-dupre.erp_out-"));
     events.map(|(name, path)| (name, std::fs::read_to_string(path).unwrap())).collect()
 }
 
@@ -358,7 +358,7 @@ fn events_of_a_feed_stand_in_numbered_files_of_many_and_each_is_in_one() {
     }
     // Four are a file; the other two wait, and a crash does not lose them.
     let first =
-        wait_for("the first file", || event_files(&scratch).remove("events-maison-dupre-erp_out-00000001.csv"));
+        wait_for("the first file", || event_files(&scratch).remove("events-maison-dupre.erp_out-00000001.csv"));
     let lines: Vec<&str> = first.lines().collect();
     assert_eq!(lines[0], "event.id;event.type;request.external_ref;request.paid;request.paid.currency");
     assert_eq!(lines.len(), 5, "{first}");
@@ -366,7 +366,7 @@ fn events_of_a_feed_stand_in_numbered_files_of_many_and_each_is_in_one() {
     running.kill();
     let _running = Running::start(&scratch.path().join("config/quittance.toml"));
     let second =
-        wait_for("the second file", || event_files(&scratch).remove("events-maison-dupre-erp_out-00000002.csv"));
+        wait_for("the second file", || event_files(&scratch).remove("events-maison-dupre.erp_out-00000002.csv"));
     let ids =
         |text: &str| text.lines().skip(1).map(|line| line.split(';').next().unwrap().to_owned()).collect::<Vec<_>>();
     let mut all = [ids(&first), ids(&second)].concat();
@@ -374,7 +374,7 @@ fn events_of_a_feed_stand_in_numbered_files_of_many_and_each_is_in_one() {
     all.dedup();
     assert_eq!((ids(&second).len(), all.len()), (2, 6), "{first}{second}");
     let control: Json =
-        serde_json::from_str(&event_files(&scratch)["events-maison-dupre-erp_out-00000002.csv.control.json"])
+        serde_json::from_str(&event_files(&scratch)["events-maison-dupre.erp_out-00000002.csv.control.json"])
             .unwrap();
     assert_eq!((&control["rows"], &control["sequence"]), (&2.into(), &2.into()), "{control}");
     assert_eq!(control["sha256"], quittance::digest::hex(&quittance::digest::sha256(second.as_bytes())));

@@ -115,8 +115,12 @@ pub(super) fn unless_left_to_person(
     let (Placement::Placed { allocations, credit, .. }, Some(best)) = (&placement, weighed.proposals.first()) else {
         return placement;
     };
+    if allocations.len() == best.parts.len() {
+        return placement; // As it was judged.
+    }
     let whole = Proposal { parts: allocations.clone(), credit: *credit, ..best.clone() };
-    let about = (received.details.as_ref(), received.identified_by, !received.hits.is_empty());
+    let named = !received.hits.is_empty() || best.rung.is_by_reference();
+    let about = (received.details.as_ref(), received.identified_by, named);
     match left_to_person(matching, about, &whole) {
         None => placement,
         Some(rule) => Placement::Doubt {

@@ -32,19 +32,17 @@ pub(super) fn report_attempt(
         // It only counted as paid, for the time being.
         return collecting::returned(state, terms, *attempt, code, context);
     }
-    if let Some(Attempt { amount: known, status, reason_code: code, usage, .. }) = recorded {
+    if let Some(Attempt { amount: known, status, reason_code: code, .. }) = recorded {
         let ended = match status {
             AttemptStatus::Succeeded => Some(true),
             AttemptStatus::Failed | AttemptStatus::Reversed => Some(false),
             _ => None,
         };
         let same = known == amount && ended.is_none_or(|ended| ended == succeeded && code.as_ref() == reason_code);
-        // Who collects for us has second thoughts: the money is there, and what is planned is not needed.
-        let after_all = known == amount && succeeded && *status == AttemptStatus::Failed && usage.is_some();
-        if !same && !after_all {
+        if !same {
             return Err(Rejection::AttemptDiffers);
         }
-        if ended.is_some() && !after_all {
+        if ended.is_some() {
             return Ok(Decision::default());
         }
     }

@@ -9,12 +9,12 @@
 //!
 //! Nothing new is collected before an answer: what nobody knows of may have been paid (INV-04).
 
-use smol_str::format_smolstr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::attempts::report_attempt;
-use super::collecting::returned;
+use super::collecting::{accepted, pause, returned};
 use super::collection::{Collection, LOST, Stage};
-use super::command::{AttemptNews, AttemptReport, Rejection};
+use super::command::{AttemptNews, AttemptReport, AttemptResult, Rejection};
 use super::event::Event;
 use super::planning::Plan;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Status, Terms};
@@ -67,6 +67,14 @@ pub(super) fn heard(
     let known = state.attempts.get(&attempt).ok_or(Rejection::UnknownAttempt(attempt))?;
     let is_debit = || known.usage.as_ref().is_some_and(|usage| usage.instrument.method() == Method::DirectDebit);
     Ok(match (news, known.status) {
+        // Which of the two is true a person finds out, and nothing more is collected until then.
+        (AttemptNews::Ended(AttemptResult::Succeeded), AttemptStatus::Failed) => {
+            let mut decision = Decision::default();
+            let text = "The provider says that an attempt was paid which it had told as failed: which is true?";
+            pause(&mut decision, state, "the provider contradicts itself", context);
+            ask_a_person(&mut decision, terms, text.into());
+            decision
+        }
         (AttemptNews::Ended(result), _) => {
             let report = AttemptReport { attempt, amount: known.amount, result: result.clone() };
             return report_attempt(state, terms, &report, context);
@@ -83,7 +91,8 @@ pub(super) fn heard(
             return returned(state, terms, attempt, &CANCELLED.into(), context);
         }
         (AttemptNews::Cancelled, AttemptStatus::Succeeded) => return Err(Rejection::AttemptDiffers),
-        (AttemptNews::UnderWay, AttemptStatus::Submitted | AttemptStatus::Unknown) if !known.acknowledged => {
+        (AttemptNews::UnderWay, AttemptStatus::Submitted) => accepted(state, attempt, context),
+        (AttemptNews::UnderWay, AttemptStatus::Unknown) if !known.acknowledged => {
             let generation = state.collection.as_ref().map_or(0, |collection| collection.generation);
             Decision::of(Event::AttemptPending { attempt, presumed_at: None, generation })
         }
@@ -119,13 +128,12 @@ fn withdrawn(
         return decision;
     }
     plan.waits(&mut decision, reason.into(), None);
-    let task = Note::OpenTask {
-        text: format_smolstr!("Nothing is collected any more: {reason}. Collect again?"),
-        request: Some(terms.id),
-        by: "collections".into(),
-        due_on: None,
-        assigned_to: None,
-    };
-    decision.tell(Tell::Customer(terms.customer, customer::Command::Note(task)));
+    ask_a_person(&mut decision, terms, format_smolstr!("Nothing is collected any more: {reason}. Collect again?"));
     decision
+}
+
+fn ask_a_person(decision: &mut Decision<Event>, terms: &Terms, text: SmolStr) {
+    let by = "collections".into();
+    let task = Note::OpenTask { text, request: Some(terms.id), by, due_on: None, assigned_to: None };
+    decision.tell(Tell::Customer(terms.customer, customer::Command::Note(task)));
 }

@@ -27,8 +27,9 @@ pub(super) async fn ask(router: &Arc<Router>, ladder: &Ladder, row: &Ticket, del
     let inquires = delivery.channel == Channel::Inquiry;
     let age_ms = clock.now(&row.tenant).unix_millis().saturating_sub(delivery.event.at.unix_millis()).max(0);
     let first_ms = router.ports().dispatch.first_inquiry_ms(&delivery).clamp(0, WAIT_MS_MAX);
-    // A test clock stands still while one waits.
-    if inquires && age_ms < first_ms && row.not_before == Timestamp::default() {
+    // A test clock stands still while one waits: by it, it is enough to have waited once.
+    let by_test_clock = clock.now(&row.tenant).unix_millis().abs_diff(clock.system_now().unix_millis()) > 60_000;
+    if inquires && age_ms < first_ms && !(by_test_clock && row.not_before > Timestamp::default()) {
         return waits(clock.system_now().plus_millis(first_ms - age_ms), "it has just left");
     }
     let (may_be_lost, question) = match question(router, (request, attempt), delivery).await {
@@ -63,6 +64,11 @@ pub(super) async fn ask(router: &Arc<Router>, ladder: &Ladder, row: &Ticket, del
         }
         // Nothing is lost when an attempt cannot be called back: what it collects is credit.
         Err(verdict) if !inquires => return Tried::Ended(ladder.outcome(verdict, number, clock.random(), now)),
+        // An address that is gone may be there again: money waits for the answer.
+        Err(Verdict::Never { fault, error }) if !is_over => {
+            let verdict = Verdict::Later { fault, error, retry_after_ms: None };
+            return Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), now));
+        }
         Err(verdict) if !is_over => {
             return Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), now));
         }

@@ -152,6 +152,11 @@ impl Rung {
         Rung::WithinTolerance,
     ];
 
+    /// Whether a reference, or an order's number, says what is paid.
+    pub fn is_by_reference(self) -> bool {
+        matches!(self, Rung::Reference | Rung::ReferencePart | Rung::ReferenceExcess | Rung::References)
+    }
+
     /// The step of the ladder as conditions name it.
     pub fn name(self) -> &'static str {
         match self {

@@ -16,7 +16,7 @@
 //! 2xx  { "result": "cancelled" │ "too_late" │ "succeeded" │ "failed" … }
 //! POST refund_url    Idempotency-Key: pyt_…
 //! { "payout", "end_to_end_id", "amount", "execution_date", "creditor": { "name", "iban" }, "reason" }
-//! 2xx  taken; { "result": "failed", "reason_code" } refuses it for good, and nothing else does
+//! 2xx  an empty body, "succeeded" or "pending": taken; { "result": "failed", "reason_code" } refuses it for good, and nothing else does
 //! ```
 //!
 //! Only the word `not_found` says that an attempt never arrived, after which another one is made: a status such as 404 may be
@@ -150,9 +150,11 @@ impl HttpConnector {
         let (verdict, answer) =
             self.hooks.ask(url, &self.key, &details.id.to_string(), body, clock::system_now()).await;
         match verdict {
-            Verdict::Accepted { .. } if refused(&answer).is_some() => {
-                never(Fault::Refused, refused(&answer).unwrap_or_default())
-            }
+            Verdict::Accepted { detail } => match refused(&answer) {
+                Ok(None) => Verdict::Accepted { detail },
+                Ok(Some(reason)) => never(Fault::Refused, reason),
+                Err(why) => later(Fault::Broken, why),
+            },
             Verdict::Declined { error } => later(Fault::Declined, error),
             Verdict::Never { fault, error } => later(fault, error),
             other => other,
@@ -188,13 +190,21 @@ fn body(order: &CollectionOrder) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
-/// Why a payout is refused, if the answer says that it is.
-fn refused(answer: &[u8]) -> Option<String> {
-    let said: Answer = serde_json::from_slice(answer).ok()?;
-    let AttemptTold::News(AttemptNews::Ended(AttemptResult::Failed { reason_code, .. })) = said.news().ok()? else {
-        return None;
-    };
-    Some(reason_code.into())
+/// Why a payout is refused, if the answer says that it is; anything but an empty body says what becomes of it.
+fn refused(answer: &[u8]) -> Result<Option<String>, String> {
+    if answer.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let expected =
+        "the answer is not empty, nor { \"result\": \"succeeded\" | \"pending\" } or \"failed\" with its reason_code";
+    let said: Answer = serde_json::from_slice(answer).map_err(|_| expected.to_owned())?;
+    match said.news()? {
+        AttemptTold::News(AttemptNews::Ended(AttemptResult::Failed { reason_code, .. })) => {
+            Ok(Some(reason_code.into()))
+        }
+        AttemptTold::News(AttemptNews::Ended(AttemptResult::Succeeded)) | AttemptTold::UnderWay => Ok(None),
+        AttemptTold::News(_) => Err(expected.to_owned()),
+    }
 }
 
 /// How an attempt ended, if the answer tells.
