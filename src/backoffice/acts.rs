@@ -96,7 +96,8 @@ impl Form<'_> {
         Ok(format_smolstr!("{by}: {reason}"))
     }
 
-    fn day(&self, name: &str) -> Result<Date, Problem> {
+    /// A day.
+    pub fn day(&self, name: &str) -> Result<Date, Problem> {
         let text = self.text(name, 10)?;
         Date::parse(text).map_err(|error| Problem::bad_request(format!("{name}: {error}")))
     }

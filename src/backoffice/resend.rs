@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::ports::Clock as _;
-use quittance_actors::values::{Date, TenantId, Zone};
+use quittance_actors::values::{TenantId, Zone};
 use serde_json::{Value as Json, json};
 
 use super::acts::Form;
@@ -58,11 +58,7 @@ pub(super) async fn begin(
 
 /// What a form asks for: whole days of the tenant, the last one included.
 fn asked(form: &Form<'_>, zone: &Zone, endpoint: String) -> Result<ReplayAsked, Problem> {
-    let day = |name: &str| {
-        let text = form.text(name, 10)?;
-        Date::parse(text).map_err(|error| Problem::bad_request(format!("{name}: {error}")))
-    };
-    let (from, to) = (day("from")?, day("to")?);
+    let (from, to) = (form.day("from")?, form.day("to")?);
     if to < from {
         return Err(Problem::bad_request("to: it is before the first day"));
     }

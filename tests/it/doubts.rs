@@ -206,11 +206,42 @@ fn a_rule_of_matching_leaves_to_a_person_what_is_sure_and_a_new_edition_counts_a
     let path = format!("/v1/transfers/{}", early["id"].as_str().unwrap());
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert_eq!(running.get(&path).json()["status"], "needs_decision");
-    // What a tenant's own file says nothing of stays as everybody has it.
-    assert_eq!(
-        publish("[[acceptance]]\nname = \"all\"\nwhen = 'transfer.identified'\nthen = \"accept\"\n").status,
-        201
-    );
+    // Without a rule both are placed.
+    assert_eq!(publish("[matching]\n").status, 201);
     let sum = pays("T-3", 16_500, "merci");
     assert_eq!(sum["status"], "matched", "{sum}");
+    let body = json!({ "entry_ref": "T-6", "amount": { "amount": 3_300, "currency": "EUR" }, "booked_on": "2026-03-02",
+        "payer_name": "Nobody known", "remittance": "FACT-2026-0100" });
+    let early = running.post("/v1/transfers", &body).json();
+    assert_eq!(early["status"], "needs_decision", "{early}");
+    issue(&running, "C-3", "FACT-2026-0100", 3_300, None);
+    let path = format!("/v1/transfers/{}", early["id"].as_str().unwrap());
+    wait_for("the late invoice", || (running.get(&path).json()["status"] == "matched").then_some(()));
+}
+
+#[test]
+fn what_a_tenants_own_file_says_nothing_of_stays_as_everybody_has_it() {
+    let scratch = Scratch::new("left-by-all");
+    let config = configure(scratch.path(), |text| text);
+    let shared = scratch.path().join("config/acceptance.toml");
+    let rule = "\n[[never_auto]]\nname = \"of everybody\"\nwhen = 'transfer.amount > \"EUR 50.00\"'\n";
+    std::fs::write(&shared, std::fs::read_to_string(&shared).unwrap() + rule).unwrap();
+    let running = Running::start(&config);
+    let first = issue(&running, "C-1", "F-1", 10_000, None);
+    let pays = |entry: &str| {
+        let body = json!({ "entry_ref": entry, "amount": { "amount": 10_000, "currency": "EUR" },
+            "booked_on": "2026-03-02", "payer_name": "C", "remittance": first["creditor_reference"] });
+        let made = running.post("/v1/transfers", &body);
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()
+    };
+    let publish = |text: &str| {
+        running.post("/v1/configuration/editions", &json!({ "files": { "acceptance.toml": text } })).status
+    };
+    let own = "[[acceptance]]\nname = \"all\"\nwhen = 'transfer.identified'\nthen = \"accept\"\n";
+    assert_eq!(publish(own), 201);
+    let left = pays("T-1");
+    assert!(left["explanation"].as_str().unwrap().ends_with(": of everybody"), "{left}");
+    assert_eq!(publish(&format!("never_auto = []\n\n{own}")), 201);
+    assert_eq!(pays("T-2")["status"], "matched");
 }

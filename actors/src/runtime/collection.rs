@@ -63,7 +63,7 @@ pub(super) async fn collect(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
             (Outcome::Delivered { .. }, None, _) => {
                 submit(&router, &row.tenant, request, Command::AcceptAttempt { attempt }).await
             }
-            (Outcome::Dead { error }, ..) => give_up(&router, &row, (request, attempt), error).await,
+            (Outcome::Dead { error }, ..) => give_up(&router, &row.tenant, (request, attempt), error).await,
             _ => Ok(()),
         };
         tried.push(match told {
@@ -85,7 +85,7 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<Collectio
         }
         Preparation::Suppressed(reason, guard) => {
             if let Guard::AttemptWanted(request, attempt) = guard {
-                give_up(router, row, (request, attempt), &reason).await?;
+                give_up(router, &row.tenant, (request, attempt), &reason).await?;
             }
             return Ok(Err(Tried::Ended(Outcome::Suppressed { reason })));
         }
@@ -97,7 +97,7 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<Collectio
     let whole = concerned.and_then(|Concerned { profile, instrument, .. }| Some((profile, instrument?)));
     let Some((customer, instrument)) = whole else {
         let reason = "the customer has no such card or mandate any more".to_owned();
-        give_up(router, row, (request, attempt), &reason).await?;
+        give_up(router, &row.tenant, (request, attempt), &reason).await?;
         return Ok(Err(Tried::Ended(Outcome::Suppressed { reason })));
     };
     match claim(router, &row.tenant, request, attempt).await {
@@ -109,7 +109,7 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<Collectio
         Ok(()) => Ok(Ok(CollectionOrder { delivery, request, attempt, customer, instrument })),
         Err(SubmitError::Rejected(rejection)) => {
             let reason = rejection.to_string();
-            give_up(router, row, (request, attempt), &reason).await?;
+            give_up(router, &row.tenant, (request, attempt), &reason).await?;
             Ok(Err(Tried::Ended(Outcome::Suppressed { reason })))
         }
         Err(error) => Err(error),
@@ -123,9 +123,9 @@ async fn claim(
 }
 
 async fn give_up(
-    router: &Arc<Router>, row: &Ticket, (request, attempt): (PaymentRequestId, AttemptId), reason: &str,
+    router: &Arc<Router>, tenant: &TenantId, (request, attempt): (PaymentRequestId, AttemptId), reason: &str,
 ) -> Result<(), SubmitError> {
-    submit(router, &row.tenant, request, Command::GiveUpAttempt { attempt, reason: reason.into() }).await
+    submit(router, tenant, request, Command::GiveUpAttempt { attempt, reason: reason.into() }).await
 }
 
 /// Records how an attempt ended.

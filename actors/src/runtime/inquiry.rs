@@ -37,7 +37,11 @@ pub(super) async fn ask(router: &Arc<Router>, ladder: &Ladder, row: &Ticket, del
         Ok(None) => return gone(),
         Err(error) => return Tried::Aside(later(&error, clock.system_now())),
     };
-    let told = router.ports().dispatch.ask_of_attempt(question).await;
+    let told = router.ports().dispatch.ask_of_attempt(question).await.map_err(|verdict| match verdict {
+        // An address that is gone may be there again: money waits for the answer.
+        Verdict::Never { fault, error } => Verdict::Later { fault, error, retry_after_ms: None },
+        other => other,
+    });
     let now = clock.system_now();
     let number = row.attempts.saturating_add(1);
     let is_over = age_ms > ASKED_FOR_MS;
@@ -64,11 +68,6 @@ pub(super) async fn ask(router: &Arc<Router>, ladder: &Ladder, row: &Ticket, del
         }
         // Nothing is lost when an attempt cannot be called back: what it collects is credit.
         Err(verdict) if !inquires => return Tried::Ended(ladder.outcome(verdict, number, clock.random(), now)),
-        // An address that is gone may be there again: money waits for the answer.
-        Err(Verdict::Never { fault, error }) if !is_over => {
-            let verdict = Verdict::Later { fault, error, retry_after_ms: None };
-            return Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), now));
-        }
         Err(verdict) if !is_over => {
             return Tried::Ended(ladder.outcome_without_end(verdict, number, clock.random(), now));
         }

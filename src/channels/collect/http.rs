@@ -121,8 +121,6 @@ impl HttpConnector {
             Verdict::Accepted { .. } => told(&answer, inquires).map_err(|why| later(Fault::Broken, why)),
             // Whoever does not want to be asked today may know more tomorrow.
             Verdict::Declined { error } => Err(later(Fault::Declined, error)),
-            // A wrong address is mended, and money waits for the answer.
-            Verdict::Never { fault, error } => Err(later(fault, error)),
             other => Err(other),
         }
     }
