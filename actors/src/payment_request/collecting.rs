@@ -200,7 +200,7 @@ pub(super) fn claim(state: &PaymentRequest, attempt: AttemptId, context: &Contex
 }
 
 /// How an attempt collects.
-pub(super) fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
+fn method_of(attempt: &Attempt, collection: &Collection) -> Method {
     attempt.usage.as_deref().unwrap_or(&collection.usage).instrument.method()
 }
 
