@@ -23,7 +23,11 @@ pub fn watch(
     config: &Config, ingestion: &Addr<IngestionSupervisor>, activity: &Arc<Activity>,
 ) -> Result<impl Future<Output = ()> + use<>, String> {
     let mut unread = Vec::new();
-    for watched in feeds(config) {
+    let all = feeds(config);
+    // Beside the start: whoever looks in the first moment sees a few files less.
+    let (known, of) = (Arc::clone(activity), all.clone());
+    tokio::task::spawn_blocking(move || known.recall(&of));
+    for watched in all {
         watched.prepare().map_err(|error| format!("{}: {error}", watched.folder.display()))?;
         let (read, first) = oneshot::channel();
         if watched.feed.format == FeedFormat::Bank {

@@ -44,6 +44,7 @@ pub mod late;
 pub mod mail_report;
 pub mod observe;
 pub mod overview;
+pub mod password;
 pub mod portal;
 pub mod preview;
 pub mod priority;

@@ -22,7 +22,7 @@ pub struct Bound {
     pub address: SocketAddr,
     /// The shared state.
     pub app: Arc<api::App>,
-    /// The one-time link's token.
+    /// The one-time link's token; people sign in where there is none.
     pub login: Option<String>,
 }
 
@@ -31,7 +31,9 @@ pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
     let replays = Replays::open(service.config.path(&service.config.service.data.dir).join("replays"));
     let app = Arc::new(api::App { service, keys: Keys::default(), replays });
     resume_replays(&app);
-    let pages = web::Data::new(Pages::new(Gate::default())?);
+    let known = &app.service.config.service;
+    let has_tls = known.server.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
+    let pages = web::Data::new(Pages::new(Gate::new(known.people.clone(), has_tls)?)?);
     let page = web::Data::new(Page::new()?);
     let login = pages.gate.login_token();
     let shared = web::Data::new(Arc::clone(&app));

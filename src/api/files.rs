@@ -3,13 +3,14 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use actix_web::http::header::ContentDisposition;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use quittance_actors::feed::Feed;
 use quittance_actors::partition::StatementRecord;
 use quittance_actors::values::{Currency, EntityId, FeedId, Money, TenantId};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Problem, Shared, tenant};
 use crate::config::{self, FeedFormat, Ready};
@@ -17,6 +18,8 @@ use crate::{clock, digest, feeds, watch};
 
 /// Bytes of one uploaded file.
 const FILE_BYTES_MAX: u64 = 2 << 30;
+/// Bytes of a file that are read at a time when it is handed out.
+const READ_AT_A_TIME: usize = 64 << 10;
 /// Statements of one answer.
 const STATEMENTS_LISTED_MAX: usize = 1_000;
 
@@ -137,8 +140,51 @@ pub(super) async fn read(
     let tenant = tenant(&app, &request)?;
     match app.service.activity.get(tenant.as_str(), &sha256) {
         Some(status) => Ok(HttpResponse::Ok().json(status)),
-        None => Err(Problem::not_found("no file with this digest has been seen since the start")),
+        None => Err(unknown()),
     }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("no file with this digest is among the last thousand")
+}
+
+/// A finished file as it came, or the rows of it that were refused, in its own layout.
+pub(super) async fn download(
+    app: Shared, request: HttpRequest, path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    let (sha256, what) = path.into_inner();
+    handed_out(&app, &tenant, &sha256, &what).await
+}
+
+/// The bytes of a finished file: `original` or `refused`.
+pub(crate) async fn handed_out(
+    app: &Shared, tenant: &TenantId, sha256: &str, what: &str,
+) -> Result<HttpResponse, Problem> {
+    let status = app.service.activity.get(tenant.as_str(), sha256).ok_or_else(unknown)?;
+    let path = match what {
+        "original" => status.place,
+        "refused" => status.refused_rows(),
+        _ => None,
+    };
+    let path = path.ok_or_else(|| Problem::not_found("there is nothing of this kind of the file"))?;
+    let moved = |error: io::Error| Problem::not_found(format!("it does not lie in its archive any more: {error}"));
+    let file = tokio::fs::File::open(&path).await.map_err(moved)?;
+    let size = file.metadata().await.map_err(moved)?.len();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let disposition = ContentDisposition::attachment(name);
+    let bytes = stream::try_unfold(file, |mut file| async move {
+        let mut chunk = vec![0; READ_AT_A_TIME];
+        let count = file.read(&mut chunk).await?;
+        chunk.truncate(count);
+        Ok::<_, io::Error>((count > 0).then(|| (web::Bytes::from(chunk), file)))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header(disposition)
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .no_chunking(size)
+        .streaming(Box::pin(bytes)))
 }
 
 /// Takes a file for a feed: `?feed=NAME&name=FILE`, the bytes as the body. It goes the way of a

@@ -37,7 +37,7 @@ pub(crate) use configuration::{blocking, finding_json, foreseen, newest_editions
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
 pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
-pub(crate) use files::known_feeds;
+pub(crate) use files::{handed_out, known_feeds};
 pub use idempotency::Keys;
 use idempotency::fingerprint;
 pub(crate) use payment_requests::pdf;
@@ -188,6 +188,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/files", web::get().to(files::list))
                 .route("/files", web::post().to(files::upload))
                 .route("/files/{sha256}", web::get().to(files::read))
+                .route("/files/{sha256}/{what}", web::get().to(files::download))
                 .route("/templates", web::get().to(templates::list))
                 .route("/templates/{name}/preview", web::post().to(templates::show))
                 .route("/messages", web::get().to(messages::list))
@@ -255,7 +256,11 @@ fn caller<'a>(app: &'a App, request: &HttpRequest) -> Result<(TenantId, &'a ApiK
             }
         }
     }
-    found.ok_or_else(|| Problem::unauthorized("the API key is not known"))
+    let (tenant, key) = found.ok_or_else(|| Problem::unauthorized("the API key is not known"))?;
+    if key.reads_only && !request.method().is_safe() {
+        return Err(Problem::forbidden(format!("the key \"{}\" has reads_only = true", key.id)));
+    }
+    Ok((tenant, key))
 }
 
 /// What is in use for a tenant.

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::body::{Body, Received, received};
 use super::customers::{owned, view as customer_view};
 use super::lists::page;
-use super::{App, Problem, Shared, created, submit, tenant, transfers};
+use super::{App, Problem, Shared, caller, created, submit, tenant, transfers};
 use crate::store::List;
 
 fn unusable() -> Problem {
@@ -154,7 +154,12 @@ pub(super) async fn conclude(
 async fn decided(
     app: &App, request: &HttpRequest, id: &str, bytes: &[u8], command: Command,
 ) -> Result<HttpResponse, Problem> {
-    let (tenant, id) = (tenant(app, request)?, payout_id(id)?);
+    let ((tenant, key), id) = (caller(app, request)?, payout_id(id)?);
+    // Where people sign in, a program does not stand for a second one unless it was said to.
+    if !key.approves.unwrap_or_else(|| app.service.config.service.people.is_empty()) {
+        let why = format!("the key \"{}\" has no approves = true: a person decides in the back office", key.id);
+        return Err(Problem::forbidden(why));
+    }
     view(app, &tenant, id).await?;
     let replayed = submit(app, request, &tenant, bytes, |_| Tell::Payout(id, command)).await?;
     Ok(created(&format!("/v1/payouts/{id}"), replayed, &view(app, &tenant, id).await?))

@@ -22,8 +22,6 @@ const EDITIONS: usize = 20;
 const LINES: usize = 400;
 /// Days of events that a draft is tried on.
 const DAYS: i64 = 7;
-/// Who publishes here.
-const BY: &str = "back office";
 /// What people may edit beside templates, and what each is.
 const FILES: [(&str, &str); 4] = [
     ("rules.toml", "who is told what, when something happens"),
@@ -173,7 +171,8 @@ pub(super) async fn submit(
                 true => BTreeMap::from([(typed.file.clone(), None)]),
                 false => typed.files(),
             };
-            let draft = Draft { files, by: BY.to_owned(), note: typed.note.clone(), expected: typed.expected };
+            let draft =
+                Draft { files, by: frame.who().to_owned(), note: typed.note.clone(), expected: typed.expected };
             match publish(&app, &frame.tenant, draft, None).await {
                 Ok((edition, _)) => {
                     let said = format!("Edition {} is in use", edition.number);
@@ -393,7 +392,7 @@ pub(super) async fn restore(
     };
     frame.of_same_merchant(&form)?;
     let expected = form.get("expected").and_then(|number| number.parse().ok());
-    let draft = Draft { by: BY.to_owned(), expected, ..Draft::default() };
+    let draft = Draft { by: frame.who().to_owned(), expected, ..Draft::default() };
     let to = match publish(&app, &frame.tenant, draft, Some(number.into_inner())).await {
         Ok((edition, _)) => format!("said={}", words::encoded(&format!("Edition {} is in use", edition.number))),
         Err(problem) => format!("failed={}", words::encoded(&problem.to_string())),

@@ -242,6 +242,7 @@ pub(super) async fn act(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
+    let form = frame.signed(form.into_inner());
     let (id, what) = path.into_inner();
     let id = CustomerId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     if !crate::api::owned(&app, &frame.tenant, EntityId::Customer(id)).await {

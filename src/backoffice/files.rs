@@ -1,15 +1,18 @@
 //! Files that came in.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value as Json, json};
 
 use quittance_actors::values::TenantId;
 
 use super::{SharedPages, enter, words, zone_of};
-use crate::api::{Problem, Shared, known_feeds};
+use crate::api::{Problem, Shared, handed_out, known_feeds};
 use crate::config::FeedFormat;
 use crate::watch::FileState;
 use crate::watermark::Watermark;
+
+/// What is wrong with a file, on its page; its report lists more.
+const ERRORS: usize = 500;
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
@@ -29,14 +32,9 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
                     (report.outcome.replace('_', " "), report.summary.clone(), first)
                 }
             };
-            let (tone, icon) = match outcome.as_str() {
-                "accepted" => ("ok", "circle-check"),
-                "rejected" => ("bad", "circle-x"),
-                "partly accepted" => ("warn", "triangle-alert"),
-                _ => ("mute", "clock"),
-            };
+            let (tone, icon) = look(&outcome);
             json!({
-                "name": file.name, "feed": file.feed, "outcome": outcome, "summary": summary,
+                "href": format!("/bo/files/{}", file.sha256), "name": file.name, "feed": file.feed, "outcome": outcome, "summary": summary,
                 "first_error": first_error, "tone": tone, "status_icon": icon,
             })
         })
@@ -46,6 +44,70 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         app.service.live.accounts(&frame.tenant).iter().map(|(account, mark)| read_to(account, mark)).collect();
     let own = json!({ "rows": rows, "feeds": feeds, "accounts": accounts });
     pages.page("files", &frame.data(&app, "Files", "/bo/files", own))
+}
+
+/// The colour and the symbol of an outcome.
+fn look(outcome: &str) -> (&'static str, &'static str) {
+    match outcome {
+        "accepted" => ("ok", "circle-check"),
+        "rejected" => ("bad", "circle-x"),
+        "partly accepted" => ("warn", "triangle-alert"),
+        _ => ("mute", "clock"),
+    }
+}
+
+/// `GET /bo/files/{sha256}`: what became of a file, and every place in which something is wrong.
+pub(super) async fn one(
+    app: Shared, pages: SharedPages, request: HttpRequest, sha256: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let status = app.service.activity.get(frame.tenant.as_str(), &sha256);
+    let status = status.ok_or_else(|| Problem::not_found("This file is not among the last thousand."))?;
+    let report = match &status.state {
+        FileState::Reading { rows, bytes, bytes_total } => {
+            let percent = (bytes * 100).checked_div(*bytes_total).unwrap_or(0).min(100);
+            json!({ "reading": { "rows": rows, "percent": percent }, "outcome": null, "finished": null })
+        }
+        FileState::Finished { report } => {
+            let outcome = report.outcome.replace('_', " ");
+            let (tone, icon) = look(&outcome);
+            let place = |number: u64| if number == 0 { String::new() } else { number.to_string() };
+            let errors = report.errors.iter().take(ERRORS).map(|error| {
+                json!({
+                    "row": place(error.row), "line": place(error.line), "column": place(error.column),
+                    "field": error.field, "message": error.message,
+                })
+            });
+            let zone = zone_of(&app, &frame.tenant);
+            json!({
+                "reading": null, "outcome": outcome, "tone": tone, "status_icon": icon, "summary": report.summary,
+                "rows": report.rows, "accepted": report.accepted, "known": report.known, "passed": report.passed,
+                "refused": report.refused, "notes": report.notes, "errors": errors.collect::<Vec<Json>>(),
+                "more": report.errors.len().saturating_sub(ERRORS),
+                "finished": words::instant(report.finished_at, &zone),
+            })
+        }
+    };
+    let own = json!({
+        "name": status.name, "feed": status.feed, "sha256": status.sha256, "of": report,
+        "original": status.place.is_some(), "refused_rows": status.refused_rows().is_some(),
+    });
+    pages.page("file", &frame.data(&app, &status.name, "/bo/files", own))
+}
+
+/// `GET /bo/files/{sha256}/{original|refused}`: the file itself.
+pub(super) async fn download(
+    app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    let (sha256, what) = path.into_inner();
+    handed_out(&app, &frame.tenant, &sha256, &what).await
 }
 
 /// An account of the merchant's, with the statement that is missing.

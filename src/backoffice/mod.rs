@@ -1,7 +1,8 @@
 //! The back office: pages rendered on the server, one file per screen.
 //!
 //! Strict content security policy, no inline script or style; everything works without
-//! JavaScript but the live figures. A page needs the session that the one-time link opens.
+//! JavaScript but the live figures. A page needs a session: of somebody who signed in, or, where no people are
+//! configured, the one that the one-time link opens.
 
 mod acts;
 mod assets;
@@ -9,6 +10,7 @@ mod collections;
 mod configuration;
 mod customers;
 mod deliveries;
+mod duties;
 mod event_types;
 mod files;
 mod gate;
@@ -25,6 +27,7 @@ mod retries;
 mod rules;
 mod scenarios;
 mod search;
+mod sign_in;
 mod tasks;
 mod templates;
 mod transfers;
@@ -36,13 +39,14 @@ mod worklist;
 pub use gate::Gate;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use handlebars::{Handlebars, Helper, HelperResult, Output, RenderContext};
+use handlebars::{Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, Renderable as _};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::runtime::{Offer, Priority, SubmitError};
@@ -51,6 +55,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::api::{App, Problem, Shared};
+use crate::config::{DUTIES, Person};
 use crate::store::List;
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -80,6 +85,8 @@ impl Pages {
             engine.register_template_string(&name, text).map_err(|error| format!("{name}: {error}"))?;
         }
         engine.register_helper("icon", Box::new(icon));
+        engine.register_helper("signs", Box::new(signs));
+        engine.register_helper("may", Box::new(May));
         Ok(Self { engine, gate })
     }
 
@@ -106,6 +113,38 @@ fn icon(
     );
     out.write(&svg)?;
     Ok(())
+}
+
+/// `{{signs "Your name, to decide about" amount}}`: a field for the name of who does something, unless that is known.
+fn signs(
+    helper: &Helper<'_>, _: &Handlebars<'_>, context: &handlebars::Context, _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    if context.data().get("person").is_some_and(|person| !person.is_null()) {
+        return Ok(());
+    }
+    let label: Vec<&str> = helper.params().iter().filter_map(|param| param.value().as_str()).collect();
+    let label = handlebars::html_escape(&label.join(" "));
+    let field = format!(
+        "<input class=\"in\" name=\"by\" placeholder=\"Your name\" aria-label=\"{label}\" maxlength=\"64\" required autocomplete=\"name\">"
+    );
+    out.write(&field)?;
+    Ok(())
+}
+
+/// `{{#may "collect"}}…{{/may}}`: what is shown to those who may do it.
+struct May;
+
+impl HelperDef for May {
+    fn call<'reg: 'rc, 'rc>(
+        &self, helper: &Helper<'rc>, engine: &'reg Handlebars<'reg>, context: &'rc handlebars::Context,
+        render: &mut RenderContext<'reg, 'rc>, out: &mut dyn Output,
+    ) -> HelperResult {
+        let duty = helper.param(0).and_then(|param| param.value().as_str()).unwrap_or_default();
+        let may = context.data().get("may").and_then(|may| may.get(duty)).and_then(Json::as_bool) == Some(true);
+        let part = if may { helper.template() } else { helper.inverse() };
+        part.map_or(Ok(()), |part| part.render(engine, context, render, out))
+    }
 }
 
 /// Registers the routes.
@@ -154,6 +193,9 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/templates", web::get().to(templates::page))
             .route("/templates/html", web::get().to(templates::html))
             .route("/tenant", web::post().to(choose_tenant))
+            .route("/sign-in", web::get().to(sign_in::page))
+            .route("/sign-in", web::post().to(sign_in::enter))
+            .route("/sign-out", web::post().to(sign_in::leave))
             .route("/configuration", web::get().to(configuration::page))
             .route("/configuration/edit", web::get().to(configuration::edit))
             .route("/configuration/edit", web::post().to(configuration::submit))
@@ -162,6 +204,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/configuration/editions/{number}", web::get().to(configuration::edition))
             .route("/configuration/editions/{number}/restore", web::post().to(configuration::restore))
             .route("/files", web::get().to(files::page))
+            .route("/files/{sha256}", web::get().to(files::one))
+            .route("/files/{sha256}/{what}", web::get().to(files::download))
             .route("/event-types", web::get().to(event_types::page))
             .route("/events", web::get().to(live::stream))
             .route("/clock/advance", web::post().to(overview::advance))
@@ -181,29 +225,63 @@ async fn home() -> HttpResponse {
 struct Frame {
     tenant: TenantId,
     tenant_name: String,
+    /// Who looks at it; nobody in particular where no people sign in.
+    person: Option<Arc<Person>>,
 }
 
-/// Lets a session in; the answer to anybody else.
+/// Lets a session in, to what its person may do; the answer to anybody else.
 #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
 fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Frame, HttpResponse> {
-    pages.gate.check(pages, request)?;
+    let person = pages.gate.check(pages, request)?;
+    if let Some(person) = &person
+        && request.method() == actix_web::http::Method::POST
+    {
+        may_do(pages, person, request.path())?;
+    }
+    let sees = |tenant: &TenantId| person.as_ref().is_none_or(|person| person.sees(tenant));
     let known = &app.service.config.service;
     let chosen = request.cookie(TENANT_COOKIE).and_then(|cookie| TenantId::parse(cookie.value()).ok());
-    let Some(tenant) = chosen.and_then(|id| known.tenant(&id)).or_else(|| known.tenants.first()) else {
-        return Err(HttpResponse::NotFound().finish());
+    let chosen = chosen.filter(sees).and_then(|id| known.tenant(&id));
+    let Some(tenant) = chosen.or_else(|| known.tenants.iter().find(|tenant| sees(&tenant.id))) else {
+        let text =
+            "There is no merchant whose pages you see. Whoever configures this service names them in your tenants.";
+        return Err(refused(pages, "Nothing is shown to you", text));
     };
-    Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone() })
+    Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone(), person })
+}
+
+#[expect(clippy::result_large_err, reason = "the answer is sent at once")]
+fn may_do(pages: &SharedPages, person: &Person, path: &str) -> Result<(), HttpResponse> {
+    let missing = match duties::of(path) {
+        Some(duties::Asks::Nothing) => return Ok(()),
+        Some(duties::Asks::Duty(duty)) if person.duties.contains(&duty) => return Ok(()),
+        Some(duties::Asks::Duty(duty)) => duty.name(),
+        None if DUTIES.iter().all(|(_, duty)| person.duties.contains(duty)) => return Ok(()),
+        None => "all",
+    };
+    let text = format!(
+        "It needs the duty \"{missing}\", which {} does not have. Whoever configures this service can add it.",
+        person.name
+    );
+    Err(refused(pages, "You may not do this", &text))
+}
+
+fn refused(pages: &SharedPages, title: &str, text: &str) -> HttpResponse {
+    let page = pages.render("gate", &json!({ "title": title, "text": text, "back": "/bo" }));
+    HttpResponse::Forbidden().content_type("text/html; charset=utf-8").body(page.unwrap_or_default())
 }
 
 /// `POST /bo/tenant`: the merchant whose pages are shown from now on.
 async fn choose_tenant(
     app: Shared, pages: SharedPages, request: HttpRequest, form: web::Form<BTreeMap<String, String>>,
 ) -> Result<HttpResponse, Problem> {
-    if let Err(answer) = enter(&app, &pages, &request) {
-        return Ok(answer);
-    }
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
     let asked = form.get("tenant").map(String::as_str).unwrap_or_default();
-    let known = TenantId::parse(asked).ok().filter(|id| app.service.config.service.tenant(id).is_some());
+    let sees = |tenant: &TenantId| frame.person.as_ref().is_none_or(|person| person.sees(tenant));
+    let known = TenantId::parse(asked).ok().filter(|id| sees(id) && app.service.config.service.tenant(id).is_some());
     let id = known.ok_or_else(|| Problem::not_found("there is no such merchant"))?;
     let cookie = Cookie::build(TENANT_COOKIE, id.as_str().to_owned());
     let cookie = cookie.path("/bo").http_only(true).same_site(SameSite::Strict).finish();
@@ -261,7 +339,8 @@ impl Frame {
             json!({ "section": section, "id": id, "href": href, "icon": icon, "label": label, "count": count, "current": current })
         })
         .collect();
-        let all = &app.service.config.service.tenants;
+        let sees = |tenant: &TenantId| self.person.as_ref().is_none_or(|person| person.sees(tenant));
+        let all: Vec<_> = app.service.config.service.tenants.iter().filter(|tenant| sees(&tenant.id)).collect();
         let tenants: Vec<Json> = all
             .iter()
             .filter(|_| all.len() > 1)
@@ -274,11 +353,32 @@ impl Frame {
             "merchant": self.tenant.as_str(),
             "tenant": self.tenant_name,
             "clock": self.clock(app),
+            "person": self.person.as_ref().map(|person| &person.name),
+            "may": self.may(),
         });
         if let (Some(data), Json::Object(own)) = (data.as_object_mut(), own) {
             data.extend(own);
         }
         data
+    }
+
+    /// What who looks at it may do, by the names of duties.
+    fn may(&self) -> BTreeMap<&'static str, bool> {
+        let may = |duty| self.person.as_ref().is_none_or(|person| person.duties.contains(&duty));
+        DUTIES.into_iter().map(|(name, duty)| (name, may(duty))).collect()
+    }
+
+    /// What is signed by whom: nobody signs with the name of another.
+    fn signed(&self, mut form: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if let Some(person) = &self.person {
+            form.insert("by".to_owned(), person.name.clone());
+        }
+        form
+    }
+
+    /// Who does what has no field for a name.
+    fn who(&self) -> &str {
+        self.person.as_ref().map_or("back office", |person| &person.name)
     }
 
     /// Whether a form is of a page of this merchant: another one may have been chosen in another window since.

@@ -74,6 +74,7 @@ pub(super) async fn decide(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
+    let form = frame.signed(form.into_inner());
     let (id, what) = path.into_inner();
     let id = PayoutId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     let entity = EntityId::Payout(id);

@@ -39,6 +39,7 @@ pub(super) async fn decide(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
+    let form = frame.signed(form.into_inner());
     let (id, what) = path.into_inner();
     let id = PaymentRequestId::parse(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     if !crate::api::owned(&app, &frame.tenant, EntityId::PaymentRequest(id)).await {

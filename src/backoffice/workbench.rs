@@ -33,9 +33,6 @@ const SAID: [&str; 7] = [
     "Taken back by the bank",
     "The account is remembered",
 ];
-/// Who decides here: the back office has one session.
-const BY: &str = "back office";
-
 type Query = std::collections::BTreeMap<String, String>;
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -365,7 +362,7 @@ pub(super) async fn decide(
             let amount = amount.ok_or_else(|| Problem::not_found("nothing was received"))?;
             let customer = field("customer").and_then(|text| CustomerId::parse(&text).ok());
             let asked = match parts(&form, amount) {
-                Ok(parts) => resolution(&app, &frame.tenant, id, &parts, customer, BY).await,
+                Ok(parts) => resolution(&app, &frame.tenant, id, &parts, customer, frame.who()).await,
                 Err(problem) => Err(problem),
             };
             match asked {
@@ -373,33 +370,38 @@ pub(super) async fn decide(
                 Err(problem) => ("", Err(problem)),
             }
         }
-        "take-back" => {
-            ("Taken back", carry(&app, &frame, id, Command::TakeBack { by: BY.into(), reason: reason.into() }).await)
-        }
-        "set-aside" => {
-            ("Put aside", carry(&app, &frame, id, Command::SetAside { by: BY.into(), reason: reason.into() }).await)
-        }
+        "take-back" => (
+            "Taken back",
+            carry(&app, &frame, id, Command::TakeBack { by: frame.who().into(), reason: reason.into() }).await,
+        ),
+        "set-aside" => (
+            "Put aside",
+            carry(&app, &frame, id, Command::SetAside { by: frame.who().into(), reason: reason.into() }).await,
+        ),
         "remember-payer" => {
             let done = match may_remember_payer(&app, &frame.tenant, &state) {
-                Ok(()) => carry(&app, &frame, id, Command::RememberPayer { by: BY.into() }).await,
+                Ok(()) => carry(&app, &frame, id, Command::RememberPayer { by: frame.who().into() }).await,
                 Err(problem) => Err(problem),
             };
             ("The account is remembered", done)
         }
         "assign" => {
             let to = field("to").filter(|to| !to.is_empty() && to.chars().count() <= 64).map(Into::into);
-            ("Assigned", carry(&app, &frame, id, Command::Assign { to, by: BY.into() }).await)
+            ("Assigned", carry(&app, &frame, id, Command::Assign { to, by: frame.who().into() }).await)
         }
         "recalls" => match field("transfer").map(|text| TransferId::parse(&text)) {
             Some(Ok(transfer)) => {
-                let done = recall(&app, &frame.tenant, id, transfer, BY).await;
+                let done = recall(&app, &frame.tenant, id, transfer, frame.who()).await;
                 let _ = app.service.checkpointer.send(quittance_actors::runtime::Offer).await;
                 ("Taken back by the bank", done)
             }
             _ => ("", Err(Problem::bad_request("name the transfer that it takes back, such as trf_…"))),
         },
         "give-back" => {
-            let by = field("by").filter(|by| !by.is_empty() && by.chars().count() <= 64);
+            let by = match &frame.person {
+                Some(person) => Some(person.name.clone()),
+                None => field("by").filter(|by| !by.is_empty() && by.chars().count() <= 64),
+            };
             let by = by.ok_or_else(|| Problem::bad_request("say who you are, in up to 64 characters"))?.into();
             let random = u64::from_be_bytes(crate::clock::random_bytes::<8>());
             let payout = payout_of(CommandId::new(Timestamp::default(), random, 0), id.partition());

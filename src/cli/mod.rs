@@ -17,6 +17,7 @@ mod generate;
 mod import;
 mod init;
 mod order;
+mod password;
 mod recon;
 mod replay;
 mod resend;
@@ -70,6 +71,11 @@ enum Command {
     /// Makes a fresh signing secret for hooks, or with --asymmetric a private key and the public one to hand out.
     #[command(after_help = "Examples:\n  quittance secret\n  quittance secret --asymmetric")]
     Secret(secret::Options),
+    /// Makes the hash of a password that somebody signs in to the back office with.
+    #[command(
+        after_help = "Examples:\n  quittance password\n  printf 'quatre lampes sur un quai' | quittance password"
+    )]
+    Password,
     /// Prints the addresses that gateways are given for what people write back.
     #[command(after_help = "Examples:\n  quittance callbacks -c shop/quittance.toml")]
     Callbacks {
@@ -177,6 +183,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Serve { config } => serve::run(&config),
         Command::Init(options) => init::run(&options),
         Command::Secret(options) => secret::run(&options),
+        Command::Password => password::run(),
         Command::Callbacks { config } => callbacks::run(&config),
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),

@@ -26,9 +26,12 @@ pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
         let service = assemble::assemble(config, templates, fatal()).await.map_err(anyhow::Error::msg)?;
         let bound = server::bind(service, listen).map_err(anyhow::Error::msg)?;
         let base = public_url.unwrap_or_else(|| format!("http://{}/", bound.address));
-        let login = bound.login.unwrap_or_default();
+        let back_office = match &bound.login {
+            Some(login) => format!("{base}bo?login={login}  (works once)"),
+            None => format!("{base}bo/sign-in"),
+        };
         eprintln!("Quittance {} · listening on {}", env!("CARGO_PKG_VERSION"), bound.address);
-        eprintln!("  Back office  {base}bo?login={login}  (works once)");
+        eprintln!("  Back office  {back_office}");
         eprintln!("  API          {base}v1/");
         let handle = bound.server.handle();
         let running = actix::spawn(bound.server);

@@ -9,6 +9,7 @@ mod endpoints;
 mod expression;
 mod mapping;
 mod outgoing;
+mod person;
 mod reader;
 mod retry_policy;
 mod rule;
@@ -26,6 +27,7 @@ pub use collections::Retries;
 pub use endpoints::{Credentials, Endpoint};
 pub use expression::compile as compile_condition;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
+pub use person::{DUTIES, Duty, Person};
 pub use reader::{File, Section};
 pub use service::{
     ApiKey, AskedBy, Connector, ConnectorKind, Data, Dkim, EmailTransport, Feed, FeedFormat, Hooks, Outgoing, Portal,

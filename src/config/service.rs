@@ -12,6 +12,7 @@ use quittance_actors::policies::{Contact, Payouts};
 use quittance_actors::values::{EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::endpoints::Endpoint;
+use super::person::Person;
 use super::sms::SmsProvider;
 use crate::export::{Accounts, Layout, StatusFormat};
 use crate::formats::orders::Initiator;
@@ -39,6 +40,8 @@ pub struct Service {
     pub outgoing: Vec<Outgoing>,
     /// Who collects, and who pays out.
     pub connectors: Vec<Connector>,
+    /// Who signs in to the back office; whoever has the one-time link when nobody does.
+    pub people: Vec<Person>,
     /// Whether some tenant could not be read.
     pub(super) incomplete: bool,
 }
@@ -241,6 +244,10 @@ pub struct ApiKey {
     pub sha256: String,
     /// Whether who has it may publish rules, scenarios, policies and templates.
     pub configures: bool,
+    /// Whether who has it may approve what is given back; unless it says, only where no people sign in.
+    pub approves: Option<bool>,
+    /// Whether who has it only looks.
+    pub reads_only: bool,
 }
 
 /// A directory watched.

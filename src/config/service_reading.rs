@@ -1,6 +1,6 @@
 //! Reading `quittance.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use quittance_actors::account_numbers::AccountNumbers;
@@ -16,7 +16,7 @@ use super::scenario::local_time;
 use super::service::{ApiKey, Data, EmailTransport, Feed, FeedFormat, Portal, Ready, Server, Service, Tenant};
 use super::sms::{SmsProvider, read_sms};
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
-use super::{connector, outgoing};
+use super::{connector, outgoing, person};
 use crate::export::{Accounts, StatusFormat};
 use crate::formats::orders::{Initiator, creditor_id};
 
@@ -93,6 +93,7 @@ impl Service {
             named.push(name);
             Some(connector)
         });
+        let people = person::read_all(root, &known);
         Some(Self {
             server,
             data,
@@ -103,6 +104,7 @@ impl Service {
             feeds,
             outgoing,
             connectors,
+            people,
             incomplete: !known.complete,
             tenants,
         })
@@ -166,7 +168,12 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
     let lists = section.section("lists").map(|lists| read_lists(&lists)).unwrap_or_default();
     let api_keys = section.each("api_key", |key| {
         let (id, sha256) = (key.required("id")?.to_owned(), key.required("sha256")?.to_owned());
-        Some(ApiKey { id, sha256, configures: key.flag("configures", false) })
+        let approves = key.has("approves").then(|| key.flag("approves", false));
+        let (configures, reads_only) = (key.flag("configures", false), key.flag("reads_only", false));
+        if reads_only && (configures || approves == Some(true)) {
+            key.refuse("reads_only", key.span(), "what only looks neither configures nor approves", None);
+        }
+        Some(ApiKey { id, sha256, configures, approves, reads_only })
     });
     Some(Tenant {
         calendar: section.text("calendar").unwrap_or("target").to_owned(),
@@ -347,14 +354,29 @@ impl Known<'_> {
             let named = TenantId::parse(section.text("tenant")?).ok();
             return named.filter(|id| self.tenants.iter().any(|tenant| tenant.id == *id));
         }
-        section.parsed("tenant", |text| {
-            let found = self.tenants.iter().find(|tenant| tenant.id.as_str() == text);
-            found.map(|tenant| tenant.id.clone()).ok_or_else(|| {
-                let names = self.tenants.iter().map(|tenant| tenant.id.as_str());
-                let near = crate::diagnostics::nearest(text, names);
-                let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
-                format!("there is no tenant \"{text}\"{near}")
-            })
+        section.parsed("tenant", |text| self.find(text))
+    }
+
+    /// The tenants that a list of a section names.
+    pub(super) fn tenants(&self, section: &Section<'_, '_>) -> BTreeSet<TenantId> {
+        let mut named = BTreeSet::new();
+        for (text, span) in section.texts("tenants") {
+            match self.find(text) {
+                Ok(tenant) => drop(named.insert(tenant)),
+                Err(why) if self.complete => section.refuse("tenants", span, why, None),
+                Err(_) => {}
+            }
+        }
+        named
+    }
+
+    fn find(&self, text: &str) -> Result<TenantId, String> {
+        let found = self.tenants.iter().find(|tenant| tenant.id.as_str() == text);
+        found.map(|tenant| tenant.id.clone()).ok_or_else(|| {
+            let names = self.tenants.iter().map(|tenant| tenant.id.as_str());
+            let near = crate::diagnostics::nearest(text, names);
+            let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+            format!("there is no tenant \"{text}\"{near}")
         })
     }
 }

@@ -1,12 +1,17 @@
-//! Which files are being read, for progress bars and screens.
+//! Which files are being read and what became of those that were, for progress bars and screens.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 use quittance_actors::runtime::Progress;
+use quittance_actors::values::TenantId;
 use serde::Serialize;
 
-use super::Report;
+use super::report::{ARCHIVES, file_of_report, read_beside, rejects_beside};
+use super::{Report, Watched};
+use crate::clock;
 
 /// Files remembered after they are finished.
 const FINISHED_MAX: usize = 1_000;
@@ -43,13 +48,26 @@ pub struct FileStatus {
     /// Where it is.
     #[serde(flatten)]
     pub state: FileState,
+    /// Where it lies when it is finished.
+    #[serde(skip)]
+    pub place: Option<PathBuf>,
+}
+
+impl FileStatus {
+    /// The rows of it that were refused, in its own layout, if there are any.
+    pub fn refused_rows(&self) -> Option<PathBuf> {
+        self.place.as_deref().map(rejects_beside).filter(|path| path.is_file())
+    }
 }
 
 /// What is going on.
 #[derive(Default)]
 pub struct Activity {
-    files: Mutex<BTreeMap<(String, String), (u64, FileStatus)>>,
+    files: Mutex<BTreeMap<Key, (i64, FileStatus)>>,
 }
+
+/// Tenant, digest, feed and name: what comes again under another name has a report of its own.
+type Key = (String, String, String, String);
 
 impl Activity {
     /// Notes how far a file is.
@@ -58,36 +76,70 @@ impl Activity {
         self.set(tenant, feed, name, sha256, FileState::Reading { rows, bytes, bytes_total });
     }
 
-    /// Notes that a file is finished.
-    pub fn finished(&self, report: &Report) {
+    /// Notes that a file is finished, and lies at `place`.
+    pub fn finished(&self, report: &Report, place: Option<&Path>) {
         let state = FileState::Finished { report: Box::new(report.clone()) };
-        self.set(&report.tenant, &report.feed, &report.file, &report.sha256, state);
+        let at = report.finished_at.unix_millis();
+        self.put(at, (&report.tenant, &report.feed, &report.file, &report.sha256), state, place.map(Path::to_owned));
     }
 
     fn set(&self, tenant: &str, feed: &str, name: &str, sha256: &str, state: FileState) {
+        self.put(clock::system_now().unix_millis(), (tenant, feed, name, sha256), state, None);
+    }
+
+    fn put(&self, at: i64, of: (&str, &str, &str, &str), state: FileState, place: Option<PathBuf>) {
+        let (tenant, feed, name, sha256) = of;
         let mut files = self.files.lock();
-        let next = files.values().map(|(order, _)| *order).max().unwrap_or(0) + 1;
-        let status = FileStatus { sha256: sha256.to_owned(), feed: feed.to_owned(), name: name.to_owned(), state };
-        files.insert((tenant.to_owned(), sha256.to_owned()), (next, status));
+        let status =
+            FileStatus { sha256: sha256.to_owned(), feed: feed.to_owned(), name: name.to_owned(), state, place };
+        let key = (tenant.to_owned(), sha256.to_owned(), feed.to_owned(), name.to_owned());
+        if files.get(&key).is_none_or(|(known, _)| *known <= at) {
+            files.insert(key, (at, status));
+        }
         if files.len() > FINISHED_MAX {
-            let oldest = files.iter().min_by_key(|(_, (order, _))| *order).map(|(key, _)| key.clone());
+            let oldest = files.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
             if let Some(key) = oldest {
                 files.remove(&key);
             }
         }
     }
 
-    /// A file of a tenant.
+    /// Remembers what became of the latest files, by the reports that lie beside them: what was read before the start
+    /// is shown as well.
+    pub fn recall(&self, watched: &[Watched]) {
+        let mut latest: BTreeMap<(_, PathBuf), TenantId> = BTreeMap::new();
+        let folders = watched.iter().flat_map(|of| ARCHIVES.map(|end| (of, of.folder.join(end))));
+        for (of, folder) in folders {
+            // A folder that cannot be read is told of when a file is put into it.
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let Some(file) = file_of_report(&entry.path()) else { continue };
+                let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+                latest.insert((written, file), of.feed.tenant.clone());
+                if latest.len() > FINISHED_MAX {
+                    latest.pop_first();
+                }
+            }
+        }
+        for ((_, file), tenant) in latest {
+            // What a report says of itself is believed of nobody else's files.
+            if let Some(report) = read_beside(&file).filter(|report| report.tenant == tenant.as_str()) {
+                self.finished(&report, Some(&file));
+            }
+        }
+    }
+
+    /// The latest file of a tenant with a digest.
     pub fn get(&self, tenant: &str, sha256: &str) -> Option<FileStatus> {
-        let key = (tenant.to_owned(), sha256.to_owned());
-        self.files.lock().get(&key).map(|(_, status)| status.clone())
+        let files = self.files.lock();
+        let own = files.iter().filter(|((of, digest, ..), _)| of == tenant && digest == sha256);
+        own.max_by_key(|(_, (at, _))| *at).map(|(_, (_, status))| status.clone())
     }
 
     /// Files of a tenant, the latest first.
     pub fn latest(&self, tenant: &str, limit: usize) -> Vec<FileStatus> {
         let files = self.files.lock();
-        let mut own: Vec<_> = files.iter().filter(|((of, _), _)| of == tenant).map(|(_, file)| file).collect();
-        own.sort_by_key(|(order, _)| std::cmp::Reverse(*order));
+        let mut own: Vec<_> = files.iter().filter(|((of, ..), _)| of == tenant).map(|(_, file)| file).collect();
+        own.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         own.into_iter().take(limit).map(|(_, status)| status.clone()).collect()
     }
 }

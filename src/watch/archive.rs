@@ -109,8 +109,8 @@ fn archive(
     report.notes = members.iter().map(|(_, name)| format!("unpacked: {name}")).collect();
     let target = free_name(&watched.folder.join("done"), shown);
     report.write_beside(&target)?;
-    fs::rename(path, target)?;
-    activity.finished(&report);
+    fs::rename(path, &target)?;
+    activity.finished(&report, Some(&target));
     Ok(())
 }
 

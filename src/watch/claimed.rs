@@ -472,7 +472,7 @@ impl IncomingFile for ClaimedFile {
             fs::rename(&self.path, target).map_err(port)?;
         }
         self.progress.remove();
-        self.activity.finished(&self.report);
+        self.activity.finished(&self.report, self.target.as_deref());
         Ok(())
     }
 }

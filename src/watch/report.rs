@@ -156,6 +156,17 @@ pub(super) fn beside(file: &Path) -> PathBuf {
     file.with_file_name(name)
 }
 
+/// Where files lie when they are finished, below the directory of their feed.
+pub(super) const ARCHIVES: [&str; 2] = ["done", "rejected"];
+/// Bytes of a report that is read.
+const REPORT_BYTES_MAX: u64 = 16 << 20;
+
+/// The file that a report is of, if the path is one of a report.
+pub(super) fn file_of_report(report: &Path) -> Option<PathBuf> {
+    let name = report.file_name()?.to_str()?.strip_suffix(".report.json")?;
+    (!name.is_empty()).then(|| report.with_file_name(name))
+}
+
 /// The path of the rows of a file that were refused, in its own layout.
 pub(super) fn rejects_beside(file: &Path) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
@@ -165,7 +176,9 @@ pub(super) fn rejects_beside(file: &Path) -> PathBuf {
 
 /// The report beside a file, if there is one.
 pub(super) fn read_beside(file: &Path) -> Option<Report> {
-    serde_json::from_slice(&fs::read(beside(file)).ok()?).ok()
+    let path = beside(file);
+    let fits = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= REPORT_BYTES_MAX);
+    fits.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok()).flatten()
 }
 
 /// A path in `folder` that nothing has: the name, or the name with a number.

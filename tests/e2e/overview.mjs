@@ -2,7 +2,7 @@
 // accessible in light and dark and on a narrow screen, and nothing breaks the content policy.
 //
 //   node tests/e2e/overview.mjs target/debug/quittance [folder for pictures]
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -49,6 +49,70 @@ async function picture(name) {
   if (!pictures) return;
   mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+// A service with people: each signs in, and sees no button of what they may not do.
+async function people() {
+  const folder = mkdtempSync(join(tmpdir(), 'quittance-people-'));
+  execFileSync(binary, ['init', join(folder, 'shop')], { stdio: 'pipe' });
+  const hash = execFileSync(binary, ['password'], { input: 'quatre lampes sur un quai\n' }).toString().trim();
+  const file = join(folder, 'shop', 'quittance.toml');
+  const person = (id, name, may) => `\n[[person]]\nid = "${id}"\nname = "${name}"\npassword = "${hash}"\nmay = ${may}\n`;
+  const text = readFileSync(file, 'utf8').replace(/127\.0\.0\.1:8080"/, '127.0.0.1:0"').replace(/^public_url/m, '# public_url').replace(/^callback_key/m, '# callback_key');
+  writeFileSync(file, text + person('anne', 'Anne Martin', '["all"]') + person('claire', 'Claire Roy', '[]'));
+  const service = spawn(binary, ['serve', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    let log = '';
+    const origin = await new Promise((resolve, reject) => {
+      service.stderr.on('data', (chunk) => {
+        log += chunk;
+        const found = log.match(/Back office +(http:\S+)\/bo\/sign-in/);
+        if (found) resolve(found[1]);
+      });
+      service.on('exit', () => reject(new Error(`the service ended:\n${log}`)));
+    });
+    await page.goto(`${origin}/bo/payouts`);
+    check('who has not signed in is asked to', (await page.textContent('h1')) === 'Sign in', page.url());
+    for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 390]]) {
+      await page.emulateMedia({ colorScheme: theme });
+      await page.setViewportSize({ width, height: 900 });
+      await accessible(`sign in ${theme} ${width}`);
+      await picture(`sign-in-${theme}-${width}`);
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 1360, height: 900 });
+    const signIn = async (name, password) => {
+      await page.fill('input[name=id]', name);
+      await page.fill('input[name=password]', password);
+      await page.click('button:text-is("Sign in")');
+    };
+    await signIn('claire', 'a wrong password');
+    await page.waitForSelector('[role=alert]');
+    check('a wrong password is told', (await page.textContent('[role=alert]')).includes('wrong'));
+    await accessible('sign in, refused');
+    await picture('sign-in-refused');
+    // The browser tells its console of every answer 401.
+    broken.splice(0, broken.length, ...broken.filter((line) => !/401/.test(line)));
+    await signIn('claire', 'quatre lampes sur un quai');
+    await page.waitForSelector('h1:text-is("Payouts")');
+    check('one comes to the page one wanted', page.url() === `${origin}/bo/payouts`, page.url());
+    check('the page says who has signed in', (await page.textContent('header.top')).includes('Claire Roy'));
+    for (const path of ['/bo', '/bo/customers', '/bo/configuration', '/bo/reconciliation']) {
+      await page.goto(origin + path);
+      await accessible(`${path} of somebody who looks`);
+    }
+    check('who only looks has no button of what they may not do', (await page.locator('text=+1 day').count()) === 0);
+    await page.goto(`${origin}/bo`);
+    await picture('signed-in');
+    await page.click('button:text-is("Sign out")');
+    await page.waitForSelector('h1:text-is("Sign in")');
+    await page.goto(`${origin}/bo`);
+    check('who signed out is asked to sign in', (await page.textContent('h1')) === 'Sign in');
+  } finally {
+    service.kill('SIGTERM');
+    await new Promise((resolve) => (service.exitCode === null ? service.once('exit', resolve) : resolve()));
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 // The browser is up and has drawn a page before the story begins, which waits for nobody.
@@ -106,6 +170,11 @@ try {
   }
   await page.setViewportSize({ width: 1360, height: 900 });
   await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto(`${origin}/bo/files`);
+  await page.click('tbody a[href^="/bo/files/"] >> nth=0');
+  await page.waitForSelector('dl.facts');
+  await accessible('a file');
+  await picture('file');
   await page.goto(`${origin}/bo/requests`);
   await page.click('a.row-link >> nth=0');
   await page.waitForSelector('.timeline li');
@@ -384,6 +453,7 @@ try {
   await page.click('text=+1 day');
   await page.waitForSelector('h1');
   check('the test clock moves by a day from the page', (await page.textContent('#clock')) !== clock);
+  await people();
   check('no error in the console and nothing loaded from elsewhere', broken.length === 0, broken.join('\n'));
 } catch (error) {
   check('the browser test ran to its end', false, `${error.stack}\n${said.slice(-1500)}`);

@@ -288,3 +288,47 @@ fn an_archive_stands_for_the_files_in_it_and_a_broken_one_for_none() {
     let listed = service.get("/v1/files").json();
     assert!(listed["data"].as_array().unwrap().iter().any(|file| file["name"] == "again.zip"), "{listed}");
 }
+
+#[test]
+fn what_became_of_a_file_is_shown_after_a_restart_with_its_rows_to_be_fixed() {
+    let scratch = Scratch::new("dir-shown");
+    let config = configure(scratch.path(), |text| text);
+    let mut service = Running::start(&config);
+    let folder = scratch.path().join("data/erp/in");
+    let head = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n";
+    let good = "F-1;C-1;Jean Dupont;jean@example.org;;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
+    let wrong = "F-2;C-2;<b>Anna</b>;anna@example.org;;fr;12,O0;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&folder, "mars.csv", format!("{head}{good}{wrong}").as_bytes());
+    drop_file(&folder, "vide.csv", b"nothing that is known\n");
+    service.stop();
+
+    let service = Running::start(&config);
+    let listed = wait_for("the files of before", || {
+        let listed = service.get("/v1/files").json()["data"].as_array().unwrap().clone();
+        (listed.len() == 2).then_some(listed)
+    });
+    assert_eq!(listed[1]["name"], "mars.csv", "the latest first: {listed:?}");
+    let sha256 = listed[1]["sha256"].as_str().unwrap();
+    let one = service.get(&format!("/v1/files/{sha256}")).json();
+    assert_eq!((&one["state"], &one["report"]["refused"]), (&serde_json::json!("finished"), &serde_json::json!(1)));
+    let original = service.get(&format!("/v1/files/{sha256}/original"));
+    assert_eq!(original.text(), format!("{head}{good}{wrong}"));
+    let disposition = original.headers.iter().find(|(name, _)| name == "content-disposition").unwrap();
+    assert_eq!(disposition.1, "attachment; filename=\"mars.csv\"");
+    assert_eq!(service.get(&format!("/v1/files/{sha256}/refused")).text(), format!("{head}{wrong}"));
+    for path in [format!("/v1/files/{sha256}/report.json"), format!("/v1/files/{}/original", "0".repeat(64))] {
+        assert_eq!(service.get(&path).status, 404, "{path}");
+    }
+
+    let login = call(service.address, "GET", &service.login, &[], b"").unwrap();
+    let cookie = login.headers.iter().find(|(name, _)| name == "set-cookie").unwrap().1.clone();
+    let cookie = cookie.split(';').next().unwrap();
+    let page = call(service.address, "GET", &format!("/bo/files/{sha256}"), &[("Cookie", cookie)], b"").unwrap();
+    for expected in ["mars.csv", "partly accepted", "12,O0", "Rows to be fixed", ">3<"] {
+        assert!(page.text().contains(expected), "{expected}: {}", page.text());
+    }
+    let file = call(service.address, "GET", &format!("/bo/files/{sha256}/refused"), &[("Cookie", cookie)], b"");
+    assert_eq!(file.unwrap().text(), format!("{head}{wrong}"));
+    let nobody = call(service.address, "GET", &format!("/bo/files/{sha256}/original"), &[], b"").unwrap();
+    assert_eq!(nobody.status, 401);
+}

@@ -30,6 +30,7 @@ mod orders;
 mod overlaps;
 mod pace;
 mod payouts;
+mod people;
 mod plans;
 mod portal;
 mod providers;

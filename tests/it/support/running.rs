@@ -48,7 +48,7 @@ pub struct Running {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    /// The one-time link's path.
+    /// Where one comes in: the path of the one-time link, or of the page where people sign in.
     pub login: String,
     /// What it has said.
     pub log: Arc<Mutex<String>>,
@@ -96,9 +96,10 @@ impl Running {
             }
             let said = log.lock().unwrap().clone();
             let address: SocketAddr = said.split("listening on ").nth(1)?.split_whitespace().next()?.parse().ok()?;
-            let login = said.split("bo?login=").nth(1)?.split_whitespace().next()?.to_owned();
+            let back_office = said.split("Back office").nth(1)?.split_whitespace().next()?.to_owned();
+            let login = format!("/bo{}", back_office.split_once("/bo")?.1);
             let answer = call(address, "GET", "/readyz", &[], b"")?;
-            (answer.status == 200).then(|| Ok((address, format!("/bo?login={login}"))))
+            (answer.status == 200).then_some(Ok((address, login)))
         });
         let (address, login) = ready.inspect_err(|_| drop(child.wait()))?;
         Ok(Self { child, address, login, log })
