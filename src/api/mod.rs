@@ -24,6 +24,7 @@ mod payouts;
 mod plans;
 mod problem;
 mod provider;
+pub mod reference;
 mod replays;
 mod stream;
 mod templates;
@@ -98,6 +99,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
         .configure(callbacks::routes)
+        .configure(reference::routes)
         .service(
             web::scope("/v1")
                 .route("/customers", web::post().to(customers::create))

@@ -79,7 +79,12 @@ impl Problem {
 
     /// 413: the body is too large.
     pub fn too_large() -> Self {
-        Self::of(413, "too_large", "The body is too large", "a JSON body has at most 256 KiB")
+        Self::of(
+            413,
+            "too_large",
+            "The body is too large",
+            "it is larger than what this address takes: 256 KiB of most JSON",
+        )
     }
 
     /// 413: something of the body is too large.

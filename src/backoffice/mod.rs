@@ -20,6 +20,7 @@ mod mistakes;
 mod overview;
 mod payouts;
 mod plans;
+mod reference;
 mod reminders;
 mod requests;
 mod resend;
@@ -154,7 +155,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .add(("X-Content-Type-Options", "nosniff"))
         .add(("Referrer-Policy", "same-origin"))
         .add(("Cache-Control", "no-store"));
-    config.route("/", web::get().to(home)).route("/assets/{path:.*}", web::get().to(assets::serve)).service(
+    config.route("/", web::get().to(home)).route("/assets/{path:.*}", web::get().to(assets::serve));
+    config.service(web::scope("/docs").wrap(headers.clone()).route("/api", web::get().to(reference::page)));
+    config.service(
         web::scope("/bo")
             .wrap(mistakes::as_pages())
             .wrap(headers)

@@ -16,6 +16,7 @@ mod export;
 mod generate;
 mod import;
 mod init;
+mod openapi;
 mod order;
 mod password;
 mod recon;
@@ -111,6 +112,9 @@ enum Command {
         after_help = "Examples:\n  quittance events\n  quittance events payment_request.settled\n  quittance events attempt. --json"
     )]
     Events(events::Options),
+    /// Prints the OpenAPI 3.1 document of the API and of the hooks, as a running service has it at /openapi.json.
+    #[command(after_help = "Examples:\n  quittance openapi > openapi.json")]
+    Openapi,
     /// Has an endpoint sent once more what it was sent, with the same ids, and shows how far it is.
     #[command(
         after_help = "Examples:\n  quittance resend erp --since 2026-03-01T00:00:00+01:00\n  quittance resend erp --after 0 --types 'payment_request.*'"
@@ -184,6 +188,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Init(options) => init::run(&options),
         Command::Secret(options) => secret::run(&options),
         Command::Password => password::run(),
+        Command::Openapi => openapi::run(),
         Command::Callbacks { config } => callbacks::run(&config),
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),

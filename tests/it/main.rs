@@ -37,6 +37,7 @@ mod providers;
 mod recalls;
 mod recon;
 mod recovery;
+mod reference;
 mod rounds;
 mod safekeeping;
 mod scenarios;
