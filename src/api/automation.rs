@@ -92,6 +92,7 @@ pub(crate) fn action(of: &Action) -> Json {
             Deed::Emit(name) => json!({ "do": "emit", "event": name }),
             Deed::WriteOff => json!({ "do": "write_off" }),
             Deed::StopCollection => json!({ "do": "stop_collection" }),
+            Deed::Collect(policy) => json!({ "do": "collect", "policy": policy }),
             Deed::CancelRequest => json!({ "do": "cancel_request" }),
         },
     }

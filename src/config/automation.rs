@@ -9,6 +9,7 @@ use quittance_actors::payment_request::Scenario;
 use quittance_actors::rules::{EventType, Rule, RuleBook, RuleError};
 use quittance_actors::values::{Calendar, Date, TenantId};
 
+use super::Conduct;
 use super::reader::Section;
 use super::rule::read_rule;
 use super::scenario::read_scenario;
@@ -64,6 +65,8 @@ pub enum Target {
     Connector(String),
     /// A scenario.
     Scenario(String),
+    /// A policy of new attempts.
+    Policy(String),
 }
 
 impl Automation {
@@ -166,9 +169,10 @@ impl Automation {
 
 /// Reports recipients that no tenant defines; with `only`, that this one does not.
 pub(super) fn check_recipients(
-    (references, scenarios): (&[Reference], &BTreeMap<String, Scenario>), service: &Service, only: Option<&TenantId>,
+    (references, conduct): (&[Reference], &Conduct), service: &Service, only: Option<&TenantId>,
     findings: &mut Findings,
 ) {
+    let scenarios = &conduct.automation.scenarios;
     if service.incomplete {
         return; // What is missing may be in what could not be read.
     }
@@ -198,6 +202,9 @@ pub(super) fn check_recipients(
                 continue;
             }
             Target::Scenario(name) => ("scenario", name, scenarios.keys().map(String::as_str).collect()),
+            Target::Policy(name) => {
+                ("retry policy", name, conduct.retries.policies.keys().map(String::as_str).collect())
+            }
             Target::Connector(name) => {
                 let known = service.connectors.iter().filter(|connector| counts(&connector.tenant));
                 ("[[connector]]", name, known.map(|connector| connector.name.as_str()).collect())

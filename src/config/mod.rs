@@ -97,12 +97,7 @@ impl Conduct {
         let receipts = acceptance::load(sources, &folder, &self.receipts, findings);
         let own = Self { automation: automation?, retries: retries?, receipts: receipts? };
         for references in [&own.automation.references, &own.retries.references] {
-            automation::check_recipients(
-                (references, &own.automation.scenarios),
-                service,
-                Some(&tenant.id),
-                findings,
-            );
+            automation::check_recipients((references, &own), service, Some(&tenant.id), findings);
         }
         Some(own)
     }
@@ -306,8 +301,7 @@ impl Config {
             }
         }
         for references in [&self.shared.automation.references, &self.shared.retries.references] {
-            let known = (references.as_slice(), &self.shared.automation.scenarios);
-            automation::check_recipients(known, &self.service, None, findings);
+            automation::check_recipients((references, &self.shared), &self.service, None, findings);
         }
     }
 }

@@ -191,6 +191,7 @@ fn read_deed(
         ("untag", 13),
         ("emit", 14),
         ("stop_collection", 15),
+        ("collect", 16),
     ];
     let hold = || {
         let hold = section.parsed("hold", Hold::parse)?;
@@ -232,7 +233,11 @@ fn read_deed(
         12 => Deed::Tag(section.parsed("tag", short_name)?),
         13 => Deed::Untag(section.parsed("tag", short_name)?),
         14 => Deed::Emit(section.parsed("event", short_name)?),
-        _ => Deed::StopCollection,
+        15 => Deed::StopCollection,
+        _ => Deed::Collect(section.text_at("policy").map(|(name, span)| {
+            refer(span, Target::Policy(name.to_owned()));
+            name.into()
+        })),
     };
     let (fields, what): (&[Field], _) = match (deed.is_of_request(), deed.is_of_plan()) {
         (true, _) => (&[Field::RequestId], "payment request"),

@@ -148,6 +148,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "nothing is different: new_attempts, a schedule, wait_days or treat_as",
         ),
         (
+            "rules.toml",
+            "do = \"place_hold\"\n",
+            "do = \"collect\"\npolicy = \"standrad\"\n",
+            "there is no retry policy \"standrad\" | did you mean \"standard\"?",
+        ),
+        (
             "collections.toml",
             "roll = \"following\"",
             "roll = \"folowing\"",

@@ -25,6 +25,13 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::Collect { request, instrument, policy, again } => {
             collect(state, *request, instrument, policy.as_ref(), *again, context)
         }
+        Command::CollectFromUsual { request, policy } => {
+            let today = context.now.date_in(&context.policies.zone);
+            match usual(state, *request, today).filter(|_| state.open_requests.contains_key(request)) {
+                Some(instrument) => collect(state, *request, &instrument, policy.as_ref(), false, context),
+                None => Ok(Decision::default()),
+            }
+        }
         Command::AllowAttempt { request, instrument, collects_on } => {
             Ok(allow_attempt(state, *request, instrument, *collects_on, context))
         }
@@ -255,6 +262,22 @@ fn collect(
     let mut decision = Decision::default();
     decision.tell(Tell::PaymentRequest(request, agree));
     Ok(decision)
+}
+
+/// What recurring payments are collected from, if it can be on a day: the newest card that is for them, or the mandate
+/// signed last.
+fn usual(state: &Customer, request: PaymentRequestId, on: Date) -> Option<Instrument> {
+    let fits = |instrument: &Instrument| usable(state, instrument, request, on).is_ok();
+    let cards = state.payment_methods.values().rev().filter(|method| state.backs_recurring(method));
+    let card = cards.map(|method| Instrument::Card(method.token.clone())).find(&fits);
+    card.or_else(|| {
+        let recurring =
+            |mandate: &&Mandate| matches!(mandate.kind, MandateKind::CoreRecurrent | MandateKind::B2bRecurrent);
+        let mandates = state.mandates.iter().filter(|(_, mandate)| recurring(mandate));
+        let mut mandates: Vec<_> = mandates.map(|(reference, mandate)| (mandate.signed_on, reference)).collect();
+        mandates.sort_unstable();
+        mandates.into_iter().rev().map(|(_, reference)| Instrument::Mandate(reference.clone())).find(&fits)
+    })
 }
 
 /// From what and by which policy is collected, when a connector of it can.

@@ -175,6 +175,14 @@ pub enum Command {
         /// Whether what has ended is collected again: a person asks so, and no row of a file.
         again: bool,
     },
+    /// Collect a request from what recurring payments of the customer are collected from, if there is such a thing and the
+    /// request has not been collected yet.
+    CollectFromUsual {
+        /// Which.
+        request: PaymentRequestId,
+        /// By which policy; `None` for the tenant's default.
+        policy: Option<SmolStr>,
+    },
     /// Agree to a plan.
     OpenPlan {
         /// What is agreed.
@@ -415,6 +423,7 @@ impl Command {
             Command::SignMandate { .. } => "sign_mandate",
             Command::EndInstrument { .. } => "end_instrument",
             Command::Collect { .. } => "collect",
+            Command::CollectFromUsual { .. } => "collect_from_usual",
             Command::OpenPlan { .. } => "open_plan",
             Command::ChangePlan { .. } => "change_plan",
             Command::ResumePlan { .. } => "resume_plan",

@@ -61,6 +61,8 @@ pub enum Deed {
     Untag(SmolStr),
     /// Something of this name happened: endpoints and other rules hear of it.
     Emit(SmolStr),
+    /// The request is collected from what recurring payments are collected from, by a policy or the default one.
+    Collect(Option<SmolStr>),
 }
 
 /// What an event concerns.
@@ -84,6 +86,7 @@ impl Deed {
                 | Deed::WriteOff
                 | Deed::CancelRequest
                 | Deed::StopCollection
+                | Deed::Collect(_)
         )
     }
 
@@ -125,6 +128,11 @@ impl Deed {
             Deed::WriteOff => return of_request(payment_request::Command::WriteOff { reason }),
             Deed::CancelRequest => return of_request(payment_request::Command::Cancel { reason }),
             Deed::StopCollection => return of_request(payment_request::Command::StopCollection { reason }),
+            // The customer knows what can be collected from.
+            Deed::Collect(policy) => {
+                let collect = |request| customer::Command::CollectFromUsual { request, policy: policy.clone() };
+                return customer.zip(request).map(|(customer, request)| Tell::Customer(customer, collect(request)));
+            }
             Deed::SuspendPlan => return of_plan(plan::Command::Suspend { reason, by: SuspendedBy::Person }),
             // The customer says whether it can go on.
             Deed::ResumePlan => {
@@ -173,6 +181,7 @@ impl Deed {
                 EventType::PlanCompleted,
             ],
             Deed::StopCollection => &[EventType::AttemptSkipped, EventType::RetryStopped],
+            Deed::Collect(_) => &[EventType::AttemptScheduled, EventType::RetryScheduled, EventType::RetryStopped],
             Deed::CreateTask { .. } => &[EventType::CustomerTaskOpened],
             Deed::Tag(_) => &[EventType::CustomerTagged],
             Deed::Untag(_) => &[EventType::CustomerUntagged],

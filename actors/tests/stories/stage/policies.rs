@@ -114,6 +114,13 @@ pub(super) fn policies() -> Policies {
             Condition::Compare(Field::AttemptReasonCode, Operator::Equal, "BE01".into()),
             vec![Action::Do(Deed::CancelPlan)],
         ),
+        // What is late of a certain kind is collected where there is something to collect from.
+        rule(
+            "late and collected",
+            EventType::PaymentRequestOverdue,
+            Condition::Compare(Field::RequestAmount, Operator::Equal, Value::Money(money("77.70").unwrap())),
+            Action::Do(Deed::Collect(None)),
+        ),
         // Whatever happens meanwhile, one message in two days about a request.
         rule(
             "failed",
