@@ -74,6 +74,9 @@ impl Standing {
     }
 }
 
+/// Whom a step is for that writes to nobody.
+pub const TEAM: &str = "team";
+
 /// What the events of a request tell of the step of a name, the newest of them.
 fn told(events: &[Published], name: &str) -> Option<Standing> {
     let of_step = |event: &&Published| text(event, Field::ReminderStep) == name;
@@ -83,6 +86,7 @@ fn told(events: &[Published], name: &str) -> Option<Standing> {
             EventType::ReminderSent => {
                 Some(Standing::Sent { at, channel: text(event, Field::ReminderChannel).into() })
             }
+            EventType::ReminderEscalated => Some(Standing::Sent { at, channel: TEAM.into() }),
             EventType::ReminderSuppressed => Some(Standing::NotSent { at, reason: reason() }),
             EventType::ReminderDeferred => Some(Standing::Waits { reason: reason() }),
             EventType::ReminderAwaitsApproval => Some(Standing::Waits { reason: Gate::UNAPPROVED.into() }),

@@ -29,7 +29,7 @@ fn step(of: &Step) -> Json {
     let (hour, minute) = of.at;
     json!({
         "name": of.name, "anchor": anchor, "offset": offset(of.offset), "at": format!("{hour:02}:{minute:02}"),
-        "channels": channels(of), "template": of.template, "when": of.when.to_string(), "approval": of.approval,
+        "audience": if of.is_for_team() { "team" } else { "customer" }, "channels": channels(of), "template": of.template, "when": of.when.to_string(), "approval": of.approval,
     })
 }
 

@@ -10,7 +10,7 @@ use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PaymentR
 use serde_json::{Value as Json, json};
 
 use crate::late::percent;
-use crate::steps::{Progress, Standing, channels};
+use crate::steps::{Progress, Standing, TEAM, channels};
 
 /// A step of a reminder scenario.
 pub(super) fn step(progress: &Progress<'_>) -> Json {
@@ -32,7 +32,7 @@ pub(super) fn step(progress: &Progress<'_>) -> Json {
         "channel": channel,
         "reason": reason.filter(|reason| !reason.is_empty()),
         "gates": match standing {
-            Standing::Sent { .. } => gates(None),
+            Standing::Sent { channel, .. } if channel != TEAM => gates(None),
             Standing::NotSent { reason, .. } | Standing::Waits { reason } => gates(Some(reason)),
             _ => Vec::new(),
         },

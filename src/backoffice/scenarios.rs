@@ -90,7 +90,7 @@ fn marks(scenario: &Scenario) -> Vec<Json> {
     let mut marks = Vec::new();
     for (at, step) in scenario.steps().iter().enumerate() {
         let x = (at + usize::from(at >= deadline)) * SLOT + SLOT / 2;
-        let preferred = step.channels.first().copied().map(channel).unwrap_or_default();
+        let preferred = step.channels.first().copied().map_or("the team", channel);
         let others = step.channels.len().saturating_sub(1);
         let ways =
             if others == 0 { preferred.to_owned() } else { format!("{preferred}, else {}", channel_after(step)) };
@@ -118,12 +118,15 @@ fn shown(scenario: &Scenario) -> Json {
         .steps()
         .iter()
         .map(|step| {
-            let ways: Vec<&str> = step.channels.iter().copied().map(channel).collect();
+            let ways: Vec<&str> = match step.is_for_team() {
+                true => vec!["the team"],
+                false => step.channels.iter().copied().map(channel).collect(),
+            };
             let preferred = step.channels.first().map(|channel| channel.name()).unwrap_or_default();
             let template = words::encoded(&step.template);
             json!({
                 "name": step.name, "when": when(step), "ways": ways.join(", else "), "template": step.template,
-                "preview": format!("/bo/templates?name={template}&channel={preferred}"),
+                "preview": (!step.is_for_team()).then(|| format!("/bo/templates?name={template}&channel={preferred}")),
                 "only": (step.when != Condition::Always(true)).then(|| step.when.to_string()),
                 "approval": step.approval,
             })

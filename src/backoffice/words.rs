@@ -84,6 +84,9 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             let detail = format!("{invoice}, {} by {}", text(Field::ReminderStep), text(Field::ReminderChannel));
             ("send", "retry-i", "Reminder sent", detail)
         }
+        EventType::ReminderEscalated => {
+            ("bell", "warn-i", "For the team", format!("{invoice}: {}", text(Field::ReminderStep)))
+        }
         EventType::ReminderSuppressed => {
             let detail = format!("{invoice}, {}: {}", text(Field::ReminderStep), text(Field::Reason));
             ("ban", "warn-i", "Reminder not sent", detail)

@@ -34,10 +34,21 @@ pub(super) fn read_scenario(
     let entry = step_condition(section);
     let steps = section.each("step", |step| {
         let own = step_condition(step);
-        let (template, span) = step.text_at("template").or_else(|| {
-            step.refuse("template", step.span(), "a step needs a template", None);
-            None
-        })?;
+        let for_team = step.has("audience") && step.choice("audience", &[("customer", false), ("team", true)])?;
+        let (template, span) = match for_team {
+            true => {
+                let foreign = ["template", "channels", "approval"].into_iter().find(|key| step.has(key));
+                if let Some(key) = foreign {
+                    let help = "rules on reminder.escalated say what is done".to_owned();
+                    step.refuse(key, step.span(), "a step for the team writes to nobody", Some(help));
+                }
+                ("", step.span())
+            }
+            false => step.text_at("template").or_else(|| {
+                step.refuse("template", step.span(), "a step needs a template", None);
+                None
+            })?,
+        };
         let mut channels = Vec::new();
         for (text, at) in step.texts("channels") {
             match channel(text) {

@@ -23,6 +23,7 @@ use quittance_actors::values::{
 use crate::export::Period;
 use crate::journal;
 use crate::replay::{Nothing, fold};
+use crate::steps::TEAM;
 
 /// Firings of one simulation; more is a clock that does not get on.
 const FIRED_MAX: u64 = 50_000_000;
@@ -152,7 +153,9 @@ pub fn foresee(data: &Path, asked: &Asked<'_>) -> Result<Foreseen, String> {
 
 fn reminder_sent(change: &StoredChange) -> Option<(PaymentRequestId, String)> {
     match &change.event {
-        Event::Customer(Customer::ReminderSent { request, step, .. }) => Some((*request, step.to_string())),
+        Event::Customer(
+            Customer::ReminderSent { request, step, .. } | Customer::ReminderEscalated { request, step },
+        ) => Some((*request, step.to_string())),
         _ => None,
     }
 }
@@ -248,6 +251,7 @@ impl Clock<'_> {
         let (request, step) = match (change.entity, &change.event) {
             (_, Event::Customer(Customer::ReminderSent { request, step, .. })) => (*request, step),
             (_, Event::Customer(Customer::ReminderSuppressed { request, step, .. })) => (*request, step),
+            (_, Event::Customer(Customer::ReminderEscalated { request, step })) => (*request, step),
             (EntityId::PaymentRequest(id), Event::PaymentRequest(Request::ReminderSkipped { name, .. })) => {
                 (id, name)
             }
@@ -273,6 +277,8 @@ impl Clock<'_> {
                     self.found.examples.push(Message { at, request, number, step, channel: channel.name() });
                 }
             }
+            // Nobody is written to by it; what rules do is theirs.
+            Event::Customer(Customer::ReminderEscalated { .. }) => *tally.sent.entry(TEAM).or_default() += 1,
             Event::Customer(Customer::ReminderSuppressed { reason, .. })
             | Event::PaymentRequest(Request::ReminderSkipped { reason, .. }) => {
                 let known = tally.not_sent.len() < REASONS_MAX || tally.not_sent.contains_key(reason.as_str());

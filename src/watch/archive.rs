@@ -67,14 +67,9 @@ pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io:
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => fs::create_dir(&aside)?,
     }
-    let mut unpacking = Unpacking { aside: aside.clone(), names: Vec::new(), bytes_left: BYTES_MAX };
     let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let done = match is_gzip(&head) {
-        true => unpacking.gzip(&source, &shown),
-        false => unpacking.zip(&source),
-    };
-    let members = match done {
-        Ok(()) => unpacking.names,
+    let members = match members(&source, is_gzip(&head), &shown, &aside) {
+        Ok(members) => members,
         Err(Fault::Ours(error)) => {
             fs::remove_dir_all(&aside)?; // A full disk is not to be kept full.
             return Err(error);
@@ -97,6 +92,32 @@ pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io:
         warn!(feed = watched.feed.name, %error, "an archive was unpacked and cannot be put away");
     }
     Ok(Unpacked::Members(claimed))
+}
+
+/// Writes the files of an archive into a folder, durably: where each lies, and its name. Bounded in files and bytes.
+fn members(source: &File, is_gzip: bool, shown: &str, aside: &Path) -> Result<Vec<(PathBuf, String)>, Fault> {
+    let mut unpacking = Unpacking { aside: aside.to_owned(), names: Vec::new(), bytes_left: BYTES_MAX };
+    match is_gzip {
+        true => unpacking.gzip(source, shown)?,
+        false => unpacking.zip(source)?,
+    }
+    Ok(unpacking.names)
+}
+
+/// What is in an archive, unpacked into a folder, as a watched directory does it; `None` when the bytes begin none.
+pub fn unpacked(path: &Path, aside: &Path) -> io::Result<Option<Result<Vec<String>, String>>> {
+    let mut source = File::open(path)?;
+    let mut head = Vec::new();
+    Read::by_ref(&mut source).take(4).read_to_end(&mut head)?;
+    if !is_archive(&head) {
+        return Ok(None);
+    }
+    source.rewind()?;
+    match members(&source, is_gzip(&head), "archive", aside) {
+        Ok(members) => Ok(Some(Ok(members.into_iter().map(|(_, name)| name).collect()))),
+        Err(Fault::Archive(why)) => Ok(Some(Err(why))),
+        Err(Fault::Ours(error)) => Err(error),
+    }
 }
 
 /// Moves an archive to `done` with a report of what was in it.

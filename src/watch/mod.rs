@@ -18,6 +18,7 @@ mod report_page;
 mod scan;
 
 pub use activity::{Activity, FileState, FileStatus};
+pub use archive::unpacked;
 pub use claimed::ClaimedFile;
 pub use report::{Report, ReportedError};
 pub use scan::{MANIFEST, is_unfinished};

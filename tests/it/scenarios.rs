@@ -151,3 +151,43 @@ fn one_message_tells_a_customer_of_everything_that_is_late() {
     assert_eq!(other["reason"], "told that day together with others", "{told:?}");
     assert!(told.iter().any(|step| step["status"] == "sent"), "{told:?}");
 }
+
+#[test]
+fn a_step_for_the_team_writes_to_nobody_and_has_rules_do_what_is_to_be_done() {
+    let (scratch, mut running) = sample("team-step", |text| text);
+    let config = scratch.path().join("config");
+    running.stop();
+    let append = |file: &str, more: &str| {
+        let path = config.join(file);
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + more).unwrap();
+    };
+    let scenarios = config.join("scenarios.toml");
+    let text = std::fs::read_to_string(&scenarios).unwrap();
+    let at = text.find("[[scenario.step]]\nname = \"late_10\"").unwrap();
+    let step = "[[scenario.step]]\nname = \"hand_over\"\nanchor = \"due\"\noffset = \"5d\"\naudience = \"team\"\n\n";
+    std::fs::write(&scenarios, format!("{}{step}{}", &text[..at], &text[at..])).unwrap();
+    append(
+        "rules.toml",
+        "\n[[rule]]\nname = \"handed over\"\non = [\"reminder.escalated\"]\nwhen = 'reminder.step == \"hand_over\"'\n\
+         [[rule.then]]\ndo = \"create_task\"\ntext = \"Call them before the notice\"\nassign_to = \"ana\"\n",
+    );
+    let running = Running::start(&config.join("quittance.toml"));
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", INVOICES.as_bytes());
+    running.advance("12d");
+    let request = running.find("/v1/payment-requests", "F-1");
+    let path = format!("/v1/payment-requests/{}", request["id"].as_str().unwrap());
+    wait_for("the reminder before", || steps(&running, &path)[2].starts_with("late_3 sent").then_some(()));
+    let written = messages(scratch.path()).len();
+    running.advance("3d");
+    wait_for("the step for the team", || steps(&running, &path)[3].starts_with("hand_over sent").then_some(()));
+    let told = running.get(&format!("{path}/steps")).json();
+    assert_eq!(told["data"][3]["channel"], "team", "{told}");
+    assert!(steps(&running, &path)[4].starts_with("late_10 next"), "{:?}", steps(&running, &path));
+    let customer = running.get(&format!("/v1/customers/{}", request["customer"].as_str().unwrap())).json();
+    assert_eq!(customer["tasks"][0]["text"], "Call them before the notice", "{customer}");
+    assert_eq!(customer["tasks"][0]["assigned_to"], "ana", "{customer}");
+    assert_eq!(messages(scratch.path()).len(), written, "nobody was written to");
+    let events = running.get(&format!("{path}/timeline")).json();
+    let escalated = events["data"].as_array().unwrap().iter().find(|event| event["type"] == "reminder.escalated");
+    assert_eq!(escalated.unwrap()["data"]["reminder"]["step"], "hand_over", "{events}");
+}

@@ -285,6 +285,7 @@ fn name(event: &Event) -> &'static str {
             C::AttemptCounted { .. } => "customer.attempt_counted",
             C::CollectionAwaited { .. } => "customer.collection_awaited",
             C::OrderKnown { .. } => "customer.order_known",
+            C::ReminderEscalated { .. } => "customer.reminder_escalated",
             C::CollectionsResumed => "customer.collections_resumed",
             C::RecurringSuspended { .. } => "customer.recurring_suspended",
             C::RecurringResumed => "customer.recurring_resumed",
@@ -422,7 +423,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 157);
+    assert_eq!(seen.len(), 158);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -193,6 +193,6 @@ pub(super) fn apply(state: &mut Customer, event: &Event) {
             state.rare.fired.insert(*key, *until);
         }
         Event::PlanOpened { .. } | Event::PlanClosed { .. } => plans::apply(state, event),
-        Event::ReminderSuppressed { .. } => {}
+        Event::ReminderSuppressed { .. } | Event::ReminderEscalated { .. } => {}
     }
 }

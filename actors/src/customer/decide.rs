@@ -411,6 +411,13 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         let said = said.map(|leaf| format!(": {leaf}")).unwrap_or_default();
         return suppressed(&format!("{}{said}", gate::CONDITION_FAILS));
     }
+    if channels.is_empty() {
+        // It is for the team: rules do what is to be done.
+        return match shadow {
+            true => suppressed(&format!("{} {}", gate::TRIED_OUT, "team")),
+            false => Decision::of(Event::ReminderEscalated { request: *request, step: step.clone() }),
+        };
+    }
     let reachable = |channel: &&Channel| channel.reaches_people() && state.reachable_by(**channel);
     let Some(channel) = channels.iter().find(reachable).copied() else {
         let why = |channel: &Channel| match channel {

@@ -329,4 +329,11 @@ pub enum Event {
         /// The order's number.
         order: SmolStr,
     },
+    /// A step for the team is due: nobody writes to the customer, and rules say what is done.
+    ReminderEscalated {
+        /// The request.
+        request: PaymentRequestId,
+        /// The step's name.
+        step: SmolStr,
+    },
 }

@@ -246,9 +246,10 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (C::CreditAdded { amount } | C::CreditNoteTaken { credit: amount, .. }, Field::TransferCredit) => {
                 Some(Fact::Money(*amount))
             }
-            (C::ReminderSent { step, .. } | C::ReminderSuppressed { step, .. }, Field::ReminderStep) => {
-                Some(Fact::text(step))
-            }
+            (
+                C::ReminderSent { step, .. } | C::ReminderSuppressed { step, .. } | C::ReminderEscalated { step, .. },
+                Field::ReminderStep,
+            ) => Some(Fact::text(step)),
             (C::ReminderSent { channel, .. }, Field::ReminderChannel) => Some(Fact::text(channel.name())),
             (C::ReminderSuppressed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
             (event, field) => of_instruments(field, event),

@@ -1,5 +1,4 @@
-//! A public event as a record holds it: what is published of which change, and the figures of
-//! that moment. Everything else is in the change itself and in what never changes.
+//! A public event as a record holds it: what is published of which change, and the figures of that moment.
 
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +141,7 @@ fn told_of_customer(event: &customer::Event) -> Option<(EventType, Option<Paymen
         E::TransferTakenBack { .. } => None,
         E::ReminderSent { request, .. } => Some((EventType::ReminderSent, Some(*request))),
         E::ReminderSuppressed { request, .. } => Some((EventType::ReminderSuppressed, Some(*request))),
+        E::ReminderEscalated { request, .. } => Some((EventType::ReminderEscalated, Some(*request))),
         E::CreditWithdrawn { .. } | E::CreditPaidOut { .. } => Some((EventType::CustomerCreditChanged, None)),
         E::CreditUseReversed { request, .. } => Some((EventType::CustomerCreditChanged, Some(*request))),
         E::CreditMissing { .. } => Some((EventType::CustomerCreditMissing, None)),

@@ -143,9 +143,9 @@ pub struct Step {
     pub offset: Offset,
     /// Local hour and minute; what counts hours does not read it.
     pub at: (i8, i8),
-    /// Channels, the preferred first; the next is used when the customer has no such address.
+    /// Channels, the preferred first; the next is used when the customer has no such address. None, when it is for the team.
     pub channels: Vec<Channel>,
-    /// The template.
+    /// The template; empty when it is for the team.
     pub template: Arc<str>,
     /// What must hold of the customer and the request when it leaves.
     pub when: Condition,
@@ -154,6 +154,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether the team is to do something, and nobody is written to.
+    pub fn is_for_team(&self) -> bool {
+        self.channels.is_empty()
+    }
+
     /// Whether it asks once more for what was asked for.
     pub fn chases(&self) -> bool {
         matches!(self.anchor, Anchor::Due | Anchor::Previous)
@@ -220,7 +225,7 @@ impl Scenario {
             if steps.iter().skip(at + 1).any(|other| other.name == step.name) {
                 return Err(ScenarioError::DuplicateStep(step.name.clone()));
             }
-            if step.channels.is_empty() {
+            if step.channels.is_empty() && !step.template.is_empty() {
                 return Err(ScenarioError::NoChannel(step.name.clone()));
             }
             if step.channels.iter().any(|channel| !channel.reaches_people()) {
@@ -319,7 +324,7 @@ impl Scenario {
 
     /// Whether one message of this step tells of all requests. What announces a request does so for each.
     pub fn tells_of_all(&self, step: &Step) -> bool {
-        self.together && step.chases()
+        self.together && step.chases() && !step.is_for_team()
     }
 
     /// Its name.

@@ -92,7 +92,7 @@ impl EventType {
             E::CustomerOptedOut | E::CustomerOptedIn => (customer, vec![F::OptOutChannel]),
             E::ReminderSent => (request, vec![F::ReminderStep, F::ReminderChannel]),
             E::ReminderSuppressed | E::ReminderPlanned => (request, vec![F::ReminderStep, F::Reason]),
-            E::ReminderAwaitsApproval => (request, vec![F::ReminderStep]),
+            E::ReminderAwaitsApproval | E::ReminderEscalated => (request, vec![F::ReminderStep]),
             E::ReminderApproved => (request, vec![F::ReminderStep, F::ReminderBy]),
             E::ReminderDeferred => (request, vec![F::ReminderStep, F::ReminderUntil, F::Reason]),
             E::PaymentRequestPartiallyPaid | E::PaymentRequestPaid | E::PaymentRequestPaymentReversed => {

@@ -266,6 +266,8 @@ event_types! {
     ChannelFailing = "channel.failing",
     /// It arrives again.
     ChannelRecovered = "channel.recovered",
+    /// A step of the reminder scenario that is for the team is due; what is done, rules say.
+    ReminderEscalated = "reminder.escalated",
 }
 
 impl EventType {

@@ -88,6 +88,7 @@ pub fn collection_events(request: PaymentRequestId) -> Vec<Event> {
         C::AttemptCounted { instrument, request, at: AT, collects_on: day("2026-03-10") },
         C::CollectionAwaited { request },
         C::OrderKnown { request, order: "PO-2026-0441".into() },
+        C::ReminderEscalated { request, step: "hand_over".into() },
         C::CollectionsResumed,
         C::RecurringSuspended { reason: "AM04".into() },
         C::RecurringResumed,

@@ -52,6 +52,14 @@ pub(super) fn policies() -> Policies {
     ];
     let chain = Scenario::new("chain", chain, 24 * 3_600_000).unwrap();
     policies.scenarios.insert("chain".to_owned(), chain);
+    // Written to once, then handed over, then written to again.
+    let handed_over = vec![
+        step("late_3", Anchor::Due, 3, &[Channel::Email], "reminder_late"),
+        step("hand_over", Anchor::Due, 5, &[], ""),
+        step("notice", Anchor::Due, 8, &[Channel::Email], "formal_notice"),
+    ];
+    let handed_over = Scenario::new("handed_over", handed_over, 24 * 3_600_000).unwrap();
+    policies.scenarios.insert("handed_over".to_owned(), handed_over);
     policies.card_notices_days = vec![60, 30, 7];
     policies.rules = RuleBook::new(vec![
         rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
@@ -141,6 +149,7 @@ pub(super) fn policies() -> Policies {
                 EventType::RecurringSuspended,
                 EventType::HoldPlaced,
                 EventType::PaymentRequestFinalised,
+                EventType::ReminderEscalated,
             ],
             Condition::Always(true),
             vec![Action::Tell {
