@@ -43,6 +43,7 @@ use crate::inbound::Inbound;
 use crate::journal::Writer;
 use crate::observe::Live;
 use crate::recovery::{Recovery, State, recover};
+use crate::returned;
 use crate::review::Review;
 use crate::store::Store;
 use crate::tactics;
@@ -232,7 +233,7 @@ pub async fn assemble_with(
     };
     actix::spawn(review.clone().all(replayed));
     info!(replayed, torn_bytes, boots, rebuilt, pending, timers = timers.len(), "service started");
-    Ok(Service {
+    let service = Service {
         config,
         router,
         timers,
@@ -251,7 +252,9 @@ pub async fn assemble_with(
         activity,
         recovery,
         _lock: lock,
-    })
+    };
+    returned::begin(&service)?;
+    Ok(service)
 }
 
 impl Service {

@@ -51,6 +51,7 @@ pub mod priority;
 pub mod recovery;
 pub mod render;
 pub mod replay;
+mod returned;
 mod review;
 pub mod server;
 pub mod simulate;

@@ -14,8 +14,9 @@ const OF_NOBODY: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2
 /// A report about a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailReport {
-    /// The id of the mail it is about, without its brackets.
-    pub about: String,
+    /// What may be the id of the mail it is about, without its brackets: as the mail says it that came back, and as the
+    /// address says it that it came back to (`bounces+ID@…`).
+    pub about: Vec<String>,
     /// The address that it is about, if it says so.
     pub recipient: Option<String>,
     /// What it says.
@@ -72,7 +73,8 @@ fn judged(bytes: &[u8]) -> Option<MailReport> {
             about = about.or_else(|| id_of(Some(original)));
         }
     }
-    Some(MailReport { about: about?, recipient, said: said? })
+    let about: Vec<String> = about.into_iter().chain(addressed(&report)).collect();
+    (!about.is_empty()).then_some(MailReport { about, recipient, said: said? })
 }
 
 fn text(body: &PartType<'_>) -> String {
@@ -83,6 +85,33 @@ fn text(body: &PartType<'_>) -> String {
         PartType::Multipart(_) => String::new(),
     }
 }
+
+/// Headers in which a mail server says where it delivers, and the one in which the sender did.
+const ADDRESSED: [&str; 5] = ["Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To"];
+
+/// What stands after the + of the addresses that a report came to, as the id of a mail.
+fn addressed(report: &Message<'_>) -> Vec<String> {
+    let values = ADDRESSED.iter().filter_map(|name| report.header_raw(*name));
+    let words =
+        values.flat_map(|value| value.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';')));
+    let tagged = words.filter_map(|word| {
+        let (local, domain) = word.rsplit_once('@')?;
+        let (_, tag) = local.split_once('+')?;
+        // Mail servers may write addresses in small letters; ids are in capitals, and their codes are not.
+        let (id, code) = tag.split_once('.')?;
+        let (prefix, symbols) = id.split_once('_')?;
+        Some(format!(
+            "{}_{}.{}@{domain}",
+            prefix.to_ascii_lowercase(),
+            symbols.to_ascii_uppercase(),
+            code.to_ascii_lowercase()
+        ))
+    });
+    tagged.take(ADDRESSES_MAX).collect()
+}
+
+/// Addresses of a report that are looked at.
+const ADDRESSES_MAX: usize = 8;
 
 fn id_of(original: Option<&Message<'_>>) -> Option<String> {
     original?.message_id().map(str::to_owned)
@@ -156,9 +185,21 @@ mod tests {
             ("complaint", None, Said::Complaint),
         ] {
             let recipient = recipient.map(str::to_owned);
-            let about = "dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example".to_owned();
+            let about = vec!["dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example".to_owned()];
             assert_eq!(read(&fixture(name)), Some(MailReport { about, recipient, said }), "{name}");
         }
+    }
+
+    #[test]
+    fn the_address_that_a_report_came_to_says_which_mail_it_is_about() {
+        let text = String::from_utf8(fixture("opensmtpd_unknown")).unwrap();
+        let to = "To: bounces+DLV_01kjprzb00fx98k3aka8mp2043.0123456789ABCDEF@maison-dupre.example";
+        let text = text.replace("To: bounces@maison-dupre.example", to);
+        // What came back of it says nothing.
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("Message-ID: <dlv_")).collect();
+        let text = lines.join("\n");
+        let about = read(text.as_bytes()).unwrap().about;
+        assert_eq!(about, ["dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example"]);
     }
 
     #[test]

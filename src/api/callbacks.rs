@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::customer::{Command, Report};
+use quittance_actors::customer::Command;
 use quittance_actors::delivery::Channel;
 use quittance_actors::values::{CustomerId, DeliveryId, EntityId, Language, PhoneNumber, TenantId, wants_no_more};
 use serde_json::Value as Json;
@@ -15,8 +15,9 @@ use tracing::warn;
 
 use super::{Problem, Shared, owned, provider};
 use crate::assemble;
-use crate::inbound::{self, Inbound, command_of};
-use crate::mail_report::{self, REPORT_BYTES_MAX};
+use crate::inbound::{self, Inbound};
+use crate::mail_report::REPORT_BYTES_MAX;
+use crate::returned::Returned;
 
 /// Bytes of a call.
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -125,43 +126,8 @@ async fn message(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpR
 /// A mail that a mail server or a mailbox provider wrote back, as it came.
 async fn mail(app: Shared, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
     let tenant = entered(&app, &request, &Said::of(&request, &Bytes::new()))?;
-    let told = mail_report::read(&body).and_then(|report| {
-        let delivery = assemble::callbacks(&app.service.config)?.mailed(&report.about)?;
-        Some((delivery, report.said, report.recipient))
-    });
-    let Some((delivery, said, failed_at)) = told else { return Ok(HttpResponse::Ok().body("about no mail of ours")) };
-    let (archive, of, id) = (app.service.archive.clone(), tenant.to_string(), delivery.clone());
-    let sent = tokio::task::spawn_blocking(move || archive.get(&of, &id)).await;
-    let sent = sent.map_err(|_| Problem::overloaded("the service is stopping"))?;
-    let written_to = sent.as_ref().map(|sent| sent.to.clone()).unwrap_or_default();
-    let customer = sent.and_then(|sent| CustomerId::parse(&sent.customer?).ok());
-    let Some(customer) = customer else { return Ok(HttpResponse::Ok().body("not to a customer")) };
-    let (_, entity, _) = app.service.router.read(EntityId::Customer(customer), 0).await?;
-    let profile = entity.as_customer().and_then(|state| state.profile.clone());
-    let email = profile.as_ref().and_then(|profile| profile.email.as_ref()).map(|email| email.as_str());
-    // The customer may have another address by now, or somebody to whom it was handed on may have gone.
-    let same = |address: &String| email.is_some_and(|email| email.eq_ignore_ascii_case(address));
-    let still = written_to.iter().any(same) && failed_at.as_ref().is_none_or(same);
-    let delivery_id = DeliveryId::parse(&delivery).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let (report, word) = match said {
-        mail_report::Said::Waits => return Ok(HttpResponse::Ok().body("under way")),
-        mail_report::Said::Arrived if !still => return Ok(HttpResponse::Ok().body("of another address")),
-        mail_report::Said::Arrived => (Report::Arrived, "arrived"),
-        mail_report::Said::Failed { status, lasting } => {
-            (Report::Failed { reason: status.into(), lasting: lasting && still }, "failed")
-        }
-        mail_report::Said::Complaint => {
-            let id = command_of(&["complaint", &delivery]);
-            inbound(&app)
-                .tell(&tenant, customer, Command::SetOptOut { channel: Channel::Email, out: true }, id)
-                .await?;
-            return Ok(HttpResponse::Ok().body("noted"));
-        }
-    };
-    let id = command_of(&["report", &delivery, word]);
-    let command = Command::TakeReport { delivery: delivery_id, channel: Channel::Email, report };
-    inbound(&app).tell(&tenant, customer, command, id).await?;
-    Ok(HttpResponse::Ok().body("noted"))
+    let Some(returned) = Returned::of(&app.service) else { return Err(Problem::not_found("there is nothing here")) };
+    Ok(HttpResponse::Ok().body(returned.take(&[tenant], &body).await?))
 }
 
 /// What somebody writes back: STOP ends SMS to the number, START lets them come again; anything else is for nobody here.

@@ -43,6 +43,8 @@ pub struct Email {
     signers: Vec<Signer>,
     /// Who is told when a mail does not arrive, if not the sender.
     bounces_to: Option<Address>,
+    /// Whether that address says of which mail each is.
+    verp: bool,
 }
 
 impl Email {
@@ -52,7 +54,17 @@ impl Email {
         let signers = relay.dkim.iter().map(signer).collect::<Result<_, _>>()?;
         let bounces_to = relay.bounces_to.as_ref().map(|address| address.as_str().parse::<Address>());
         let bounces_to = bounces_to.transpose().map_err(|error| format!("bounces_to: {error}"))?;
-        Ok(Self { relay: Relay::new(relay)?, signers, bounces_to })
+        Ok(Self { relay: Relay::new(relay)?, signers, bounces_to, verp: relay.verp })
+    }
+
+    /// Who is told when a mail does not arrive; the sender with `None`.
+    fn returns_to(&self, message_id: &str) -> Option<Result<Address, String>> {
+        let address = self.bounces_to.as_ref()?;
+        if !self.verp {
+            return Some(Ok(address.clone()));
+        }
+        let local = format!("{}+{message_id}", address.user());
+        Some(Address::new(local, address.domain()).map_err(|error| format!("bounces_to: {error}")))
     }
 
     /// Sends once.
@@ -62,12 +74,17 @@ impl Email {
             Err(error) => return never(Fault::Content, error),
         };
         let bytes = signed(&mime, mail.from, &self.signers);
-        let envelope = match &self.bounces_to {
+        let envelope = match self.returns_to(&mail.message_id) {
             None => mime.envelope().clone(),
-            Some(address) => match Envelope::new(Some(address.clone()), mime.envelope().to().to_vec()) {
-                Ok(envelope) => envelope,
-                Err(error) => return never(Fault::Settings, error.to_string()),
-            },
+            Some(address) => {
+                let envelope = address.and_then(|address| {
+                    Envelope::new(Some(address), mime.envelope().to().to_vec()).map_err(|error| error.to_string())
+                });
+                match envelope {
+                    Ok(envelope) => envelope,
+                    Err(error) => return never(Fault::Settings, error),
+                }
+            }
         };
         match self.relay.send(&envelope, &bytes).await {
             Ok(relay::Said { response, left_out: 0 }) => {

@@ -105,6 +105,8 @@ impl Relay {
             user: None,
             password: None,
             bounces_to: None,
+            verp: false,
+            bounces_maildir: None,
             dkim: Vec::new(),
             per_minute: BTreeMap::new(),
         })

@@ -92,6 +92,10 @@ pub struct Smtp {
     pub password: Option<Secret>,
     /// Who is told when a mail does not arrive, if not the sender.
     pub bounces_to: Option<EmailAddress>,
+    /// Whether that address says of which mail each is: `bounces+ID@…`.
+    pub verp: bool,
+    /// The maildir in which a mail server puts what comes back.
+    pub bounces_maildir: Option<String>,
     /// The keys by which mail is signed.
     pub dkim: Vec<Dkim>,
     /// Mails in a minute at most to the mailboxes of a domain.

@@ -13,7 +13,7 @@ use super::collections::{read_contact, read_late_terms, read_payouts};
 use super::endpoints::read_endpoint;
 use super::reader::Section;
 use super::scenario::local_time;
-use super::service::{ApiKey, Data, EmailTransport, Feed, FeedFormat, Portal, Ready, Server, Service, Tenant};
+use super::service::{ApiKey, Data, EmailTransport, Feed, FeedFormat, Portal, Ready, Server, Service, Smtp, Tenant};
 use super::sms::{SmsProvider, read_sms};
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
 use super::{connector, outgoing, person};
@@ -46,6 +46,12 @@ impl Service {
         let email = root.section("email").map_or(Some(EmailTransport::Catch), |section| {
             let email = read_email(&section);
             section.close();
+            // Without it no mail shows that it is ours, and whoever writes back could say anything of it.
+            let asks = |smtp: &Smtp| smtp.verp || smtp.bounces_maildir.is_some();
+            if server.callback_key.is_none() && matches!(&email, Some(EmailTransport::Smtp(smtp)) if asks(smtp)) {
+                let why = "verp and bounces_maildir need the callback_key of [server]";
+                section.refuse("bounces_maildir", section.span(), why, None);
+            }
             email
         });
         let sms = root.section("sms").map_or(Some(SmsProvider::Catch), |section| {

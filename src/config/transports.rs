@@ -29,6 +29,13 @@ pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
     let user = section.text("user").map(str::to_owned);
     let password = section.has("password").then(|| read_secret(section, "password")).flatten();
     let bounces_to = section.optional("bounces_to", EmailAddress::parse);
+    let verp = section.flag("verp", false);
+    let local = bounces_to.as_ref().and_then(|address| address.as_str().split('@').next());
+    if verp && !local.is_some_and(|local| local.len() <= VERP_LOCAL_MAX && !local.contains('+')) {
+        let why = format!("needs a bounces_to of at most {VERP_LOCAL_MAX} characters before its @, without +");
+        section.refuse("verp", section.span(), why, None);
+    }
+    let bounces_maildir = section.text("bounces_maildir").map(str::to_owned);
     let dkim = section.each("dkim", |key| {
         let name = |text: &str| {
             let fits = |part: &str| {
@@ -42,8 +49,22 @@ pub(super) fn read_email(section: &Section<'_, '_>) -> Option<EmailTransport> {
     });
     let per_minute = section.section("per_minute").map(|table| read_pace(&table)).unwrap_or_default();
     let port = port.unwrap_or(default);
-    Some(EmailTransport::Smtp(Smtp { host, port, tls, user, password, bounces_to, dkim, per_minute }))
+    Some(EmailTransport::Smtp(Smtp {
+        host,
+        port,
+        tls,
+        user,
+        password,
+        bounces_to,
+        verp,
+        bounces_maildir,
+        dkim,
+        per_minute,
+    }))
 }
+
+/// Characters before the @ of an address that an id and its code follow: 64 of RFC 5321, without them.
+const VERP_LOCAL_MAX: usize = 12;
 
 /// Mails in a minute, by domain.
 fn read_pace(table: &Section<'_, '_>) -> BTreeMap<String, u32> {

@@ -207,6 +207,73 @@ fn a_mail_that_comes_back_ends_mail_to_its_address_and_the_next_step_takes_anoth
     assert_eq!(mails(&maildir).len(), 2, "and no more mail");
 }
 
+#[test]
+fn what_a_mail_server_puts_into_a_maildir_is_taken_and_the_address_says_of_which_mail_it_is() {
+    let scratch = Scratch::new("maildir");
+    let maildir = scratch.path().join("mail");
+    let (_smtp, port) = smtp_server(&maildir);
+    let returned = scratch.path().join("returned");
+    let config = configure(scratch.path(), |text| {
+        let server =
+            "listen = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:1\"\ncallback_key = { value = \"k\" }";
+        let relay = format!(
+            "transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nbounces_to = \"bounces@maison-dupre.example\"\n\
+             verp = true\nbounces_maildir = \"../returned\""
+        );
+        text.replace("transport = \"catch\"", &relay).replace("listen = \"127.0.0.1:0\"", server)
+    });
+    let mut running = Running::start(&config);
+    let invoices = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+        F-1;C-1;Jean;jean@example.org;06 12 34 56 78;fr;120,00;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", invoices.as_bytes());
+    running.find("/v1/payment-requests", "F-1");
+    running.advance("1h");
+    let mail =
+        wait_for("the mail", || mails(&maildir).into_iter().find(|mail| mail.contains("To: jean@example.org")));
+    let line = mail.lines().find(|line| line.starts_with("Return-Path: <bounces+dlv_")).expect("its own address");
+    let address = line.trim_start_matches("Return-Path: <").trim_end_matches('>').to_owned();
+    assert!(address.split('@').next().unwrap().len() <= 64, "{address}");
+    // As a server writes it that gives nothing of the mail back but its own words.
+    let report = |address: &str| {
+        format!(
+            "From: MAILER-DAEMON@mx.example\r\nTo: {address}\r\nSubject: failed\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n--b\r\n\
+             Content-Type: text/plain\r\n\r\nno such user\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; jean@example.org\r\nAction: failed\r\n\
+             Status: 5.1.1\r\n\r\n--b--\r\n"
+        )
+    };
+    let put = |name: &str, text: &str| {
+        let aside = returned.join(format!("{name}.tmp"));
+        std::fs::write(&aside, text).unwrap();
+        std::fs::rename(aside, returned.join("new").join(name)).unwrap();
+    };
+    let bounced = |running: &Running| {
+        let told = running.get("/v1/stream?types=notification.bounced&limit=1000").json();
+        told["data"].as_array().unwrap().clone()
+    };
+    // A guess, a stranger's mail, and a link to a file that is nobody's business here.
+    let guessed = address.replace(address.split('.').nth(1).unwrap().split('@').next().unwrap(), "0123456789abcdef");
+    put("1700000000.1.mx", &report(&guessed));
+    put("1700000001.1.mx", "From: spam@example.net\r\nSubject: Hello\r\n\r\nBuy now\r\n");
+    std::os::unix::fs::symlink("/etc/passwd", returned.join("new/1700000002.1.mx")).unwrap();
+    wait_for("they were looked at", || returned.join("cur/1700000001.1.mx:2,S").exists().then_some(()));
+    assert!(returned.join("cur/1700000000.1.mx:2,S").exists() && bounced(&running).is_empty());
+    assert!(std::fs::symlink_metadata(returned.join("new/1700000002.1.mx")).is_ok(), "a link is left where it is");
+    // What came while the service stood still is taken at its start, and once however often it comes.
+    running.stop();
+    put("1700000003.1.mx", &report(&address.to_lowercase()));
+    put("1700000004.1.mx", &report(&address));
+    let running = Running::start(&config);
+    let told = wait_for("the event", || Some(bounced(&running)).filter(|told| !told.is_empty()));
+    wait_for("both were looked at", || returned.join("cur/1700000004.1.mx:2,S").exists().then_some(()));
+    assert_eq!(told[0]["data"]["reason"], "5.1.1");
+    assert_eq!(bounced(&running).len(), 1);
+    let customer = running.find("/v1/customers", "C-1");
+    let customer = running.get(&format!("/v1/customers/{}", customer["id"].as_str().unwrap())).json();
+    assert_eq!(customer["unreachable"], serde_json::json!(["email"]));
+}
+
 /// A service that sends by the relay of a port.
 fn sends_by(folder: &Path, port: u16, tls: &str, environment: &[(&str, &str)]) -> Running {
     let relay = format!("transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"{tls}\"");
