@@ -8,15 +8,20 @@ use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity};
 use quittance_actors::ports::PortError;
 use quittance_actors::values::{
     CreditorReference, Currency, CustomerId, DecimalMark, DeliveryId, EntityId, Iban, Money, PaymentRequestId,
-    PhoneNumber, PlanId, ShortReference, TenantId, TransferId, canonical_number, name_key,
+    PhoneNumber, PlanId, ShortReference, TenantId, TransferId, canonical_number, name_key, name_words,
 };
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words};
 use crate::api::{Problem, Shared, owned};
+use crate::store::number_words;
 
 const ASKED_CHARACTERS_MAX: usize = 140;
 const FOUND_MAX: usize = 20;
+/// Letters of a word by which something is looked for.
+const TYPED_MIN: usize = 2;
+/// Entities looked at for a word.
+const LOOKED_AT_MAX: usize = 200;
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
@@ -114,8 +119,32 @@ pub(super) fn found(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<E
             Some(DirectoryValue::File | DirectoryValue::Several) | None => {}
         }
     }
+    if found.is_empty() {
+        found = begun(app, tenant, text)?;
+    }
     let mut seen = BTreeSet::new();
     found.retain(|id| seen.insert(*id));
+    Ok(found)
+}
+
+/// What begins as it is typed: customers by each word of their names, payment requests by their numbers.
+fn begun(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<EntityId>, PortError> {
+    let mut found = Vec::new();
+    let asked = name_words(text);
+    let longest = asked.iter().max_by_key(|word| word.len()).filter(|word| word.len() >= TYPED_MIN);
+    if let Some(longest) = longest {
+        for (id, entity) in app.service.store.found(tenant, longest, LOOKED_AT_MAX)? {
+            let Some(profile) = entity.as_customer().and_then(|state| state.profile.as_ref()) else { continue };
+            let name = name_words(&profile.name);
+            if asked.iter().all(|word| name.iter().any(|known| known.starts_with(word.as_str()))) {
+                found.push(id);
+            }
+        }
+    }
+    if let Some(number) = number_words(text).first().filter(|number| number.len() >= TYPED_MIN) {
+        let numbered = app.service.store.found(tenant, number, LOOKED_AT_MAX)?.into_iter();
+        found.extend(numbered.filter(|(_, entity)| entity.as_payment_request().is_some()).map(|(id, _)| id));
+    }
     Ok(found)
 }
 

@@ -1,17 +1,19 @@
 //! Writing checkpoints and reading snapshots back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fjall::{Keyspace, PersistMode};
-use quittance_actors::partition::{ArmedTimer, Checkpoint, DirectoryValue, Entity, Receipt, Saved, SystemFact};
+use quittance_actors::partition::{
+    ArmedTimer, Checkpoint, DirectoryEntry, DirectoryKey, DirectoryValue, Entity, Receipt, Saved, SystemFact,
+};
 use quittance_actors::payment_request;
 use quittance_actors::payout;
 use quittance_actors::plan;
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
-use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp};
+use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp, name_words};
 
-use super::{List, Store, behind, failed, keys, tries};
+use super::{List, Store, behind, failed, keys, number_words, tries};
 use crate::journal::codec;
 
 /// Rows of one batch: a batch holds the store's journal while it is applied.
@@ -62,8 +64,12 @@ impl Store {
         let (mut statements, mut orders) = (Rows::new(), Rows::new());
         let mut shared: HashMap<Vec<u8>, DirectoryValue> = HashMap::new();
         for checkpoint in checkpoints {
+            let named: BTreeSet<EntityId> = checkpoint.directory.iter().filter_map(renamed).collect();
             for (id, saved, new) in &checkpoint.entities {
                 list(&saved.tenant, *id, &saved.entity, *new, &mut lists);
+                if *new || named.contains(id) {
+                    words(&saved.tenant, *id, &saved.entity, &mut lists);
+                }
                 snapshots.push((keys::snapshot(*id), value(saved)?));
             }
             for (key, meaning) in &checkpoint.directory {
@@ -171,6 +177,29 @@ fn times_of(checkpoints: &[Checkpoint]) -> BTreeMap<&TenantId, Timestamp> {
         *newest = (*newest).max(*at);
     }
     times
+}
+
+/// The customer whose name a directory entry tells.
+fn renamed((key, meaning): &DirectoryEntry) -> Option<EntityId> {
+    match (key, meaning) {
+        (DirectoryKey::Name(..), DirectoryValue::Customer(id)) => Some(EntityId::Customer(*id)),
+        _ => None,
+    }
+}
+
+/// Words of a name that it is found by.
+const WORDS_MAX: usize = 8;
+
+/// What people look for an entity by. Rows of a former name stay: whoever reads looks at the name as it is.
+fn words(tenant: &TenantId, id: EntityId, state: &Entity, rows: &mut Rows) {
+    let words = match state {
+        Entity::Customer(customer) => customer.profile.as_ref().map(|profile| name_words(&profile.name)),
+        Entity::PaymentRequest(request) => request.terms.as_ref().map(|terms| number_words(&terms.external_ref)),
+        _ => None,
+    };
+    for word in words.into_iter().flatten().take(WORDS_MAX) {
+        rows.push((keys::word(tenant, &word, id), Some(Vec::new())));
+    }
 }
 
 fn list(tenant: &TenantId, id: EntityId, state: &Entity, new: bool, rows: &mut Rows) {

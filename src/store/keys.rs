@@ -98,12 +98,25 @@ pub(super) fn seen(command: CommandId) -> Vec<u8> {
     command.to_bytes().to_vec()
 }
 
+/// Words stand behind every list.
+const WORDS: u8 = 200;
+
 pub(super) fn list_prefix(of: &TenantId, list: List) -> Vec<u8> {
     join(&[&tenant(of), &[list.number()]])
 }
 
 pub(super) fn list(of: &TenantId, list: List, id: EntityId) -> Vec<u8> {
     join(&[&list_prefix(of, list), &id.to_key()])
+}
+
+/// What an entity is found by, as far as it is typed.
+pub(super) fn word_prefix(of: &TenantId, start: &str) -> Vec<u8> {
+    join(&[&tenant(of), &[WORDS], start.as_bytes()])
+}
+
+/// A word of an entity: capitals and digits, so that nothing in it ends it.
+pub(super) fn word(of: &TenantId, word: &str, id: EntityId) -> Vec<u8> {
+    join(&[&word_prefix(of, word), &[0], &id.to_key()])
 }
 
 pub(super) fn file(of: &TenantId, at: Timestamp, digest: &[u8; 32]) -> Vec<u8> {

@@ -66,6 +66,20 @@ impl List {
     }
 }
 
+/// Words looked at for each entity that is found.
+const ROWS_FOR_EACH: usize = 4;
+
+/// The words by which a number is found: without marks, whole and from its last part on.
+pub fn number_words(number: &str) -> Vec<String> {
+    let folded =
+        |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    let last = number.rsplit(|c: char| !c.is_ascii_alphanumeric()).find(|part| !part.is_empty()).unwrap_or_default();
+    let mut words = vec![folded(number), folded(last)];
+    words.retain(|word| word.len() >= 2);
+    words.dedup();
+    words
+}
+
 /// A page of a list.
 #[derive(Debug)]
 pub struct Page {
@@ -97,6 +111,27 @@ impl Store {
         let behind = |id| [keys::list(tenant, list, id).as_slice(), &[0]].concat();
         let start = after.map_or_else(|| all.clone(), behind);
         self.listed(self.lists.range(start..after_prefix(all)), limit)
+    }
+
+    /// Entities that have a word which starts so, each once: customers by words of their names, payment requests by their
+    /// numbers, whole and from the last part on. A name may be one that it was before.
+    pub fn found(
+        &self, tenant: &TenantId, start: &str, limit: usize,
+    ) -> Result<Vec<(EntityId, Arc<Entity>)>, PortError> {
+        let prefix = keys::word_prefix(tenant, start);
+        let mut found: Vec<(EntityId, Arc<Entity>)> = Vec::new();
+        for guard in self.lists.prefix(prefix).take(limit * ROWS_FOR_EACH) {
+            let key = guard.key().map_err(failed)?;
+            let Some(id) = entity_of(&key).filter(|id| found.iter().all(|(known, _)| known != id)) else { continue };
+            if let Some(bytes) = self.snapshots.get(keys::snapshot(id)).map_err(failed)? {
+                let stored: Saved = codec::decode_value(&bytes).map_err(failed)?;
+                found.push((id, stored.entity));
+            }
+            if found.len() == limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The entities that these keys of lists name, so many at most, and whether others follow.

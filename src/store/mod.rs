@@ -10,7 +10,7 @@
 //! | `tries` | tenant, last delivery, first, position | tries of deliveries, by where the log tells of them |
 //! | `seen` | command | receipt |
 //! | `directory` | kind, tenant, key | meaning |
-//! | `lists` | tenant, list, id | nothing: screens read the snapshots |
+//! | `lists` | tenant, list, id; tenant, word, id | nothing: screens read the snapshots |
 //! | `files` | tenant, time, digest | file record |
 //! | `statements` | tenant, account, day, number | bank statement |
 //! | `orders` | tenant, end-to-end id, message, row | what a bank reported of an order |
@@ -23,7 +23,7 @@ mod lists;
 mod tries;
 
 pub use directory::StoreDirectory;
-pub use lists::{List, Page};
+pub use lists::{List, Page, number_words};
 pub use tries::{Tried, TriedPage};
 
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ use crate::journal::codec;
 const MEMTABLE_BYTES: u64 = 16 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 /// The format of what is stored. A store of another one is rebuilt from the log.
-const FORMAT: u8 = 22;
+const FORMAT: u8 = 23;
 const JOURNALS_BYTES: u64 = 64 << 20;
 
 /// The store.

@@ -176,3 +176,66 @@ fn a_person_collects_again_and_says_what_became_of_an_attempt() {
     running.advance("3d");
     wait_for("it is paid", || (view(&running, &asked)["status"] == "settled").then_some(()));
 }
+
+#[test]
+fn people_and_invoices_are_found_by_what_one_begins_to_type() {
+    let (scratch, mut running) = sample("search", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    for (key, name) in [("C-1", "Transports Kléber SARL"), ("C-2", "Marie Klein"), ("C-3", "Jean Dupont")] {
+        let made = running.post("/v1/customers", &json!({ "external_ref": key, "name": name }));
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    for (number, of) in [("F-2026-2291", "C-1"), ("F-2026-2304", "C-2")] {
+        let made = running.post(
+            "/v1/payment-requests",
+            &json!({
+                "external_ref": number, "customer_ref": of, "amount": { "amount": 1_000, "currency": "EUR" },
+                "due_on": "2026-03-20", "issued_on": "2026-03-02",
+            }),
+        );
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    let check = |running: &Running| {
+        let person = Person::enters(running);
+        let asks = |text: &str| {
+            let query = url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let headers = [("Cookie", person.cookie.as_str())];
+            let answer = call(running.address, "GET", &format!("/bo/search?q={query}"), &headers, b"").unwrap();
+            match answer.header("location") {
+                // The only one: its page.
+                Some(to) => call(running.address, "GET", to, &headers, b"").unwrap().text(),
+                None => answer.text(),
+            }
+        };
+        wait_for("the names to be found", || asks("klei").contains("Marie Klein").then_some(()));
+        let both = asks("Kle");
+        assert!(both.contains("Transports Kléber SARL") && both.contains("Marie Klein"), "{both}");
+        assert!(!both.contains("Jean Dupont"), "{both}");
+        assert!(asks("kléber trans").contains("Transports Kléber SARL"), "in any order");
+        assert!(asks("kleber dup").contains("Nothing found"), "every word counts");
+        assert!(asks("2291").contains("F-2026-2291"), "by the last part of a number");
+        let invoices = asks("f2026");
+        assert!(invoices.contains("F-2026-2291") && invoices.contains("F-2026-2304"), "{invoices}");
+        assert!(asks("zz").contains("Nothing found"));
+        assert!(asks("%").contains("Nothing found"));
+    };
+    check(&running);
+    // Under another name it is found by that one, and by the one before no more.
+    let renamed = running.post("/v1/customers", &json!({ "external_ref": "C-3", "name": "Jean Durand" }));
+    assert_eq!(renamed.status, 201, "{}", renamed.text());
+    running.stop();
+    let running = Running::start(&config);
+    check(&running);
+    let customer = running.find("/v1/customers", "C-3")["id"].as_str().unwrap().to_owned();
+    let leads_to = |running: &Running, cookie: &str, text: &str| {
+        let path = format!("/bo/search?q={text}");
+        let answer = call(running.address, "GET", &path, &[("Cookie", cookie)], b"").unwrap();
+        answer.header("location").map(str::to_owned)
+    };
+    let mut running = running;
+    running.stop();
+    let running = Running::start(&config);
+    let cookie = Person::enters(&running).cookie;
+    assert_eq!(leads_to(&running, &cookie, "durand"), Some(format!("/bo/customers/{customer}")));
+    assert_eq!(leads_to(&running, &cookie, "dupont"), None);
+}

@@ -30,7 +30,7 @@ pub use ids::{
 };
 pub use invoice_number::{NumberText, canonical_number, is_telling_number, last_digits, tail};
 pub use money::{Currency, DecimalMark, Money, MoneyError};
-pub use names::{Agreement, name_key, names_agree};
+pub use names::{Agreement, name_key, name_words, names_agree};
 pub use payment_reference::{PaymentReference, PaymentReferenceError, ReferenceScheme};
 pub use references::{CreditorReference, EndToEndId, ReferenceError, RemittanceInformation, SYMBOLS_ISO_11649_MAX};
 pub use seldom::{Seldom, Unsaid};

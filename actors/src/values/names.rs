@@ -146,6 +146,11 @@ pub fn name_key(text: &str) -> Option<u64> {
     Some(stable_hash(&words))
 }
 
+/// The words of a name by which people look for it: in capitals, without accents and legal forms.
+pub fn name_words(text: &str) -> Vec<String> {
+    words(text)
+}
+
 /// How far two names agree.
 pub fn names_agree(one: &str, other: &str) -> Agreement {
     let (one, other) = (words(one), words(other));
