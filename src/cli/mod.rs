@@ -30,7 +30,7 @@ mod simulate_policy;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Exit codes, the same for every command.
 mod exit {
@@ -115,6 +115,14 @@ enum Command {
     /// Prints the OpenAPI 3.1 document of the API and of the hooks, as a running service has it at /openapi.json.
     #[command(after_help = "Examples:\n  quittance openapi > openapi.json")]
     Openapi,
+    /// Prints completions for a shell.
+    #[command(
+        after_help = "Examples:\n  quittance completions bash > /etc/bash_completion.d/quittance\n  quittance completions zsh > ~/.zfunc/_quittance"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Has an endpoint sent once more what it was sent, with the same ids, and shows how far it is.
     #[command(
         after_help = "Examples:\n  quittance resend erp --since 2026-03-01T00:00:00+01:00\n  quittance resend erp --after 0 --types 'payment_request.*'"
@@ -189,6 +197,12 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Secret(options) => secret::run(&options),
         Command::Password => password::run(),
         Command::Openapi => openapi::run(),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "quittance", &mut text);
+            print!("{}", String::from_utf8_lossy(&text));
+            Ok(0)
+        }
         Command::Callbacks { config } => callbacks::run(&config),
         Command::Check { config } => check::run(&config),
         Command::Import(options) => import::run(&options),
