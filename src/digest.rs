@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest, Sha256};
 
 /// The digest of bytes.
@@ -19,6 +20,14 @@ pub fn sha256_of(mut source: impl Read) -> io::Result<[u8; 32]> {
             length => hasher.update(buffer.get(..length).unwrap_or_default()),
         }
     }
+}
+
+/// What only who has the key can say of bytes: HMAC-SHA-256.
+pub fn keyed(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    // HMAC takes a key of any length, so this cannot fail.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
+    mac.update(bytes);
+    mac.finalize().into_bytes().into()
 }
 
 /// Lower-case hexadecimal.

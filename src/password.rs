@@ -11,6 +11,9 @@ pub const BYTES_MAX: usize = 1_024;
 /// Memory of a hash at most, in KiB: what a hash asks for is spent by whoever tries to sign in.
 const MEMORY_KIB_MAX: u32 = 64 << 10;
 
+/// Rounds and lanes of a hash at most: they are spent as well.
+const ROUNDS_MAX: u32 = 8;
+
 /// The hash of a password: Argon2id, 19 MiB, two rounds, as a PHC string.
 pub fn hash(password: &str) -> Result<String, String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
@@ -22,7 +25,9 @@ pub fn is_hash(text: &str) -> bool {
     PasswordHash::new(text).is_ok_and(|hash| {
         hash.algorithm.as_str() == "argon2id"
             && hash.hash.is_some()
-            && argon2::Params::try_from(&hash).is_ok_and(|params| params.m_cost() <= MEMORY_KIB_MAX)
+            && argon2::Params::try_from(&hash).is_ok_and(|params| {
+                params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= ROUNDS_MAX && params.p_cost() <= ROUNDS_MAX
+            })
     })
 }
 

@@ -31,9 +31,7 @@ pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
     let replays = Replays::open(service.config.path(&service.config.service.data.dir).join("replays"));
     let app = Arc::new(api::App { service, keys: Keys::default(), replays });
     resume_replays(&app);
-    let known = &app.service.config.service;
-    let has_tls = known.server.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-    let pages = web::Data::new(Pages::new(Gate::new(known.people.clone(), has_tls)?)?);
+    let pages = web::Data::new(Pages::new(Gate::new(&app.service.config.service)?)?);
     let page = web::Data::new(Page::new()?);
     let login = pages.gate.login_token();
     let shared = web::Data::new(Arc::clone(&app));

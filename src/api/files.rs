@@ -161,7 +161,7 @@ pub(super) async fn download(
 pub(crate) async fn handed_out(
     app: &Shared, tenant: &TenantId, sha256: &str, what: &str,
 ) -> Result<HttpResponse, Problem> {
-    let status = app.service.activity.get(tenant.as_str(), sha256).ok_or_else(unknown)?;
+    let status = app.service.activity.named(tenant.as_str(), sha256, "").ok_or_else(unknown)?;
     let path = match what {
         "original" => status.place,
         "refused" => status.refused_rows(),
@@ -169,8 +169,13 @@ pub(crate) async fn handed_out(
     };
     let path = path.ok_or_else(|| Problem::not_found("there is nothing of this kind of the file"))?;
     let moved = |error: io::Error| Problem::not_found(format!("it does not lie in its archive any more: {error}"));
-    let file = tokio::fs::File::open(&path).await.map_err(moved)?;
-    let size = file.metadata().await.map_err(moved)?.len();
+    let feed = feeds::feeds(&app.service.config);
+    let feed = feed.into_iter().find(|watched| watched.feed.tenant == *tenant && watched.feed.name == status.feed);
+    let folder = feed.map(|watched| watched.folder).ok_or_else(unknown)?;
+    let opened = path.clone();
+    let opened = tokio::task::spawn_blocking(move || watch::archived(&folder, &opened)).await;
+    let (file, size) = opened.map_err(|_| Problem::overloaded("the service is stopping"))?.map_err(moved)?;
+    let file = tokio::fs::File::from_std(file);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let disposition = ContentDisposition::attachment(name);
     let bytes = stream::try_unfold(file, |mut file| async move {

@@ -73,6 +73,7 @@ pub(super) async fn pay_out_credit(
     body.finish()?;
     let (amount, iban) = amount.zip(iban).ok_or_else(unusable)?;
     let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
+    by_program(&app, &by)?;
     customer_view(&app, &tenant, id).await?;
     requested(&app, &request, (&tenant, id.partition()), &bytes, |payout| {
         let (by, reason) = (by.into(), reason.into());
@@ -91,6 +92,7 @@ pub(super) async fn give_back(
     let (by, reason) = (body.text("by", 64), body.text("reason", 140));
     body.finish()?;
     let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
+    by_program(&app, &by)?;
     transfers::view(&app, &tenant, id).await?;
     requested(&app, &request, (&tenant, id.partition()), &bytes, |payout| {
         Tell::Transfer(id, transfer::Command::GiveBack { payout, by: by.into(), reason: reason.into() })
@@ -112,6 +114,16 @@ async fn requested(
     let replayed = replayed.await?;
     let payout = asked.ok_or_else(unusable)?;
     Ok(created(&format!("/v1/payouts/{payout}"), replayed, &view(app, tenant, payout).await?))
+}
+
+/// Who signs in to the back office asks there: a name that a program writes would make one person two.
+fn by_program(app: &App, by: &str) -> Result<(), Problem> {
+    match app.service.config.service.people.iter().find(|person| person.is_named(by)) {
+        Some(person) => {
+            Err(Problem::forbidden(format!("{} signs in to the back office and asks there", person.name)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `POST /v1/payouts/{id}/approve`: by another person than who asked for it.

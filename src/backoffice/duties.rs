@@ -1,5 +1,7 @@
 //! Which duty each form of the pages asks for. What is not named here nobody but who may do everything can do.
 
+use actix_web::HttpRequest;
+
 use crate::config::Duty;
 
 /// What a form asks for.
@@ -9,21 +11,41 @@ pub(super) enum Asks {
     Nothing,
     /// A duty.
     Duty(Duty),
+    /// To configure, and to see every merchant: it touches all of them.
+    ConfigureAll,
 }
 
-/// What a form sent to `path` asks for; `None` when nobody said so.
-pub(super) fn of(path: &str) -> Option<Asks> {
-    let below = path.strip_prefix("/bo/")?;
-    let (room, rest) = below.split_once('/').unwrap_or((below, ""));
-    Some(match room {
-        "tenant" | "sign-out" => Asks::Nothing,
-        "configuration" if rest == "preview" => Asks::Nothing,
-        "configuration" => Asks::Duty(Duty::Configure),
-        "reconciliation" if rest.ends_with("/give-back") => Asks::Duty(Duty::Refund),
-        "reconciliation" => Asks::Duty(Duty::Reconcile),
-        "payouts" => Asks::Duty(Duty::Approve),
-        "requests" | "customers" | "plans" => Asks::Duty(Duty::Collect),
-        "messages" | "clock" => Asks::Duty(Duty::Operate),
+/// What the form of a request asks for, by where it was led to; `None` when nobody said so.
+pub(super) fn of(request: &HttpRequest) -> Option<Asks> {
+    asked(&request.match_pattern()?, request.match_info().get("what"))
+}
+
+fn asked(pattern: &str, what: Option<&str>) -> Option<Asks> {
+    // Written otherwise than it is meant, it would be read otherwise here than there.
+    if what.is_some_and(|what| what.contains('%')) {
+        return None;
+    }
+    Some(match (pattern, what) {
+        ("/bo/tenant" | "/bo/configuration/preview", _) => Asks::Nothing,
+        ("/bo/configuration/reload", _) => Asks::ConfigureAll,
+        ("/bo/configuration/edit" | "/bo/configuration/editions/{number}/restore", _) => Asks::Duty(Duty::Configure),
+        ("/bo/reconciliation/{id}/{what}", Some("give-back")) => Asks::Duty(Duty::Refund),
+        ("/bo/reconciliation/{id}/{what}", _) => Asks::Duty(Duty::Reconcile),
+        ("/bo/payouts/{id}/{what}", _) => Asks::Duty(Duty::Approve),
+        (
+            "/bo/requests/{id}/reminder/{what}"
+            | "/bo/requests/{id}/do/{what}"
+            | "/bo/customers/{id}/{what}"
+            | "/bo/plans/{id}/{what}",
+            _,
+        ) => Asks::Duty(Duty::Collect),
+        (
+            "/bo/messages/replays/{endpoint}"
+            | "/bo/messages/replays/{endpoint}/{id}/stop"
+            | "/bo/messages/undelivered/{id}"
+            | "/bo/clock/advance",
+            _,
+        ) => Asks::Duty(Duty::Operate),
         _ => return None,
     })
 }
@@ -34,21 +56,21 @@ mod tests {
 
     #[test]
     fn every_form_asks_for_its_duty_and_an_unknown_one_is_nobodys() {
+        let room = "/bo/reconciliation/{id}/{what}";
         let expected = [
-            ("/bo/tenant", Some(Asks::Nothing)),
-            ("/bo/configuration/preview", Some(Asks::Nothing)),
-            ("/bo/configuration/edit", Some(Asks::Duty(Duty::Configure))),
-            ("/bo/configuration/editions/3/restore", Some(Asks::Duty(Duty::Configure))),
-            ("/bo/reconciliation/trf_1/decide", Some(Asks::Duty(Duty::Reconcile))),
-            ("/bo/reconciliation/trf_1/give-back", Some(Asks::Duty(Duty::Refund))),
-            ("/bo/payouts/pay_1/approve", Some(Asks::Duty(Duty::Approve))),
-            ("/bo/requests/prq_1/do/write-off", Some(Asks::Duty(Duty::Collect))),
-            ("/bo/clock/advance", Some(Asks::Duty(Duty::Operate))),
-            ("/bo/vault/open", None),
-            ("/v1/payouts", None),
+            ("/bo/tenant", None, Some(Asks::Nothing)),
+            ("/bo/configuration/edit", None, Some(Asks::Duty(Duty::Configure))),
+            ("/bo/configuration/reload", None, Some(Asks::ConfigureAll)),
+            (room, Some("decide"), Some(Asks::Duty(Duty::Reconcile))),
+            (room, Some("give-back"), Some(Asks::Duty(Duty::Refund))),
+            (room, Some("give%2Dback"), None),
+            ("/bo/payouts/{id}/{what}", Some("approve"), Some(Asks::Duty(Duty::Approve))),
+            ("/bo/requests/{id}/do/{what}", Some("write-off"), Some(Asks::Duty(Duty::Collect))),
+            ("/bo/clock/advance", None, Some(Asks::Duty(Duty::Operate))),
+            ("/bo/vault/{what}", Some("open"), None),
         ];
-        for (path, asks) in expected {
-            assert_eq!(of(path), asks, "{path}");
+        for (pattern, what, asks) in expected {
+            assert_eq!(asked(pattern, what), asks, "{pattern} {what:?}");
         }
     }
 }

@@ -11,9 +11,6 @@ use crate::config::FeedFormat;
 use crate::watch::FileState;
 use crate::watermark::Watermark;
 
-/// What is wrong with a file, on its page; its report lists more.
-const ERRORS: usize = 500;
-
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
         Ok(frame) => frame,
@@ -34,7 +31,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             };
             let (tone, icon) = look(&outcome);
             json!({
-                "href": format!("/bo/files/{}", file.sha256), "name": file.name, "feed": file.feed, "outcome": outcome, "summary": summary,
+                "href": format!("/bo/files/{}?name={}", file.sha256, words::encoded(&file.name)), "name": file.name, "feed": file.feed, "outcome": outcome, "summary": summary,
                 "first_error": first_error, "tone": tone, "status_icon": icon,
             })
         })
@@ -64,7 +61,9 @@ pub(super) async fn one(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let status = app.service.activity.get(frame.tenant.as_str(), &sha256);
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    let name = query.ok().and_then(|query| query.get("name").cloned()).unwrap_or_default();
+    let status = app.service.activity.named(frame.tenant.as_str(), &sha256, &name);
     let status = status.ok_or_else(|| Problem::not_found("This file is not among the last thousand."))?;
     let report = match &status.state {
         FileState::Reading { rows, bytes, bytes_total } => {
@@ -75,7 +74,7 @@ pub(super) async fn one(
             let outcome = report.outcome.replace('_', " ");
             let (tone, icon) = look(&outcome);
             let place = |number: u64| if number == 0 { String::new() } else { number.to_string() };
-            let errors = report.errors.iter().take(ERRORS).map(|error| {
+            let errors = report.errors.iter().map(|error| {
                 json!({
                     "row": place(error.row), "line": place(error.line), "column": place(error.column),
                     "field": error.field, "message": error.message,
@@ -86,7 +85,7 @@ pub(super) async fn one(
                 "reading": null, "outcome": outcome, "tone": tone, "status_icon": icon, "summary": report.summary,
                 "rows": report.rows, "accepted": report.accepted, "known": report.known, "passed": report.passed,
                 "refused": report.refused, "notes": report.notes, "errors": errors.collect::<Vec<Json>>(),
-                "more": report.errors.len().saturating_sub(ERRORS),
+                "more": report.refused > report.errors.len().try_into().unwrap_or(u64::MAX),
                 "finished": words::instant(report.finished_at, &zone),
             })
         }

@@ -2,7 +2,9 @@
 //! people are configured.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,9 +13,10 @@ use quittance_actors::values::Timestamp;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
+use url::Url;
 
 use super::{Pages, words};
-use crate::config::Person;
+use crate::config::{Person, Secret, Service};
 use crate::{clock, digest, password};
 
 const COOKIE: &str = "quittance_session";
@@ -25,25 +28,45 @@ const IDLE_MS: i64 = 3_600_000;
 const SESSIONS_MAX: usize = 10_000;
 /// Wrong passwords of one name before it waits.
 const WRONG_BEFORE_WAIT: u32 = 5;
+/// Bytes of the longest name.
+const NAME_BYTES_MAX: usize = 64;
 /// A name waits so long at most after a wrong password: who guesses has 1,440 tries a day, and who is guessed at still
 /// comes in.
 const WAIT_MS_MAX: i64 = 60_000;
-/// Names of which wrong passwords are remembered.
+/// Names that nobody has of which wrong passwords are remembered; those of people always are.
 const NAMES_MAX: usize = 1_024;
 /// Passwords judged at a time: each takes 19 MiB.
 const JUDGED_AT_A_TIME: usize = 2;
+/// Passwords that wait to be judged; who comes beyond comes again.
+const WAITING_MAX: usize = 16;
+/// What says that somebody has signed in with this browser before.
+const KNOWN_COOKIE: &str = "quittance_known";
+/// Days for which a browser is known.
+const KNOWN_DAYS: i64 = 180;
 
 /// Sessions of one process.
 pub struct Gate {
     people: Vec<Arc<Person>>,
     link: Mutex<Option<String>>,
     sessions: Mutex<HashMap<String, Session>>,
-    wrong: Mutex<HashMap<String, Wrong>>,
-    judged: Semaphore,
+    wrong: Mutex<Wrongs>,
+    judged: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// What makes the codes of browsers that are known.
+    key: Secret,
     /// What passwords of names that nobody has are compared with, so that they take as long.
     of_nobody: String,
     /// Whether cookies travel by TLS only.
-    secure: bool,
+    pub(super) secure: bool,
+    /// Where others reach the pages: scheme, host and port.
+    origin: Option<String>,
+}
+
+/// Wrong passwords: of people, each by what they show of the browser, and of names that nobody has.
+#[derive(Default)]
+struct Wrongs {
+    of_people: HashMap<String, Wrong>,
+    of_nobody: HashMap<String, Wrong>,
 }
 
 struct Session {
@@ -57,6 +80,21 @@ impl Session {
     fn has_ended(&self, now: Timestamp) -> bool {
         let since = |at: Timestamp| now.unix_millis() - at.unix_millis();
         self.person.is_some() && (since(self.began) >= SESSION_MS || since(self.seen) >= IDLE_MS)
+    }
+}
+
+/// Who it is, nobody in particular where no people are configured, and by which session.
+type Visitor = (Option<Arc<Person>>, String);
+
+/// By what wrong passwords are counted.
+struct Counted {
+    key: String,
+    of_people: bool,
+}
+
+impl Wrongs {
+    fn of(&mut self, counted: &Counted) -> &mut HashMap<String, Wrong> {
+        if counted.of_people { &mut self.of_people } else { &mut self.of_nobody }
     }
 }
 
@@ -90,18 +128,23 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 impl Gate {
-    /// A gate for these people, or for whoever has the one-time link when there are none.
-    pub fn new(people: Vec<Person>, secure: bool) -> Result<Self, String> {
+    /// The gate of a service: for its people, or for whoever has the one-time link when there are none.
+    pub fn new(service: &Service) -> Result<Self, String> {
+        let (people, server) = (service.people.clone(), &service.server);
         let link = people.is_empty().then(random);
         let of_nobody = password::hash(&random())?;
+        let url = server.public_url.as_deref().and_then(|url| Url::parse(url).ok());
         Ok(Self {
             people: people.into_iter().map(Arc::new).collect(),
             link: Mutex::new(link),
             sessions: Mutex::default(),
             wrong: Mutex::default(),
-            judged: Semaphore::new(JUDGED_AT_A_TIME),
+            judged: Arc::new(Semaphore::new(JUDGED_AT_A_TIME)),
+            waiting: AtomicUsize::new(0),
+            key: server.callback_key.clone().unwrap_or_else(|| Secret::new(random())),
             of_nobody,
-            secure,
+            secure: server.behind_tls_proxy || url.as_ref().is_some_and(|url| url.scheme() == "https"),
+            origin: url.map(|url| url.origin().ascii_serialization()),
         })
     }
 
@@ -118,9 +161,9 @@ impl Gate {
     #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
     /// Who it is: nobody in particular where no people are configured. Turns the one-time link into a session, and
     /// answers anybody else.
-    pub(super) fn check(&self, pages: &Pages, request: &HttpRequest) -> Result<Option<Arc<Person>>, HttpResponse> {
-        if let Some(person) = self.visitor(request) {
-            return same_origin(request).map(|()| person);
+    pub(super) fn check(&self, pages: &Pages, request: &HttpRequest) -> Result<Visitor, HttpResponse> {
+        if let Some(visitor) = self.visitor(request) {
+            return self.same_origin(request).map(|()| visitor);
         }
         if self.has_people() {
             return Err(to_sign_in(request));
@@ -141,8 +184,8 @@ impl Gate {
         Err(HttpResponse::Unauthorized().content_type("text/html; charset=utf-8").body(html))
     }
 
-    /// Whose session a request shows.
-    fn visitor(&self, request: &HttpRequest) -> Option<Option<Arc<Person>>> {
+    /// Whose session a request shows, and which.
+    fn visitor(&self, request: &HttpRequest) -> Option<Visitor> {
         let (cookie, now) = (request.cookie(COOKIE)?, clock::system_now());
         let mut sessions = self.sessions.lock();
         let key = key_of(cookie.value());
@@ -152,7 +195,13 @@ impl Gate {
             return None;
         }
         session.seen = now;
-        Some(session.person.clone())
+        Some((session.person.clone(), key))
+    }
+
+    /// Whether a session goes on; whoever only watches does not prolong it.
+    pub(super) fn goes_on(&self, session: &str) -> bool {
+        let now = clock::system_now();
+        self.sessions.lock().get(session).is_some_and(|session| !session.has_ended(now))
     }
 
     fn begin(&self, person: Option<Arc<Person>>) -> Cookie<'static> {
@@ -173,55 +222,106 @@ impl Gate {
         cookie.secure(self.secure).finish()
     }
 
-    /// Lets in who shows a name and its password.
-    pub(super) async fn sign_in(&self, id: &str, shown: &str) -> Result<Cookie<'static>, Refused> {
-        let now = clock::system_now();
-        let key = id.chars().take(64).collect::<String>();
-        if let Some(waits) = self.waits(&key, now) {
-            return Err(Refused::Waits(waits));
+    /// Lets in who shows a name and its password: the cookies of the session and of the browser.
+    pub(super) async fn sign_in(
+        &self, id: &str, shown: &str, request: &HttpRequest,
+    ) -> Result<[Cookie<'static>; 2], Refused> {
+        // Longer than any name: nobody's, and not worth a hash.
+        if id.len() > NAME_BYTES_MAX {
+            return Err(Refused::Wrong);
         }
         let person = self.people.iter().find(|person| person.id == id);
+        // Who has signed in with a browser before does not wait for what others try with the name.
+        let is_known = person.is_some_and(|person| self.knows(request, person));
+        let counted =
+            Counted { key: format!("{}{id}", if is_known { "known " } else { "" }), of_people: person.is_some() };
+        self.waits(&counted)?;
+        let Some(_place) = Place::of(&self.waiting) else { return Err(Refused::Waits(1)) };
+        let permit = Arc::clone(&self.judged).acquire_owned().await.map_err(|_| Refused::Waits(1))?;
+        // Others with the name may have been wrong meanwhile; this one counts until it has turned out right.
+        self.waits(&counted)?;
+        self.count(&counted);
         let hash = person.map_or(self.of_nobody.as_str(), |person| person.password.reveal()).to_owned();
         let shown = shown.to_owned();
-        // The permit is given back when it has been judged, whoever stops waiting.
-        let _permit = self.judged.acquire().await.map_err(|_| Refused::Waits(1))?;
-        let judged = actix_web::web::block(move || password::is_of(&hash, &shown)).await;
-        match person.filter(|_| judged.unwrap_or(false)) {
-            Some(person) => {
-                self.wrong.lock().remove(&key);
+        let judged = actix_web::web::block(move || {
+            // Given back when it has been judged, whoever stops waiting for that.
+            let _permit = permit;
+            password::is_of(&hash, &shown)
+        });
+        match person.zip(judged.await.ok().filter(|right| *right)) {
+            Some((person, _)) => {
+                self.wrong.lock().of_people.remove(&counted.key);
                 tracing::info!(person = person.id, "signed in");
-                Ok(self.begin(Some(Arc::clone(person))))
+                Ok([self.begin(Some(Arc::clone(person))), self.known(person)])
             }
             None => {
-                self.remember_wrong(key, clock::system_now());
                 tracing::warn!(known = person.is_some(), "a wrong name or password at the back office");
                 Err(Refused::Wrong)
             }
         }
     }
 
-    fn waits(&self, key: &str, now: Timestamp) -> Option<i64> {
-        let until = self.wrong.lock().get(key)?.until.unix_millis();
-        let left = until - now.unix_millis();
+    fn waits(&self, of: &Counted) -> Result<(), Refused> {
+        let now = clock::system_now();
+        let mut wrong = self.wrong.lock();
+        let Some(known) = wrong.of(of).get(&of.key) else { return Ok(()) };
+        let left = known.until.unix_millis() - now.unix_millis();
         // A clock that was set back must not keep anybody out for long.
-        (1..=WAIT_MS_MAX).contains(&left).then(|| (left + 999) / 1_000)
+        match (1..=WAIT_MS_MAX).contains(&left) {
+            true => Err(Refused::Waits((left + 999) / 1_000)),
+            false => Ok(()),
+        }
     }
 
-    fn remember_wrong(&self, key: String, now: Timestamp) {
+    /// Counts a try as wrong.
+    fn count(&self, of: &Counted) {
+        let now = clock::system_now();
         let mut wrong = self.wrong.lock();
-        if wrong.len() >= NAMES_MAX
-            && !wrong.contains_key(&key)
-            && let Some(oldest) = wrong.iter().min_by_key(|(_, of)| of.at).map(|(key, _)| key.clone())
+        let counted = wrong.of(of);
+        if !of.of_people
+            && counted.len() >= NAMES_MAX
+            && !counted.contains_key(&of.key)
+            && let Some(oldest) = counted.iter().min_by_key(|(_, of)| of.at).map(|(key, _)| key.clone())
         {
-            wrong.remove(&oldest);
+            counted.remove(&oldest);
         }
-        let of = wrong.entry(key).or_default();
-        of.times = of.times.saturating_add(1);
-        of.at = now;
-        if let Some(over) = of.times.checked_sub(WRONG_BEFORE_WAIT) {
+        let known = counted.entry(of.key.clone()).or_default();
+        known.times = known.times.saturating_add(1);
+        known.at = now;
+        if let Some(over) = known.times.checked_sub(WRONG_BEFORE_WAIT) {
             let wait = (1_000_i64 << over.min(6)).min(WAIT_MS_MAX);
-            of.until = Timestamp::from_unix_millis(now.unix_millis() + wait);
+            known.until = Timestamp::from_unix_millis(now.unix_millis() + wait);
         }
+    }
+
+    /// What shows that somebody has signed in with a browser: it ends with the password.
+    fn code_of(&self, person: &Person) -> String {
+        let text = ["known", &person.id, person.password.reveal()].join("\u{1f}");
+        digest::hex(&digest::keyed(self.key.reveal().as_bytes(), text.as_bytes()))
+    }
+
+    fn knows(&self, request: &HttpRequest, person: &Person) -> bool {
+        request.cookie(KNOWN_COOKIE).is_some_and(|cookie| same(cookie.value(), &self.code_of(person)))
+    }
+
+    fn known(&self, person: &Person) -> Cookie<'static> {
+        let cookie = Cookie::build(KNOWN_COOKIE, self.code_of(person)).path("/bo/sign-in").http_only(true);
+        let cookie = cookie.same_site(SameSite::Strict).secure(self.secure);
+        cookie.max_age(actix_web::cookie::time::Duration::days(KNOWN_DAYS)).finish()
+    }
+
+    #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
+    /// A form must come from our own pages: from where others reach them, or from this machine.
+    pub(super) fn same_origin(&self, request: &HttpRequest) -> Result<(), HttpResponse> {
+        if request.method() != actix_web::http::Method::POST {
+            return Ok(());
+        }
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let (host, origin) = (header("Host").unwrap_or_default(), header("Origin").unwrap_or_default());
+        let is_public = self.origin.as_ref().is_some_and(|public| public == origin);
+        let of_host = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme)) == Some(host);
+        let is_here = of_host && (self.origin.is_none() || is_loopback(host));
+        if is_public || is_here { Ok(()) } else { Err(HttpResponse::Forbidden().finish()) }
     }
 
     /// Ends the session of a request; the cookie that forgets it.
@@ -235,16 +335,26 @@ impl Gate {
     }
 }
 
-#[expect(clippy::result_large_err, reason = "the answer is sent at once")]
-/// A form must come from our own pages.
-pub(super) fn same_origin(request: &HttpRequest) -> Result<(), HttpResponse> {
-    if request.method() != actix_web::http::Method::POST {
-        return Ok(());
+/// Whether a host is this machine, by its number: a name may lead anywhere.
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A place among those who wait, given back at the end.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn of(waiting: &'a AtomicUsize) -> Option<Self> {
+        let place = Self(waiting);
+        (waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(place)
     }
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let host = header("Host").unwrap_or_default();
-    let origin = header("Origin").and_then(|origin| origin.split("://").nth(1));
-    if origin.is_some_and(|origin| origin == host) { Ok(()) } else { Err(HttpResponse::Forbidden().finish()) }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// To the page where one signs in, and from there to what was asked for.

@@ -31,6 +31,9 @@ pub(super) async fn stream(app: Shared, pages: SharedPages, request: HttpRequest
             loop {
                 match timeout_at(beat_at, events.recv()).await {
                     Err(_) => {
+                        if !pages.gate.goes_on(&frame.session) {
+                            return None;
+                        }
                         let beat = Ok::<_, actix_web::Error>(Bytes::from_static(b": still here\n\n"));
                         return Some((beat, (events, app, pages, frame, false)));
                     }
@@ -43,6 +46,10 @@ pub(super) async fn stream(app: Shared, pages: SharedPages, request: HttpRequest
             }
             sleep(AT_MOST_EVERY).await;
             while events.try_recv().is_ok() {}
+        }
+        // Whoever has signed out, or has not looked at a page for an hour, sees no more of it.
+        if !pages.gate.goes_on(&frame.session) {
+            return None;
         }
         let mut figures = overview::figures(&app, &frame.tenant).await;
         if let Some(figures) = figures.as_object_mut() {

@@ -196,8 +196,12 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/templates", web::get().to(templates::page))
             .route("/templates/html", web::get().to(templates::html))
             .route("/tenant", web::post().to(choose_tenant))
-            .route("/sign-in", web::get().to(sign_in::page))
-            .route("/sign-in", web::post().to(sign_in::enter))
+            .service(
+                web::resource("/sign-in")
+                    .app_data(web::FormConfig::default().limit(sign_in::FORM_BYTES_MAX))
+                    .route(web::get().to(sign_in::page))
+                    .route(web::post().to(sign_in::enter)),
+            )
             .route("/sign-out", web::post().to(sign_in::leave))
             .route("/configuration", web::get().to(configuration::page))
             .route("/configuration/edit", web::get().to(configuration::edit))
@@ -230,17 +234,14 @@ struct Frame {
     tenant_name: String,
     /// Who looks at it; nobody in particular where no people sign in.
     person: Option<Arc<Person>>,
+    /// By which session.
+    session: String,
 }
 
 /// Lets a session in, to what its person may do; the answer to anybody else.
 #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
 fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Frame, HttpResponse> {
-    let person = pages.gate.check(pages, request)?;
-    if let Some(person) = &person
-        && request.method() == actix_web::http::Method::POST
-    {
-        may_do(pages, person, request.path())?;
-    }
+    let (person, session) = pages.gate.check(pages, request)?;
     let sees = |tenant: &TenantId| person.as_ref().is_none_or(|person| person.sees(tenant));
     let known = &app.service.config.service;
     let chosen = request.cookie(TENANT_COOKIE).and_then(|cookie| TenantId::parse(cookie.value()).ok());
@@ -250,13 +251,22 @@ fn enter(app: &Shared, pages: &SharedPages, request: &HttpRequest) -> Result<Fra
             "There is no merchant whose pages you see. Whoever configures this service names them in your tenants.";
         return Err(refused(pages, "Nothing is shown to you", text));
     };
-    Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone(), person })
+    if let Some(person) = &person
+        && request.method() == actix_web::http::Method::POST
+    {
+        may_do(pages, person, request)?;
+        // Not everything that is done says by whom: the log does.
+        tracing::info!(person = person.id, tenant = %tenant.id, path = request.path(), "a form of the back office");
+    }
+    Ok(Frame { tenant: tenant.id.clone(), tenant_name: tenant.name.clone(), person, session })
 }
 
 #[expect(clippy::result_large_err, reason = "the answer is sent at once")]
-fn may_do(pages: &SharedPages, person: &Person, path: &str) -> Result<(), HttpResponse> {
-    let missing = match duties::of(path) {
+fn may_do(pages: &SharedPages, person: &Person, request: &HttpRequest) -> Result<(), HttpResponse> {
+    let missing = match duties::of(request) {
         Some(duties::Asks::Nothing) => return Ok(()),
+        Some(duties::Asks::ConfigureAll) if person.reloads() => return Ok(()),
+        Some(duties::Asks::ConfigureAll) => "configure, for every merchant",
         Some(duties::Asks::Duty(duty)) if person.duties.contains(&duty) => return Ok(()),
         Some(duties::Asks::Duty(duty)) => duty.name(),
         None if DUTIES.iter().all(|(_, duty)| person.duties.contains(duty)) => return Ok(()),
@@ -287,7 +297,7 @@ async fn choose_tenant(
     let known = TenantId::parse(asked).ok().filter(|id| sees(id) && app.service.config.service.tenant(id).is_some());
     let id = known.ok_or_else(|| Problem::not_found("there is no such merchant"))?;
     let cookie = Cookie::build(TENANT_COOKIE, id.as_str().to_owned());
-    let cookie = cookie.path("/bo").http_only(true).same_site(SameSite::Strict).finish();
+    let cookie = cookie.path("/bo").http_only(true).same_site(SameSite::Strict).secure(pages.gate.secure).finish();
     Ok(HttpResponse::SeeOther().cookie(cookie).insert_header(("Location", "/bo")).finish())
 }
 
@@ -368,7 +378,8 @@ impl Frame {
     /// What who looks at it may do, by the names of duties.
     fn may(&self) -> BTreeMap<&'static str, bool> {
         let may = |duty| self.person.as_ref().is_none_or(|person| person.duties.contains(&duty));
-        DUTIES.into_iter().map(|(name, duty)| (name, may(duty))).collect()
+        let all = DUTIES.into_iter().map(|(name, duty)| (name, may(duty)));
+        all.chain([("reload", self.person.as_ref().is_none_or(|person| person.reloads()))]).collect()
     }
 
     /// What is signed by whom: nobody signs with the name of another.

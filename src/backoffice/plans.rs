@@ -264,7 +264,10 @@ pub(super) async fn act(
     let reason = || {
         let given = said("reason").unwrap_or("no reason given");
         let fine = given.chars().count() <= REASON_CHARACTERS_MAX && !given.chars().any(char::is_control);
-        let reason = fine.then(|| given.into());
+        let reason = fine.then(|| match &frame.person {
+            Some(person) => smol_str::format_smolstr!("{}: {given}", person.name),
+            None => given.into(),
+        });
         reason.ok_or_else(|| Problem::bad_request(format!("a reason has up to {REASON_CHARACTERS_MAX} characters")))
     };
     let (done, command) = match what.as_str() {

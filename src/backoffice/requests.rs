@@ -12,7 +12,7 @@ use super::{SharedPages, acts, deliveries, enter, reminders, words, zone_of};
 use crate::api::{Problem, Shared, trails_of};
 use crate::assemble::callbacks;
 use crate::late;
-use crate::steps::{Progress, Standing, progress};
+use crate::steps::{Progress, Standing, TEAM, progress};
 use crate::store::List;
 
 const ROWS: usize = 50;
@@ -131,8 +131,12 @@ fn step(progress: &Progress<'_>, zone: &Zone) -> Json {
     let due = words::instant(*due, zone);
     let (icon, class, label, detail) = match standing {
         Standing::Sent { at, channel } => {
-            let way = if channel == "sms" { "SMS" } else { "e-mail" };
-            ("send", "ok-i", "sent", format!("{} by {way}", words::instant(*at, zone)))
+            let at = words::instant(*at, zone);
+            match channel.as_str() {
+                TEAM => ("bell", "ok-i", "for the team", at),
+                "sms" => ("send", "ok-i", "sent", format!("{at} by SMS")),
+                _ => ("send", "ok-i", "sent", format!("{at} by e-mail")),
+            }
         }
         Standing::NotSent { reason, .. } => ("ban", "warn-i", "not sent", reason.to_string()),
         Standing::Waits { reason } => ("clock", "warn-i", "waits", format!("until {due}: {reason}")),

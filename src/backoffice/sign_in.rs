@@ -6,8 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::SharedPages;
-use super::gate::{Refused, same_origin};
+use super::gate::Refused;
 use crate::api::Problem;
+
+/// Bytes of the form.
+pub(super) const FORM_BYTES_MAX: usize = 8 << 10;
 
 /// What somebody types.
 #[derive(serde::Deserialize)]
@@ -21,7 +24,8 @@ pub(super) struct Typed {
 /// A page of ours, whatever an address says.
 fn page_of_ours(to: &str) -> &str {
     let is_ours = to == "/bo" || to.starts_with("/bo/") || to.starts_with("/bo?");
-    if is_ours && !to.contains(['\\', '\r', '\n']) && !to.starts_with("/bo/sign-") { to } else { "/bo" }
+    let is_plain = !to.chars().any(|c| c.is_control() || c == '\\');
+    if is_ours && is_plain && !to.starts_with("/bo/sign-") { to } else { "/bo" }
 }
 
 /// `GET /bo/sign-in`.
@@ -49,14 +53,15 @@ fn shown(
 pub(super) async fn enter(
     pages: SharedPages, request: HttpRequest, typed: web::Form<Typed>,
 ) -> Result<HttpResponse, Problem> {
-    if let Err(answer) = same_origin(&request) {
+    if let Err(answer) = pages.gate.same_origin(&request) {
         return Ok(answer);
     }
     let id = typed.id.trim();
-    let (why, status) = match pages.gate.sign_in(id, &typed.password).await {
-        Ok(cookie) => {
+    let (why, status) = match pages.gate.sign_in(id, &typed.password, &request).await {
+        Ok([session, known]) => {
             let to = page_of_ours(&typed.to).to_owned();
-            return Ok(HttpResponse::SeeOther().cookie(cookie).insert_header(("Location", to)).finish());
+            let mut answer = HttpResponse::SeeOther();
+            return Ok(answer.cookie(session).cookie(known).insert_header(("Location", to)).finish());
         }
         Err(Refused::Wrong) => ("The name or the password is wrong.".to_owned(), 401),
         Err(Refused::Waits(seconds)) => {
@@ -70,7 +75,7 @@ pub(super) async fn enter(
 
 /// `POST /bo/sign-out`.
 pub(super) async fn leave(pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if let Err(answer) = same_origin(&request) {
+    if let Err(answer) = pages.gate.same_origin(&request) {
         return Ok(answer);
     }
     let cookie = pages.gate.sign_out(&request);
@@ -86,9 +91,17 @@ mod tests {
         for to in ["/bo", "/bo/payouts", "/bo?x=1", "/bo/customers?q=a%20b"] {
             assert_eq!(page_of_ours(to), to);
         }
-        for to in
-            ["", "//evil.example", "https://evil.example", "/bo/\\evil", "/bother", "/bo/sign-out", "/bo\r\nX: y"]
-        {
+        for to in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/bo/\\evil",
+            "/bother",
+            "/bo/sign-out",
+            "/bo\r\nX: y",
+            "/bo/\0",
+            "/bo/\u{7f}",
+        ] {
             assert_eq!(page_of_ours(to), "/bo", "{to}");
         }
     }

@@ -13,6 +13,7 @@ use crate::config::{Config, Tenant};
 use crate::export::Period;
 use crate::simulate::rule::{Asked, Example, Simulated, simulate};
 use crate::simulate::scenario::{self, Foreseen};
+use crate::steps::TEAM;
 use crate::{assemble, diagnostics};
 
 #[derive(Args)]
@@ -126,13 +127,13 @@ fn foreseen(
         writeln!(text, "  most to a customer {count:>8}  {customer}")?;
     }
     let width = found.steps.keys().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
-    writeln!(text, "\n  {:<width$}    email      sms  not sent    waits  left then", "step")?;
+    writeln!(text, "\n  {:<width$}    email      sms     team  not sent    waits  left then", "step")?;
     for (name, step) in in_order(found) {
         let by = |channel: &str| step.sent.get(channel).copied().unwrap_or(0);
         let not_sent: u64 = step.not_sent.values().sum();
         let scenario::Step { deferred, left, .. } = step;
-        let (email, sms) = (by("email"), by("sms"));
-        writeln!(text, "  {name:<width$} {email:>8} {sms:>8} {not_sent:>9} {deferred:>8} {left:>10}")?;
+        let (email, sms, team) = (by("email"), by("sms"), by(TEAM));
+        writeln!(text, "  {name:<width$} {email:>8} {sms:>8} {team:>8} {not_sent:>9} {deferred:>8} {left:>10}")?;
     }
     for (name, step) in in_order(found) {
         for (reason, count) in &step.not_sent {

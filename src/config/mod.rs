@@ -40,6 +40,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use quittance_actors::policies::{Collections, Matching, Policies, TRIED_AHEAD_DAYS};
+use quittance_actors::rules::{Action, Deed};
 use quittance_actors::values::TenantId;
 use smol_str::SmolStr;
 
@@ -267,6 +268,14 @@ impl Config {
                     name,
                     retries.policies.keys().map(String::as_str).collect(),
                 );
+            }
+        }
+        for tenant in self.service.tenants.iter().filter(|tenant| tenant.default_retry_policy.is_none()) {
+            let by_default = |action: &Action| matches!(action, Action::Do(Deed::Collect(None)));
+            let rules = self.conduct(&tenant.id).automation.rules.all().iter();
+            if let Some(rule) = rules.clone().find(|rule| rule.then.iter().any(by_default)) {
+                let what = format!("default_retry_policy, by which rule \"{}\" collects, of tenant", rule.name);
+                missing(&what, "id", tenant.id.as_str(), Vec::new());
             }
         }
         for connector in &self.service.connectors {

@@ -63,6 +63,16 @@ impl Person {
     pub fn sees(&self, tenant: &TenantId) -> bool {
         self.tenants.as_ref().is_none_or(|tenants| tenants.contains(tenant))
     }
+
+    /// Whether they may have the files of every merchant read again.
+    pub fn reloads(&self) -> bool {
+        self.tenants.is_none() && self.duties.contains(&Duty::Configure)
+    }
+
+    /// Whether a name that somebody writes is theirs, however it is written.
+    pub fn is_named(&self, name: &str) -> bool {
+        letters(&self.name) == letters(name)
+    }
 }
 
 /// Characters of a name.
@@ -76,7 +86,7 @@ pub(super) fn read_all(root: &Section<'_, '_>, known: &Known<'_>) -> Vec<Person>
         if !ids.insert(person.id.clone()) {
             section.refuse("id", section.span(), format!("person \"{}\" stands twice", person.id), None);
         }
-        if !names.insert(person.name.to_lowercase()) {
+        if !names.insert(letters(&person.name)) {
             let why = format!("there is another person of the name \"{}\"", person.name);
             section.refuse("name", section.span(), why, Some("what each does is signed with the name".to_owned()));
         }
@@ -84,7 +94,13 @@ pub(super) fn read_all(root: &Section<'_, '_>, known: &Known<'_>) -> Vec<Person>
     })
 }
 
+/// What two names are compared by, where one person must not be two.
+fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 fn read(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Person> {
+    section.keep_to_itself();
     let id = section.parsed("id", |text| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.@".contains(&byte);
         let fits = (1..=64).contains(&text.len()) && text.bytes().all(plain);
@@ -92,8 +108,8 @@ fn read(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Person> {
     });
     let name = section.parsed("name", |text| {
         let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && text.trim() == text;
-        let fits = fits && !text.chars().any(char::is_control);
-        if fits { Ok(text.to_owned()) } else { Err("expected 1 to 64 characters on one line") }
+        let fits = fits && !text.chars().any(char::is_control) && !letters(text).is_empty();
+        if fits { Ok(text.to_owned()) } else { Err("expected 1 to 64 characters on one line, letters among them") }
     });
     let hash = section.required("password").filter(|text| {
         let is_hash = password::is_hash(text);

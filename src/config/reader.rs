@@ -22,6 +22,7 @@ pub struct Section<'a, 'f> {
     table: &'f DeTable<'a>,
     asked: RefCell<Vec<&'static str>>,
     closed: Cell<bool>,
+    discreet: Cell<bool>,
 }
 
 impl<'a> File<'a> {
@@ -76,8 +77,8 @@ impl<'a> File<'a> {
 
 impl<'a, 'f> Section<'a, 'f> {
     fn new(file: &'f File<'a>, what: &str, span: Range<usize>, table: &'f DeTable<'a>) -> Self {
-        let (asked, closed) = (RefCell::default(), Cell::new(false));
-        Self { file, what: what.to_owned(), span, table, asked, closed }
+        let (asked, closed, discreet) = (RefCell::default(), Cell::new(false), Cell::new(false));
+        Self { file, what: what.to_owned(), span, table, asked, closed, discreet }
     }
 
     /// The file.
@@ -88,6 +89,15 @@ impl<'a, 'f> Section<'a, 'f> {
     /// Where the section starts.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+
+    /// What is wrong in it is shown at its start, and not with what stands there: it may be a secret.
+    pub fn keep_to_itself(&self) {
+        self.discreet.set(true);
+    }
+
+    fn shown_at(&self, span: Range<usize>) -> Range<usize> {
+        if self.discreet.get() { self.span.clone() } else { span }
     }
 
     /// Reports keys that nobody asked for. Call it when everything has been read.
@@ -109,7 +119,7 @@ impl<'a, 'f> Section<'a, 'f> {
             };
             let help = format!("keys: {}", asked.join(", "));
             let message = format!("unknown key `{name}` in {}", self.what);
-            self.file.report("Q0104", key.span(), message, label, Some(help));
+            self.file.report("Q0104", self.shown_at(key.span()), message, label, Some(help));
         }
     }
 
@@ -121,7 +131,7 @@ impl<'a, 'f> Section<'a, 'f> {
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'a>>, wanted: &str) {
         let message = format!("`{key}` must be {wanted}");
         let label = format!("this is {}", article(value.get_ref().type_str()));
-        self.file.report("Q0102", value.span(), message, label, None);
+        self.file.report("Q0102", self.shown_at(value.span()), message, label, None);
     }
 
     /// Reports a value of `key` that is not usable.

@@ -49,6 +49,10 @@ pub(super) fn read_scenario(
                 None
             })?,
         };
+        if !for_team && template.is_empty() {
+            step.refuse("template", span, "a step needs a template", None);
+            return None;
+        }
         let mut channels = Vec::new();
         for (text, at) in step.texts("channels") {
             match channel(text) {

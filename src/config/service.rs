@@ -55,6 +55,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// What makes the codes of addresses that others call.
     pub callback_key: Option<Secret>,
+    /// Whether a proxy with TLS stands in front.
+    pub behind_tls_proxy: bool,
 }
 
 /// Where things are kept.

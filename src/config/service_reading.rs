@@ -120,7 +120,7 @@ impl Service {
 fn read_server(root: &Section<'_, '_>) -> Option<Server> {
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let Some(section) = root.section("server") else {
-        return Some(Server { listen: default, public_url: None, callback_key: None });
+        return Some(Server { listen: default, public_url: None, callback_key: None, behind_tls_proxy: false });
     };
     let listen = section.optional("listen", |text| {
         text.parse::<SocketAddr>().map_err(|_| "expected an address and a port, as in 127.0.0.1:8080")
@@ -139,7 +139,7 @@ fn read_server(root: &Section<'_, '_>) -> Option<Server> {
         section.refuse("callback_key", section.span(), why, None);
     }
     section.close();
-    Some(Server { listen, public_url, callback_key })
+    Some(Server { listen, public_url, callback_key, behind_tls_proxy })
 }
 
 fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {

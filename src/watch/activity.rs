@@ -56,7 +56,10 @@ pub struct FileStatus {
 impl FileStatus {
     /// The rows of it that were refused, in its own layout, if there are any.
     pub fn refused_rows(&self) -> Option<PathBuf> {
-        self.place.as_deref().map(rejects_beside).filter(|path| path.is_file())
+        let FileState::Finished { report } = &self.state else { return None };
+        let has_some = report.outcome == "partly_accepted" && report.refused > 0;
+        let path = self.place.as_deref().filter(|_| has_some).map(rejects_beside)?;
+        fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()).then_some(path)
     }
 }
 
@@ -66,8 +69,12 @@ pub struct Activity {
     files: Mutex<BTreeMap<Key, (i64, FileStatus)>>,
 }
 
-/// Tenant, digest, feed and name: what comes again under another name has a report of its own.
-type Key = (String, String, String, String);
+/// Tenant, digest, feed, name, and whether something was taken from it: what comes again has a report of its own, and does
+/// not hide what became of it the first time.
+type Key = (String, String, String, String, bool);
+
+/// What is wrong with a file, as far as it is remembered; its report lists more.
+const ERRORS_MAX: usize = 100;
 
 impl Activity {
     /// Notes how far a file is.
@@ -78,7 +85,9 @@ impl Activity {
 
     /// Notes that a file is finished, and lies at `place`.
     pub fn finished(&self, report: &Report, place: Option<&Path>) {
-        let state = FileState::Finished { report: Box::new(report.clone()) };
+        let mut shown = report.clone();
+        shown.errors.truncate(ERRORS_MAX);
+        let state = FileState::Finished { report: Box::new(shown) };
         let at = report.finished_at.unix_millis();
         self.put(at, (&report.tenant, &report.feed, &report.file, &report.sha256), state, place.map(Path::to_owned));
     }
@@ -92,7 +101,16 @@ impl Activity {
         let mut files = self.files.lock();
         let status =
             FileStatus { sha256: sha256.to_owned(), feed: feed.to_owned(), name: name.to_owned(), state, place };
-        let key = (tenant.to_owned(), sha256.to_owned(), feed.to_owned(), name.to_owned());
+        let is_taken = matches!(&status.state, FileState::Finished { report } if report.outcome != "duplicate");
+        let key = (tenant.to_owned(), sha256.to_owned(), feed.to_owned(), name.to_owned(), is_taken);
+        if is_taken {
+            // It is being read no more.
+            let (tenant, sha256, feed, name, _) = key.clone();
+            let reading = (tenant, sha256, feed, name, false);
+            if files.get(&reading).is_some_and(|(_, known)| matches!(known.state, FileState::Reading { .. })) {
+                files.remove(&reading);
+            }
+        }
         if files.get(&key).is_none_or(|(known, _)| *known <= at) {
             files.insert(key, (at, status));
         }
@@ -122,7 +140,8 @@ impl Activity {
         }
         for ((_, file), tenant) in latest {
             // What a report says of itself is believed of nobody else's files.
-            if let Some(report) = read_beside(&file).filter(|report| report.tenant == tenant.as_str()) {
+            let own = |report: &Report| report.tenant == tenant.as_str() && !report.sha256.is_empty();
+            if let Some(report) = read_beside(&file).filter(own) {
                 self.finished(&report, Some(&file));
             }
         }
@@ -133,6 +152,14 @@ impl Activity {
         let files = self.files.lock();
         let own = files.iter().filter(|((of, digest, ..), _)| of == tenant && digest == sha256);
         own.max_by_key(|(_, (at, _))| *at).map(|(_, (_, status))| status.clone())
+    }
+
+    /// A file of a tenant by its digest, the one of a name if there is one: what was taken from it before what was not.
+    pub fn named(&self, tenant: &str, sha256: &str, name: &str) -> Option<FileStatus> {
+        let files = self.files.lock();
+        let own = files.iter().filter(|((of, digest, ..), _)| of == tenant && digest == sha256);
+        own.max_by_key(|((_, _, _, known, is_taken), (at, _))| (known == name, *is_taken, *at))
+            .map(|(_, (_, status))| status.clone())
     }
 
     /// Files of a tenant, the latest first.

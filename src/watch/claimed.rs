@@ -422,7 +422,9 @@ impl IncomingFile for ClaimedFile {
                 self.target = Some(target);
             }
         }
-        if duplicate && self.target.is_some() {
+        if let Some(target) = self.target.as_deref().filter(|_| duplicate) {
+            // What was told of it then is what became of it.
+            self.report = read_beside(target).unwrap_or_else(|| self.report.clone());
             return Ok(self.record());
         }
         if duplicate {

@@ -20,7 +20,7 @@ mod scan;
 pub use activity::{Activity, FileState, FileStatus};
 pub use archive::unpacked;
 pub use claimed::ClaimedFile;
-pub use report::{Report, ReportedError};
+pub use report::{Report, ReportedError, archived};
 pub use scan::{MANIFEST, is_unfinished};
 
 use std::path::{Path, PathBuf};

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use quittance_actors::values::Timestamp;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::{Watched, report_page};
@@ -167,6 +169,21 @@ pub(super) fn file_of_report(report: &Path) -> Option<PathBuf> {
     (!name.is_empty()).then(|| report.with_file_name(name))
 }
 
+/// Opens a file of an archive of a feed, and says how large it is: a plain file that lies there, and nothing that somebody
+/// has linked into its place.
+pub fn archived(feed: &Path, file: &Path) -> io::Result<(fs::File, u64)> {
+    let refused = |why: &str| io::Error::new(io::ErrorKind::NotFound, why.to_owned());
+    let folder = file.parent().ok_or_else(|| refused("it lies nowhere"))?.canonicalize()?;
+    if folder.parent() != Some(feed.canonicalize()?.as_path()) {
+        return Err(refused("its folder is not the feed's"));
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(file)?;
+    let metadata = opened.metadata()?;
+    if metadata.is_file() { Ok((opened, metadata.len())) } else { Err(refused("it is no plain file")) }
+}
+
 /// The path of the rows of a file that were refused, in its own layout.
 pub(super) fn rejects_beside(file: &Path) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
@@ -183,7 +200,8 @@ pub(super) fn read_beside(file: &Path) -> Option<Report> {
 
 /// A path in `folder` that nothing has: the name, or the name with a number.
 pub(super) fn free_name(folder: &Path, name: &str) -> PathBuf {
-    let free = |path: &PathBuf| fs::symlink_metadata(path).is_err() && fs::symlink_metadata(beside(path)).is_err();
+    let is_free = |path: &Path| fs::symlink_metadata(path).is_err();
+    let free = |path: &PathBuf| is_free(path) && is_free(&beside(path)) && is_free(&rejects_beside(path));
     let plain = folder.join(name);
     if free(&plain) {
         return plain;

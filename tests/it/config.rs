@@ -150,6 +150,12 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         (
             "scenarios.toml",
             "template = \"payment_request\"",
+            "template = \"\"",
+            "`template`: a step needs a template",
+        ),
+        (
+            "scenarios.toml",
+            "template = \"payment_request\"",
             "template = \"payment_request\"\naudience = \"team\"",
             "`template`: a step for the team writes to nobody",
         ),

@@ -331,4 +331,45 @@ fn what_became_of_a_file_is_shown_after_a_restart_with_its_rows_to_be_fixed() {
     assert_eq!(file.unwrap().text(), format!("{head}{wrong}"));
     let nobody = call(service.address, "GET", &format!("/bo/files/{sha256}/original"), &[], b"").unwrap();
     assert_eq!(nobody.status, 401);
+
+    // The same bytes under another name hide nothing of what was taken from them.
+    drop_file(&folder, "avril.csv", format!("{head}{good}{wrong}").as_bytes());
+    let page = |name: &str| {
+        let path = format!("/bo/files/{sha256}?name={name}");
+        call(service.address, "GET", &path, &[("Cookie", cookie)], b"").unwrap().text()
+    };
+    wait_for("the second one", || page("avril.csv").contains("avril.csv").then_some(()));
+    assert!(page("mars.csv").contains("2 read: 1 new"), "{}", page("mars.csv"));
+    let whole = format!("{head}F-9;C-9;Eve;eve@example.org;;fr;9,00;02/03/2026;10/03/2026;Conseil\n");
+    drop_file(&folder, "mai.csv", whole.as_bytes());
+    drop_file(&folder, "juin.csv", whole.as_bytes());
+    let listed = service.get("/v1/files").json();
+    let digest =
+        listed["data"].as_array().unwrap().iter().find(|file| file["name"] == "mai.csv").unwrap()["sha256"].clone();
+    let named = |name: &str| {
+        let path = format!("/bo/files/{}?name={name}", digest.as_str().unwrap());
+        call(service.address, "GET", &path, &[("Cookie", cookie)], b"").unwrap().text()
+    };
+    wait_for("the duplicate", || named("juin.csv").contains("nothing was taken").then_some(()));
+    assert!(named("mai.csv").contains("1 read: 1 new"), "{}", named("mai.csv"));
+    let original = service.get(&format!("/v1/files/{sha256}/original"));
+    assert_eq!(original.status, 200, "{}", original.text());
+
+    // The mended rows keep their own name in the archive, and their own content.
+    let mended = format!("{head}{}", wrong.replace("12,O0", "12,00"));
+    std::fs::write(folder.join("mars.rejected.csv"), &mended).unwrap();
+    assert_eq!(report(&folder, "2-mars.rejected.csv")["outcome"], "accepted");
+    let other = "F-3;C-3;Bob;bob@example.org;;fr;x;02/03/2026;10/03/2026;Conseil\n";
+    std::fs::write(folder.join("mars.csv"), format!("{head}{other}")).unwrap();
+    assert_eq!(report(&folder, "3-mars.csv")["refused"], 1);
+    assert_eq!(std::fs::read_to_string(folder.join("done/2-mars.rejected.csv")).unwrap(), mended);
+    let rows = service.get(&format!("/v1/files/{sha256}/refused")).text();
+    assert_eq!(rows, format!("{head}{wrong}"));
+
+    // What somebody links into the place of a file is not handed out.
+    let archived = folder.join("done/mars.csv");
+    std::fs::remove_file(&archived).unwrap();
+    std::os::unix::fs::symlink(scratch.path().join("config/quittance.toml"), &archived).unwrap();
+    let linked = service.get(&format!("/v1/files/{sha256}/original"));
+    assert!(!linked.text().contains("[[tenant]]"), "{}", linked.text());
 }

@@ -55,6 +55,51 @@ fn look(running: &Running, path: &str, cookie: &str) -> Answer {
     call(running.address, "GET", path, &[("Cookie", cookie), ("Accept", "text/html")], b"").unwrap()
 }
 
+/// Many at once: guesses that are judged side by side are counted all the same.
+#[test]
+fn guesses_that_come_at_once_are_counted_one_by_one() {
+    let (_scratch, running) = office("people-guesses");
+    let answers: Vec<u16> = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..24)
+            .map(|at| {
+                let running = &running;
+                scope.spawn(move || send(running, "/bo/sign-in", "", &format!("id=bruno&password=guess+{at}")).status)
+            })
+            .collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    let judged = answers.iter().filter(|status| **status == 401).count();
+    assert!((1..=5).contains(&judged), "{answers:?}");
+    assert!(answers.iter().all(|status| [401, 429].contains(status)), "{answers:?}");
+    let large = format!("id=bruno&password={}", "x".repeat(20_000));
+    assert_eq!(send(&running, "/bo/sign-in", "", &large).status, 413);
+}
+
+#[test]
+fn behind_a_proxy_forms_come_from_the_public_address_only_and_cookies_by_tls_only() {
+    let scratch = Scratch::new("people-proxy");
+    let people = person("anne", "Anne Martin", ANNE, "may = [\"all\"]");
+    let config = configure(scratch.path(), |text| {
+        let server = "listen = \"127.0.0.1:0\"\nbehind_tls_proxy = true\npublic_url = \"https://pay.example\"";
+        text.replace("listen = \"127.0.0.1:0\"", server) + &people
+    });
+    let running = Running::start(&config);
+    let form = format!("id=anne&password={}", ANNE.replace(' ', "+"));
+    let try_from = |origin: &str, host: &str| {
+        let headers =
+            [("Origin", origin), ("Content-Type", "application/x-www-form-urlencoded"), ("X-Forwarded-Host", host)];
+        call(running.address, "POST", "/bo/sign-in", &headers, form.as_bytes()).unwrap()
+    };
+    let entered = try_from("https://pay.example", "pay.example");
+    assert_eq!(entered.status, 303, "{}", entered.text());
+    let cookies: Vec<&str> =
+        entered.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.as_str()).collect();
+    assert!(cookies.len() == 2 && cookies.iter().all(|cookie| cookie.contains("Secure")), "{cookies:?}");
+    for origin in ["http://pay.example", "https://pay.example:8443", "https://evil.example", "null", ""] {
+        assert_eq!(try_from(origin, "pay.example").status, 403, "{origin}");
+    }
+}
+
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
@@ -106,6 +151,11 @@ fn what_one_person_asks_for_only_another_one_approves_and_nobody_signs_for_someb
     );
     let id = payout["id"].as_str().unwrap();
 
+    // Nor does a program ask in the name of somebody who signs in.
+    for by in ["Bruno Petit", "bruno  PETIT", "Anne-Martin"] {
+        let asked = running.post(&format!("/v1/transfers/{transfer}/give-back"), &json!({ "by": by, "reason": "x" }));
+        assert_eq!(asked.status, 403, "{by}: {}", asked.text());
+    }
     let own = send(&running, &format!("/bo/payouts/{id}/approve"), &anne, "by=Bruno+Petit");
     assert!(header(&own, "location").contains("failed="), "{}", header(&own, "location"));
     // Nor does a program stand for a second person, unless its key was given that.
@@ -128,8 +178,12 @@ fn everybody_does_what_they_may_and_sees_their_merchants_only() {
     for (who, path, form, missing) in [
         (&bruno, format!("/bo/reconciliation/{transfer}/set-aside"), "reason=x", "reconcile"),
         (&bruno, format!("/bo/reconciliation/{transfer}/give-back"), "reason=x", "refund"),
+        // However it is written.
+        (&bruno, format!("/bo/reconciliation/{transfer}/give%2Dback"), "reason=x", "refund"),
+        (&bruno, format!("/bo/reconciliation/{transfer}/%67ive-back"), "reason=x", "refund"),
         (&claire, "/bo/payouts/po_01KJPRZB00FX98K3AKA8MP2043/approve".to_owned(), "", "approve"),
-        (&claire, "/bo/configuration/reload".to_owned(), "merchant=maison-dupre", "configure"),
+        (&claire, "/bo/configuration/edit".to_owned(), "merchant=maison-dupre", "configure"),
+        (&claire, "/bo/configuration/reload".to_owned(), "merchant=maison-dupre", "configure, for every merchant"),
         (&claire, "/bo/clock/advance".to_owned(), "merchant=maison-dupre&by=1d", "operate"),
         (&claire, "/bo/requests/prq_01KJPRZB00FX98K3AKA8MP2043/do/cancel".to_owned(), "reason=x", "collect"),
     ] {
@@ -180,12 +234,23 @@ fn sessions_begin_with_the_right_password_and_end_when_somebody_signs_out() {
     assert_eq!(header(&out, "location"), "/bo/sign-in?out=1");
     assert_eq!(look(&running, "/bo", &anne).status, 303, "the session has ended, whoever kept the cookie");
 
+    let form = format!("id=bruno&password={}&to=/bo/%00", BRUNO.replace(' ', "+"));
+    let bruno = send(&running, "/bo/sign-in", "", &form);
+    assert_eq!((bruno.status, header(&bruno, "location")), (303, "/bo"), "no address is made of a control character");
+    let cookies = bruno.headers.iter().filter(|(name, _)| name == "set-cookie");
+    let known = cookies.map(|(_, value)| value.as_str()).find(|value| value.starts_with("quittance_known=")).unwrap();
+    let known = known.split(';').next().unwrap().to_owned();
+
     // A name that somebody has and one that nobody has are refused alike, and then wait alike.
     let wrong = |id: &str| send(&running, "/bo/sign-in", "", &format!("id={id}&password=a+wrong+password"));
     for id in ["bruno", "nobody"] {
         let answers: Vec<u16> = (0..6).map(|_| wrong(id).status).collect();
         assert_eq!(answers, [401, 401, 401, 401, 401, 429], "{id}");
     }
+    // Who has signed in with this browser before does not wait for what others try.
+    let form = format!("id=bruno&password={}", BRUNO.replace(' ', "+"));
+    let again = send(&running, "/bo/sign-in", &known, &form);
+    assert_eq!(again.status, 303, "{}", again.text());
     let right = send(&running, "/bo/sign-in", "", &format!("id=bruno&password={}", BRUNO.replace(' ', "+")));
     assert_eq!(right.status, 429, "even the right one waits");
     assert!(right.text().contains("wait"), "{}", right.text());

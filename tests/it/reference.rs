@@ -207,7 +207,7 @@ fn of_kind(kind: &Kind, fields: &[Field], value: &Json, at: &str, wrong: &mut Ve
             }
             None => false,
         },
-        Kind::Map(of) => match value.as_object() {
+        Kind::Map(of, _) => match value.as_object() {
             Some(items) => {
                 items.iter().for_each(|(name, item)| of_kind(of, fields, item, &format!("{at}/{name}"), wrong));
                 true

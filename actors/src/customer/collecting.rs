@@ -14,7 +14,7 @@ use crate::collection::{CardScheme, Hold, Instrument, Ledger, Mandate, MandateKi
 use crate::limits;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
 use crate::payment_request::{self, AttemptAnswer, gate};
-use crate::values::{Date, Money, PaymentRequestId};
+use crate::values::{Currency, Date, Money, PaymentRequestId};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -23,12 +23,12 @@ pub(super) fn decide(state: &Customer, command: &Command, context: &Context<'_>)
         Command::SignMandate { reference, mandate } => sign_mandate(state, reference, mandate, context),
         Command::EndInstrument { instrument, reason } => end_instrument(state, instrument, reason),
         Command::Collect { request, instrument, policy, again } => {
-            collect(state, *request, instrument, policy.as_ref(), *again, context)
+            collect(state, *request, instrument, policy.as_ref(), (*again, false), context)
         }
         Command::CollectFromUsual { request, policy } => {
             let today = context.now.date_in(&context.policies.zone);
-            match usual(state, *request, today).filter(|_| state.open_requests.contains_key(request)) {
-                Some(instrument) => collect(state, *request, &instrument, policy.as_ref(), false, context),
+            match usual(state, *request, policy.as_ref(), today, context) {
+                Some(instrument) => collect(state, *request, &instrument, policy.as_ref(), (false, true), context),
                 None => Ok(Decision::default()),
             }
         }
@@ -247,8 +247,8 @@ fn usage_of(instrument: Instrument, mandate: Option<&Mandate>) -> Usage {
 }
 
 fn collect(
-    state: &Customer, request: PaymentRequestId, instrument: &Instrument, policy: Option<&SmolStr>, again: bool,
-    context: &Context<'_>,
+    state: &Customer, request: PaymentRequestId, instrument: &Instrument, policy: Option<&SmolStr>,
+    (again, first): (bool, bool), context: &Context<'_>,
 ) -> Decided {
     if !state.open_requests.contains_key(&request) {
         return Err(Rejection::NotOpen { request });
@@ -258,22 +258,27 @@ fn collect(
     if let Err(reason) = usable(state, instrument, request, today) {
         return Err(Rejection::NotUsable { instrument: instrument.clone(), reason });
     }
-    let agree = payment_request::Command::AgreeCollection { usage, policy, again };
+    let agree = payment_request::Command::AgreeCollection { usage, policy, again, first };
     let mut decision = Decision::default();
     decision.tell(Tell::PaymentRequest(request, agree));
     Ok(decision)
 }
 
-/// What recurring payments are collected from, if it can be on a day: the newest card that is for them, or the mandate
-/// signed last.
-fn usual(state: &Customer, request: PaymentRequestId, on: Date) -> Option<Instrument> {
-    let fits = |instrument: &Instrument| usable(state, instrument, request, on).is_ok();
+/// What recurring payments are collected from, if the policy and the day allow it: the newest card that is for them, or
+/// the mandate signed last, which is for euros.
+fn usual(
+    state: &Customer, request: PaymentRequestId, policy: Option<&SmolStr>, on: Date, context: &Context<'_>,
+) -> Option<Instrument> {
+    let currency = state.open_requests.get(&request)?.outstanding.currency();
+    let fits = |instrument: &Instrument| {
+        usable(state, instrument, request, on).is_ok() && way(state, instrument, policy, context).is_ok()
+    };
     let cards = state.payment_methods.values().rev().filter(|method| state.backs_recurring(method));
     let card = cards.map(|method| Instrument::Card(method.token.clone())).find(&fits);
     card.or_else(|| {
-        let recurring =
-            |mandate: &&Mandate| matches!(mandate.kind, MandateKind::CoreRecurrent | MandateKind::B2bRecurrent);
-        let mandates = state.mandates.iter().filter(|(_, mandate)| recurring(mandate));
+        let recurrent =
+            |mandate: &Mandate| matches!(mandate.kind, MandateKind::CoreRecurrent | MandateKind::B2bRecurrent);
+        let mandates = state.mandates.iter().filter(|(_, mandate)| recurrent(mandate) && currency == Currency::EUR);
         let mut mandates: Vec<_> = mandates.map(|(reference, mandate)| (mandate.signed_on, reference)).collect();
         mandates.sort_unstable();
         mandates.into_iter().rev().map(|(_, reference)| Instrument::Mandate(reference.clone())).find(&fits)

@@ -153,7 +153,7 @@ fn collect(
     }
     match way(state, instrument, policy, context) {
         Ok((usage, policy)) => {
-            let agree = payment_request::Command::AgreeCollection { usage, policy, again: false };
+            let agree = payment_request::Command::AgreeCollection { usage, policy, again: false, first: false };
             decision.tell(Tell::PaymentRequest(request, agree));
         }
         Err(error) => {

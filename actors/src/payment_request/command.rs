@@ -101,6 +101,8 @@ pub enum Command {
         policy: SmolStr,
         /// Whether what has ended is collected again.
         again: bool,
+        /// Whether it is only for what nobody has agreed to collect, or tried to, so far: a rule asks.
+        first: bool,
     },
     /// Something of the collection is due: an attempt, a presumption, or the end of a wait.
     CollectionDue {

@@ -85,7 +85,11 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::GiveNumber(given) => own_number::ask(state, terms, given),
         Command::WriteOff { reason } => writing_off::by_person(state, terms, reason, context),
         Command::UndoWriteOff { reason } => writing_off::undo(state, terms, reason, context),
-        Command::AgreeCollection { usage, policy, again } => {
+        // What a person, a plan or a provider has begun is theirs.
+        Command::AgreeCollection { first: true, .. } if state.collection.is_some() || !state.attempts.is_empty() => {
+            Ok(Decision::default())
+        }
+        Command::AgreeCollection { usage, policy, again, .. } => {
             Ok(collecting::agree(state, terms, (usage, policy, *again), context))
         }
         Command::CollectionDue { bank_complete_to, generation, due } => {

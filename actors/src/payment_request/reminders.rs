@@ -406,8 +406,12 @@ fn passed_over(
     if late_ms(due) > scenario.late_within_ms {
         return Some(smol_str::format_smolstr!("{} {}", late_ms(due) / 3_600_000, gate::HOURS_LATE));
     }
-    // A later one that is too late itself says nothing in place of this one.
+    // A later one that is too late itself says nothing in place of this one, nor does one for somebody else.
+    let for_team = scenario.step(step).is_some_and(Step::is_for_team);
     let leaves = |other: &&Step| {
+        if other.is_for_team() != for_team {
+            return false;
+        }
         let due = other.due(terms, context.now, zone, &context.policies.calendar);
         due <= context.now && late_ms(due) <= scenario.late_within_ms
     };

@@ -61,7 +61,8 @@ pub enum Deed {
     Untag(SmolStr),
     /// Something of this name happened: endpoints and other rules hear of it.
     Emit(SmolStr),
-    /// The request is collected from what recurring payments are collected from, by a policy or the default one.
+    /// The request, which nobody has collected yet, is collected from what recurring payments are collected from, by a policy
+    /// or the default one.
     Collect(Option<SmolStr>),
 }
 
@@ -181,7 +182,7 @@ impl Deed {
                 EventType::PlanCompleted,
             ],
             Deed::StopCollection => &[EventType::AttemptSkipped, EventType::RetryStopped],
-            Deed::Collect(_) => &[EventType::AttemptScheduled, EventType::RetryScheduled, EventType::RetryStopped],
+            Deed::Collect(_) => &[EventType::AttemptScheduled],
             Deed::CreateTask { .. } => &[EventType::CustomerTaskOpened],
             Deed::Tag(_) => &[EventType::CustomerTagged],
             Deed::Untag(_) => &[EventType::CustomerUntagged],

@@ -277,6 +277,7 @@ impl EventType {
             self,
             EventType::PaymentRequestIssued
                 | EventType::PaymentRequestOverdue
+                | EventType::ReminderEscalated
                 | EventType::PaymentRequestReopened
                 | EventType::PaymentRequestPaymentReversed
                 | EventType::AttemptFailed

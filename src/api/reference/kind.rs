@@ -17,8 +17,8 @@ pub enum Kind {
     Id(String),
     /// `list of …`.
     List(Box<Kind>),
-    /// `map of …`, by names.
-    Map(Box<Kind>),
+    /// `map of …`, by names; `map of … or null` where null takes one away.
+    Map(Box<Kind>, bool),
     /// `object`: its fields follow.
     Object,
     /// A shape by its name.
@@ -65,7 +65,11 @@ impl Kind {
                 Kind::Choice(words)
             }
             ("list", rest) => Kind::List(Box::new(Self::parse(rest.strip_prefix("of ")?)?)),
-            ("map", rest) => Kind::Map(Box::new(Self::parse(rest.strip_prefix("of ")?)?)),
+            ("map", rest) => {
+                let of = rest.strip_prefix("of ")?;
+                let (of, nullable) = of.strip_suffix(" or null").map_or((of, false), |of| (of, true));
+                Kind::Map(Box::new(Self::parse(of)?), nullable)
+            }
             (word, "") if word.starts_with(char::is_uppercase) => Kind::Shape(word.to_owned()),
             (word, "") => Kind::Word(WORDS.iter().find(|(known, _)| *known == word)?.0.to_owned()),
             _ => return None,
@@ -76,7 +80,7 @@ impl Kind {
     pub fn shape(&self) -> Option<&str> {
         match self {
             Kind::Shape(name) => Some(name),
-            Kind::List(of) | Kind::Map(of) => of.shape(),
+            Kind::List(of) | Kind::Map(of, _) => of.shape(),
             _ => None,
         }
     }
@@ -91,7 +95,8 @@ impl Kind {
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
             Kind::Id(prefix) => format!("an id, {prefix}_…"),
             Kind::List(of) => format!("a list: {}", of.words()),
-            Kind::Map(of) => format!("by name: {}", of.words()),
+            Kind::Map(of, false) => format!("by name: {}", of.words()),
+            Kind::Map(of, true) => format!("by name: {}, or null", of.words()),
             Kind::Object => "an object".to_owned(),
             Kind::Shape(name) => name.clone(),
             Kind::Word(word) => {
@@ -112,7 +117,10 @@ impl Kind {
                 json!({ "type": "string", "pattern": format!("^{prefix}_[0-9A-HJKMNP-TV-Z]{{26}}$") })
             }
             Kind::List(of) => json!({ "type": "array", "items": of.schema(object) }),
-            Kind::Map(of) => json!({ "type": "object", "additionalProperties": of.schema(object) }),
+            Kind::Map(of, false) => json!({ "type": "object", "additionalProperties": of.schema(object) }),
+            Kind::Map(of, true) => {
+                json!({ "type": "object", "additionalProperties": { "anyOf": [of.schema(object), { "type": "null" }] } })
+            }
             Kind::Object => object(),
             Kind::Shape(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
             Kind::Word(word) => match word.as_str() {

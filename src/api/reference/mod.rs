@@ -53,6 +53,9 @@ pub struct Operation {
     pub body: Option<Vec<Field>>,
     /// The content type of the body, if it is no JSON object of fields.
     pub takes: Option<String>,
+    /// Whether it may come without its body.
+    #[serde(default)]
+    pub body_optional: bool,
     /// Whether a key makes that it is done once.
     #[serde(default)]
     pub once: bool,

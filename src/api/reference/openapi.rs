@@ -7,21 +7,23 @@ use super::{Answer, Field, Operation, Part, parts};
 use crate::export::event_type_json;
 
 /// Problems that every call with a key may have.
-const COMMON: [(u16, &str); 5] = [
-    (400, "Something asked is wrong: `errors` names each field"),
+const COMMON: [(u16, &str); 4] = [
+    (400, "It cannot be read: a query, an address, or a body that is no JSON"),
     (401, "The API key is missing or not known"),
     (403, "The API key may not do this"),
-    (429, "Too much at a time: `Retry-After` says when to come again"),
     (503, "It cannot be taken in now: `Retry-After` says when to come again"),
 ];
 
 /// Problems of some.
 const OTHERS: [(u16, &str); 6] = [
     (404, "It is not known"),
-    (409, "It cannot be done as things are, or the idempotency key was of another body"),
+    (409, "It cannot be done as things are"),
     (413, "The body is too large"),
     (415, "The body is of another kind"),
-    (422, "It is understood and not possible"),
+    (
+        422,
+        "Fields cannot be used, and `errors` names each with a pointer; or the idempotency key was of another body",
+    ),
     (500, "It failed on our side"),
 ];
 
@@ -52,8 +54,8 @@ pub fn document() -> Json {
             "title": "Quittance",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Payment requests, reminders, collections and reconciliation",
-            "description": "Every write needs an `Idempotency-Key`: the same key with the same body is done once, and answers the same. \
-                Problems are `application/problem+json` (RFC 9457) with a JSON pointer to each wrong field. \
+            "description": "A write that lists the header `Idempotency-Key` needs one: the same key with the same body is done once, and \
+                answers the same. Problems are `application/problem+json` (RFC 9457) with a JSON pointer to each wrong field. \
                 Lists give pages: `next` is the `after` of the next one.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
@@ -106,7 +108,7 @@ fn of_operation(part: &Part, operation: &Operation) -> Json {
         object.insert("security".to_owned(), json!([]));
     }
     if let Some(fields) = &operation.body {
-        let required = fields.iter().any(|field| field.required);
+        let required = !operation.body_optional;
         let content = json!({ "application/json": { "schema": of_fields(fields, false) } });
         object.insert("requestBody".to_owned(), json!({ "required": required, "content": content }));
     } else if let Some(takes) = &operation.takes {
