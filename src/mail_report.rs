@@ -8,6 +8,11 @@ use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
 /// Bytes of a report; what is longer returns more than it needs to.
 pub const REPORT_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of a report that are judged.
+const JUDGED_BYTES_MAX: usize = 64 << 10;
+/// Stack for judging one: some 2,400 mails within each other, a few kilobytes for each.
+const STACK_BYTES: usize = 32 << 20;
+
 /// Codes of addresses that nobody has. Source: RFC 3463 §3.2, RFC 7505.
 const OF_NOBODY: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
 
@@ -43,8 +48,15 @@ pub enum Said {
 
 /// Reads a mail as a report; `None` when it is another mail, or does not say which mail it is about.
 pub fn read(bytes: &[u8]) -> Option<MailReport> {
-    // The library asserts, where it is built with assertions, what some broken mails do not hold: such a mail is no report.
-    catch_unwind(|| judged(bytes)).ok().flatten()
+    // What came back stands behind what is said of it; a mail within a mail within a mail is put together and taken apart one
+    // within the other, which takes stack for each.
+    let bytes = bytes.get(..JUDGED_BYTES_MAX).unwrap_or(bytes);
+    std::thread::scope(|scope| {
+        let judge = std::thread::Builder::new().stack_size(STACK_BYTES);
+        // The library asserts, where it is built with assertions, what some broken mails do not hold: such a mail is no report.
+        let judging = judge.spawn_scoped(scope, || catch_unwind(|| judged(bytes)).ok().flatten());
+        judging.ok().and_then(|judging| judging.join().ok()).flatten()
+    })
 }
 
 fn judged(bytes: &[u8]) -> Option<MailReport> {
@@ -56,7 +68,7 @@ fn judged(bytes: &[u8]) -> Option<MailReport> {
             kind.is_some_and(|(ctype, subtype)| ctype.eq_ignore_ascii_case(main) && subtype.eq_ignore_ascii_case(sub))
         };
         if is("message", "delivery-status") {
-            let fields = text(&part.body);
+            let fields = unfolded(&text(&part.body));
             said = said.or_else(|| status(&fields, &report));
             recipient = recipient.or_else(|| recipient_of(&fields));
         } else if is("message", "feedback-report") {
@@ -117,6 +129,20 @@ fn id_of(original: Option<&Message<'_>>) -> Option<String> {
     original?.message_id().map(str::to_owned)
 }
 
+/// Fields of one line each: what begins with a space goes on with the line before.
+fn unfolded(fields: &str) -> String {
+    let mut plain = String::with_capacity(fields.len());
+    for line in fields.lines() {
+        match line.strip_prefix([' ', '\t']) {
+            Some(rest) if !rest.trim().is_empty() && !plain.is_empty() => plain.push(' '),
+            _ if !plain.is_empty() => plain.push('\n'),
+            _ => {}
+        }
+        plain.push_str(line.trim());
+    }
+    plain
+}
+
 /// The value of a field, the last of its name.
 fn field(fields: &str, name: &str) -> Option<String> {
     let of_name =
@@ -129,14 +155,17 @@ fn field(fields: &str, name: &str) -> Option<String> {
 fn recipient_of(fields: &str) -> Option<String> {
     let named = field(fields, "Original-Recipient").or_else(|| field(fields, "Final-Recipient"))?;
     let address = named.split_once(';').map_or(named.as_str(), |(_, address)| address).trim();
-    Some(address.trim_start_matches('<').trim_end_matches('>').to_owned())
+    let address = address.trim_start_matches('<').trim_end_matches('>');
+    (!address.is_empty()).then(|| address.to_owned())
 }
 
 /// What the fields of a delivery status say of its last recipient.
 fn status(fields: &str, report: &Message<'_>) -> Option<Said> {
     let field = |name: &str| field(fields, name);
     let action = field("Action")?.to_ascii_lowercase();
-    let mut status = field("Status").unwrap_or_default();
+    // Some say more behind it: 5.1.1 (user unknown).
+    let mut status =
+        field("Status").and_then(|said| said.split_whitespace().next().map(str::to_owned)).unwrap_or_default();
     // Some servers say more in words than in their fields.
     if status.is_empty() || status.ends_with(".0.0") {
         let words =
@@ -162,7 +191,7 @@ fn code_in(words: &str) -> Option<String> {
             parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
         parts.len() == 3 && numbers && ["2", "4", "5"].contains(&parts.first().copied().unwrap_or_default())
     };
-    let mut words = words.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | ';' | ','));
+    let mut words = words.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | ';' | ',' | '-'));
     words.find(|word| is_code(word) && !word.ends_with(".0.0")).map(str::to_owned)
 }
 
@@ -188,6 +217,35 @@ mod tests {
             let about = vec!["dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@maison-dupre.example".to_owned()];
             assert_eq!(read(&fixture(name)), Some(MailReport { about, recipient, said }), "{name}");
         }
+    }
+
+    #[test]
+    fn codes_are_read_however_servers_write_them() {
+        let report = |fields: &str| {
+            format!(
+                "To: bounces+dlv_01KJPRZB00FX98K3AKA8MP2043.0123456789abcdef@shop.example\r\nContent-Type: multipart/report; \
+                 boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n{fields}\r\n\r\n--b--\r\n"
+            )
+        };
+        for fields in [
+            "Final-Recipient: rfc822; a@example.org\r\nAction: failed\r\nStatus: 5.1.1 (user unknown)",
+            "Final-Recipient: rfc822;\r\n a@example.org\r\nAction: failed\r\nStatus: 5.1.1",
+            "Final-Recipient: rfc822; a@example.org\r\nAction: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp; 550-5.1.1 The email\r\n 550 account does not exist",
+        ] {
+            let told = read(report(fields).as_bytes()).unwrap();
+            assert_eq!(told.said, Said::Failed { status: "5.1.1".to_owned(), lasting: true }, "{fields}");
+            assert_eq!(told.recipient.as_deref(), Some("a@example.org"), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_mail_within_a_mail_a_thousand_times_over_is_no_report_and_no_end() {
+        let nested = "Content-Type:message/rfc822\n\n".repeat(40_000);
+        assert_eq!(read(nested.as_bytes()), None);
+        use base64::Engine as _;
+        let inner = base64::engine::general_purpose::STANDARD.encode(&nested);
+        let encoded = format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{inner}");
+        assert_eq!(read(encoded.as_bytes()), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! A report is taken once, however often it comes: its command has the id of what it says. Source of the folders:
 //! maildir(5).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -113,53 +114,77 @@ impl Returned {
     pub async fn watch(self, maildir: PathBuf, tenants: Vec<TenantId>) {
         let mut looks = tokio::time::interval(LOOKED_AT_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut said = String::new();
+        let (mut said, mut failed) = (String::new(), BTreeSet::new());
         loop {
             looks.tick().await;
-            let folder = maildir.clone();
-            let Ok(found) = spawn_blocking(move || new_mails(&folder)).await else { return };
-            let failed = match found {
-                Ok(mails) => self.take_all(mails, &maildir, &tenants).await.err().map(|error| error.to_string()),
-                Err(error) => Some(error.to_string()),
+            let (folder, behind) = (maildir.clone(), failed.clone());
+            let Ok(found) = spawn_blocking(move || new_mails(&folder, &behind)).await else { return };
+            let error = match found {
+                Ok(mails) => self.take_all(mails, &maildir, &tenants, &mut failed).await.err(),
+                Err(error) => Some(error),
             };
+            let error = error.map(|error| error.to_string()).unwrap_or_default();
             // The same again is not told at every look.
-            if let Some(failed) = &failed
-                && *failed != said
-            {
-                warn!(error = failed, "the maildir of what comes back cannot be taken in now");
+            if !error.is_empty() && error != said {
+                warn!(error, "what comes back into the maildir cannot all be taken now");
             }
-            said = failed.unwrap_or_default();
+            said = error;
         }
     }
 
-    async fn take_all(&self, mails: Vec<PathBuf>, maildir: &Path, tenants: &[TenantId]) -> io::Result<()> {
+    /// Takes what can be taken; what cannot keeps nobody back who comes behind it.
+    async fn take_all(
+        &self, mails: Vec<PathBuf>, maildir: &Path, tenants: &[TenantId], failed: &mut BTreeSet<PathBuf>,
+    ) -> io::Result<()> {
+        let mut first = Ok(());
         for path in mails {
-            let from = path.clone();
-            let bytes = spawn_blocking(move || read(&from)).await.map_err(io::Error::other)?;
-            let bytes = match bytes {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // Somebody has moved it.
-                bytes => bytes?,
-            };
-            match self.take(tenants, &bytes).await {
-                Ok(became) => info!(became, "a mail came back"),
-                // It would be the same at the next look.
-                Err(
-                    error
-                    @ (SubmitError::Rejected(_) | SubmitError::Quarantined(_) | SubmitError::FingerprintDiffers),
-                ) => {
-                    warn!(%error, "a mail came back, and what it says is not taken");
+            match self.take_one(&path, maildir, tenants).await {
+                Ok(()) => {
+                    failed.remove(&path);
                 }
-                Err(error) => return Err(io::Error::other(error)),
+                Err(Failed::Now(error)) => return Err(error),
+                Err(Failed::It(error)) => {
+                    failed.insert(path);
+                    first = first.and(Err(error));
+                }
             }
-            let target = maildir.join("cur").join(seen(&path));
-            spawn_blocking(move || fs::rename(path, target)).await.map_err(io::Error::other)??;
         }
-        Ok(())
+        first
+    }
+
+    async fn take_one(&self, path: &Path, maildir: &Path, tenants: &[TenantId]) -> Result<(), Failed> {
+        let stopping = |error| Failed::Now(io::Error::other(error));
+        let from = path.to_owned();
+        let bytes = match spawn_blocking(move || read(&from)).await.map_err(stopping)? {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()), // Somebody has moved it.
+            bytes => bytes.map_err(Failed::It)?,
+        };
+        match self.take(tenants, &bytes).await {
+            Ok(became) => info!(became, "a mail came back"),
+            // It would be the same at the next look.
+            Err(
+                error @ (SubmitError::Rejected(_) | SubmitError::Quarantined(_) | SubmitError::FingerprintDiffers),
+            ) => {
+                warn!(%error, "a mail came back, and what it says is not taken");
+            }
+            Err(error @ SubmitError::Port(_)) => return Err(Failed::It(io::Error::other(error))),
+            Err(error) => return Err(Failed::Now(io::Error::other(error))),
+        }
+        let (from, target) = (path.to_owned(), maildir.join("cur").join(seen(path)));
+        spawn_blocking(move || fs::rename(from, target)).await.map_err(stopping)?.map_err(Failed::It)
     }
 }
 
-/// The mails that nobody has looked at, the oldest names first.
-fn new_mails(maildir: &Path) -> io::Result<Vec<PathBuf>> {
+/// Why a mail was not taken.
+enum Failed {
+    /// Nothing can be taken now.
+    Now(io::Error),
+    /// This one cannot.
+    It(io::Error),
+}
+
+/// The mails that nobody has looked at, the oldest names first; those that failed stand behind.
+fn new_mails(maildir: &Path, failed: &BTreeSet<PathBuf>) -> io::Result<Vec<PathBuf>> {
     let mut mails = Vec::new();
     for entry in fs::read_dir(maildir.join("new"))? {
         let entry = entry?;
@@ -168,7 +193,7 @@ fn new_mails(maildir: &Path) -> io::Result<Vec<PathBuf>> {
             mails.push(entry.path());
         }
     }
-    mails.sort_unstable();
+    mails.sort_unstable_by_key(|path| (failed.contains(path), path.clone()));
     mails.truncate(MAILS_AT_A_LOOK);
     Ok(mails)
 }

@@ -154,14 +154,20 @@ pub(super) async fn download(
 ) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
     let (sha256, what) = path.into_inner();
-    handed_out(&app, &tenant, &sha256, &what).await
+    handed_out(&app, &tenant, (&sha256, named(&request).as_str()), &what).await
+}
+
+/// The name of a file in a query, if there is one: the same bytes may have come under several.
+pub(crate) fn named(request: &HttpRequest) -> String {
+    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
+    query.ok().and_then(|query| query.get("name").cloned()).unwrap_or_default()
 }
 
 /// The bytes of a finished file: `original` or `refused`.
 pub(crate) async fn handed_out(
-    app: &Shared, tenant: &TenantId, sha256: &str, what: &str,
+    app: &Shared, tenant: &TenantId, (sha256, name): (&str, &str), what: &str,
 ) -> Result<HttpResponse, Problem> {
-    let status = app.service.activity.named(tenant.as_str(), sha256, "").ok_or_else(unknown)?;
+    let status = app.service.activity.named(tenant.as_str(), sha256, name).ok_or_else(unknown)?;
     let path = match what {
         "original" => status.place,
         "refused" => status.refused_rows(),

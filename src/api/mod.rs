@@ -38,7 +38,7 @@ pub(crate) use configuration::{blocking, finding_json, foreseen, newest_editions
 pub(crate) use customers::owned;
 pub(crate) use decisions::{Part, carry_out, recall, resolution};
 pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
-pub(crate) use files::{handed_out, known_feeds};
+pub(crate) use files::{handed_out, known_feeds, named};
 pub use idempotency::Keys;
 use idempotency::fingerprint;
 pub(crate) use payment_requests::pdf;

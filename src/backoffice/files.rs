@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use quittance_actors::values::TenantId;
 
 use super::{SharedPages, enter, words, zone_of};
-use crate::api::{Problem, Shared, handed_out, known_feeds};
+use crate::api::{Problem, Shared, handed_out, known_feeds, named};
 use crate::config::FeedFormat;
 use crate::watch::FileState;
 use crate::watermark::Watermark;
@@ -61,9 +61,7 @@ pub(super) async fn one(
         Ok(frame) => frame,
         Err(answer) => return Ok(answer),
     };
-    let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
-    let name = query.ok().and_then(|query| query.get("name").cloned()).unwrap_or_default();
-    let status = app.service.activity.named(frame.tenant.as_str(), &sha256, &name);
+    let status = app.service.activity.named(frame.tenant.as_str(), &sha256, &named(&request));
     let status = status.ok_or_else(|| Problem::not_found("This file is not among the last thousand."))?;
     let report = match &status.state {
         FileState::Reading { rows, bytes, bytes_total } => {
@@ -92,7 +90,7 @@ pub(super) async fn one(
     };
     let own = json!({
         "name": status.name, "feed": status.feed, "sha256": status.sha256, "of": report,
-        "original": status.place.is_some(), "refused_rows": status.refused_rows().is_some(),
+        "query": format!("?name={}", words::encoded(&status.name)), "original": status.place.is_some(), "refused_rows": status.refused_rows().is_some(),
     });
     pages.page("file", &frame.data(&app, &status.name, "/bo/files", own))
 }
@@ -106,7 +104,7 @@ pub(super) async fn download(
         Err(answer) => return Ok(answer),
     };
     let (sha256, what) = path.into_inner();
-    handed_out(&app, &frame.tenant, &sha256, &what).await
+    handed_out(&app, &frame.tenant, (&sha256, named(&request).as_str()), &what).await
 }
 
 /// An account of the merchant's, with the statement that is missing.

@@ -24,6 +24,8 @@ const COOKIE: &str = "quittance_session";
 const SESSION_MS: i64 = 12 * 3_600_000;
 /// A session of somebody ends so long after the last page. Source: NIST SP 800-63B asks for an hour at most.
 const IDLE_MS: i64 = 3_600_000;
+/// The stream that a page watches.
+const WATCHED: &str = "/bo/events";
 /// Sessions kept at most; the one longest unused goes first.
 const SESSIONS_MAX: usize = 10_000;
 /// Wrong passwords of one name before it waits.
@@ -35,8 +37,10 @@ const NAME_BYTES_MAX: usize = 64;
 const WAIT_MS_MAX: i64 = 60_000;
 /// Names that nobody has of which wrong passwords are remembered; those of people always are.
 const NAMES_MAX: usize = 1_024;
-/// Passwords judged at a time: each takes 19 MiB.
-const JUDGED_AT_A_TIME: usize = 2;
+/// Wrong passwords are forgotten so long after the last.
+const FORGOTTEN_MS: i64 = 3_600_000;
+/// Passwords judged at a time, of strangers and of who is known: each takes 19 MiB.
+const JUDGED_AT_A_TIME: usize = 1;
 /// Passwords that wait to be judged; who comes beyond comes again.
 const WAITING_MAX: usize = 16;
 /// What says that somebody has signed in with this browser before.
@@ -50,8 +54,9 @@ pub struct Gate {
     link: Mutex<Option<String>>,
     sessions: Mutex<HashMap<String, Session>>,
     wrong: Mutex<Wrongs>,
-    judged: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    strangers: Judges,
+    /// Of browsers with which somebody has signed in before: strangers do not keep them waiting.
+    acquainted: Judges,
     /// What makes the codes of browsers that are known.
     key: Secret,
     /// What passwords of names that nobody has are compared with, so that they take as long.
@@ -139,8 +144,8 @@ impl Gate {
             link: Mutex::new(link),
             sessions: Mutex::default(),
             wrong: Mutex::default(),
-            judged: Arc::new(Semaphore::new(JUDGED_AT_A_TIME)),
-            waiting: AtomicUsize::new(0),
+            strangers: Judges::default(),
+            acquainted: Judges::default(),
             key: server.callback_key.clone().unwrap_or_else(|| Secret::new(random())),
             of_nobody,
             secure: server.behind_tls_proxy || url.as_ref().is_some_and(|url| url.scheme() == "https"),
@@ -194,7 +199,10 @@ impl Gate {
             sessions.remove(&key);
             return None;
         }
-        session.seen = now;
+        // Whoever only watches does not prolong it.
+        if request.match_pattern().as_deref() != Some(WATCHED) {
+            session.seen = now;
+        }
         Some((session.person.clone(), key))
     }
 
@@ -236,8 +244,9 @@ impl Gate {
         let counted =
             Counted { key: format!("{}{id}", if is_known { "known " } else { "" }), of_people: person.is_some() };
         self.waits(&counted)?;
-        let Some(_place) = Place::of(&self.waiting) else { return Err(Refused::Waits(1)) };
-        let permit = Arc::clone(&self.judged).acquire_owned().await.map_err(|_| Refused::Waits(1))?;
+        let judges = if is_known { &self.acquainted } else { &self.strangers };
+        let Some(_place) = Place::of(&judges.waiting) else { return Err(Refused::Waits(1)) };
+        let permit = Arc::clone(&judges.free).acquire_owned().await.map_err(|_| Refused::Waits(1))?;
         // Others with the name may have been wrong meanwhile; this one counts until it has turned out right.
         self.waits(&counted)?;
         self.count(&counted);
@@ -286,6 +295,9 @@ impl Gate {
             counted.remove(&oldest);
         }
         let known = counted.entry(of.key.clone()).or_default();
+        if now.unix_millis() - known.at.unix_millis() > FORGOTTEN_MS {
+            *known = Wrong::default();
+        }
         known.times = known.times.saturating_add(1);
         known.at = now;
         if let Some(over) = known.times.checked_sub(WRONG_BEFORE_WAIT) {
@@ -339,6 +351,18 @@ impl Gate {
 fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Who judge passwords, and how many wait for them.
+struct Judges {
+    free: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl Default for Judges {
+    fn default() -> Self {
+        Self { free: Arc::new(Semaphore::new(JUDGED_AT_A_TIME)), waiting: AtomicUsize::new(0) }
+    }
 }
 
 /// A place among those who wait, given back at the end.

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words};
 use crate::api::{Problem, Shared, owned};
-use crate::store::number_words;
+use crate::store::{Words, number_words};
 
 const ASKED_CHARACTERS_MAX: usize = 140;
 const FOUND_MAX: usize = 20;
@@ -131,9 +131,9 @@ pub(super) fn found(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<E
 fn begun(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<EntityId>, PortError> {
     let mut found = Vec::new();
     let asked = name_words(text);
-    let longest = asked.iter().max_by_key(|word| word.len()).filter(|word| word.len() >= TYPED_MIN);
-    if let Some(longest) = longest {
-        for (id, entity) in app.service.store.found(tenant, longest, LOOKED_AT_MAX)? {
+    let starts: Vec<&str> = asked.iter().map(String::as_str).filter(|word| word.len() >= TYPED_MIN).collect();
+    if !starts.is_empty() {
+        for (id, entity) in app.service.store.found(tenant, Words::Names, &starts, LOOKED_AT_MAX)? {
             let Some(profile) = entity.as_customer().and_then(|state| state.profile.as_ref()) else { continue };
             let name = name_words(&profile.name);
             if asked.iter().all(|word| name.iter().any(|known| known.starts_with(word.as_str()))) {
@@ -142,8 +142,8 @@ fn begun(app: &Shared, tenant: &TenantId, text: &str) -> Result<Vec<EntityId>, P
         }
     }
     if let Some(number) = number_words(text).first().filter(|number| number.len() >= TYPED_MIN) {
-        let numbered = app.service.store.found(tenant, number, LOOKED_AT_MAX)?.into_iter();
-        found.extend(numbered.filter(|(_, entity)| entity.as_payment_request().is_some()).map(|(id, _)| id));
+        let numbered = app.service.store.found(tenant, Words::Numbers, &[number], LOOKED_AT_MAX)?;
+        found.extend(numbered.into_iter().map(|(id, _)| id));
     }
     Ok(found)
 }

@@ -11,7 +11,7 @@ use quittance_actors::payout;
 use quittance_actors::plan;
 use quittance_actors::ports::{PortError, Round, Snapshots};
 use quittance_actors::transfer;
-use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp, name_words};
+use quittance_actors::values::{CommandId, EntityId, TenantId, Timestamp, name_key, name_words};
 
 use super::{List, Store, behind, failed, keys, number_words, tries};
 use crate::journal::codec;
@@ -67,7 +67,7 @@ impl Store {
             let named: BTreeSet<EntityId> = checkpoint.directory.iter().filter_map(renamed).collect();
             for (id, saved, new) in &checkpoint.entities {
                 list(&saved.tenant, *id, &saved.entity, *new, &mut lists);
-                if *new || named.contains(id) {
+                if *new || named.contains(id) || has_no_key(&saved.entity) {
                     words(&saved.tenant, *id, &saved.entity, &mut lists);
                 }
                 snapshots.push((keys::snapshot(*id), value(saved)?));
@@ -187,18 +187,28 @@ fn renamed((key, meaning): &DirectoryEntry) -> Option<EntityId> {
     }
 }
 
+/// Whether it is a customer of so short a name that no directory entry tells of it.
+fn has_no_key(state: &Entity) -> bool {
+    let profile = state.as_customer().and_then(|customer| customer.profile.as_ref());
+    profile.is_some_and(|profile| name_key(&profile.name).is_none())
+}
+
 /// Words of a name that it is found by.
 const WORDS_MAX: usize = 8;
 
 /// What people look for an entity by. Rows of a former name stay: whoever reads looks at the name as it is.
 fn words(tenant: &TenantId, id: EntityId, state: &Entity, rows: &mut Rows) {
-    let words = match state {
-        Entity::Customer(customer) => customer.profile.as_ref().map(|profile| name_words(&profile.name)),
-        Entity::PaymentRequest(request) => request.terms.as_ref().map(|terms| number_words(&terms.external_ref)),
-        _ => None,
+    let (kind, words) = match state {
+        Entity::Customer(customer) => {
+            (keys::NAMES, customer.profile.as_ref().map(|profile| name_words(&profile.name)))
+        }
+        Entity::PaymentRequest(request) => {
+            (keys::NUMBERS, request.terms.as_ref().map(|terms| number_words(&terms.external_ref)))
+        }
+        _ => return,
     };
     for word in words.into_iter().flatten().take(WORDS_MAX) {
-        rows.push((keys::word(tenant, &word, id), Some(Vec::new())));
+        rows.push((keys::word(tenant, kind, &word, id), Some(Vec::new())));
     }
 }
 

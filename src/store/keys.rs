@@ -98,8 +98,9 @@ pub(super) fn seen(command: CommandId) -> Vec<u8> {
     command.to_bytes().to_vec()
 }
 
-/// Words stand behind every list.
-const WORDS: u8 = 200;
+/// Words stand behind every list: of names, and of numbers.
+pub(super) const NAMES: u8 = 200;
+pub(super) const NUMBERS: u8 = 201;
 
 pub(super) fn list_prefix(of: &TenantId, list: List) -> Vec<u8> {
     join(&[&tenant(of), &[list.number()]])
@@ -110,13 +111,13 @@ pub(super) fn list(of: &TenantId, list: List, id: EntityId) -> Vec<u8> {
 }
 
 /// What an entity is found by, as far as it is typed.
-pub(super) fn word_prefix(of: &TenantId, start: &str) -> Vec<u8> {
-    join(&[&tenant(of), &[WORDS], start.as_bytes()])
+pub(super) fn word_prefix(of: &TenantId, kind: u8, start: &str) -> Vec<u8> {
+    join(&[&tenant(of), &[kind], start.as_bytes()])
 }
 
 /// A word of an entity: capitals and digits, so that nothing in it ends it.
-pub(super) fn word(of: &TenantId, word: &str, id: EntityId) -> Vec<u8> {
-    join(&[&word_prefix(of, word), &[0], &id.to_key()])
+pub(super) fn word(of: &TenantId, kind: u8, word: &str, id: EntityId) -> Vec<u8> {
+    join(&[&word_prefix(of, kind, word), &[0], &id.to_key()])
 }
 
 pub(super) fn file(of: &TenantId, at: Timestamp, digest: &[u8; 32]) -> Vec<u8> {
@@ -162,7 +163,7 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
         DirectoryKey::NumberTail(of, digits) => join(&[&[12], &tenant(of), digits.as_bytes()]),
         DirectoryKey::AwaitedNumber(of, number) => join(&[&[13], &tenant(of), number.as_bytes()]),
         DirectoryKey::Received(of, hash) => join(&[&[14], &tenant(of), &hash.to_be_bytes()]),
-        DirectoryKey::Order(of, text) => join(&[&[16], &tenant(of), text.as_bytes()]),
+        DirectoryKey::Order(of, text) => join(&[&[18], &tenant(of), text.as_bytes()]),
         DirectoryKey::Said(of, hash) => join(&[&[15], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Phone(of, hash) => join(&[&[16], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::PlanExternalRef(of, text) => join(&[&[17], &tenant(of), text.as_bytes()]),

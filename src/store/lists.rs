@@ -1,5 +1,6 @@
 //! What screens and exports list, newest first, by keyset pages.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fjall::{Guard, Keyspace};
@@ -66,8 +67,17 @@ impl List {
     }
 }
 
-/// Words looked at for each entity that is found.
-const ROWS_FOR_EACH: usize = 4;
+/// What is found by words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Customers, by their names.
+    Names,
+    /// Payment requests, by their numbers.
+    Numbers,
+}
+
+/// Rows looked at for a word that is begun.
+const WORDS_LOOKED_AT_MAX: usize = 50_000;
 
 /// The words by which a number is found: without marks, whole and from its last part on.
 pub fn number_words(number: &str) -> Vec<String> {
@@ -113,22 +123,29 @@ impl Store {
         self.listed(self.lists.range(start..after_prefix(all)), limit)
     }
 
-    /// Entities that have a word which starts so, each once: customers by words of their names, payment requests by their
+    /// Entities of which some word starts with each of these: customers by words of their names, payment requests by their
     /// numbers, whole and from the last part on. A name may be one that it was before.
     pub fn found(
-        &self, tenant: &TenantId, start: &str, limit: usize,
+        &self, tenant: &TenantId, of: Words, starts: &[&str], limit: usize,
     ) -> Result<Vec<(EntityId, Arc<Entity>)>, PortError> {
-        let prefix = keys::word_prefix(tenant, start);
+        let kind = match of {
+            Words::Names => keys::NAMES,
+            Words::Numbers => keys::NUMBERS,
+        };
+        let mut ids: Option<BTreeSet<EntityId>> = None;
+        for start in starts {
+            let mut with_it = BTreeSet::new();
+            for guard in self.lists.prefix(keys::word_prefix(tenant, kind, start)).take(WORDS_LOOKED_AT_MAX) {
+                with_it.extend(entity_of(&guard.key().map_err(failed)?));
+            }
+            ids = Some(ids.map_or_else(|| with_it.clone(), |known| known.intersection(&with_it).copied().collect()));
+        }
         let mut found: Vec<(EntityId, Arc<Entity>)> = Vec::new();
-        for guard in self.lists.prefix(prefix).take(limit * ROWS_FOR_EACH) {
-            let key = guard.key().map_err(failed)?;
-            let Some(id) = entity_of(&key).filter(|id| found.iter().all(|(known, _)| known != id)) else { continue };
+        // The newest first.
+        for id in ids.into_iter().flatten().rev().take(limit) {
             if let Some(bytes) = self.snapshots.get(keys::snapshot(id)).map_err(failed)? {
                 let stored: Saved = codec::decode_value(&bytes).map_err(failed)?;
                 found.push((id, stored.entity));
-            }
-            if found.len() == limit {
-                break;
             }
         }
         Ok(found)

@@ -23,7 +23,7 @@ mod lists;
 mod tries;
 
 pub use directory::StoreDirectory;
-pub use lists::{List, Page, number_words};
+pub use lists::{List, Page, Words, number_words};
 pub use tries::{Tried, TriedPage};
 
 use std::path::{Path, PathBuf};
