@@ -81,8 +81,7 @@ pub(super) async fn one(
             let zone = zone_of(&app, &frame.tenant);
             json!({
                 "reading": null, "outcome": outcome, "tone": tone, "status_icon": icon, "summary": report.summary,
-                "rows": report.rows, "accepted": report.accepted, "known": report.known, "passed": report.passed,
-                "refused": report.refused, "notes": report.notes, "errors": errors.collect::<Vec<Json>>(),
+                "notes": report.notes, "errors": errors.collect::<Vec<Json>>(),
                 "more": report.refused > report.errors.len().try_into().unwrap_or(u64::MAX),
                 "finished": words::instant(report.finished_at, &zone),
             })
