@@ -119,9 +119,10 @@ async fn requested(
 /// Who signs in to the back office asks there: a name that a program writes would make one person two.
 fn by_program(app: &App, by: &str) -> Result<(), Problem> {
     match app.service.config.service.people.iter().find(|person| person.is_named(by)) {
-        Some(person) => {
-            Err(Problem::forbidden(format!("{} signs in to the back office and asks there", person.name)))
-        }
+        Some(person) => Err(Problem::forbidden(format!(
+            "{} signs in to the back office, and asks and decides there",
+            person.name
+        ))),
         None => Ok(()),
     }
 }
@@ -134,8 +135,8 @@ pub(super) async fn approve(
     let mut body = Body::parse(&bytes)?;
     let by = body.text("by", 64);
     body.finish()?;
-    let by = by.ok_or_else(unusable)?.into();
-    decided(&app, &request, &id, &bytes, Command::Approve { by }).await
+    let by = by.ok_or_else(unusable)?;
+    decided(&app, &request, (&id, &by), &bytes, Command::Approve { by: by.as_str().into() }).await
 }
 
 /// `POST /v1/payouts/{id}/reject`: the money is where it was.
@@ -147,7 +148,8 @@ pub(super) async fn reject(
     let (by, reason) = (body.text("by", 64), body.text("reason", 140));
     body.finish()?;
     let (by, reason) = by.zip(reason).ok_or_else(unusable)?;
-    decided(&app, &request, &id, &bytes, Command::Reject { by: by.into(), reason: reason.into() }).await
+    decided(&app, &request, (&id, &by), &bytes, Command::Reject { by: by.as_str().into(), reason: reason.into() })
+        .await
 }
 
 /// `POST /v1/payouts/{id}/conclude`: another person than who asked found out what became of it, `executed_on`
@@ -159,12 +161,12 @@ pub(super) async fn conclude(
     let mut body = Body::parse(&bytes)?;
     let (by, executed_on) = (body.text("by", 64), body.optional("executed_on", Date::parse));
     body.finish()?;
-    let by = by.ok_or_else(unusable)?.into();
-    decided(&app, &request, &id, &bytes, Command::Conclude { by, executed_on }).await
+    let by = by.ok_or_else(unusable)?;
+    decided(&app, &request, (&id, &by), &bytes, Command::Conclude { by: by.as_str().into(), executed_on }).await
 }
 
 async fn decided(
-    app: &App, request: &HttpRequest, id: &str, bytes: &[u8], command: Command,
+    app: &App, request: &HttpRequest, (id, by): (&str, &str), bytes: &[u8], command: Command,
 ) -> Result<HttpResponse, Problem> {
     let ((tenant, key), id) = (caller(app, request)?, payout_id(id)?);
     // Where people sign in, a program does not stand for a second one unless it was said to.
@@ -172,6 +174,7 @@ async fn decided(
         let why = format!("the key \"{}\" has no approves = true: a person decides in the back office", key.id);
         return Err(Problem::forbidden(why));
     }
+    by_program(app, by)?;
     view(app, &tenant, id).await?;
     let replayed = submit(app, request, &tenant, bytes, |_| Tell::Payout(id, command)).await?;
     Ok(created(&format!("/v1/payouts/{id}"), replayed, &view(app, &tenant, id).await?))

@@ -31,7 +31,8 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             };
             let (tone, icon) = look(&outcome);
             json!({
-                "href": format!("/bo/files/{}?name={}", file.sha256, words::encoded(&file.name)), "name": file.name, "feed": file.feed, "outcome": outcome, "summary": summary,
+                "href": format!("/bo/files/{}?name={}", file.sha256, words::encoded(&file.name)),
+                "name": file.name, "feed": file.feed, "outcome": outcome, "summary": summary,
                 "first_error": first_error, "tone": tone, "status_icon": icon,
             })
         })
@@ -89,7 +90,8 @@ pub(super) async fn one(
     };
     let own = json!({
         "name": status.name, "feed": status.feed, "sha256": status.sha256, "of": report,
-        "query": format!("?name={}", words::encoded(&status.name)), "original": status.place.is_some(), "refused_rows": status.refused_rows().is_some(),
+        "query": format!("?name={}", words::encoded(&status.name)),
+        "original": status.place.is_some(), "refused_rows": status.refused_rows().is_some(),
     });
     pages.page("file", &frame.data(&app, &status.name, "/bo/files", own))
 }

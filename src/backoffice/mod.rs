@@ -293,8 +293,8 @@ async fn choose_tenant(
         Err(answer) => return Ok(answer),
     };
     let asked = form.get("tenant").map(String::as_str).unwrap_or_default();
-    let sees = |tenant: &TenantId| frame.person.as_ref().is_none_or(|person| person.sees(tenant));
-    let known = TenantId::parse(asked).ok().filter(|id| sees(id) && app.service.config.service.tenant(id).is_some());
+    let known =
+        TenantId::parse(asked).ok().filter(|id| frame.sees(id) && app.service.config.service.tenant(id).is_some());
     let id = known.ok_or_else(|| Problem::not_found("there is no such merchant"))?;
     let cookie = Cookie::build(TENANT_COOKIE, id.as_str().to_owned());
     let cookie = cookie.path("/bo").http_only(true).same_site(SameSite::Strict).secure(pages.gate.secure).finish();
@@ -352,8 +352,7 @@ impl Frame {
             json!({ "section": section, "id": id, "href": href, "icon": icon, "label": label, "count": count, "current": current })
         })
         .collect();
-        let sees = |tenant: &TenantId| self.person.as_ref().is_none_or(|person| person.sees(tenant));
-        let all: Vec<_> = app.service.config.service.tenants.iter().filter(|tenant| sees(&tenant.id)).collect();
+        let all: Vec<_> = app.service.config.service.tenants.iter().filter(|tenant| self.sees(&tenant.id)).collect();
         let tenants: Vec<Json> = all
             .iter()
             .filter(|_| all.len() > 1)
@@ -373,6 +372,11 @@ impl Frame {
             data.extend(own);
         }
         data
+    }
+
+    /// Whether who looks at it sees the pages of a merchant.
+    fn sees(&self, tenant: &TenantId) -> bool {
+        self.person.as_ref().is_none_or(|person| person.sees(tenant))
     }
 
     /// What who looks at it may do, by the names of duties.

@@ -272,8 +272,8 @@ impl Config {
         }
         for tenant in self.service.tenants.iter().filter(|tenant| tenant.default_retry_policy.is_none()) {
             let by_default = |action: &Action| matches!(action, Action::Do(Deed::Collect(None)));
-            let rules = self.conduct(&tenant.id).automation.rules.all().iter();
-            if let Some(rule) = rules.clone().find(|rule| rule.then.iter().any(by_default)) {
+            let mut rules = self.conduct(&tenant.id).automation.rules.all().iter();
+            if let Some(rule) = rules.find(|rule| rule.then.iter().any(by_default)) {
                 let what = format!("default_retry_policy, by which rule \"{}\" collects, of tenant", rule.name);
                 missing(&what, "id", tenant.id.as_str(), Vec::new());
             }

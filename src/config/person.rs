@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use quittance_actors::payout::letters;
 use quittance_actors::values::TenantId;
 
 use super::reader::Section;
@@ -92,11 +93,6 @@ pub(super) fn read_all(root: &Section<'_, '_>, known: &Known<'_>) -> Vec<Person>
         }
         Some(person)
     })
-}
-
-/// What two names are compared by, where one person must not be two.
-fn letters(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn read(section: &Section<'_, '_>, known: &Known<'_>) -> Option<Person> {

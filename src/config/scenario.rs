@@ -44,15 +44,11 @@ pub(super) fn read_scenario(
                 }
                 ("", step.span())
             }
-            false => step.text_at("template").or_else(|| {
+            false => step.text_at("template").filter(|(name, _)| !name.is_empty()).or_else(|| {
                 step.refuse("template", step.span(), "a step needs a template", None);
                 None
             })?,
         };
-        if !for_team && template.is_empty() {
-            step.refuse("template", span, "a step needs a template", None);
-            return None;
-        }
         let mut channels = Vec::new();
         for (text, at) in step.texts("channels") {
             match channel(text) {

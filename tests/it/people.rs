@@ -171,6 +171,27 @@ fn what_one_person_asks_for_only_another_one_approves_and_nobody_signs_for_someb
 }
 
 #[test]
+fn a_key_that_may_approve_does_so_in_nobodys_name() {
+    let scratch = Scratch::new("people-program");
+    let people = person("bruno", "Bruno Petit", BRUNO, "may = [\"approve\"]");
+    let key = |text: String| text.replace("configures = true ", "approves = true ") + &people;
+    let running = Running::start(&configure(scratch.path(), key));
+    let transfer = strange(&running);
+    let asked = json!({ "by": "the ERP", "reason": "nobody knows it" });
+    let payout = running.post(&format!("/v1/transfers/{transfer}/give-back"), &asked).json();
+    let approve = |by: &str| {
+        let path = format!("/v1/payouts/{}/approve", payout["id"].as_str().unwrap());
+        running.post(&path, &json!({ "by": by }))
+    };
+    let named = approve("bruno PETIT");
+    assert!(named.status == 403 && named.text().contains("signs in"), "{}", named.text());
+    let own = approve("The ERP");
+    assert_eq!(own.status, 409, "{}", own.text());
+    let other = approve("the treasury");
+    assert_eq!((other.status, other.json()["decided_by"].as_str()), (201, Some("the treasury")), "{}", other.text());
+}
+
+#[test]
 fn everybody_does_what_they_may_and_sees_their_merchants_only() {
     let (_scratch, running) = office("people-duties");
     let (bruno, claire) = (sign_in(&running, "bruno", BRUNO), sign_in(&running, "claire", ANNE));

@@ -107,10 +107,12 @@ fn withdraw(state: &Payout, details: &Details, reason: &SmolStr) -> Decision<Eve
 }
 
 /// Whether it is another person than who asked for it, however the name is written.
+/// What names of people are compared by, where one person must not be two.
+pub fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 fn other_than(details: &Details, by: &str) -> Result<(), Rejection> {
-    let letters = |name: &str| -> String {
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
     let (asked, now) = (letters(&details.by), letters(by));
     if now.is_empty() || asked == now { Err(Rejection::SamePerson(details.by.clone())) } else { Ok(()) }
 }

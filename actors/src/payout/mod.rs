@@ -17,5 +17,6 @@ mod event;
 mod state;
 
 pub use command::{Command, Rejection};
+pub use decide::letters;
 pub use event::Event;
 pub use state::{Details, Payout, Source, Status, end_to_end_id, payout_named};

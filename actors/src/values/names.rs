@@ -102,7 +102,7 @@ pub enum Agreement {
 }
 
 /// The words of a name that say whose it is, in capitals without accents, sorted.
-fn words(text: &str) -> Vec<String> {
+pub fn name_words(text: &str) -> Vec<String> {
     let plain = deunicode(text).to_ascii_uppercase();
     // The article of a name is no word of it.
     let plain = plain.replace("D'", " ").replace("L'", " ");
@@ -137,7 +137,7 @@ fn words(text: &str) -> Vec<String> {
 /// A number for a name: the same for the same words in any order, case, accents and legal form.
 /// None when nothing is left that says whose it is. It is stable over versions.
 pub fn name_key(text: &str) -> Option<u64> {
-    let words = words(text);
+    let words = name_words(text);
     let letters: usize = words.iter().map(String::len).sum();
     if letters < 4 {
         return None;
@@ -146,14 +146,9 @@ pub fn name_key(text: &str) -> Option<u64> {
     Some(stable_hash(&words))
 }
 
-/// The words of a name by which people look for it: in capitals, without accents and legal forms.
-pub fn name_words(text: &str) -> Vec<String> {
-    words(text)
-}
-
 /// How far two names agree.
 pub fn names_agree(one: &str, other: &str) -> Agreement {
-    let (one, other) = (words(one), words(other));
+    let (one, other) = (name_words(one), name_words(other));
     if one.is_empty() || other.is_empty() {
         return Agreement::None;
     }
