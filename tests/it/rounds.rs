@@ -167,6 +167,8 @@ fn a_full_disk_refuses_says_so_and_goes_on_when_there_is_space() {
             });
         }
         wait_for("the disk to be full", || said().contains("the disk is full").then_some(()));
+        // What was acknowledged before it was full has been noted by then.
+        std::thread::sleep(std::time::Duration::from_millis(500));
         let before = acknowledged.lock().unwrap().len();
         let answer = send(next.fetch_add(1, Ordering::Relaxed)).unwrap();
         assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("disk_full")), "{}", answer.text());
