@@ -22,7 +22,9 @@ use crate::partition::{
 use crate::payment_request::{AttemptNews, AttemptResult};
 use crate::payout;
 use crate::policies::Policies;
-use crate::values::{AttemptId, CommandId, Date, EntityId, PaymentRequestId, ReferenceKey, TenantId, Timestamp};
+use crate::values::{
+    AccountPool, AttemptId, CommandId, Date, EntityId, PaymentRequestId, ReferenceKey, TenantId, Timestamp,
+};
 
 /// A port failed on our side; the same call may work later.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -130,8 +132,11 @@ pub trait Directory: Send + Sync {
     /// Lets go of entries that a checkpoint has stored.
     fn checkpointed(&self, entries: &[DirectoryEntry]);
 
-    /// The next number of a tenant's pool of virtual IBANs.
-    fn next_pool_index(&self, tenant: &TenantId) -> u64;
+    /// The next number of one of a tenant's ranges of virtual IBANs.
+    fn next_pool_index(&self, tenant: &TenantId, pool: &AccountPool) -> u64;
+
+    /// How many numbers of a range were drawn so far.
+    fn drawn_of_pool(&self, tenant: &TenantId, pool: &AccountPool) -> u64;
 }
 
 /// The clock of each tenant, and randomness for ids.

@@ -26,8 +26,8 @@ pub(super) fn kind(text: &str) -> Result<Kind, &'static str> {
     }
 }
 
-/// Reads who a customer is, and in which time zone it lives if that is said.
-pub(super) fn profile(body: &mut Body) -> Option<(Profile, Option<SmolStr>)> {
+/// Reads who a customer is, in which time zone it lives and which range its account number is of, if that is said.
+pub(super) fn described(body: &mut Body) -> Option<CustomerRow> {
     let external_ref = body.text("external_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let name = body.text("name", limits::NAME_CHARACTERS_MAX);
     let kind = body.optional("kind", kind).unwrap_or_default();
@@ -36,20 +36,20 @@ pub(super) fn profile(body: &mut Body) -> Option<(Profile, Option<SmolStr>)> {
     let phone = body.optional("phone", |text| PhoneNumber::parse(text, country.as_deref()));
     let language = body.optional("language", Language::parse).unwrap_or_default();
     let zone = body.optional("zone", Zone::parse).map(|zone| zone.name().into());
+    let number_range = body.optional_text("virtual_iban_range", limits::NAME_CHARACTERS_MAX).map(SmolStr::from);
     let profile = Profile { external_ref: external_ref?.into(), kind, name: name?.into(), email, phone, language };
-    Some((profile, zone))
+    Some(CustomerRow { profile, gives: Gives::ALL, zone, number_range })
 }
 
 pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -> Result<HttpResponse, Problem> {
     let bytes = received(bytes)?;
     let tenant = tenant(&app, &request)?;
     let mut body = Body::parse(&bytes)?;
-    let profile = profile(&mut body);
+    let row = described(&mut body);
     body.finish()?;
-    let (profile, zone) = profile.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let row = row.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;
-    let row = CustomerRow { profile, gives: Gives::ALL, zone };
     let (id, _) =
         admit_customer(&service.router, &tenant, &row, held.command, Origin::Api, Priority::Interactive).await?;
     let replayed = held.replayed;

@@ -113,6 +113,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/customers/{id}/opt-outs", web::post().to(collections::opt_out))
                 .route("/customers/{id}/recurring/suspend", web::post().to(collections::suspend))
                 .route("/customers/{id}/recurring/resume", web::post().to(collections::resume))
+                .route("/virtual-iban-ranges", web::get().to(numbers::ranges))
                 .route("/customers/{id}/virtual-iban", web::post().to(numbers::give))
                 .route("/customers/{id}/virtual-iban/release", web::post().to(numbers::release))
                 .route("/customers/{id}/tasks", web::post().to(notes::open_task))

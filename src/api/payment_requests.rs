@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::collection::Instrument;
-use quittance_actors::customer::{self, Gives};
+use quittance_actors::customer;
 use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command, attempt_named, attempt_of};
 use quittance_actors::ports::Clock as _;
-use quittance_actors::runtime::{CustomerRow, InvoiceRow, Priority, admit_invoice};
+use quittance_actors::runtime::{InvoiceRow, Priority, admit_invoice};
 use quittance_actors::values::{
     AttemptId, CustomerId, Date, EntityId, PaymentReference, PaymentRequestId, TenantId, Timestamp,
 };
@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::body::{Body, Received, received};
-use super::customers::{owned, profile};
+use super::customers::{described, owned};
 use super::lists::page;
 use super::{App, Problem, Shared, created, entity_id, tenant, views};
 use crate::assemble::callbacks;
@@ -41,6 +41,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let scenario = body.optional_text("scenario", 64);
     let collect_from = body.optional("collect_from", Instrument::parse);
     let order = body.optional_text("order", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
+    let number_range = body.optional_text("virtual_iban_range", limits::NAME_CHARACTERS_MAX);
     let payment_reference = body.optional("payment_reference", |text| {
         let reference = PaymentReference::parse(text).map_err(|error| error.to_string())?;
         let found = reference.can_be_found();
@@ -49,19 +50,19 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let customer_ref = body.optional_text("customer_ref", limits::EXTERNAL_REFERENCE_CHARACTERS_MAX);
     let customer = body.object_at("customer", customer_ref.is_none());
     let customer = customer.and_then(|mut inner| {
-        let profile = profile(&mut inner);
+        let row = described(&mut inner);
         body.close(inner);
-        profile
+        row
     });
     body.finish()?;
-    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|profile| profile.0.external_ref.to_string()));
+    let customer_ref = customer_ref.or_else(|| customer.as_ref().map(|row| row.profile.external_ref.to_string()));
     let (Some(external_ref), Some(amount), Some(due_on), Some(customer_ref)) =
         (external_ref, amount, due_on, customer_ref)
     else {
         return Err(Problem::bad_request("the body cannot be used"));
     };
     let row = InvoiceRow {
-        customer: customer.map(|(profile, zone)| CustomerRow { profile, gives: Gives::ALL, zone }),
+        customer,
         customer_ref,
         external_ref,
         amount,
@@ -72,6 +73,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         collect_from,
         payment_reference,
         order: order.map(Into::into),
+        number_range: number_range.map(Into::into),
     };
     let held = app.keys.hold(&request, &tenant, &bytes)?;
     let service = &app.service;

@@ -194,6 +194,11 @@ impl From<IntakeError> for Problem {
                 Problem::conflict("other_customer", error.to_string())
             }
             IntakeError::Pool(_) => Problem::conflict("pool_empty", error.to_string()),
+            IntakeError::NoRange => Problem::conflict("no_pool", error.to_string()),
+            IntakeError::UnknownRange(..) => Problem::invalid(vec![Detail {
+                pointer: "/virtual_iban_range".to_owned(),
+                detail: error.to_string(),
+            }]),
         }
     }
 }

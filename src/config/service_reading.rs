@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use quittance_actors::account_numbers::AccountNumbers;
+use quittance_actors::account_numbers::{AccountNumbers, AccountRange};
 use quittance_actors::feed::Expectation;
 use quittance_actors::limits::PROMISE_DAYS_MAX;
 use quittance_actors::payment_request::Finality;
@@ -153,11 +153,7 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         section.integers("card_notices_days").into_iter().filter_map(|(days, _)| i32::try_from(days).ok()).collect();
     card_notices_days.sort_unstable_by(|a, b| b.cmp(a));
     let reference_seed = section.integer("reference_seed", 0..=i64::MAX);
-    let virtual_ibans = section.section("virtual_ibans").and_then(|pool| {
-        let read = read_numbers(&pool);
-        pool.close();
-        read
-    });
+    let virtual_ibans = read_numbers(section);
     let initiator = section.section("initiator").and_then(|initiator| read_initiator(&initiator));
     let accounts = section.section("accounting").map(|accounts| read_accounts(&accounts)).unwrap_or_default();
     let own_accounts =
@@ -301,8 +297,35 @@ fn read_accounts(section: &Section<'_, '_>) -> Accounts {
     accounts
 }
 
-/// `[tenant.virtual_ibans]`: a French range by its parts, or one of any country by a template.
-fn read_numbers(section: &Section<'_, '_>) -> Option<AccountNumbers> {
+/// `[tenant.virtual_ibans]`, the only range, or `[[tenant.virtual_ibans]]`, each with a name.
+fn read_numbers(tenant: &Section<'_, '_>) -> Option<AccountNumbers> {
+    let several = tenant.count("virtual_ibans") > 0;
+    if !several {
+        let section = tenant.section("virtual_ibans")?;
+        let range = read_range(&section, false);
+        section.close();
+        return range.map(|range| AccountNumbers { ranges: vec![range] });
+    }
+    let mut ranges: Vec<AccountRange> = Vec::new();
+    tenant.each("virtual_ibans", |section| {
+        let range = read_range(section, true)?;
+        if let Some(known) = ranges.iter().find(|known| known.name == range.name) {
+            section.refuse("name", section.span(), format!("`{}` is another range's name", known.name), None);
+        } else if let Some(known) = ranges.iter().find(|known| known.pool.overlaps(&range.pool)) {
+            let why = format!("it has numbers in common with the range `{}`", known.name);
+            section.refuse("virtual_ibans", section.span(), why, None);
+        } else {
+            ranges.push(range);
+        }
+        Some(())
+    });
+    Some(AccountNumbers { ranges })
+}
+
+/// A range: a French one by its parts, or one of any country by a template.
+fn read_range(section: &Section<'_, '_>, named: bool) -> Option<AccountRange> {
+    let name = if named { section.required("name")? } else { section.text("name").unwrap_or_default() };
+    let account = section.optional("account", Iban::parse);
     let pool = match section.text("template") {
         Some(template) => {
             for part in ["bank", "branch", "prefix", "width"].into_iter().filter(|part| section.has(part)) {
@@ -317,11 +340,12 @@ fn read_numbers(section: &Section<'_, '_>) -> Option<AccountNumbers> {
             AccountPool::french(bank, branch, prefix, width)
         }
     };
-    let owners = [("customer", (true, false)), ("request", (false, true)), ("both", (true, true))];
+    let owners =
+        [("customer", (true, false)), ("request", (false, true)), ("both", (true, true)), ("asked", (false, false))];
     let given_to = section.has("given_to").then(|| section.choice("given_to", &owners)).flatten();
     let (to_customers, to_requests) = given_to.unwrap_or((true, false));
     match pool {
-        Ok(pool) => Some(AccountNumbers { pool, to_customers, to_requests }),
+        Ok(pool) => Some(AccountRange { name: name.into(), pool, account, to_customers, to_requests }),
         Err(error) => {
             section.refuse("virtual_ibans", section.span(), error, None);
             None

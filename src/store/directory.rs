@@ -1,12 +1,12 @@
 //! The directory: entries of the store, and above them what has been learned or reserved since.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quittance_actors::partition::{DirectoryEntry, DirectoryKey, DirectoryValue};
 use quittance_actors::ports::{Directory, Found, PortError};
-use quittance_actors::values::TenantId;
+use quittance_actors::values::{AccountPool, TenantId};
 
 use super::{Store, keys};
 
@@ -22,7 +22,7 @@ struct Recent {
     entries: HashMap<DirectoryKey, DirectoryValue>,
     /// Reserved, and by how many callers.
     reserved: HashMap<DirectoryKey, (DirectoryValue, usize)>,
-    pools: BTreeMap<TenantId, u64>,
+    pools: HashMap<(TenantId, AccountPool), u64>,
 }
 
 impl StoreDirectory {
@@ -101,21 +101,36 @@ impl Directory for StoreDirectory {
         }
     }
 
-    fn next_pool_index(&self, tenant: &TenantId) -> u64 {
+    fn next_pool_index(&self, tenant: &TenantId, pool: &AccountPool) -> u64 {
         let mut recent = self.recent.lock();
-        if !recent.pools.contains_key(tenant) {
-            // Numbers assigned before are skipped one by one by the caller; the count is a start.
-            let stored = self.store.directory.prefix(keys::virtual_ibans(tenant)).count();
-            let stored = u64::try_from(stored).unwrap_or(0);
-            let learned =
-                recent.entries.keys().filter(|key| matches!(key, DirectoryKey::VirtualIban(of, _) if of == tenant));
-            let start = stored.max(u64::try_from(learned.count()).unwrap_or(0));
-            recent.pools.insert(tenant.clone(), start);
-        }
-        let next = recent.pools.entry(tenant.clone()).or_default();
+        let next = self.drawn(&mut recent, tenant, pool);
         let index = *next;
         *next += 1;
         index
+    }
+
+    fn drawn_of_pool(&self, tenant: &TenantId, pool: &AccountPool) -> u64 {
+        *self.drawn(&mut self.recent.lock(), tenant, pool)
+    }
+}
+
+impl StoreDirectory {
+    /// How far a range was drawn. Numbers given before are skipped one by one by the caller; their count is a start.
+    fn drawn<'a>(&self, recent: &'a mut Recent, tenant: &TenantId, pool: &AccountPool) -> &'a mut u64 {
+        let Recent { entries, pools, .. } = recent;
+        pools.entry((tenant.clone(), pool.clone())).or_insert_with(|| {
+            let prefix = keys::virtual_ibans(tenant);
+            let of_pool = |key: &[u8]| {
+                let iban = key.get(prefix.len()..).and_then(|iban| std::str::from_utf8(iban).ok());
+                iban.is_some_and(|iban| pool.holds_written(iban))
+            };
+            let stored = self.store.directory.prefix(&prefix).filter_map(|row| row.key().ok());
+            let stored = stored.filter(|key| of_pool(key));
+            let learned = entries
+                .keys()
+                .filter(|key| matches!(key, DirectoryKey::VirtualIban(of, iban) if of == tenant && pool.holds(iban)));
+            u64::try_from(stored.count().max(learned.count())).unwrap_or(0)
+        })
     }
 }
 

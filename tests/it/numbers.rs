@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::running::{drop_file, messages, printed_in_groups, sample};
+use crate::support::running::{Running, drop_file, messages, printed_in_groups, sample};
 use crate::support::scratch::wait_for;
 
 #[test]
@@ -45,6 +45,68 @@ fn a_number_is_nobodys_for_thirteen_months_and_then_anothers() {
     // Who has none may have one again, once there is one.
     let again = running.post(&format!("/v1/customers/{id}/virtual-iban"), &json!({}));
     assert_eq!(again.status, 409, "{}", again.text());
+}
+
+/// Two creditor accounts, each with its own ranges: a range stands in for another of its account, never for one of
+/// the other.
+#[test]
+fn numbers_come_from_the_range_that_is_named_and_money_goes_to_its_account() {
+    let range = |name: &str, account: &str, prefix: &str, given_to: &str| {
+        format!(
+            "[[tenant.virtual_ibans]]\nname = \"{name}\"\naccount = \"{account}\"\nbank = \"20041\"\n\
+             branch = \"01005\"\nprefix = \"{prefix}\"\nwidth = 3\ngiven_to = \"{given_to}\"\n\n"
+        )
+    };
+    let (one, two) = ("FR1420041010050500013M02606", "DE89370400440532013000");
+    let ranges = range("small", one, "04200000", "customer")
+        + &range("shops", two, "04300000", "both")
+        + &range("more", one, "04400000", "customer");
+    let (scratch, mut running) = sample("ranges", |text| {
+        text.replace(
+            "[tenant.virtual_ibans]\nbank = \"20041\"\nbranch = \"01005\"\nprefix = \"04200\"\nwidth = 6\n",
+            &ranges,
+        )
+    });
+    let number = |view: &serde_json::Value| view["virtual_iban"].as_str().unwrap_or_default().to_owned();
+    let of = |iban: &str, prefix: &str| iban.get(14..22) == Some(prefix);
+    let header = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n";
+    let rows: String = (1..=999)
+        .map(|number| format!("F-{number};C-{number};Client {number};;;fr;10,00;02/03/2026;10/03/2026;x\n"))
+        .collect();
+    let report = drop_file(&scratch.path().join("data/erp/in"), "all.csv", (header.to_owned() + &rows).as_bytes());
+    assert_eq!(report["accepted"], 999, "{}", report["summary"]);
+    assert!(of(&number(&running.find("/v1/customers", "C-1")), "04200000"));
+    // The request of a customer has one of its own, of the only range that requests are given one from.
+    let request = running.find("/v1/payment-requests", "F-1");
+    assert!(of(&number(&request), "04300000"), "{request}");
+
+    let make = |number: &str, range: Option<&str>| {
+        let mut body = json!({ "external_ref": number, "name": "Shop", "kind": "business", "language": "fr" });
+        if let Some(range) = range {
+            body["virtual_iban_range"] = range.into();
+        }
+        running.post("/v1/customers", &body)
+    };
+    let last = make("LAST", None).json();
+    assert!(of(&number(&last), "04200000"), "{last}");
+    let next = make("NEXT", None).json();
+    assert!(of(&number(&next), "04400000"), "a range of the same account stands in: {next}");
+    let named = make("SHOP-1", Some("shops")).json();
+    assert!(of(&number(&named), "04300000"), "{named}");
+    // The thousandth of the other account is the last one.
+    let full = make("SHOP-2", Some("shops"));
+    assert!(full.status == 409 && full.text().contains("pool_empty"), "{} {}", full.status, full.text());
+    let unknown = make("SHOP-3", Some("shop"));
+    assert!(unknown.status == 422 && unknown.text().contains("small, shops, more"), "{}", unknown.text());
+
+    let shown = running.get("/v1/virtual-iban-ranges").json();
+    let left = |at: usize| (shown["ranges"][at]["name"].clone(), shown["ranges"][at]["left"].clone());
+    let wanted = [("small", 0), ("shops", 0), ("more", 999)].map(|(name, left)| (name.into(), left.into()));
+    assert_eq!([left(0), left(1), left(2)], wanted, "{shown}");
+    // What is drawn is known after a restart.
+    running.stop();
+    let running = Running::start(&scratch.path().join("config/quittance.toml"));
+    assert_eq!(running.get("/v1/virtual-iban-ranges").json(), shown);
 }
 
 /// References that countries check, whatever a payer or a bank puts between their digits.

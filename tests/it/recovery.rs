@@ -21,7 +21,7 @@ use quittance_actors::ports::{
 };
 use quittance_actors::runtime::{Checkpointer, Host, Offer, Ports, Priority, Release, Router, SubmitError, Timers};
 use quittance_actors::values::{
-    Calendar, CommandId, CustomerId, EntityId, Language, ReferenceKey, TenantId, Timestamp, Zone,
+    AccountPool, Calendar, CommandId, CustomerId, EntityId, Language, ReferenceKey, TenantId, Timestamp, Zone,
 };
 use serde_json::json;
 
@@ -95,7 +95,10 @@ impl Directory for Fake {
     fn release(&self, _: &DirectoryKey) {}
     fn learn(&self, _: &[DirectoryEntry]) {}
     fn checkpointed(&self, _: &[DirectoryEntry]) {}
-    fn next_pool_index(&self, _: &TenantId) -> u64 {
+    fn next_pool_index(&self, _: &TenantId, _: &AccountPool) -> u64 {
+        0
+    }
+    fn drawn_of_pool(&self, _: &TenantId, _: &AccountPool) -> u64 {
         0
     }
 }

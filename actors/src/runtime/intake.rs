@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::numbers::next_number;
+use super::numbers::number_given;
 use super::orders::OrderReturned;
 use super::payouts::PayoutReturned;
 use super::plans::PlanRow;
@@ -14,6 +14,7 @@ use super::recalls::takes_back;
 use super::reconciliation::tell_awaited;
 use super::reserving::{Held, references, request_id};
 use super::{Priority, Router, SubmitError};
+use crate::account_numbers::Owner;
 use crate::collection::{Instrument, Mandate};
 use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
@@ -78,6 +79,8 @@ pub struct CustomerRow {
     pub gives: Gives,
     /// The time zone where it lives, if it is known.
     pub zone: Option<SmolStr>,
+    /// The range that its account number is of when it is new; `None` for the tenant's usual one.
+    pub number_range: Option<SmolStr>,
 }
 
 /// A pending invoice.
@@ -105,6 +108,8 @@ pub struct InvoiceRow {
     pub payment_reference: Option<PaymentReference>,
     /// The order that it is of: who pays may name that.
     pub order: Option<SmolStr>,
+    /// The range that an account number of its own is of; `None` for the tenant's usual one, if requests have any.
+    pub number_range: Option<SmolStr>,
 }
 
 /// A direct debit mandate of a customer that is known.
@@ -177,6 +182,12 @@ pub enum IntakeError {
     /// The pool of account numbers is used up.
     #[error(transparent)]
     Pool(#[from] IbanError),
+    /// The tenant has no account numbers to give.
+    #[error("the tenant has no [tenant.virtual_ibans]")]
+    NoRange,
+    /// No range of account numbers has that name.
+    #[error("no range of account numbers is named '{0}'; there are: {1}")]
+    UnknownRange(String, String),
     /// It was not recorded.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -224,10 +235,10 @@ pub async fn admit_customer(
     let DirectoryValue::Customer(id) = held.value else {
         return Err(IntakeError::UnknownCustomer(profile.external_ref.to_string()));
     };
-    let policies = ports.tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
-    let virtual_iban = match policies.account_numbers.as_ref().filter(|numbers| numbers.to_customers) {
-        Some(numbers) if held.value == fresh => Some(next_number(router, tenant, &numbers.pool).await?),
-        _ => None,
+    let range = row.number_range.as_deref();
+    let virtual_iban = match held.value == fresh {
+        true => number_given(router, tenant, Owner::Customer, range).await?,
+        false => None,
     };
     let fingerprint = fingerprint_of_customer(row);
     let (profile, gives) = (Arc::new(profile.clone()), row.gives);
@@ -249,6 +260,7 @@ fn fingerprint_of_customer(row: &CustomerRow) -> u64 {
     let language = profile.language.code();
     let mut parts = vec!["customer", &profile.external_ref, kind, &profile.name, email, phone, language];
     parts.extend(row.zone.as_deref());
+    parts.extend(row.number_range.as_deref());
     stable_hash(&parts)
 }
 
@@ -290,9 +302,9 @@ pub async fn admit_invoice(
         &row.issued_on.map(|day| day.to_string()).unwrap_or_default(),
         row.scenario.as_deref().unwrap_or_default(),
     ]);
-    let own = match policies.account_numbers.as_ref().filter(|numbers| numbers.to_requests) {
-        Some(numbers) if number.is_reserved() => Some(next_number(router, tenant, &numbers.pool).await?),
-        _ => None,
+    let own = match number.is_reserved() {
+        true => number_given(router, tenant, Owner::Request, row.number_range.as_deref()).await?,
+        false => None,
     };
     let issue = payment_request::Command::Issue { terms, dated: row.issued_on.is_some(), number: own };
     let tell = Tell::PaymentRequest(id, issue);

@@ -50,7 +50,7 @@ pub use intake::{
     BankEntry, CancellationRow, CreditNoteRow, CustomerRow, Intake, IntakeError, InvoiceRow, MandateRow,
     admit_customer, admit_invoice,
 };
-pub use numbers::next_number;
+pub use numbers::number_asked;
 pub use orders::OrderReturned;
 pub use payouts::PayoutReturned;
 pub use plans::{PLAN_AHEAD_DAYS_MAX, PLAN_REFERENCE_CHARACTERS_MAX, PlanRow, admit_plan, ahead_of};

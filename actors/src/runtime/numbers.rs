@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::intake::IntakeError;
 use super::{Router, SubmitError};
-use crate::account_numbers::Given;
+use crate::account_numbers::{AccountNumbers, AccountRange, Given, Owner};
 use crate::limits;
 use crate::partition::{DirectoryKey, DirectoryValue, Entity};
 use crate::values::{AccountPool, EntityId, IbanError, TenantId, VirtualIban};
@@ -12,13 +12,56 @@ use crate::values::{AccountPool, EntityId, IbanError, TenantId, VirtualIban};
 /// Numbers before a pool's end of which it is kept who draws them: the walk begins again while they may be under way.
 const LAST_DRAWN: u64 = 4_096;
 
+/// A number that somebody asks for: of the range named, or of the first one.
+pub async fn number_asked(
+    router: &Arc<Router>, tenant: &TenantId, owner: Owner, range: Option<&str>,
+) -> Result<Given, IntakeError> {
+    let policies = router.ports().tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
+    let numbers = policies.account_numbers.as_ref().ok_or(IntakeError::NoRange)?;
+    first_of(router, tenant, numbers.asked(owner, range).ok_or_else(|| unknown(numbers, range))?).await
+}
+
+fn unknown(numbers: &AccountNumbers, range: Option<&str>) -> IntakeError {
+    let known = numbers.ranges.iter().map(|range| range.name.as_str()).collect::<Vec<_>>().join(", ");
+    IntakeError::UnknownRange(range.unwrap_or_default().to_owned(), known)
+}
+
+/// A number for who is new, if there is a range for everybody of the kind: the one named, or the first.
+pub(super) async fn number_given(
+    router: &Arc<Router>, tenant: &TenantId, owner: Owner, range: Option<&str>,
+) -> Result<Option<Given>, IntakeError> {
+    let policies = router.ports().tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
+    let Some(numbers) = policies.account_numbers.as_ref() else {
+        return if range.is_some() { Err(IntakeError::NoRange) } else { Ok(None) };
+    };
+    if let Some(name) = range
+        && numbers.named(name).is_none()
+    {
+        return Err(unknown(numbers, range));
+    }
+    let ranges = numbers.given_to(owner, range);
+    if ranges.is_empty() { Ok(None) } else { first_of(router, tenant, ranges).await.map(Some) }
+}
+
+/// A number of the first range that is not used up.
+async fn first_of(router: &Arc<Router>, tenant: &TenantId, ranges: Vec<&AccountRange>) -> Result<Given, IntakeError> {
+    let mut why = IntakeError::NoRange;
+    for range in ranges {
+        match next_number(router, tenant, &range.pool).await {
+            Err(error @ IntakeError::Pool(_)) => why = error,
+            other => return other,
+        }
+    }
+    Err(why)
+}
+
 /// A number of the pool that was never given, or else one that is free again.
-pub async fn next_number(router: &Arc<Router>, tenant: &TenantId, pool: &AccountPool) -> Result<Given, IntakeError> {
+async fn next_number(router: &Arc<Router>, tenant: &TenantId, pool: &AccountPool) -> Result<Given, IntakeError> {
     let directory = &router.ports().directory;
     let owner =
         |number: &VirtualIban| directory.find(&DirectoryKey::VirtualIban(tenant.clone(), number.iban().clone()));
     loop {
-        let index = directory.next_pool_index(tenant);
+        let index = directory.next_pool_index(tenant, pool);
         let Ok(virtual_iban) = pool.at(index) else { break };
         if owner(&virtual_iban)?.is_none() {
             let left = pool.size().saturating_sub(index).saturating_sub(1);
@@ -32,7 +75,7 @@ pub async fn next_number(router: &Arc<Router>, tenant: &TenantId, pool: &Account
     let policies = router.ports().tenants.policies(tenant).ok_or(SubmitError::UnknownTenant)?;
     let today = router.ports().clock.now(tenant).date_in(&policies.zone);
     for _ in 0..limits::NUMBERS_LOOKED_AT_MAX {
-        let virtual_iban = pool.at(directory.next_pool_index(tenant) % pool.size())?;
+        let virtual_iban = pool.at(directory.next_pool_index(tenant, pool) % pool.size())?;
         let before = match owner(&virtual_iban)? {
             Some(DirectoryValue::Customer(before)) => EntityId::Customer(before),
             Some(DirectoryValue::Request(before, _)) => EntityId::PaymentRequest(before),

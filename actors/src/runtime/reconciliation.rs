@@ -316,7 +316,7 @@ fn doubt_of_account(
     let Some(policies) = tenants.policies(tenant) else { return Ok(None) };
     let own = &policies.matching.own_accounts;
     Ok(match &policies.account_numbers {
-        Some(numbers) if numbers.pool.holds(account) => Some(Doubt::AccountOfNobody),
+        Some(numbers) if numbers.holds(account) => Some(Doubt::AccountOfNobody),
         _ if !own.is_empty() && !own.contains(account) => Some(Doubt::AccountNotOurs),
         _ => None,
     })

@@ -14,7 +14,7 @@ use super::iban::{Iban, IbanError, VirtualIban, iban_of, mod_97, rib_key};
 const WIDTH: std::ops::RangeInclusive<usize> = 3..=12;
 
 /// One place of an account number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Place {
     Stands(char),
     Counts,
@@ -22,7 +22,7 @@ enum Place {
 }
 
 /// A range of account numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccountPool {
     country: String,
     places: Vec<Place>,
@@ -79,7 +79,11 @@ impl AccountPool {
 
     /// Whether a number is one of the range's, given or not.
     pub fn holds(&self, iban: &Iban) -> bool {
-        let electronic = iban.electronic();
+        self.holds_written(iban.electronic())
+    }
+
+    /// The same of an account number without blanks.
+    pub fn holds_written(&self, electronic: &str) -> bool {
         let Some(account) = electronic.strip_prefix(self.country.as_str()).and_then(|rest| rest.get(2..)) else {
             return false;
         };
@@ -89,6 +93,17 @@ impl AccountPool {
             Place::Checks => true,
         };
         account.len() == self.places.len() && account.chars().zip(&self.places).all(fits)
+    }
+
+    /// Whether two ranges have a number in common.
+    pub fn overlaps(&self, other: &AccountPool) -> bool {
+        let meet = |(a, b): (&Place, &Place)| match (a, b) {
+            (Place::Stands(a), Place::Stands(b)) => a == b,
+            (Place::Stands(c), Place::Counts) | (Place::Counts, Place::Stands(c)) => c.is_ascii_digit(),
+            (Place::Counts, Place::Counts) | (Place::Checks, _) | (_, Place::Checks) => true,
+        };
+        let same_shape = self.country == other.country && self.places.len() == other.places.len();
+        same_shape && self.places.iter().zip(&other.places).all(meet)
     }
 
     /// The number at `index`; refuses an index past the end.
@@ -233,6 +248,16 @@ mod tests {
             assert!(numbers.iter().all(|number| pool.holds(number.iban())), "{template}");
             assert!(!pool.holds(&Iban::parse("FR1420041010050500013M02606").unwrap()), "{template}");
         }
+    }
+
+    #[test]
+    fn two_ranges_overlap_when_a_number_may_be_of_both() {
+        let pool = |template| AccountPool::parse(template).unwrap();
+        let one = pool("FR 20041 01005 04200nnnnnn kk");
+        assert!(one.overlaps(&pool("FR 20041 01005 04200000nnn kk")));
+        assert!(one.overlaps(&one));
+        assert!(!one.overlaps(&pool("FR 20041 01005 04201nnnnnn kk")));
+        assert!(!one.overlaps(&pool("BE 539 01nnnnn kk")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The fields that a row of an ERP may have, by name and by place.
 
 /// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 35] = [
+pub const FIELDS: [(&str, bool); 36] = [
     ("invoice", true),
     ("customer", true),
     ("amount", true),
@@ -37,6 +37,7 @@ pub const FIELDS: [(&str, bool); 35] = [
     ("ask_days_before", false),
     ("on_exhausted", false),
     ("order", false),
+    ("virtual_iban_range", false),
 ];
 
 /// A field by its place in [`FIELDS`]: rows look dozens of them up, by a number and not by its letters.

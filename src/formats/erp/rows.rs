@@ -14,6 +14,7 @@ use quittance_actors::values::{
     Currency, Date, DecimalMark, EmailAddress, Iban, Language, Money, PaymentReference, PhoneNumber, Zone, bic,
     sepa_identifier,
 };
+use smol_str::SmolStr;
 
 use super::fields::{FIELDS, Key};
 use super::written::{Written, has_at_most, parse_amount, parse_date};
@@ -259,8 +260,10 @@ impl<'a, R: Row> Fields<'a, R> {
                 fits.then(|| value.into())
             });
         let customer = self.customer(customer_ref.as_deref());
+        let number_range = self.number_range();
         Some(InvoiceRow {
             order,
+            number_range,
             collect_from,
             payment_reference,
             customer,
@@ -373,9 +376,11 @@ impl<'a, R: Row> Fields<'a, R> {
         let zone = self.optional(const { Key::of("zone") }, expected, |value| {
             Zone::parse(value).ok().map(|zone| zone.name().into())
         });
+        let number_range = self.number_range();
         Some(CustomerRow {
             gives,
             zone,
+            number_range,
             profile: Profile {
                 external_ref: external_ref?.into(),
                 kind: kind.unwrap_or(CustomerKind::Business),
@@ -384,6 +389,13 @@ impl<'a, R: Row> Fields<'a, R> {
                 phone,
                 language: language.unwrap_or_default(),
             },
+        })
+    }
+
+    /// The range that an account number is of: the customer's when it is new, the invoice's when it has its own.
+    fn number_range(&mut self) -> Option<SmolStr> {
+        self.optional(const { Key::of("virtual_iban_range") }, "the name of a range of account numbers", |value| {
+            has_at_most(value, limits::NAME_CHARACTERS_MAX).then(|| value.into())
         })
     }
 
