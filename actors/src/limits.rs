@@ -55,6 +55,8 @@ pub const OPEN_REQUESTS_MAX: usize = 10_000;
 pub const CREDIT_USES_REMEMBERED_MAX: usize = 200;
 /// Account numbers that one customer has had.
 pub const FORMER_NUMBERS_MAX: usize = 50;
+/// Parts that a transfer is divided into.
+pub const DIVIDED_PARTS_MAX: usize = 32;
 /// Numbers of a pool looked at for one that is free again.
 pub const NUMBERS_LOOKED_AT_MAX: usize = 1_000;
 /// Open tasks of one customer: a rule that opens more is a mistake.

@@ -6,7 +6,7 @@ use quittance_actors::limits;
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::runtime::{Priority, conclude_decision, recall_by_hand};
-use quittance_actors::transfer::{Command, Resolution, Transfer};
+use quittance_actors::transfer::{Command, DividedPart, Resolution, Transfer};
 use quittance_actors::values::{CommandId, CustomerId, EntityId, Money, PaymentRequestId, TenantId, TransferId};
 use smol_str::SmolStr;
 use tracing::warn;
@@ -42,13 +42,7 @@ pub(super) async fn decide(
     let mut body = Body::parse(&bytes)?;
     let by = body.optional_text("by", 64);
     let customer = body.optional("customer", CustomerId::parse);
-    let mut parts = Vec::new();
-    for mut item in body.objects("pays", limits::OPEN_REQUESTS_COMPARED_MAX) {
-        let request = item.required("payment_request", PaymentRequestId::parse);
-        let amount = item.optional_money("amount");
-        parts.extend(request.map(|request| Part { request, amount }));
-        body.close(item);
-    }
+    let parts = pays(&mut body);
     body.finish()?;
     transfers::view(&app, &tenant, id).await?;
     let by = by.unwrap_or_else(|| "api".to_owned());
@@ -194,10 +188,26 @@ pub(crate) async fn carry_out(
 pub(crate) async fn resolution(
     app: &App, tenant: &TenantId, id: TransferId, parts: &[Part], customer: Option<CustomerId>, by: &str,
 ) -> Result<Resolution, Problem> {
-    let router = &app.service.router;
-    let state = state_of(app, id).await?;
+    let amount = received_amount(app, id).await?;
+    let (payer, allocations, left) = taken(app, tenant, amount, parts, customer).await?;
+    let customer =
+        payer.ok_or_else(|| Problem::bad_request("name what it pays, or the customer whose credit it is"))?;
+    Ok(Resolution { customer, allocations, credit: left, by: by.into() })
+}
+
+async fn received_amount(app: &App, id: TransferId) -> Result<Money, Problem> {
+    let details = state_of(app, id).await?.details;
     let unknown = || Problem::not_found(format!("transfer {id} is not known"));
-    let amount = state.details.as_ref().ok_or_else(unknown)?.amount;
+    details.map(|details| details.amount).ok_or_else(unknown)
+}
+
+/// Whose requests parts are, what each takes of an amount, and what is left of it.
+type Taken = (Option<CustomerId>, Vec<(PaymentRequestId, Money)>, Money);
+
+async fn taken(
+    app: &App, tenant: &TenantId, amount: Money, parts: &[Part], customer: Option<CustomerId>,
+) -> Result<Taken, Problem> {
+    let router = &app.service.router;
     let mut payer = customer;
     let mut left = amount.minor();
     let mut allocations = Vec::with_capacity(parts.len());
@@ -218,11 +228,82 @@ pub(crate) async fn resolution(
         left = left.saturating_sub(part.minor());
         allocations.push((*request, part));
     }
-    let customer =
-        payer.ok_or_else(|| Problem::bad_request("name what it pays, or the customer whose credit it is"))?;
-    if !owned(app, tenant, EntityId::Customer(customer)).await {
+    if let Some(customer) = payer
+        && !owned(app, tenant, EntityId::Customer(customer)).await
+    {
         return Err(Problem::not_found(format!("customer {customer} is not known")));
     }
-    let credit = Money::from_minor(left, amount.currency());
-    Ok(Resolution { customer, allocations, credit, by: by.into() })
+    Ok((payer, allocations, Money::from_minor(left, amount.currency())))
+}
+
+/// What one customer has of a transfer that is divided.
+pub(crate) struct Share {
+    /// Who; the owner of what it pays without it.
+    pub customer: Option<CustomerId>,
+    /// What it pays.
+    pub pays: Vec<Part>,
+    /// How much of the transfer; what `pays` takes without it. What is left of it is the customer's credit.
+    pub amount: Option<Money>,
+}
+
+/// A transfer divided by shares, in order; what they leave of it is a part that a person decides about later.
+pub(crate) async fn divided(
+    app: &App, tenant: &TenantId, id: TransferId, shares: &[Share], by: &str,
+) -> Result<Command, Problem> {
+    let ports = app.service.router.ports();
+    let amount = received_amount(app, id).await?;
+    let fresh = |partition| TransferId::new(ports.clock.now(tenant), ports.clock.random(), partition);
+    let mut left = amount.minor();
+    let mut parts = Vec::with_capacity(shares.len() + 1);
+    for Share { customer, pays, amount: share } in shares {
+        let most = share.unwrap_or_else(|| Money::from_minor(left, amount.currency()));
+        let (payer, allocations, rest) = taken(app, tenant, most, pays, *customer).await?;
+        let taken = Money::from_minor(most.minor().saturating_sub(rest.minor()), amount.currency());
+        let (size, credit) = match share {
+            Some(share) => (*share, rest),
+            None => (taken, Money::zero(amount.currency())),
+        };
+        left = left.saturating_sub(size.minor());
+        let by = by.into();
+        let resolution = payer.map(|customer| Resolution { customer, allocations, credit, by });
+        let partition = payer.map_or(id.partition(), |customer| customer.partition());
+        parts.push(DividedPart { id: fresh(partition), amount: size, resolution });
+    }
+    if left > 0 {
+        let rest = Money::from_minor(left, amount.currency());
+        parts.push(DividedPart { id: fresh(id.partition()), amount: rest, resolution: None });
+    }
+    Ok(Command::Divide { parts, by: by.into() })
+}
+
+/// `POST /v1/transfers/{id}/divide`: it pays for several customers, or a part of it does.
+pub(super) async fn divide(
+    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, id) = (received(bytes)?, tenant(&app, &request)?, transfer_id(&id)?);
+    let mut body = Body::parse(&bytes)?;
+    let by = body.optional_text("by", 64);
+    let mut shares = Vec::new();
+    for mut item in body.objects("parts", limits::DIVIDED_PARTS_MAX) {
+        let (customer, amount) = (item.optional("customer", CustomerId::parse), item.optional_money("amount"));
+        let pays = pays(&mut item);
+        shares.push(Share { customer, pays, amount });
+        body.close(item);
+    }
+    body.finish()?;
+    transfers::view(&app, &tenant, id).await?;
+    let command = divided(&app, &tenant, id, &shares, by.as_deref().unwrap_or("api")).await?;
+    write(&app, &request, &tenant, id, &bytes, command).await
+}
+
+/// The requests that a body says are paid.
+fn pays(body: &mut Body) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for mut item in body.objects("pays", limits::OPEN_REQUESTS_COMPARED_MAX) {
+        let request = item.required("payment_request", PaymentRequestId::parse);
+        let amount = item.optional_money("amount");
+        parts.extend(request.map(|request| Part { request, amount }));
+        body.close(item);
+    }
+    parts
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::partition::{DirectoryKey, DirectoryValue, Entity};
 use quittance_actors::payment_request;
-use quittance_actors::transfer;
 use quittance_actors::values::{EntityId, TenantId};
 use serde_json::{Value as Json, json};
 
@@ -36,7 +35,8 @@ fn filters(list: List) -> (bool, &'static [&'static str], &'static [&'static str
         List::CustomerTasks => (false, &[], &["tasks"]),
         List::PaymentRequests => (true, &["open", "overdue", "settled", "cancelled"], &[]),
         List::Transfers => {
-            let statuses = &["noted", "received", "matched", "needs_decision", "set_aside", "given_back", "recalled"];
+            let statuses =
+                &["noted", "received", "matched", "needs_decision", "set_aside", "given_back", "recalled", "divided"];
             (false, statuses, &[])
         }
         List::Plans | List::PlansAttention => (true, &["attention"], &[]),
@@ -91,22 +91,10 @@ impl Asked {
                 "settled" => state.status == payment_request::Status::Settled,
                 _ => state.status == payment_request::Status::Cancelled,
             },
-            Entity::Transfer(state) => status == transfer_status(state.status),
+            Entity::Transfer(state) => status == state.status.name(),
             // Their lists are of those already.
             _ => true,
         }
-    }
-}
-
-fn transfer_status(status: transfer::Status) -> &'static str {
-    match status {
-        transfer::Status::Noted => "noted",
-        transfer::Status::Received => "received",
-        transfer::Status::Matched => "matched",
-        transfer::Status::NeedsDecision => "needs_decision",
-        transfer::Status::SetAside => "set_aside",
-        transfer::Status::GivenBack => "given_back",
-        transfer::Status::Recalled => "recalled",
     }
 }
 

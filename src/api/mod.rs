@@ -36,7 +36,7 @@ pub(crate) use automation::action;
 pub(crate) use clock::{advance_tenant, duration_ms};
 pub(crate) use configuration::{blocking, finding_json, foreseen, newest_editions, publish, reload, tried};
 pub(crate) use customers::owned;
-pub(crate) use decisions::{Part, carry_out, recall, resolution};
+pub(crate) use decisions::{Part, Share, carry_out, divided, recall, resolution};
 pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::{handed_out, known_feeds, named};
 pub use idempotency::Keys;
@@ -172,6 +172,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payouts/{id}/reject", web::post().to(payouts::reject))
                 .route("/payouts/{id}/conclude", web::post().to(payouts::conclude))
                 .route("/transfers/{id}/decision", web::post().to(decisions::decide))
+                .route("/transfers/{id}/divide", web::post().to(decisions::divide))
                 .route("/transfers/{id}/take-back", web::post().to(decisions::take_back))
                 .route("/transfers/{id}/recalls", web::post().to(decisions::recalls))
                 .route("/transfers/{id}/remember-payer", web::post().to(decisions::remember_payer))

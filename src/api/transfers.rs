@@ -73,7 +73,9 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
 /// Whether nobody knows yet whose account it came from, and its match says it.
 pub(crate) fn proposes_payer(app: &App, tenant: &TenantId, state: &Transfer) -> bool {
     let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
-    let of_customer = state.status == Status::Matched && state.pending.is_none() && state.customer.is_some();
+    // Who pays for several says of none of them that the account is theirs.
+    let alone = state.divided().0.is_none();
+    let of_customer = alone && state.status == Status::Matched && state.pending.is_none() && state.customer.is_some();
     let Some(iban) = iban.filter(|_| of_customer) else { return false };
     // A lookup that fails proposes nothing.
     let known = app.service.router.ports().directory.find(&DirectoryKey::PayerIban(tenant.clone(), iban));

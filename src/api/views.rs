@@ -5,7 +5,7 @@ use quittance_actors::customer::Customer;
 use quittance_actors::payment_request::{
     Collection, Gate, LateCharges, PaymentRequest, Source, Stage, Status, end_to_end_id,
 };
-use quittance_actors::transfer::{Nature, Proposal, Transfer, Weighed};
+use quittance_actors::transfer::{DividedPart, Nature, Proposal, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
@@ -293,6 +293,14 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
         }
         if state.nature() != Nature::Received {
             fields.insert("nature".to_owned(), json!(state.nature()));
+        }
+        let (part_of, parts) = state.divided();
+        if let Some(whole) = part_of {
+            fields.insert("part_of".to_owned(), json!(whole));
+        }
+        if !parts.is_empty() {
+            let part = |part: &DividedPart| json!({ "transfer": part.id, "amount": part.amount });
+            fields.insert("parts".to_owned(), parts.iter().map(part).collect());
         }
         if let Some(payout) = state.given_back_by {
             fields.insert("payout".to_owned(), json!(payout));

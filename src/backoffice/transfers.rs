@@ -17,6 +17,7 @@ pub(super) fn row(entity: &Entity) -> Option<Json> {
         Status::SetAside => ("mute", "ban"),
         Status::GivenBack => ("mute", "undo-2"),
         Status::Recalled => ("bad", "undo-2"),
+        Status::Divided => ("mute", "link-2"),
         Status::Received => ("mute", "clock"),
     };
     let remittance = &details.remittance;

@@ -264,6 +264,7 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
             format!("{}, {}", text(Field::TransferAmount), text(Field::TaskAssignedTo)),
         ),
         EventType::TaskOverdue => ("clock", "bad-i", "Decision overdue", text(Field::TransferAmount)),
+        EventType::TransferDivided => ("link-2", "info-i", "Divided", text(Field::TransferAmount)),
         EventType::TransferGivenBack => ("undo-2", "info-i", "Given back", text(Field::TransferAmount)),
         EventType::TransferRecallReceived | EventType::TransferRecalled => {
             let gone = event.event == EventType::TransferRecalled;

@@ -13,7 +13,8 @@ use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter, search, transfers, words};
 use crate::api::{
-    Part, Problem, Shared, carry_out, may_remember_payer, payout_of, proposes_payer, recall, resolution,
+    Part, Problem, Share, Shared, carry_out, divided, may_remember_payer, payout_of, proposes_payer, recall,
+    resolution,
 };
 use crate::store::List;
 
@@ -24,7 +25,7 @@ const OPEN_SHOWN: usize = 40;
 const LOOKED_THROUGH: usize = 500;
 const RECEIVED_SHOWN: usize = 10;
 /// What a decision came to, in words.
-const SAID: [&str; 7] = [
+const SAID: [&str; 8] = [
     "Reconciled",
     "Taken back",
     "Put aside",
@@ -32,7 +33,10 @@ const SAID: [&str; 7] = [
     "Assigned",
     "Taken back by the bank",
     "The account is remembered",
+    "Divided; this is the rest",
 ];
+/// The last of them: it leads to what is left.
+const DIVIDED: &str = SAID[7];
 type Query = std::collections::BTreeMap<String, String>;
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -138,7 +142,7 @@ async fn open(
     let places = state.status == Status::NeedsDecision && state.nature() == Nature::Received;
     let takes_back = state.status == Status::NeedsDecision && !places;
     let by_hand = match payer.filter(|_| places) {
-        Some(customer) => by_hand(app, customer, details.amount).await?,
+        Some(customer) => by_hand(app, customer, details.amount, looked_for).await?,
         None => Vec::new(),
     };
     let customer = match payer {
@@ -157,6 +161,10 @@ async fn open(
         app.service.config.service.tenant(&frame.tenant).is_some_and(|own| own.payouts.connector.is_some());
     let now = app.service.router.ports().clock.now(&frame.tenant);
     let identified = weighed.identified_by.text();
+    let parts = (1..).zip(state.divided().1);
+    let parts: Vec<Json> = parts
+        .map(|(number, part): (u32, _)| json!({ "number": number, "id": part.id, "amount": words::money(part.amount) }))
+        .collect();
     Ok(Some(json!({
         "id": id,
         "payer": if takes_back { "Taken back by the bank" } else { details.payer_name.as_deref().unwrap_or("Unknown payer") },
@@ -184,6 +192,8 @@ async fn open(
         "can_give_back": places && details.payer_iban.is_some() && pays_out,
         "can_take_back": matches!(state.status, Status::Matched | Status::SetAside) && state.pending.is_none(),
         "proposals": proposals,
+        "part_of": state.divided().0,
+        "divided": parts,
         "paid": paid,
         "taken": state.taken().map(|(taken, margin)| json!({ "score": score(taken.score), "margin": score(margin) })),
         "credited": (state.credited_minor > 0)
@@ -292,8 +302,11 @@ async fn shown(app: &Shared, proposal: &Proposal, first: bool) -> Result<Json, P
     }))
 }
 
-/// The open requests of a customer in the transfer's currency, those that are due first.
-async fn by_hand(app: &Shared, customer: CustomerId, amount: Money) -> Result<Vec<Json>, Problem> {
+/// The open requests of a customer in the transfer's currency, those that are due first; ticked is the one whose number
+/// was looked for.
+async fn by_hand(
+    app: &Shared, customer: CustomerId, amount: Money, looked_for: Option<&str>,
+) -> Result<Vec<Json>, Problem> {
     let (_, entity, _) = app.service.router.read(EntityId::Customer(customer), 0).await?;
     let Some(state) = entity.as_customer() else { return Ok(Vec::new()) };
     let mut open: Vec<_> =
@@ -303,6 +316,7 @@ async fn by_hand(app: &Shared, customer: CustomerId, amount: Money) -> Result<Ve
         json!({
             "id": id,
             "invoice": open.number,
+            "meant": looked_for.is_some_and(|text| text.eq_ignore_ascii_case(&open.number)),
             "due_on": words::day(open.due_on),
             "outstanding": words::money(open.outstanding),
             "decimal": open.outstanding.decimal(),
@@ -357,6 +371,22 @@ pub(super) async fn decide(
     }
     let reason = if reason.is_empty() { "no reason given".to_owned() } else { reason };
     let (said, done) = match what.as_str() {
+        "decide" if field("rest").is_some_and(|rest| rest == "another") => {
+            let amount = state.details.as_ref().map(|details| details.amount);
+            let amount = amount.ok_or_else(|| Problem::not_found("nothing was received"))?;
+            let customer = field("customer").and_then(|text| CustomerId::parse(&text).ok());
+            let asked = match parts(&form, amount) {
+                Ok(pays) => {
+                    let shares = [Share { customer, pays, amount: None }];
+                    divided(&app, &frame.tenant, id, &shares, frame.who()).await
+                }
+                Err(problem) => Err(problem),
+            };
+            match asked {
+                Ok(command) => (DIVIDED, carry(&app, &frame, id, command).await),
+                Err(problem) => ("", Err(problem)),
+            }
+        }
         "decide" => {
             let amount = state.details.as_ref().map(|details| details.amount);
             let amount = amount.ok_or_else(|| Problem::not_found("nothing was received"))?;
@@ -417,6 +447,11 @@ pub(super) async fn decide(
         }
         Ok(()) if what == "take-back" || what == "assign" => {
             format!("/bo/reconciliation?id={id}&said={}", words::encoded(said))
+        }
+        Ok(()) if said == DIVIDED => {
+            let divided = state_of(&app, &frame.tenant, id).await?;
+            let rest = divided.and_then(|state| state.divided().1.last().map(|part| part.id)).unwrap_or(id);
+            format!("/bo/reconciliation?id={rest}&said={}", words::encoded(said))
         }
         Ok(()) => format!("/bo/reconciliation?said={}&undo={id}", words::encoded(said)),
         Err(problem) => format!("/bo/reconciliation?id={id}&failed={}", words::encoded(&problem.to_string())),

@@ -88,7 +88,11 @@ impl Names {
             }
             (
                 EntityId::Transfer(id),
-                Event::Transfer(transfer::Event::Received { details, .. } | transfer::Event::Noted { details, .. }),
+                Event::Transfer(
+                    transfer::Event::Received { details, .. }
+                    | transfer::Event::Noted { details, .. }
+                    | transfer::Event::Parted { details, .. },
+                ),
             ) => {
                 self.transfers.insert(id, Arc::clone(details));
             }

@@ -336,6 +336,35 @@ try {
   await page.waitForSelector('.reason');
   await accessible('a transfer that the bank took back');
   await picture('workbench-recalled');
+  // One payer pays for several customers: what is theirs is ticked, and the rest is decided about next.
+  await page.goto(`${origin}/bo/requests?status=open`);
+  const invoice = (await page.textContent('a.row-link >> nth=0')).trim();
+  writeFileSync(join(banks, 'holding.part'), `<Document><BkToCstmrDbtCdtNtfctn><Ntfctn><Id>E2H</Id><Acct><Id><IBAN>FR7630001007941234567890185</IBAN></Id></Acct>
+    <Ntry><Amt Ccy="EUR">98765.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-03-20</Dt></BookgDt><AcctSvcrRef>E2H-1</AcctSvcrRef>
+    <NtryDtls><TxDtls><RltdPties><Dbtr><Pty><Nm>Holding des Boutiques</Nm></Pty></Dbtr></RltdPties><RmtInf><Ustrd>pour nos boutiques</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>`);
+  renameSync(join(banks, 'holding.part'), join(banks, 'holding.xml'));
+  const holding = page.locator('a.tx:has-text("Holding des Boutiques")');
+  for (let at = 0; at < 40 && (await holding.count()) === 0; at += 1) {
+    await page.waitForTimeout(250);
+    await page.goto(`${origin}/bo/reconciliation`);
+  }
+  await holding.first().click();
+  await page.waitForSelector('input[name=customer]');
+  await page.fill('input[name=customer]', invoice);
+  await page.click('text=Look');
+  await page.waitForSelector('details.hand input[name=take]');
+  check('the invoice that was looked for is ticked', (await page.locator('details.hand input[name=take]:checked').count()) === 1);
+  await accessible('a transfer that is divided');
+  await picture('workbench-divide');
+  await page.click('details.hand button[name=rest]');
+  await page.waitForSelector('.said');
+  check('a transfer is divided, and its rest is looked at', (await page.textContent('.said')).includes('Divided') && (await page.textContent('main')).includes('part of a transfer that was divided'), await page.textContent('main'));
+  await accessible('the rest of a transfer');
+  await picture('workbench-rest');
+  await page.click('text=another transfer');
+  await page.waitForSelector('text=Part 2');
+  check('the whole shows its parts', (await page.textContent('main')).includes('divided into 2 parts'), await page.textContent('main'));
+  await picture('workbench-divided');
   await page.goto(`${origin}/bo/messages`);
   const mail = page.frameLocator('iframe.mail');
   check('a caught mail shows as its reader sees it', (await mail.locator('body').textContent()).includes('Maison Dupré'));

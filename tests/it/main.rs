@@ -11,6 +11,7 @@ mod corpora;
 mod crash;
 mod decisions;
 mod directories;
+mod division;
 mod doubts;
 mod editions;
 mod exports;

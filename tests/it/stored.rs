@@ -143,6 +143,29 @@ fn later_events() -> Vec<Event> {
             }],
             accidental_ppm: 12_345,
         }))),
+        Event::Transfer(transfer::Event::Divided {
+            parts: vec![transfer::DividedPart {
+                id: transfer_id(),
+                amount: euros(507),
+                resolution: Some(transfer::Resolution {
+                    customer: customer_id(),
+                    allocations: vec![(request_id(), euros(500))],
+                    credit: euros(7),
+                    by: "ana".into(),
+                }),
+            }],
+            by: "ana".into(),
+        }),
+        Event::Transfer(transfer::Event::Parted {
+            details: Arc::new(details()),
+            particulars: None,
+            of: transfer_id(),
+            customer: Some(customer_id()),
+        }),
+        Event::Transfer(transfer::Event::PartTold),
+        Event::Transfer(transfer::Event::PartsRecalled {
+            recall: transfer::Recall { entry: transfer_id(), reason: "AC04".into() },
+        }),
         Event::Transfer(transfer::Event::PayerDoubted { iban: iban() }),
         Event::Transfer(transfer::Event::PayerRemembered { iban: iban(), customer: customer_id(), by: "ana".into() }),
         Event::Transfer(transfer::Event::Pointed(Arc::new(transfer::Pointers {
@@ -383,6 +406,10 @@ fn name(event: &Event) -> &'static str {
             T::RecallReceived(_) => "transfer.recall_received",
             T::RecallAsked => "transfer.recall_asked",
             T::Recalled { .. } => "transfer.recalled",
+            T::Divided { .. } => "transfer.divided",
+            T::Parted { .. } => "transfer.parted",
+            T::PartTold => "transfer.part_told",
+            T::PartsRecalled { .. } => "transfer.parts_recalled",
         },
     }
 }
@@ -423,7 +450,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 158);
+    assert_eq!(seen.len(), 162);
 }
 
 /// What a record of version 1 lists of its public event.

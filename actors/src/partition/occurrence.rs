@@ -268,8 +268,13 @@ fn of_transfer(event: &transfer::Event) -> Option<(EventType, Option<PaymentRequ
         E::TaskOverdue { .. } => Some((EventType::TaskOverdue, None)),
         E::RecallReceived(_) => Some((EventType::TransferRecallReceived, None)),
         E::Recalled { .. } => Some((EventType::TransferRecalled, None)),
-        E::Claimed { .. } | E::RecallAsked => None,
-        E::Described(_)
+        E::Divided { .. } => Some((EventType::TransferDivided, None)),
+        E::Claimed { .. }
+        | E::RecallAsked
+        | E::Parted { .. }
+        | E::PartTold
+        | E::PartsRecalled { .. }
+        | E::Described(_)
         | E::Pointed(_)
         | E::Weighed(_)
         | E::PayerDoubted { .. }
@@ -454,7 +459,6 @@ impl View<'_> {
     }
 
     fn of_transfer(&self, field: Field, figures: Option<&TransferFigures>) -> Option<Fact<'_>> {
-        use transfer::Status;
         let figures = figures?;
         let details = self.about.transfer?.details.as_ref()?;
         match field {
@@ -465,15 +469,7 @@ impl View<'_> {
             }
             Field::TransferBookedOn => Some(Fact::Date(details.booked_on)),
             Field::TransferIdentified => Some(Fact::Truth(figures.identified)),
-            Field::TransferStatus => Some(Fact::text(match figures.status {
-                Status::Received => "received",
-                Status::Matched => "matched",
-                Status::NeedsDecision => "needs_decision",
-                Status::Noted => "noted",
-                Status::SetAside => "set_aside",
-                Status::GivenBack => "given_back",
-                Status::Recalled => "recalled",
-            })),
+            Field::TransferStatus => Some(Fact::text(figures.status.name())),
             _ => None,
         }
     }

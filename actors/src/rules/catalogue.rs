@@ -137,9 +137,11 @@ impl EventType {
             E::RetryWaiting => (request, vec![F::RetryUntil, F::Reason]),
             E::RefundInitiated => (request, vec![F::RefundAmount, F::RefundKey]),
             E::PromiseMade | E::PromiseBroken => (request, vec![F::PromiseOn]),
-            E::TransferReceived | E::TransferPaidOut | E::TransferReturned | E::TransferReversed => {
-                (transfer, vec![])
-            }
+            E::TransferReceived
+            | E::TransferPaidOut
+            | E::TransferReturned
+            | E::TransferReversed
+            | E::TransferDivided => (transfer, vec![]),
             E::TaskDecided => (transfer, vec![F::Reason]),
             E::TransferMatched => {
                 (vec![&CUSTOMER, &REQUEST, &TRANSFER], vec![F::TransferCredit, F::TransferExplanation])

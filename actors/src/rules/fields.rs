@@ -233,7 +233,7 @@ fields! {
     TransferCredit = "transfer.credit": Money,
     /// The day it was booked.
     TransferBookedOn = "transfer.booked_on": Date,
-    /// `received`, `matched`, `needs_decision`, `noted`, `set_aside`, `given_back` or `recalled`.
+    /// `received`, `matched`, `needs_decision`, `noted`, `set_aside`, `given_back`, `recalled` or `divided`.
     TransferStatus = "transfer.status": Text,
     /// Why it was matched as it was.
     TransferExplanation = "transfer.explanation": Text,

@@ -268,6 +268,8 @@ event_types! {
     ChannelRecovered = "channel.recovered",
     /// A step of the reminder scenario that is for the team is due; what is done, rules say.
     ReminderEscalated = "reminder.escalated",
+    /// A person divided a transfer: its parts go on as transfers of their own.
+    TransferDivided = "transfer.divided",
 }
 
 impl EventType {

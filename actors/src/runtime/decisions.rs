@@ -22,8 +22,15 @@ use crate::values::{CommandId, EntityId, TenantId, TransferId};
 pub async fn conclude_decision(router: &Arc<Router>, tenant: &TenantId, id: TransferId) -> Result<(), SubmitError> {
     // One at a time: who asks second must see what the first has concluded.
     let _turn = router.decisions.lock().await;
+    // The parts of a transfer that is divided are asked one after the other.
+    while conclude_next(router, tenant, id).await? {}
+    Ok(())
+}
+
+/// Asks the next one; false when nobody is left to ask.
+async fn conclude_next(router: &Arc<Router>, tenant: &TenantId, id: TransferId) -> Result<bool, SubmitError> {
     let (_, entity, _) = router.read(EntityId::Transfer(id), 0).await?;
-    let Some((number, asked)) = entity.as_transfer().and_then(Transfer::asks) else { return Ok(()) };
+    let Some((number, asked)) = entity.as_transfer().and_then(Transfer::asks) else { return Ok(false) };
     let command = |part: &str| -> CommandId { derived_from(&[&id.to_string(), &number.to_string(), part]) };
     let fingerprint = u64::from(number);
     let answer = router.submit(tenant, asked, command("ask"), fingerprint, Origin::Api, Priority::Patient).await;
@@ -36,5 +43,5 @@ pub async fn conclude_decision(router: &Arc<Router>, tenant: &TenantId, id: Tran
     };
     let conclude = Tell::Transfer(id, transfer::Command::Conclude { number, refused });
     router.submit(tenant, conclude, command("conclude"), fingerprint, Origin::Api, Priority::Patient).await?;
-    Ok(())
+    Ok(true)
 }

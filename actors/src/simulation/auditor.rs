@@ -201,6 +201,9 @@ impl Auditor {
 
     fn transfer(&self, state: &transfer::Transfer) -> Audited {
         let Some(details) = &state.details else { return Ok(()) };
+        if state.status == transfer::Status::Divided && state.pending.is_none() {
+            return self.divided(details, state.divided().1);
+        }
         if state.status != transfer::Status::Matched {
             return Ok(());
         }
@@ -223,6 +226,25 @@ impl Auditor {
                 let found = format!("{} gives {part} to {request}, which holds {known:?}", details.id);
                 return broken("INV-02", found);
             }
+        }
+        Ok(())
+    }
+
+    /// The parts of a transfer are all there, and make the whole.
+    fn divided(&self, details: &transfer::Details, parts: &[transfer::DividedPart]) -> Audited {
+        let mut found = 0;
+        for part in parts {
+            let known = match self.model.get(&EntityId::Transfer(part.id)) {
+                Some((_, Entity::Transfer(known))) => known.details.as_ref().map(|known| known.amount),
+                _ => None,
+            };
+            if known != Some(part.amount) {
+                return broken("INV-02", format!("{} has the part {} of {known:?}", details.id, part.id));
+            }
+            found += part.amount.minor();
+        }
+        if found != details.amount.minor() {
+            return broken("INV-02", format!("{} is {}, and its parts make {found}", details.id, details.amount));
         }
         Ok(())
     }

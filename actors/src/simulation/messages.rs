@@ -59,8 +59,10 @@ impl World {
             Preparation::Suppressed(reason, _) => Outcome::Suppressed { reason },
             Preparation::Ready(delivery, _) if delivery.channel == Channel::Partition => {
                 self.auditor.leaves(id, position, self.log.durable, guard)?;
-                if let EntityId::Transfer(transfer) = delivery.event.entity {
-                    self.conclude(transfer)?;
+                if let EntityId::Transfer(transfer) = delivery.event.entity
+                    && !self.conclude(transfer)?
+                {
+                    return Ok(());
                 }
                 // The process may end before this is recorded: then it is asked again.
                 if self.random.once_in(4) {

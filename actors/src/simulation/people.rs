@@ -6,7 +6,7 @@ use super::auditor::{Audited, Violation};
 use super::world::World;
 use crate::machine::Tell;
 use crate::partition::{Entity, Envelope, Origin, StepError, Stepped};
-use crate::transfer::{self, Resolution, Status};
+use crate::transfer::{self, DividedPart, Resolution, Status};
 use crate::values::{CommandId, Currency, EntityId, Iban, Money, PayoutId, Timestamp, TransferId, stable_hash};
 use crate::{customer, payout};
 
@@ -31,6 +31,10 @@ impl World {
             }
             Status::Matched | Status::SetAside => transfer::Command::TakeBack { by, reason },
             Status::NeedsDecision if self.random.once_in(5) => transfer::Command::SetAside { by, reason },
+            Status::NeedsDecision if self.random.once_in(4) => match self.division(id) {
+                Some(parts) => transfer::Command::Divide { parts, by },
+                None => return Ok(()),
+            },
             _ => match self.resolution(id) {
                 Some(resolution) => transfer::Command::Decide(resolution),
                 None => return Ok(()),
@@ -94,15 +98,45 @@ impl World {
         Some(Resolution { customer, allocations, credit, by: "ana".into() })
     }
 
-    /// Carries a decision to its customer, as the runtime does.
-    pub(super) fn conclude(&mut self, id: TransferId) -> Audited {
-        let state = self.lanes.get_mut(&id.partition()).and_then(|lane| lane.activate(EntityId::Transfer(id)).ok());
-        let asks = state.and_then(|(_, state): (u64, Arc<Entity>)| state.as_transfer()?.asks());
-        let Some((number, asked)) = asks else { return Ok(()) };
-        let refused = self.submit_derived(id, number, "ask", asked)?;
-        let conclude = Tell::Transfer(id, transfer::Command::Conclude { number, refused });
-        self.submit_derived(id, number, "conclude", conclude)?;
-        Ok(())
+    /// Two parts for customers, or one and a rest that is decided about later; amounts may have changed since.
+    fn division(&mut self, id: TransferId) -> Option<Vec<DividedPart>> {
+        let amount = self.auditor.amount_of(id)?;
+        let (half, currency) = (amount.minor() / 2, amount.currency());
+        let mut parts = Vec::new();
+        for (size, decided) in [(half, true), (amount.minor() - half, self.random.once_in(2))] {
+            let size = Money::from_minor(size, currency);
+            let open = self.auditor.open();
+            let picked = if decided { self.pick(&open) } else { None };
+            let mut resolution = None;
+            if let Some((request, outstanding)) = picked {
+                let part = Money::from_minor(size.minor().min(outstanding.minor()), currency);
+                let credit = Money::from_minor(size.minor() - part.minor(), currency);
+                let customer = self.auditor.customer_of(request)?;
+                resolution =
+                    Some(Resolution { customer, allocations: vec![(request, part)], credit, by: "ana".into() });
+            }
+            let partition = resolution.as_ref().map_or(id.partition(), |known| known.customer.partition());
+            let part = TransferId::new(self.now, self.fresh(), partition);
+            parts.push(DividedPart { id: part, amount: size, resolution });
+        }
+        Some(parts)
+    }
+
+    /// Carries a decision to its customer, or to the parts of a division, as the runtime does; false when the
+    /// process ends before an answer is recorded: then it is asked again.
+    pub(super) fn conclude(&mut self, id: TransferId) -> Result<bool, Violation> {
+        loop {
+            let lane = self.lanes.get_mut(&id.partition());
+            let state = lane.and_then(|lane| lane.activate(EntityId::Transfer(id)).ok());
+            let asks = state.and_then(|(_, state): (u64, Arc<Entity>)| state.as_transfer()?.asks());
+            let Some((number, asked)) = asks else { return Ok(true) };
+            let refused = self.submit_derived(id, number, "ask", asked)?;
+            if self.random.once_in(8) {
+                return Ok(false);
+            }
+            let conclude = Tell::Transfer(id, transfer::Command::Conclude { number, refused });
+            self.submit_derived(id, number, "conclude", conclude)?;
+        }
     }
 
     /// Submits under an id that the decision gives; why it was refused, if it was.

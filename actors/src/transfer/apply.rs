@@ -1,11 +1,11 @@
 //! Folding a transfer's events. It only assigns (N4).
 
 use super::event::Event;
-use super::state::{Doubt, Pending, Status, Transfer};
+use super::state::{Doubt, Lineage, Pending, Status, Transfer};
 use litemap::LiteMap;
 
 pub(super) fn apply(state: &mut Transfer, event: &Event) {
-    if super::tasks::opens(event) {
+    if super::tasks::opens(state.status, event) {
         state.tasks = state.tasks.saturating_add(1);
         (state.claim, state.overdue_since) = (None, None);
     }
@@ -67,7 +67,13 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             if state.pending == Some(Pending::Recall) {
                 state.recall = None; // The entry is a person's task, and may ask again.
             }
-            state.pending = None;
+            let pending = state.pending.take();
+            if let (Status::Received, Some(Pending::Place(resolution))) = (state.status, pending) {
+                state.status = Status::NeedsDecision;
+                state.doubt = Some(Doubt::Divided);
+                Doubt::Divided.text().clone_into(&mut state.explanation);
+                state.candidates = resolution.allocations.iter().map(|(request, _)| *request).collect();
+            }
             state.refused = Some(reason.clone());
         }
         Event::TakenBack { allocations, .. } => {
@@ -93,8 +99,42 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
             state.explanation = format!("{}: {reason}", Doubt::ReturnFailed.text());
         }
         Event::RecallReceived(recall) => state.recall = Some(recall.clone()),
+        Event::Divided { parts, by } => {
+            state.status = Status::Divided;
+            state.pending = Some(Pending::Divide);
+            state.refused = None;
+            state.doubt = None;
+            state.candidates.clear();
+            state.explanation = super::division::explained(by, parts.len());
+            state.decisions = state.decisions.saturating_add(1);
+            let lineage = state.lineage.get_or_insert_default();
+            (lineage.parts, lineage.told) = (parts.clone(), 0);
+        }
+        Event::Parted { details, particulars, of, customer } => {
+            state.details = Some(details.clone());
+            state.particulars.clone_from(particulars);
+            state.customer = *customer;
+            state.lineage = Some(Box::new(Lineage { part_of: Some(*of), ..Lineage::default() }));
+        }
+        Event::PartTold => {
+            state.decisions = state.decisions.saturating_add(1);
+            if let Some(lineage) = &mut state.lineage {
+                lineage.told = lineage.told.saturating_add(1);
+                if lineage.told >= lineage.parts.len() {
+                    state.pending = None;
+                }
+            }
+        }
+        Event::PartsRecalled { recall } => {
+            state.pending = None;
+            state.status = Status::Recalled;
+            state.explanation = format!("taken back by the bank: {}", recall.reason);
+        }
         Event::RecallAsked => {
             state.pending = Some(Pending::Recall);
+            if let Some(lineage) = &mut state.lineage {
+                lineage.told = 0;
+            }
             state.refused = None;
             state.decisions = state.decisions.saturating_add(1);
         }

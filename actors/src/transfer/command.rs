@@ -9,10 +9,10 @@ use thiserror::Error;
 use super::decide::payer;
 use super::matching::Placement;
 use super::particulars::Particulars;
-use super::state::{Details, Doubt, Recall, Resolution, Status};
+use super::state::{Details, DividedPart, Doubt, Recall, Resolution, Status};
 use super::weighing::Weighed;
 use crate::customer::OpenRequest;
-use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, Reading, Timestamp};
+use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, Reading, Timestamp, TransferId};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,15 @@ pub enum Command {
         /// What it takes.
         amount: Money,
     },
+    /// A person divides it: it pays for several customers.
+    Divide {
+        /// Its parts, which make the whole.
+        parts: Vec<DividedPart>,
+        /// Who.
+        by: SmolStr,
+    },
+    /// It is a part of another transfer.
+    ReceivePart(ReceivedPart),
     /// An entry that was noted needs a person after all.
     Question(Doubt),
     /// The customer has answered a decision.
@@ -130,6 +139,19 @@ pub enum Command {
         /// Why it could not be followed; nothing when it was.
         refused: Option<String>,
     },
+}
+
+/// A part of a transfer that was divided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedPart {
+    /// What the bank said of the whole, with the part's amount.
+    pub details: Arc<Details>,
+    /// What else it said.
+    pub particulars: Option<Arc<Particulars>>,
+    /// The whole.
+    pub of: TransferId,
+    /// What it pays, if that is decided.
+    pub resolution: Option<Resolution>,
 }
 
 /// Facts looked up before admission.
@@ -226,6 +248,8 @@ impl Command {
             Command::GiveBack { .. } => "give_back",
             Command::TakeReturnBack { .. } => "take_return_back",
             Command::Recall { .. } => "recall",
+            Command::Divide { .. } => "divide",
+            Command::ReceivePart(_) => "receive_part",
             Command::Question(_) => "question_entry",
             Command::Conclude { .. } => "conclude",
         }
@@ -274,6 +298,8 @@ pub enum Rejection {
     },
     #[error("a part must be above zero, in the transfer's currency, and each request named once")]
     WrongPart,
+    #[error("it is divided into two parts at least, and {0} at most")]
+    NotSoManyParts(usize),
     #[error("at most {0} requests can be paid by one transfer")]
     TooManyParts(usize),
     #[error("already received with another {field}")]

@@ -8,6 +8,7 @@ use super::acceptance::kept;
 use super::apply::apply;
 use super::command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
 use super::decision;
+use super::division;
 use super::event::Event;
 use super::matching::Placement;
 use super::particulars::Particulars;
@@ -73,6 +74,11 @@ fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decide
         Command::TakeReturnBack { payout, reason } => returning::take_return_back(state, *payout, reason),
         Command::TakeReturnAgain { payout } => returning::take_return_again(state, *payout),
         Command::Recall { recall, amount } => recall::recall(state, recall, *amount),
+        Command::Divide { parts, by } => {
+            tasks::free_for(state, by, context.now)?;
+            division::divide(state, parts, by)
+        }
+        Command::ReceivePart(received) => division::receive_part(state, received),
         Command::Question(doubt) => Ok(recall::question(state, *doubt)),
         Command::Conclude { number, refused } => decision::conclude(state, *number, refused.as_deref()),
     }

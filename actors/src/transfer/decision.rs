@@ -9,6 +9,7 @@
 use smol_str::SmolStr;
 
 use super::command::Rejection;
+use super::division;
 use super::event::Event;
 use super::particulars::Nature;
 use super::recall;
@@ -28,11 +29,16 @@ pub(super) fn asked(event: Event) -> Decided {
 }
 
 impl Transfer {
-    /// What the customer is asked about the decision that is under way, and the decision's number.
+    /// What the customer, or the next part, is asked about the decision that is under way, and the decision's number.
     pub fn asks(&self) -> Option<(u32, Tell)> {
+        if self.status == Status::Divided {
+            self.pending.as_ref()?;
+            return division::asks(self).map(|tell| (self.decisions, tell));
+        }
         let details = self.details.as_ref()?;
         let (transfer, amount) = (details.id, details.amount);
         let tell = match self.pending.as_ref()? {
+            Pending::Divide => return None,
             Pending::Place(Resolution { customer, allocations, credit, .. }) => {
                 let placed = Placed { transfer, amount, allocations: allocations.clone(), credit: *credit };
                 Tell::Customer(*customer, customer::Command::PlaceDecided(placed))
@@ -72,6 +78,12 @@ pub(super) fn decide(state: &Transfer, resolution: &Resolution) -> Decided {
     if state.nature() != Nature::Received {
         return Err(Rejection::NothingToPlace);
     }
+    add_up(resolution, amount)?;
+    asked(Event::Decided(resolution.clone()))
+}
+
+/// Whether a decision places an amount, all of it and nothing else.
+pub(super) fn add_up(resolution: &Resolution, amount: Money) -> Result<(), Rejection> {
     let Resolution { allocations, credit, .. } = resolution;
     if allocations.len() > limits::OPEN_REQUESTS_COMPARED_MAX {
         return Err(Rejection::TooManyParts(limits::OPEN_REQUESTS_COMPARED_MAX));
@@ -90,7 +102,7 @@ pub(super) fn decide(state: &Transfer, resolution: &Resolution) -> Decided {
         let found = Money::from_minor(found, amount.currency());
         return Err(Rejection::DoesNotAddUp { found, expected: amount });
     }
-    asked(Event::Decided(resolution.clone()))
+    Ok(())
 }
 
 /// A person says that the account it came from is its customer's.
@@ -155,8 +167,12 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
     let Some(pending) = state.pending.as_ref().filter(|_| state.decisions == number) else {
         return Ok(Decision::default()); // Concluded before.
     };
+    if state.status == Status::Divided {
+        return Ok(division::told(state, pending, refused));
+    }
     if let Some(reason) = refused {
         let mut decision = Decision::of(Event::DecisionRefused { reason: reason.to_owned() });
+
         if !matches!(pending, Pending::Recall) {
             recall::follow(state, state.status, &mut decision);
         }
@@ -175,6 +191,7 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
             reason: reason.clone(),
         },
         Pending::Recall => return Ok(recall::concluded(state, amount)),
+        Pending::Divide => return Ok(Decision::default()),
     });
     // What was learned from a match is not to be believed once it was wrong.
     let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
@@ -183,7 +200,7 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
     }
     let status = match pending {
         Pending::Place(_) => Status::Matched,
-        Pending::TakeBack { .. } | Pending::Recall => Status::NeedsDecision,
+        Pending::TakeBack { .. } | Pending::Recall | Pending::Divide => Status::NeedsDecision,
     };
     recall::follow(state, status, &mut decision);
     Ok(decision)

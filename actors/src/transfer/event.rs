@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::particulars::{Nature, Particulars};
-use super::state::{Claim, Details, Doubt, Recall, Resolution};
+use super::state::{Claim, Details, DividedPart, Doubt, Recall, Resolution};
 use super::weighing::{Pointers, Weighed};
-use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId, Timestamp};
+use crate::values::{CustomerId, Iban, Money, PaymentRequestId, PayoutId, Timestamp, TransferId};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,4 +146,29 @@ pub enum Event {
     },
     /// It was a person's task at once: what pointed to whom.
     Pointed(Arc<Pointers>),
+    /// A person divided it: its parts go on as transfers of their own.
+    Divided {
+        /// The parts, which make the whole.
+        parts: Vec<DividedPart>,
+        /// Who.
+        by: SmolStr,
+    },
+    /// It is a part of a transfer that was divided.
+    Parted {
+        /// What the bank said of the whole, with the part's amount.
+        details: Arc<Details>,
+        /// What else it said.
+        particulars: Option<Arc<Particulars>>,
+        /// The whole.
+        of: TransferId,
+        /// Who paid, if that is decided.
+        customer: Option<CustomerId>,
+    },
+    /// The next of its parts has been told of what is under way.
+    PartTold,
+    /// The bank took its money back, and each part has been told.
+    PartsRecalled {
+        /// By what, and why.
+        recall: Recall,
+    },
 }

@@ -7,6 +7,8 @@
 //!     └─ nobody, or evidence that contradicts ─► task ◄───┘   (doubt is a task, never a guess: N13)
 //! ```
 //!
+//! One that pays for several customers is divided (`division`): each part is a transfer of its own.
+//!
 //! An entry of a statement that brings no money to place (paid out, returned, reversed by the bank) is
 //! noted as it is, so that every line of a statement is in the log.
 //!
@@ -23,6 +25,7 @@ mod combinations;
 mod command;
 mod decide;
 mod decision;
+mod division;
 mod event;
 mod matching;
 mod particulars;
@@ -35,7 +38,7 @@ mod weighing;
 
 pub(crate) use acceptance::left_to_person;
 pub use acceptance::{Acceptance, AcceptanceRule, NeverAuto};
-pub use command::{Command, Evidence, ReferenceHit, ReferenceKind, Rejection};
+pub use command::{Command, Evidence, ReceivedPart, ReferenceHit, ReferenceKind, Rejection};
 #[cfg(feature = "runtime")]
 pub(crate) use decide::payer;
 pub use event::Event;
@@ -43,5 +46,5 @@ pub use matching::{Payer, Placement, place};
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of, references};
 pub(crate) use reconsider::{awaited_numbers, named_in};
 pub(crate) use returning::TOLD_BY_CALL;
-pub use state::{Claim, Details, Doubt, Pending, Recall, Resolution, Status, Transfer};
+pub use state::{Claim, Details, DividedPart, Doubt, Lineage, Pending, Recall, Resolution, Status, Transfer};
 pub use weighing::{Identification, Pointer, Pointers, Proposal, Rung, Weighed};

@@ -37,7 +37,7 @@ pub(super) fn recall(state: &Transfer, recall: &Recall, taken: Money) -> Decided
         }
         // What is being decided is answered first.
         _ if state.pending.is_some() => Ok(decision),
-        Status::Matched => {
+        Status::Matched | Status::Divided => {
             decision.join(asked(Event::RecallAsked)?);
             Ok(decision)
         }
@@ -51,7 +51,10 @@ pub(super) fn recall(state: &Transfer, recall: &Recall, taken: Money) -> Decided
 /// Goes on with a recall that waited for another decision, which leaves the transfer as `status` says.
 pub(super) fn follow(state: &Transfer, status: Status, decision: &mut Decision<Event>) {
     let (Some(recall), Some(details)) = (&state.recall, &state.details) else { return };
-    if status == Status::Matched {
+    if status == Status::Divided {
+        // Who tells the parts goes on with it.
+        decision.push(Event::RecallAsked);
+    } else if status == Status::Matched {
         decision.push(Event::RecallAsked);
         decision.effect(Effect::AskCustomer);
     } else {

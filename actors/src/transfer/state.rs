@@ -67,6 +67,24 @@ pub enum Status {
     GivenBack,
     /// The bank took its money back.
     Recalled,
+    /// It was divided: each part is a transfer of its own.
+    Divided,
+}
+
+impl Status {
+    /// Its name, as conditions and answers write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Received => "received",
+            Status::Matched => "matched",
+            Status::NeedsDecision => "needs_decision",
+            Status::Noted => "noted",
+            Status::SetAside => "set_aside",
+            Status::GivenBack => "given_back",
+            Status::Recalled => "recalled",
+            Status::Divided => "divided",
+        }
+    }
 }
 
 /// Why a person must decide.
@@ -123,6 +141,8 @@ pub enum Doubt {
     AccountNotOurs,
     /// A rule of matching leaves it to a person.
     LeftToPerson,
+    /// It is what was left of a transfer that was divided.
+    Divided,
 }
 
 impl Doubt {
@@ -147,6 +167,7 @@ impl Doubt {
             Doubt::AccountOfAnotherMerchant => "the account number is another merchant's",
             Doubt::AccountNotOurs => "it is on an account that is not the merchant's",
             Doubt::LeftToPerson => "a rule of matching leaves it to a person",
+            Doubt::Divided => "part of a transfer that was divided",
             Doubt::AccountOfNobody => "the account number was never given to anybody",
             Doubt::SharedReference => "several customers have the reference",
             Doubt::UnclearCorrection => "the bank corrects money received, and books it as money that comes in",
@@ -169,6 +190,28 @@ pub struct Resolution {
     pub credit: Money,
     /// Who decided.
     pub by: SmolStr,
+}
+
+/// A part of a transfer that was divided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DividedPart {
+    /// The transfer as which it goes on.
+    pub id: TransferId,
+    /// How much of the whole.
+    pub amount: Money,
+    /// What it pays; a person decides later without it.
+    pub resolution: Option<Resolution>,
+}
+
+/// Which transfers it was divided into, or was a part of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The transfer that it is a part of.
+    pub part_of: Option<TransferId>,
+    /// Its own parts.
+    pub parts: Vec<DividedPart>,
+    /// How many of them have been told of what is under way.
+    pub told: usize,
 }
 
 /// Somebody looks at it: until then nobody else decides.
@@ -203,6 +246,8 @@ pub enum Pending {
     },
     /// Give back what it had paid, since the bank took the money.
     Recall,
+    /// Its parts go on as transfers of their own.
+    Divide,
 }
 
 impl Details {
@@ -274,12 +319,19 @@ pub struct Transfer {
     pub recall: Option<Recall>,
     /// Decisions made about it, so that each is carried out once.
     pub decisions: u32,
+    /// What it was divided into, or was a part of.
+    pub lineage: Option<Box<Lineage>>,
 }
 
 impl Transfer {
     /// What the entry is to the account.
     pub fn nature(&self) -> Nature {
         self.particulars.as_ref().map_or(Nature::Received, |particulars| particulars.nature)
+    }
+
+    /// The transfer that it is a part of, and its own parts.
+    pub fn divided(&self) -> (Option<TransferId>, &[DividedPart]) {
+        self.lineage.as_ref().map_or((None, &[]), |lineage| (lineage.part_of, &lineage.parts))
     }
 
     /// The way of placing it that was taken without a person, if it is known with its score, and by how much it was
@@ -300,7 +352,7 @@ impl Transfer {
             return None;
         }
         let amount = self.details.as_ref()?.amount;
-        if matches!(self.status, Status::GivenBack | Status::Recalled) {
+        if matches!(self.status, Status::GivenBack | Status::Recalled | Status::Divided) {
             return Some(Money::zero(amount.currency()));
         }
         let allocated: i64 = self.allocations.values().map(|part| part.minor()).sum();

@@ -15,15 +15,20 @@ const CLAIM_MS: i64 = 15 * 60_000;
 /// The local hour at which a task's last day ends.
 const DAY_ENDS: i8 = 18;
 
-/// Whether an event makes it a task.
-pub(super) fn opens(event: &Event) -> bool {
-    matches!(event, Event::TaskOpened { .. } | Event::TakenBack { .. } | Event::ReturnFailed { .. })
+/// Whether an event makes it a task, as it stands before it.
+pub(super) fn opens(status: Status, event: &Event) -> bool {
+    match event {
+        Event::TaskOpened { .. } | Event::TakenBack { .. } | Event::ReturnFailed { .. } => true,
+        // A part that was decided about before it came in has not been a task yet.
+        Event::DecisionRefused { .. } => status == Status::Received,
+        _ => false,
+    }
 }
 
 /// Sets the time until which what a decision opens should be decided.
 pub(super) fn arm(decision: &mut Decision<Event>, state: &Transfer, context: &Context<'_>) {
     let Some(days) = context.policies.task_business_days else { return };
-    if decision.events.iter().any(opens) {
+    if decision.events.iter().any(|event| opens(state.status, event)) {
         let today = context.now.date_in(&context.policies.zone);
         let day = context.policies.calendar.plus_business_days(today, u32::from(days));
         let due = day.at(DAY_ENDS, 0, &context.policies.zone);

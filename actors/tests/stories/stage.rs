@@ -141,6 +141,7 @@ impl Stage {
             "issue" => self.issue(line),
             "transfer" => self.transfer(line),
             "decide" => self.decide(line),
+            "divide" => self.divide(line),
             "take_back" | "set_aside" => {
                 let id = self.transfers[line.word(0)?];
                 let (by, reason) = ("ana".into(), line.word(1)?.into());
@@ -344,13 +345,39 @@ impl Stage {
 
     /// Asks the customer about a decision, and concludes it.
     fn conclude(&mut self, id: EntityId) -> Result<(), String> {
-        let entity = self.entity(id)?;
-        let state = entity.as_transfer().ok_or("not a transfer")?;
-        let Some((number, asked)) = state.asks() else { return Ok(()) };
-        self.ask(asked)?;
-        let refused = self.refused.take();
-        let EntityId::Transfer(id) = id else { return Err("not a transfer".to_owned()) };
-        self.ask(Tell::Transfer(id, transfer::Command::Conclude { number, refused }))
+        let EntityId::Transfer(transfer) = id else { return Err("not a transfer".to_owned()) };
+        loop {
+            let entity = self.entity(id)?;
+            let state = entity.as_transfer().ok_or("not a transfer")?;
+            let Some((number, asked)) = state.asks() else { return Ok(()) };
+            self.ask(asked)?;
+            let refused = self.refused.take();
+            self.ask(Tell::Transfer(transfer, transfer::Command::Conclude { number, refused }))?;
+        }
+    }
+
+    /// `divide T1 T2 C1 R1 80.00 / T3 C2 R2 20.00 / T4 50.00`: T2 and T3 are decided about, T4 is for a person.
+    fn divide(&mut self, line: &Line) -> Result<(), String> {
+        let whole = self.transfers[line.word(0)?];
+        let mut parts = Vec::new();
+        for words in line.words[1..].split(|word| word == "/") {
+            let id = TransferId::new(Timestamp::default(), number(&words[0]), LANE);
+            self.transfers.insert(words[0].clone(), id);
+            if words.len() == 2 {
+                parts.push(transfer::DividedPart { id, amount: money(&words[1])?, resolution: None });
+                continue;
+            }
+            let customer = self.customer(&words[1], None)?;
+            let mut allocations = Vec::new();
+            for pair in words[2..].chunks(2) {
+                allocations.push((self.request(&pair[0])?, money(&pair[1])?));
+            }
+            let minor: i64 = allocations.iter().map(|(_, part): &(_, Money)| part.minor()).sum();
+            let (amount, credit) = (Money::from_minor(minor, Currency::EUR), Money::zero(Currency::EUR));
+            let resolution = Some(transfer::Resolution { customer, allocations, credit, by: "ana".into() });
+            parts.push(transfer::DividedPart { id, amount, resolution });
+        }
+        self.ask(Tell::Transfer(whole, transfer::Command::Divide { parts, by: "ana".into() }))
     }
 
     /// `decide T1 C1 R1 80.00 R2 20.00`: what is left is credit.

@@ -151,6 +151,7 @@ impl Stage {
             transfer::Status::SetAside => "set_aside",
             transfer::Status::GivenBack => "given_back",
             transfer::Status::Recalled => "recalled",
+            transfer::Status::Divided => "divided",
         };
         if line.word(1)? == "overdue" || line.word(1)? == "in_time" {
             let overdue = state.overdue_since.is_some();
