@@ -1,7 +1,7 @@
 //! The steps of a request's reminder scenario: what left, what did not and why, what is to come.
 
 use quittance_actors::delivery::Channel;
-use quittance_actors::payment_request::{Gate, PaymentRequest, Status, Step};
+use quittance_actors::payment_request::{Gate, Moments, PaymentRequest, Status, Step};
 use quittance_actors::policies::Policies;
 use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::values::Timestamp;
@@ -114,6 +114,7 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
     let stands = |name: &str| scenario.is_some_and(|scenario| scenario.place_of(name).is_some());
     let mut is_past = state.reminders.next.is_some() && state.reminders.name.as_deref().is_none_or(stands);
     let mut previous = terms.created_at;
+    let moments = |previous| Moments::of(state, terms, previous, policies);
     let of_step = |(place, step): (usize, &'a Step)| {
         let told = told(events, &step.name);
         let armed = state.reminders.next.filter(|(next, _)| match &state.reminders.name {
@@ -121,7 +122,7 @@ pub fn progress<'a>(state: &PaymentRequest, events: &[Published], policies: &'a 
             None => usize::from(*next) == place,
         });
         is_past &= armed.is_none();
-        let due = armed.map_or_else(|| step.due(terms, previous, &zone, &policies.calendar), |(_, due)| due);
+        let due = armed.map_or_else(|| step.due(&moments(previous), &zone, &policies.calendar), |(_, due)| due);
         previous = match &told {
             Some(Standing::Sent { at, .. } | Standing::NotSent { at, .. }) => *at,
             _ => due,

@@ -46,6 +46,8 @@ pub struct Policies {
     pub payouts: Payouts,
     /// How long a payment may come back.
     pub finality: Finality,
+    /// For how many days after its creation the page of a request can be opened by its payer.
+    pub link_days: u16,
     /// How many days ahead an entry may be booked.
     pub booked_ahead_days: i32,
     /// Within how many business days a task should be decided.
@@ -56,6 +58,8 @@ pub struct Policies {
 
 /// How far ahead banks book entries, weekends and holidays included.
 pub const BOOKED_AHEAD_DAYS: i32 = 10;
+/// For how many days the page of a request can be opened when nothing says it.
+pub const LINK_DAYS: u16 = 365;
 /// The same for files that are tried out beside a test clock.
 pub const TRIED_AHEAD_DAYS: i32 = 366;
 
@@ -282,6 +286,7 @@ impl Policies {
             finality: Finality::default(),
             task_business_days: None,
             account_numbers: None,
+            link_days: LINK_DAYS,
             booked_ahead_days: BOOKED_AHEAD_DAYS,
         }
     }

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::collection::{RetryPolicy, Roll, Schedule};
 use quittance_actors::delivery::Recipient;
-use quittance_actors::payment_request::{Anchor, Offset, OnReopen, Scenario, Step};
+use quittance_actors::payment_request::{Offset, OnReopen, Scenario, Step};
 use quittance_actors::rules::{Action, Deed, Per, Rule};
 use serde_json::{Value as Json, json};
 
@@ -20,15 +20,9 @@ fn offset(of: Offset) -> String {
 }
 
 fn step(of: &Step) -> Json {
-    let anchor = match of.anchor {
-        Anchor::Created => "created",
-        Anchor::Issued => "issued",
-        Anchor::Due => "due",
-        Anchor::Previous => "previous",
-    };
     let (hour, minute) = of.at;
     json!({
-        "name": of.name, "anchor": anchor, "offset": offset(of.offset), "at": format!("{hour:02}:{minute:02}"),
+        "name": of.name, "anchor": of.anchor.name(), "offset": offset(of.offset), "at": format!("{hour:02}:{minute:02}"),
         "audience": if of.is_for_team() { "team" } else { "customer" }, "channels": channels(of), "template": of.template, "when": of.when.to_string(), "approval": of.approval,
     })
 }

@@ -29,6 +29,8 @@ fn place(step: &Step) -> String {
         Anchor::Issued => "Issue",
         Anchor::Due => "D",
         Anchor::Previous => "Then",
+        Anchor::Chosen => "Start",
+        Anchor::LinkExpiry => "Link",
     };
     match step.offset {
         Offset::Hours(far) => format!("{from} {}h", number(far)),
@@ -52,16 +54,21 @@ fn when(step: &Step) -> String {
         Anchor::Issued => "the date of issue",
         Anchor::Due => "the deadline",
         Anchor::Previous => "the step before",
+        Anchor::Chosen => "the scenario was chosen",
+        Anchor::LinkExpiry => "the payment page closes",
     };
     let many = if far.unsigned_abs() == 1 { "" } else { "s" };
     let place = match far {
-        0 if step.anchor == Anchor::Created => "on the day on which".to_owned(),
+        0 if matches!(step.anchor, Anchor::Created | Anchor::Chosen) => "on the day on which".to_owned(),
         0 => "on".to_owned(),
         ..0 => format!("{} {unit}{many} before", far.unsigned_abs()),
         _ => format!("{far} {unit}{many} after"),
     };
     let (hour, minute) = step.at;
-    let at = if matches!((step.anchor, step.offset), (Anchor::Created | Anchor::Previous, Offset::Hours(_))) {
+    let at = if matches!(
+        (step.anchor, step.offset),
+        (Anchor::Created | Anchor::Previous | Anchor::Chosen, Offset::Hours(_))
+    ) {
         String::new()
     } else {
         format!(", {hour:02}:{minute:02}")

@@ -192,6 +192,7 @@ impl Config {
         policies.acceptance = receipts.acceptances.clone();
         policies.payouts = tenant.payouts.clone();
         policies.finality = tenant.finality;
+        policies.link_days = tenant.portal.days;
         policies.task_business_days = tenant.task_business_days;
         if tenant.test_clock.is_some() {
             policies.booked_ahead_days = TRIED_AHEAD_DAYS;

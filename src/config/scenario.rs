@@ -63,16 +63,8 @@ pub(super) fn read_scenario(
                 Some(Offset::Days(days.unwrap_or(0)))
             }
         };
-        let anchor = step.choice(
-            "anchor",
-            &[
-                ("due", Anchor::Due),
-                ("created", Anchor::Created),
-                ("issued", Anchor::Issued),
-                ("previous", Anchor::Previous),
-            ],
-        )?;
-        let of_all = together && matches!(anchor, Anchor::Due | Anchor::Previous);
+        let anchor = step.choice("anchor", &Anchor::ALL.map(|anchor| (anchor.name(), anchor)))?;
+        let of_all = together && !matches!(anchor, Anchor::Created | Anchor::Issued);
         for channel in &channels {
             let target = match of_all {
                 true => Target::TemplateOfAll(template.to_owned(), *channel),

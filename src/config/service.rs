@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use quittance_actors::account_numbers::AccountNumbers;
 use quittance_actors::feed::Expectation;
 use quittance_actors::payment_request::{Finality, LateTerms};
-use quittance_actors::policies::{Contact, Payouts};
+use quittance_actors::policies::{Contact, LINK_DAYS, Payouts};
 use quittance_actors::values::{EmailAddress, Iban, Language, TenantId, Timestamp, Zone};
 
 use super::endpoints::Endpoint;
@@ -237,7 +237,7 @@ pub struct Portal {
 
 impl Default for Portal {
     fn default() -> Self {
-        Self { days: 365, promise_days: 14, most_promises: 3, disputes: true }
+        Self { days: LINK_DAYS, promise_days: 14, most_promises: 3, disputes: true }
     }
 }
 

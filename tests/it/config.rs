@@ -52,20 +52,20 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "scenarios.toml",
             "name = \"standard\"\n",
             "name = \"standard\"\ncreated_before = \"2026-04-01\"\n",
-            "Q0107 scenarios.toml:16:1 scenario \"standard\" has only an earlier form | what do later requests follow?",
+            "Q0107 scenarios.toml:18:1 scenario \"standard\" has only an earlier form | what do later requests follow?",
         ),
         (
             "scenarios.toml",
             "name = \"standard\"\n",
             "name = \"standard\"\ncreated_before = \"2026-13-01\"\n",
-            "Q0103 scenarios.toml:18:18",
+            "Q0103 scenarios.toml:20:18",
         ),
         (
             "scenarios.toml",
             "[[scenario]]",
             "[[scenario]]\nname = \"standard\"\n\n[[scenario.step]]\nname = \"a\"\nanchor = \"due\"\noffset = \"1d\"\nat = \"09:00\"\n\
              channels = [\"email\"]\ntemplate = \"reminder_late\"\n\n[[scenario]]",
-            "Q0107 scenarios.toml:27:1 scenario \"standard\" stands twice | for the same requests",
+            "Q0107 scenarios.toml:29:1 scenario \"standard\" stands twice | for the same requests",
         ),
         (
             "quittance.toml",
@@ -414,7 +414,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "scenarios.toml",
             "anchor = \"due\"",
             "anchor = \"deu\"",
-            "`anchor` must be one of due, created, issued, previous | did you mean \"due\"?",
+            "`anchor` must be one of due, created, issued, previous, chosen, link_expiry | did you mean \"due\"?",
         ),
         ("scenarios.toml", "channels = [\"email\"]", "channels = [\"hook\"]", "reached by email or sms only"),
         ("scenarios.toml", "name = \"before\"", "name = \"request\"", "step 'request' stands twice"),

@@ -163,6 +163,7 @@ fn later_events() -> Vec<Event> {
             customer: Some(customer_id()),
         }),
         Event::Transfer(transfer::Event::PartTold),
+        Event::PaymentRequest(payment_request::Event::ScenarioBegun { at: AT }),
         Event::Transfer(transfer::Event::PartsRecalled {
             recall: transfer::Recall { entry: transfer_id(), reason: "AC04".into() },
         }),
@@ -380,6 +381,7 @@ fn name(event: &Event) -> &'static str {
             P::PlanJoined { .. } => "payment_request.plan_joined",
             P::ReminderHeld { .. } => "payment_request.reminder_held",
             P::ReminderApproved { .. } => "payment_request.reminder_approved",
+            P::ScenarioBegun { .. } => "payment_request.scenario_begun",
             P::ScenarioChosen { .. } => "payment_request.scenario_chosen",
         },
         Event::Transfer(event) => match event {
@@ -450,7 +452,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 162);
+    assert_eq!(seen.len(), 163);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -239,6 +239,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::NumberGiven { .. } => Some(EventType::VirtualIbanAssigned),
         E::NumberReleased { .. } => Some(EventType::VirtualIbanReleased),
         E::ReferenceGiven { .. }
+        | E::ScenarioBegun { .. }
         | E::OrderJoined { .. }
         | E::AttemptHandedTo { .. }
         | E::ZoneKnown { .. }

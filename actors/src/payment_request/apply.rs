@@ -39,6 +39,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
                 known.by = Some(by.clone());
             }
         }
+        Event::ScenarioBegun { at } => state.rare.chosen_at = Some(*at),
         Event::ScenarioChosen { scenario, .. } => {
             if let Some(terms) = &mut state.terms {
                 Arc::make_mut(terms).scenario.clone_from(scenario);

@@ -3,7 +3,8 @@
 use smol_str::SmolStr;
 
 use super::gate;
-use super::scenario::{Anchor, Step};
+use super::moments::{Anchor, Moments};
+use super::scenario::Step;
 use super::state::{PaymentRequest, Terms};
 use crate::machine::Context;
 use crate::policies::Policies;
@@ -31,7 +32,7 @@ pub(super) fn is_behind(
             let behind = calendar.plus_business_days(known, u32::from(gate.business_days)).plus_days(1);
             behind.max(terms.due_on.plus_days(1)).at(0, 0, zone)
         }
-        _ => definition.due(terms, context.now, of_customer, calendar),
+        _ => definition.due(&Moments::of(state, terms, context.now, context.policies), of_customer, calendar),
     };
     // What a person has approved waits from then on.
     let since = state.rare.approval.as_ref().map_or(due, |approval| approval.since.max(due));

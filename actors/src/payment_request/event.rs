@@ -374,4 +374,9 @@ pub enum Event {
         /// Who collects it.
         connector: SmolStr,
     },
+    /// Its scenario was chosen: by a rule, a person, or since a payment was taken back.
+    ScenarioBegun {
+        /// When.
+        at: Timestamp,
+    },
 }

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::command::Rejection;
 use super::event::Event;
+use super::moments::Moments;
 use super::reminders::{armed, go_on, scenario, stop, there};
 use super::scenario::OnReopen;
 use super::state::{PaymentRequest, Status, Terms};
@@ -32,6 +33,9 @@ pub(super) fn follow(
         return Ok(Decision::default());
     }
     let mut decision = Decision::of(Event::ScenarioChosen { scenario: scenario.cloned(), reason: reason.clone() });
+    if scenario.is_some() {
+        decision.push(Event::ScenarioBegun { at: context.now });
+    }
     if scenario.is_none() {
         stop(&mut decision, state, reason);
     } else if state.rare.dispute.is_none() && state.rare.promise.is_none() {
@@ -55,6 +59,7 @@ pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, t
                 && context.policies.scenarios.contains_key(other.as_str()) =>
         {
             decision.push(Event::ScenarioChosen { scenario: Some(other.clone()), reason: reason() });
+            decision.push(Event::ScenarioBegun { at: context.now });
             if !rests {
                 begin(decision, state, &Terms { scenario: Some(other.clone()), ..terms.clone() }, context);
             }
@@ -73,7 +78,8 @@ fn begin(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, 
     let Some((place, step)) = first.into_iter().find(|(_, step)| !state.reminders.passed.contains(&step.name)) else {
         return;
     };
-    let due = step.due(terms, context.now, &zone, &context.policies.calendar);
+    let moments = Moments { chosen: context.now, ..Moments::of(state, terms, context.now, context.policies) };
+    let due = step.due(&moments, &zone, &context.policies.calendar);
     let due = match due > context.now {
         true => due,
         false => there(step, context.now.date_in(&zone), &zone, context),
@@ -85,5 +91,6 @@ fn begin(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, 
 fn from_the_first(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
     let mut anew = state.clone();
     (anew.reminders.unnamed, anew.reminders.reached) = (0, 0);
+    anew.rare.chosen_at = Some(context.now);
     go_on(decision, &anew, terms, context);
 }

@@ -26,6 +26,7 @@ pub(crate) mod gate;
 mod inquiring;
 mod late;
 mod membership;
+mod moments;
 mod own_number;
 mod planning;
 mod promise;
@@ -40,7 +41,8 @@ pub use event::Event;
 pub use finality::Finality;
 pub use gate::Gate;
 pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
-pub use scenario::{Anchor, Offset, OnReopen, Scenario, ScenarioError, Step};
+pub use moments::{Anchor, Moments, Offset};
+pub use scenario::{OnReopen, Scenario, ScenarioError, Step};
 pub use state::{
     Attempt, AttemptStatus, Membership, PaymentRequest, Promise, Rare, Reminders, Source, Status, Terms,
 };

@@ -9,7 +9,8 @@ use smol_str::SmolStr;
 
 use super::collection::Stage;
 use super::event::Event;
-use super::scenario::{Anchor, Offset, Scenario, Step};
+use super::moments::{Anchor, Moments, Offset};
+use super::scenario::{Scenario, Step};
 use super::state::{PaymentRequest, Status, Terms};
 use super::{approval, bank, gate};
 use crate::customer;
@@ -25,14 +26,15 @@ pub(super) fn plan(
     let Some(scenario) = scenario(terms, context) else { return };
     let generation = state.reminders.generation.wrapping_add(1);
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
+    let moments = Moments::of(state, terms, context.now, context.policies);
     let mut step = from;
     while let Some(candidate) = scenario.step(step) {
         if state.reminders.passed.contains(&candidate.name) {
             step = step.saturating_add(1);
             continue;
         }
-        let due = candidate.due(terms, context.now, &zone, &context.policies.calendar);
-        if let Some(reason) = passed_over(scenario, terms, (step, due), &zone, context) {
+        let due = candidate.due(&moments, &zone, &context.policies.calendar);
+        if let Some(reason) = passed_over(scenario, &moments, (step, due), &zone, context) {
             let name = candidate.name.clone();
             decision.push(Event::ReminderSkipped { step, name, reason });
             step = step.saturating_add(1);
@@ -77,16 +79,17 @@ pub(super) fn review(state: &PaymentRequest, terms: &Terms, context: &Context<'_
     let Some((_, armed_due)) = state.reminders.next.filter(|_| state.status == Status::Open) else { return decision };
     let Some(scenario) = scenario(terms, context) else { return decision };
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
+    let moments = Moments::of(state, terms, context.now, context.policies);
     let now_at = place(state, scenario);
     // What counts from the step before it stays where it is.
     let due_of = |step: &Step| match now_at.and_then(|at| scenario.step(at)) {
         Some(armed) if armed.name == step.name && step.anchor == Anchor::Previous => armed_due,
-        _ => step.due(terms, context.now, &zone, &context.policies.calendar),
+        _ => step.due(&moments, &zone, &context.policies.calendar),
     };
     let from = after_passed(state, scenario);
     let next = (from..).map_while(|place| Some((place, scenario.step(place)?))).find(|(place, step)| {
         !state.reminders.passed.contains(&step.name)
-            && passed_over(scenario, terms, (*place, due_of(step)), &zone, context).is_none()
+            && passed_over(scenario, &moments, (*place, due_of(step)), &zone, context).is_none()
     });
     let generation = state.reminders.generation.wrapping_add(1);
     if state.rare.approval.is_some()
@@ -194,9 +197,10 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
     };
     let name = definition.name.clone();
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
+    let moments = Moments::of(state, terms, context.now, context.policies);
     let its_due = match definition.anchor {
         Anchor::Previous => due,
-        _ => definition.due(terms, context.now, &zone, &context.policies.calendar),
+        _ => definition.due(&moments, &zone, &context.policies.calendar),
     };
     let is_approved = approval::is_approved(state, &name);
     if its_due > context.now && !is_approved {
@@ -205,7 +209,7 @@ pub(super) fn due(state: &PaymentRequest, terms: &Terms, fired: &Fired, context:
         return decision;
     }
     // What a person has approved is not late.
-    let late = passed_over(scenario, terms, (step, due), &zone, context).filter(|_| !is_approved);
+    let late = passed_over(scenario, &moments, (step, due), &zone, context).filter(|_| !is_approved);
     if let Some(reason) = late {
         decision.push(Event::ReminderSkipped { step, name, reason });
     } else if let Some(reason) = too_little(state, context) {
@@ -317,7 +321,10 @@ pub(super) fn learn_zone(
             let Some(definition) = scenario.step(step) else { return decision };
             let due = match definition.anchor {
                 Anchor::Previous => there(definition, context.now.date_in(&of_customer), &of_customer, context),
-                _ => definition.due(terms, context.now, &of_customer, &context.policies.calendar).max(context.now),
+                _ => {
+                    let moments = Moments::of(state, terms, context.now, context.policies);
+                    definition.due(&moments, &of_customer, &context.policies.calendar).max(context.now)
+                }
             };
             decision.join(deferred(state, step, definition.name.clone(), due, gate::OTHER_CLOCK));
         }
@@ -397,7 +404,7 @@ pub(super) fn scenario<'a>(terms: &Terms, context: &Context<'a>) -> Option<&'a S
 
 /// Why a step does not leave although it is due: it is too late, or a later one is due too.
 fn passed_over(
-    scenario: &Scenario, terms: &Terms, (step, due): (u16, Timestamp), zone: &Zone, context: &Context<'_>,
+    scenario: &Scenario, moments: &Moments<'_>, (step, due): (u16, Timestamp), zone: &Zone, context: &Context<'_>,
 ) -> Option<SmolStr> {
     if due > context.now {
         return None;
@@ -412,7 +419,7 @@ fn passed_over(
         if other.is_for_team() != for_team {
             return false;
         }
-        let due = other.due(terms, context.now, zone, &context.policies.calendar);
+        let due = other.due(moments, zone, &context.policies.calendar);
         due <= context.now && late_ms(due) <= scenario.late_within_ms
     };
     let collapsed = scenario.steps().iter().skip(usize::from(step) + 1).rfind(leaves)?;

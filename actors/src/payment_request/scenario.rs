@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::state::Terms;
+use super::moments::{Anchor, Offset};
 use crate::delivery::Channel;
 use crate::limits;
 use crate::rules::{Condition, Field};
-use crate::values::{Calendar, Date, Timestamp, Zone};
+use crate::values::Date;
 
 /// Why a scenario was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -49,89 +48,6 @@ pub enum ScenarioError {
     TooOften(SmolStr, usize),
 }
 
-/// What an offset counts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Anchor {
-    /// The day the request came in. A step whose time of that day has passed waits for the next.
-    Created,
-    /// The date of issue.
-    Issued,
-    /// The payment deadline.
-    Due,
-    /// The moment at which the step before it left, or was passed over.
-    Previous,
-}
-
-/// How far a step is from its anchor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offset {
-    /// Hours: from the moment the request came in, or from the step's time on the anchor's day.
-    Hours(i32),
-    /// Days.
-    Days(i32),
-    /// Days on which the tenant's calendar is open.
-    BusinessDays(i32),
-    /// Months: the same day, or the last of a month that has no such day.
-    Months(i32),
-}
-
-impl Offset {
-    /// Reads `-3d`, `+1bd`, `2w`, `1m` or `48h`.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const EXPECTED: &str = "expected a number and h, d, bd, w or m, as in -3d, +1bd or 2w, within ten years";
-        let text = text.trim();
-        let digits = text.trim_start_matches(['+', '-']);
-        let split = digits.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?;
-        let (number, unit) = digits.split_at_checked(split).ok_or(EXPECTED)?;
-        let number: i32 = number.parse().map_err(|_| EXPECTED)?;
-        if text.len() - digits.len() > 1 {
-            return Err(EXPECTED);
-        }
-        let number = if text.starts_with('-') { -number } else { number };
-        let within = |most: i32| (-most..=most).contains(&number).then_some(number).ok_or(EXPECTED);
-        match unit {
-            "h" => Ok(Offset::Hours(within(87_600)?)),
-            "d" => Ok(Offset::Days(within(3_650)?)),
-            "bd" => Ok(Offset::BusinessDays(within(2_500)?)),
-            "w" => Ok(Offset::Days(within(521)? * 7)),
-            "m" => Ok(Offset::Months(within(120)?)),
-            _ => Err(EXPECTED),
-        }
-    }
-
-    /// Whether it counts backwards.
-    fn is_before(self) -> bool {
-        let (Offset::Hours(far) | Offset::Days(far) | Offset::BusinessDays(far) | Offset::Months(far)) = self;
-        far < 0
-    }
-
-    /// Whether it counts forwards.
-    fn is_after(self) -> bool {
-        let (Offset::Hours(far) | Offset::Days(far) | Offset::BusinessDays(far) | Offset::Months(far)) = self;
-        far > 0
-    }
-
-    /// Whether it ends before the next day does.
-    fn is_within_a_day(self) -> bool {
-        matches!(self, Offset::Hours(far) if far < 24)
-    }
-
-    /// So many times as far, from `first` on.
-    #[must_use]
-    pub fn further(self, every: Self, times: i32) -> Option<Self> {
-        match (self, every) {
-            (Offset::Hours(first), Offset::Hours(every)) => Some(Offset::Hours(first + every * times)),
-            (Offset::Days(first), Offset::Days(every)) => Some(Offset::Days(first + every * times)),
-            (Offset::BusinessDays(first), Offset::BusinessDays(every)) => {
-                Some(Offset::BusinessDays(first + every * times))
-            }
-            (Offset::Months(first), Offset::Months(every)) => Some(Offset::Months(first + every * times)),
-            _ => None,
-        }
-    }
-}
-
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -161,7 +77,7 @@ impl Step {
 
     /// Whether it asks once more for what was asked for.
     pub fn chases(&self) -> bool {
-        matches!(self.anchor, Anchor::Due | Anchor::Previous)
+        !matches!(self.anchor, Anchor::Created | Anchor::Issued)
     }
 
     /// What a condition of a step may ask for.
@@ -241,7 +157,7 @@ impl Scenario {
                 let (step, after) = (step.name.clone(), after.name.clone());
                 return Err(ScenarioError::AfterPrevious { step, after });
             }
-            if step.anchor != Anchor::Due && step.offset.is_before() {
+            if !step.anchor.is_ahead() && step.offset.is_before() {
                 return Err(ScenarioError::BeforeCreation(step.name.clone()));
             }
             let before = || steps.iter().take(at);
@@ -366,40 +282,10 @@ impl Step {
         };
         let clock = |(hour, minute): (i8, i8)| i64::from(hour) * 60 + i64::from(minute);
         // From its creation hours count from the moment, whatever the clock says.
-        let by_clock = !(self.anchor == Anchor::Created && matches!(self.offset, Offset::Hours(_)));
+        let from_moment = matches!(self.anchor, Anchor::Created | Anchor::Chosen);
+        let by_clock = !(from_moment && matches!(self.offset, Offset::Hours(_)));
         let clocks = if by_clock { clock(self.at) - clock(other.at) } else { 0 };
         (self.anchor == other.anchor && self.anchor != Anchor::Previous).then_some(distance + clocks)
-    }
-
-    /// When the step is due for a request, by the clock of a zone; `previous` is when the step before it is over.
-    pub fn due(&self, terms: &Terms, previous: Timestamp, zone: &Zone, calendar: &Calendar) -> Timestamp {
-        let (hour, minute) = self.at;
-        if let (Anchor::Previous, Offset::Hours(hours)) = (self.anchor, self.offset) {
-            return previous.plus_millis(i64::from(hours) * 3_600_000);
-        }
-        if let (Anchor::Created, Offset::Hours(hours)) = (self.anchor, self.offset) {
-            return terms.created_at.plus_millis(i64::from(hours) * 3_600_000);
-        }
-        let anchor = match self.anchor {
-            Anchor::Created => {
-                let day = terms.created_at.date_in(zone);
-                let passed = day.at(hour, minute, zone) < terms.created_at;
-                day.plus_days(i32::from(passed))
-            }
-            Anchor::Issued => terms.issued_on,
-            Anchor::Due => terms.due_on,
-            Anchor::Previous => previous.date_in(zone),
-        };
-        let day = match self.offset {
-            Offset::Hours(hours) => {
-                return anchor.at(hour, minute, zone).plus_millis(i64::from(hours) * 3_600_000);
-            }
-            Offset::Days(days) => anchor.plus_days(days),
-            Offset::BusinessDays(days) if days < 0 => calendar.minus_business_days(anchor, days.unsigned_abs()),
-            Offset::BusinessDays(days) => calendar.plus_business_days(anchor, days.unsigned_abs()),
-            Offset::Months(months) => anchor.plus_months(months),
-        };
-        day.at(hour, minute, zone)
     }
 }
 
@@ -459,23 +345,5 @@ mod tests {
             let said = scenario(wrong).unwrap_err().to_string();
             assert!(said.contains(part), "{wrong:?}: {said}");
         }
-    }
-
-    #[test]
-    fn offsets_are_read_and_repeated() {
-        for (text, offset) in [
-            ("-3d", Offset::Days(-3)),
-            ("+1bd", Offset::BusinessDays(1)),
-            ("2w", Offset::Days(14)),
-            ("-1m", Offset::Months(-1)),
-            ("48h", Offset::Hours(48)),
-        ] {
-            assert_eq!(Offset::parse(text), Ok(offset), "{text}");
-        }
-        for wrong in ["", "3", "d", "--3d", "3y", "9999999d", "+-1d", "3 d"] {
-            assert!(Offset::parse(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(Offset::Days(10).further(Offset::Days(14), 2), Some(Offset::Days(38)));
-        assert_eq!(Offset::Days(10).further(Offset::Months(1), 1), None);
     }
 }

@@ -213,6 +213,8 @@ pub struct Rare {
     pub number: Option<OwnNumber>,
     /// The order that it is of.
     pub order: Option<SmolStr>,
+    /// When its scenario was chosen, if it has not had it from the start.
+    pub chosen_at: Option<Timestamp>,
 }
 
 /// An account number that is a request's, or was.
@@ -252,6 +254,7 @@ impl Unsaid for Rare {
         approval_asked: false,
         number: None,
         order: None,
+        chosen_at: None,
     };
 }
 

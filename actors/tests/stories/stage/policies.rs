@@ -52,6 +52,18 @@ pub(super) fn policies() -> Policies {
     ];
     let chain = Scenario::new("chain", chain, 24 * 3_600_000).unwrap();
     policies.scenarios.insert("chain".to_owned(), chain);
+    // What follows something that happened: counted from when a rule or a person chose it, and from the page's last day.
+    let after_event = vec![
+        Step {
+            offset: Offset::Hours(2),
+            ..step("soon", Anchor::Chosen, 0, &[Channel::Email], "reminder_late")
+        },
+        step("next_week", Anchor::Chosen, 7, &[Channel::Sms], "reminder_late"),
+        step("page_closes", Anchor::LinkExpiry, -3, &[Channel::Email], "formal_notice"),
+    ];
+    let after_event = Scenario::new("after_event", after_event, 24 * 3_600_000).unwrap();
+    policies.scenarios.insert("after_event".to_owned(), after_event);
+    policies.link_days = 60;
     // Written to once, then handed over, then written to again.
     let handed_over = vec![
         step("late_3", Anchor::Due, 3, &[Channel::Email], "reminder_late"),
