@@ -1,11 +1,15 @@
 //! The catalogue of events: what rules can fire on, and what they can ask.
 
 use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::rules::EventType;
+use quittance_actors::rules::{EventType, Field};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter};
 use crate::api::{Problem, Shared};
+
+fn shown(field: Field) -> Json {
+    json!({ "path": field.path(), "kind": field.kind().name(), "describes": field.describes() })
+}
 
 pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let frame = match enter(&app, &pages, &request) {
@@ -17,15 +21,13 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let rows: Vec<Json> = events
         .into_iter()
         .map(|event| {
-            let fields: Vec<Json> = event
-                .fields()
-                .into_iter()
-                .map(|field| {
-                    json!({ "path": field.path(), "kind": field.kind().name(), "describes": field.describes() })
-                })
-                .collect();
+            let fields: Vec<Json> = event.fields().into_iter().map(shown).collect();
             json!({ "name": event.name(), "describes": event.describes(), "fields": fields, "count": fields.len() })
         })
         .collect();
-    pages.page("event_types", &frame.data(&app, "Events", "/bo/event-types", json!({ "rows": rows })))
+    let moment: Vec<Json> = Field::OF_THE_MOMENT.into_iter().map(shown).collect();
+    pages.page(
+        "event_types",
+        &frame.data(&app, "Events", "/bo/event-types", json!({ "rows": rows, "moment": moment })),
+    )
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::Args;
-use quittance_actors::rules::EventType;
+use quittance_actors::rules::{EventType, Field};
 
 use crate::export::event_type_json;
 
@@ -44,9 +44,10 @@ fn shown(found: &[EventType], as_json: bool) -> anyhow::Result<String> {
     let mut text = String::new();
     if let [one] = found {
         writeln!(text, "{}  {}\n", one.name(), one.describes())?;
-        for field in one.fields() {
-            writeln!(text, "  {:<28} {:<14} {}", field.path(), field.kind().name(), field.describes())?;
-        }
+        let mut listed =
+            |field: Field| writeln!(text, "  {:<28} {:<14} {}", field.path(), field.kind().name(), field.describes());
+        one.fields().into_iter().try_for_each(&mut listed)?;
+        Field::OF_THE_MOMENT.into_iter().try_for_each(&mut listed)?;
     } else {
         for event in found {
             writeln!(text, "{:<38} {}", event.name(), event.describes())?;

@@ -174,7 +174,8 @@ fn foreseen_json(found: &Foreseen) -> Json {
 
 fn rules(draft: &Draft, config: &Config, (tenant, period): (&Tenant, Period), data: &Path) -> anyhow::Result<Told> {
     let rules = wanted(config.conduct(&tenant.id).automation.rules.all(), draft.name.as_deref())?;
-    let asked = Asked { tenant: &tenant.id, zone: &tenant.zone, period, examples: draft.show };
+    let policies = config.policies(tenant).ok_or_else(|| anyhow::anyhow!("the tenant's calendar is not there"))?;
+    let asked = Asked { tenant: &tenant.id, policies: &policies, period, examples: draft.show };
     let found = match simulate(data, &rules, &asked) {
         Ok(found) => found,
         Err(error) => return Ok(Err(error)),

@@ -2,7 +2,8 @@
 //!
 //! Understood: `&&`, `||`, `!`, `==`, `!=`, `<`, `<=`, `>`, `>=`, `in [..]`, `has(path)`, paths
 //! of the catalogue, texts, whole numbers, `true`, `false`; `field.contains("…")`, `startsWith` and `endsWith`; another
-//! field on the right of a comparison, a date with `+ days(7)` or `- days(7)`. Money is written `"EUR 10.00"`, a date
+//! field on the right of a comparison, a date with `+ days(7)` or `- business_days(2)`, an instant with
+//! `+ duration("48h")`. Money is written `"EUR 10.00"`, a date
 //! `"2026-03-14"`.
 
 use std::ops::Range;
@@ -10,7 +11,7 @@ use std::ops::Range;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
 use quittance_actors::customer::short_name;
-use quittance_actors::rules::{Condition, Field, Kind, Operator, TextMatch, Value};
+use quittance_actors::rules::{Condition, Field, Kind, Operator, Shift, TextMatch, Value};
 use quittance_actors::values::{Currency, Date, DecimalMark, Money, Timestamp};
 
 use crate::diagnostics::{byte_at, nearest};
@@ -28,6 +29,8 @@ pub struct Fault {
 
 /// Days that are added to a date at most.
 const DAYS_MAX: i32 = 3_660;
+/// Business days that are added to a date at most: each is looked for.
+const BUSINESS_DAYS_MAX: i32 = 366;
 
 type Compiled<T> = Result<T, Fault>;
 
@@ -107,7 +110,7 @@ impl Compiler<'_> {
                 return self.matches(expression, call, part);
             }
             (name, _) => {
-                let known = "&&, ||, !, ==, !=, <, <=, >, >=, in, has, contains, startsWith, endsWith, days";
+                let known = "&&, ||, !, ==, !=, <, <=, >, >=, in, has, contains, startsWith, endsWith, days, business_days, duration";
                 let message = format!("`{}` is not understood in a condition", name.trim_matches('_'));
                 return Err(self.fault(expression, message, Some(format!("use {known}"))));
             }
@@ -120,8 +123,8 @@ impl Compiler<'_> {
             ..fault
         })?;
         let field = self.field(field, &path)?;
-        if let Some((other, days)) = self.other_field(literal)? {
-            return Ok(Condition::CompareFields(field, operator, other, days));
+        if let Some((other, shift)) = self.other_field(literal)? {
+            return Ok(Condition::CompareFields(field, operator, other, shift));
         }
         let value = self.literal(literal, field.kind())?;
         Ok(Condition::Compare(field, operator, value))
@@ -144,35 +147,45 @@ impl Compiler<'_> {
     }
 
     /// Another field on the right of a comparison, and how many days after it.
-    fn other_field(&self, expression: &IdedExpr) -> Compiled<Option<(Field, i32)>> {
+    fn other_field(&self, expression: &IdedExpr) -> Compiled<Option<(Field, Shift)>> {
         match &expression.expr {
             Expr::Select(SelectExpr { test: false, .. }) | Expr::Ident(_) => {
-                Ok(Some((self.field(expression, &self.path(expression)?)?, 0)))
+                Ok(Some((self.field(expression, &self.path(expression)?)?, Shift::NONE)))
             }
             Expr::Call(call) if [operators::ADD, operators::SUBSTRACT].contains(&call.func_name.as_str()) => {
-                let [field, days] = call.args.as_slice() else {
+                let [field, far] = call.args.as_slice() else {
                     return Err(self.fault(expression, "a field and days are expected here", None));
                 };
                 let field = self.field(field, &self.path(field)?)?;
-                let days = self.days(days)?;
-                Ok(Some((field, if call.func_name == operators::ADD { days } else { -days })))
+                let shift = self.shift(far)?;
+                Ok(Some((field, if call.func_name == operators::ADD { shift } else { shift.back() })))
             }
             _ => Ok(None),
         }
     }
 
-    /// `days(7)`.
-    fn days(&self, expression: &IdedExpr) -> Compiled<i32> {
-        let days = match &expression.expr {
-            Expr::Call(call) if call.func_name == "days" && call.target.is_none() => match call.args.as_slice() {
-                [IdedExpr { expr: Expr::Literal(LiteralValue::Int(days)), .. }] => i32::try_from(*days.inner()).ok(),
+    /// `days(7)`, `business_days(2)` or `duration("48h")`.
+    fn shift(&self, expression: &IdedExpr) -> Compiled<Shift> {
+        let of_days = |days: i64| i32::try_from(days).ok().filter(|days| (0..=DAYS_MAX).contains(days));
+        let shift = match &expression.expr {
+            Expr::Call(call) if call.target.is_none() => match (call.func_name.as_str(), call.args.as_slice()) {
+                ("days", [IdedExpr { expr: Expr::Literal(LiteralValue::Int(days)), .. }]) => {
+                    of_days(*days.inner()).map(Shift::Days)
+                }
+                ("business_days", [IdedExpr { expr: Expr::Literal(LiteralValue::Int(days)), .. }]) => {
+                    of_days(*days.inner()).filter(|days| *days <= BUSINESS_DAYS_MAX).map(Shift::BusinessDays)
+                }
+                ("duration", [IdedExpr { expr: Expr::Literal(LiteralValue::String(text)), .. }]) => {
+                    millis(text.inner()).map(Shift::Millis)
+                }
                 _ => None,
             },
             _ => None,
         };
-        let fits = days.filter(|days| (0..=DAYS_MAX).contains(days));
-        let help = || Some(format!("as in `days(7)`, of 0 to {DAYS_MAX}"));
-        fits.ok_or_else(|| self.fault(expression, "only days are added to a field or taken from it", help()))
+        let help =
+            format!("as in `days(7)`, `business_days(2)` of at most {BUSINESS_DAYS_MAX}, or `duration(\"36h\")`");
+        let what = "only days and durations are added to a field or taken from it";
+        shift.ok_or_else(|| self.fault(expression, what, Some(help)))
     }
 
     fn conditions(&self, parts: &[IdedExpr]) -> Compiled<Vec<Condition>> {
@@ -251,6 +264,25 @@ impl Compiler<'_> {
     }
 }
 
+/// The milliseconds of `36h`, `90m`, `45s` or several of them, as in `1h30m`.
+fn millis(text: &str) -> Option<i64> {
+    let (mut rest, mut whole) = (text, 0_i64);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = rest.split_at_checked(end)?;
+        let mut unit = unit.chars();
+        let seconds = match unit.next()? {
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return None,
+        };
+        whole = whole.checked_add(number.parse::<i64>().ok()?.checked_mul(seconds * 1_000)?)?;
+        rest = unit.as_str();
+    }
+    (!text.is_empty() && whole <= i64::from(DAYS_MAX) * 86_400_000).then_some(whole)
+}
+
 /// A value of a kind that is written as a text.
 pub fn value(text: &str, kind: Kind) -> Result<Value, String> {
     match kind {
@@ -301,12 +333,19 @@ mod tests {
             ("!request.description.contains(\"advance\") && request.external_ref.endsWith(\"-A\")", Ok(())),
             ("transfer.amount == request.outstanding || transfer.booked_on > request.due_on + days(30)", Ok(())),
             ("request.due_on <= request.issued_on - days(7)", Ok(())),
+            ("now.date >= request.due_on + business_days(3) && now.weekday in [\"monday\", \"friday\"]", Ok(())),
+            ("now.is_business_day && now.hour >= 9 && tenant.id == \"shop\"", Ok(())),
+            ("request.settled_at > now.at - duration(\"36h30m\")", Ok(())),
+            ("now.date > request.due_on + business_days(367)", Err((0..0, "only days and durations are added"))),
+            ("now.at > request.settled_at + duration(\"2 days\")", Err((0..0, "only days and durations are added"))),
+            ("now.at > request.settled_at + days(2)", Err((0..0, "an instant a duration"))),
+            ("now.date > request.due_on + duration(\"24h\")", Err((0..0, "an instant a duration"))),
             ("customer.kind.size() == 2", Err((0..0, "a field is expected here"))),
             ("transfer.amount.contains(\"5\")", Err((0..0, "only text has text in it"))),
             ("contains(\"5\")", Err((0..0, "it is asked of a field"))),
-            ("transfer.amount > request.outstanding + days(3)", Err((0..0, "only a date has days added"))),
+            ("transfer.amount > request.outstanding + days(3)", Err((0..0, "a date has days added to it"))),
             ("transfer.amount > request.due_on", Err((0..0, "is money, compared with date"))),
-            ("request.due_on > request.issued_on + 3", Err((0..0, "only days are added"))),
+            ("request.due_on > request.issued_on + 3", Err((0..0, "only days and durations are added"))),
         ] {
             match (compile(text), expected) {
                 // What is written again means the same.

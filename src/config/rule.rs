@@ -47,10 +47,8 @@ pub(super) fn read_rule(
     let when = condition(section);
     let mut then = Vec::new();
     // What the condition asks for is never known of the others: the rule does not fire on them.
-    let fires = |event: &EventType| {
-        let told = event.fields();
-        when.as_ref().is_none_or(|when| when.fields().iter().all(|field| told.contains(field)))
-    };
+    let fires =
+        |event: &EventType| when.as_ref().is_none_or(|when| when.fields().iter().all(|field| event.tells(*field)));
     let fires_on: Vec<EventType> = on.iter().copied().filter(fires).collect();
     for action in section.each("then", |action| read_action(action, file, &fires_on, references)) {
         then.push(action);
@@ -62,7 +60,7 @@ pub(super) fn read_rule(
     let tests = rule_test::run(section, &on, when.as_ref());
     let when = when?;
     for field in when.fields() {
-        let told = |event: &EventType| event.fields().contains(&field);
+        let told = |event: &EventType| event.tells(field);
         if !on.is_empty() && !on.iter().any(told) {
             let span = section.text_at("when").map_or_else(|| section.span(), |(_, span)| span);
             let names: Vec<&str> = on.iter().map(|event| event.name()).collect();

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use quittance_actors::rules::{Condition, EventType, Fact, Facts, Field, Kind, Leaf, Truth, Value};
+use quittance_actors::values::Calendar;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -19,12 +20,19 @@ use super::reader::Section;
 use crate::diagnostics::nearest;
 
 /// The facts of a test.
-#[derive(Default)]
-struct Given(BTreeMap<&'static str, Value>);
+struct Given {
+    facts: BTreeMap<&'static str, Value>,
+    /// Mondays to Fridays: a rule is read before it is known whose it is.
+    calendar: Option<Calendar>,
+}
 
 impl Facts for Given {
     fn fact(&self, field: Field) -> Option<Fact<'_>> {
-        self.0.get(field.path()).map(Fact::from)
+        self.facts.get(field.path()).map(Fact::from)
+    }
+
+    fn calendar(&self) -> Option<&Calendar> {
+        self.calendar.as_ref()
     }
 }
 
@@ -34,7 +42,8 @@ pub(super) fn run(rule: &Section<'_, '_>, on: &[EventType], when: Option<&Condit
         let name = test.required("name").unwrap_or_default();
         let fires = test.flag("fires", true);
         let span = test.text_at("name").map_or_else(|| test.span(), |(_, span)| span);
-        let mut given = Given::default();
+        let weekdays = Calendar::new("weekdays", 1, vec![6, 7], Vec::new(), Vec::new(), Vec::new());
+        let mut given = Given { facts: BTreeMap::new(), calendar: weekdays.ok() };
         let mut whole = true;
         if let Some(section) = test.section("given") {
             for (key, value) in section.entries() {
@@ -72,14 +81,14 @@ fn known(
         section.refuse(path, value.span(), "there is no such field", help);
         return false;
     };
-    if !on.is_empty() && !on.iter().any(|event| event.fields().contains(&field)) {
+    if !on.is_empty() && !on.iter().any(|event| event.tells(field)) {
         let names: Vec<&str> = on.iter().map(|event| event.name()).collect();
         section.refuse(path, value.span(), format!("it is never known of {}", names.join(", ")), None);
         return false;
     }
     match read(value.get_ref(), field.kind()) {
         Ok(value) => {
-            given.0.insert(field.path(), value);
+            given.facts.insert(field.path(), value);
             true
         }
         Err(why) => {

@@ -118,7 +118,7 @@ fn replayed(
         let in_use = |of| rule_of(of, &change.name).filter(|rule| !rule.shadow);
         places.push((add(in_use(before)), add(in_use(after))));
     }
-    let asked = Asked { tenant: of.tenant, zone: of.zone, period: of.period, examples: 0 };
+    let asked = Asked { tenant: of.tenant, policies: &after.policies, period: of.period, examples: 0 };
     let found = simulate(data, &tried, &asked)?;
     let figures = |place: Option<usize>| place.and_then(|place| found.get(place));
     let replayed = changed.iter().zip(places).map(|(change, (before, after))| {

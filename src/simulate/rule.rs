@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use quittance_actors::delivery::Guard;
 use quittance_actors::partition::{Commit, Lane};
+use quittance_actors::policies::Policies;
 use quittance_actors::ports::Snapshots;
-use quittance_actors::rules::{Action, EventType, Leaf, Published, Rule, Truth};
-use quittance_actors::values::{CustomerId, Date, EntityId, TenantId, Timestamp, Zone};
+use quittance_actors::rules::{Action, EventType, Leaf, Moment, Published, Rule, Then, Truth};
+use quittance_actors::values::{CustomerId, Date, EntityId, TenantId, Timestamp};
 
 use crate::export::Period;
 use crate::journal;
@@ -19,8 +20,8 @@ use crate::replay::{Nothing, fold};
 pub struct Asked<'a> {
     /// Whose.
     pub tenant: &'a TenantId,
-    /// Its zone, which says where a day ends.
-    pub zone: &'a Zone,
+    /// Its policies, whose zone and calendar say what a day is.
+    pub policies: &'a Policies,
     /// Of when.
     pub period: Period,
     /// Examples kept of each rule.
@@ -82,7 +83,7 @@ pub fn simulate(data: &Path, rules: &[Rule], asked: &Asked<'_>) -> Result<Vec<Si
     let walked = journal::walk(&data.join("log"), 0, |position, commit| {
         let commit = Arc::new(commit);
         fold(&mut lanes, position, &commit)?;
-        let day = commit.at.date_in(asked.zone);
+        let day = commit.at.date_in(&asked.policies.zone);
         if commit.tenant != *asked.tenant || !(from..=to).contains(&day) {
             return Ok(());
         }
@@ -90,7 +91,7 @@ pub fn simulate(data: &Path, rules: &[Rule], asked: &Asked<'_>) -> Result<Vec<Si
         for place in 0..commit.published.len() {
             let Some(event) = lane.publish(&commit, place).map_err(|error| error.to_string())? else { continue };
             for (rule, found) in rules.iter().zip(&mut found) {
-                found.take(rule, lane, (&commit, place), &event, (day, asked.examples))?;
+                found.take(rule, lane, (&commit, place), &event, (day, asked))?;
             }
         }
         Ok(())
@@ -102,7 +103,7 @@ pub fn simulate(data: &Path, rules: &[Rule], asked: &Asked<'_>) -> Result<Vec<Si
 impl Simulated {
     fn take(
         &mut self, rule: &Rule, lane: &mut Lane, (commit, place): (&Commit, usize), event: &Published,
-        (day, examples): (Date, usize),
+        (day, asked): (Date, &Asked<'_>),
     ) -> Result<(), String> {
         let of_rule = |outgoing: &&quittance_actors::partition::Outgoing| {
             let of_rule = usize::from(outgoing.occurrence) == place && outgoing.cause == rule.cause;
@@ -111,7 +112,11 @@ impl Simulated {
         let left = commit.deliveries.iter().any(|outgoing| of_rule(&outgoing));
         let mut leaves = Vec::new();
         let truth = match rule.on.contains(&event.event) {
-            true => rule.when.evaluate(event, Some(&mut leaves)),
+            true => {
+                let Policies { zone, calendar, .. } = asked.policies;
+                let moment = Moment { at: event.at, tenant: &event.tenant, zone, calendar };
+                rule.when.evaluate(&Then { facts: event, moment }, Some(&mut leaves))
+            }
             false => Truth::False,
         };
         let here = event.customer.filter(|id| id.partition() == commit.partition);
@@ -141,7 +146,7 @@ impl Simulated {
             if let Some((once, key)) = once.filter(|_| messages > 0) {
                 self.fired.insert(key, commit.at.plus_millis(once.within_ms));
             }
-            if self.examples.len() < examples {
+            if self.examples.len() < asked.examples {
                 self.examples.push(Example { at: event.at, id: event.id.to_string(), event: event.event, leaves });
             }
         } else if truth == Truth::Unknown {

@@ -279,7 +279,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "rules.toml",
             "notify = \"list:sales\"",
             "notfy = \"list:sales\"",
-            "Q0104 rules.toml:10:1 unknown key `notfy` in [[then]] | did you mean `notify`?",
+            "Q0104 rules.toml:12:1 unknown key `notfy` in [[then]] | did you mean `notify`?",
         ),
         (
             "rules.toml",
@@ -291,7 +291,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "templates/transfer_received.fr.email.hbs",
             "{{transfer.amount}}",
             "{{transfer.amount}} {{promise.on}}",
-            "Q0206 rules.toml:12:12 transfer_received.fr.email.hbs tells `promise.on`, which is never known of transfer.received | it would never leave",
+            "Q0206 rules.toml:14:12 transfer_received.fr.email.hbs tells `promise.on`, which is never known of transfer.received | it would never leave",
         ),
         (
             "templates/reminder_late.fr.sms.hbs",
@@ -327,19 +327,19 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "rules.toml",
             "transfer.amount >",
             "transfer.amont >",
-            "Q0110 rules.toml:7:9 unknown field `transfer.amont` | in this condition did you mean `transfer.amount`?",
+            "Q0110 rules.toml:9:9 unknown field `transfer.amont` | in this condition did you mean `transfer.amount`?",
         ),
         (
             "rules.toml",
             "transfer.amount > \"EUR 0.00\"",
             "attempt.failures > 2",
-            "Q0112 rules.toml:7:8 attempt.failures is never known of transfer.received",
+            "Q0112 rules.toml:9:8 attempt.failures is never known of transfer.received",
         ),
         (
             "rules.toml",
             "method.days_to_expiry <= 30",
             "method.days_to_expiry < 30",
-            "Q0113 rules.toml:45:8 the rule fails its test \"a subscription's card, a month before its end\": it does not fire | method.backs_recurring is true: holds, method.days_to_expiry is 30: does not hold",
+            "Q0113 rules.toml:47:8 the rule fails its test \"a subscription's card, a month before its end\": it does not fire | method.backs_recurring is true: holds, method.days_to_expiry is 30: does not hold",
         ),
         (
             "rules.toml",
@@ -354,9 +354,9 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "rules.toml",
             "transfer.amount > \"EUR 0.00\"",
             "transfer.amount > \"EUR 5.00\" && transfer.amount < \"EUR 5.01\"",
-            "Q0114 rules.toml:7:8 no transfer.amount can be what this asks for | this never holds",
+            "Q0114 rules.toml:9:8 no transfer.amount can be what this asks for | this never holds",
         ),
-        ("rules.toml", "\"EUR 0.00\"'", "5'", "Q0110 rules.toml:7:27 a number cannot be compared with money"),
+        ("rules.toml", "\"EUR 0.00\"'", "5'", "Q0110 rules.toml:9:27 a number cannot be compared with money"),
         ("rules.toml", "list:sales", "list:sails", "there is no list \"sails\" | did you mean \"sales\"?"),
         ("rules.toml", "hook = \"erp\"", "hook = \"ERP\"", "there is no endpoint \"ERP\""),
         (

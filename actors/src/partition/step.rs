@@ -18,7 +18,7 @@ use crate::machine::{Context, Effect, Tell};
 use crate::payment_request;
 use crate::policies::Policies;
 use crate::ports::PortError;
-use crate::rules::{Action, Concerned, EventType, Rule, Truth};
+use crate::rules::{Action, Concerned, EventType, Moment, Rule, Then};
 use crate::values::{AttemptId, CustomerId, EntityId};
 
 /// Why a step led to nothing.
@@ -214,8 +214,9 @@ impl<'a> Step<'a> {
         let standing = Standing::Numbered { key_seq, figures };
         let place = u16::try_from(self.commit.published.len()).unwrap_or(u16::MAX);
         let view = View { event: &change.event, standing: &standing, about };
-        let fires = |rule: &&'a Rule| rule.when.evaluate(&view, None) == Truth::True;
-        let firing: Vec<&'a Rule> = context.policies.rules.on(event).filter(fires).collect();
+        let Policies { zone, calendar, .. } = context.policies;
+        let moment = Moment { at: context.now, tenant: context.tenant, zone, calendar };
+        let firing: Vec<&'a Rule> = context.policies.rules.firing(event, &Then { facts: &view, moment });
         let concerned = about.customer.map(|(_, state)| state);
         let (mut outgoing, mut fired) = (Vec::new(), Vec::new());
         for rule in firing {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::condition::Condition;
+use super::condition::{Condition, Truth};
 use super::deed::Deed;
+use super::fields::Facts;
+use super::index::Index;
 use super::published::EventType;
 use crate::customer::Customer;
 use crate::delivery::{Channel, Recipient};
@@ -120,7 +122,7 @@ pub struct Rule {
 #[derive(Debug, Clone)]
 pub struct RuleBook {
     rules: Vec<Rule>,
-    by_type: BTreeMap<EventType, Vec<usize>>,
+    by_type: BTreeMap<EventType, Index>,
     /// The cause of rows of the status file.
     pub status_cause: Arc<str>,
     /// The cause of messages of a scenario.
@@ -190,6 +192,9 @@ impl RuleBook {
                 by_type.entry(*event).or_default().push(at);
             }
         }
+        let when = |at: usize| rules.get(at).map(|rule| &rule.when);
+        let by_type: BTreeMap<EventType, Index> =
+            by_type.into_iter().map(|(event, all)| (event, Index::new(all, when))).collect();
         let book = Self { rules, by_type, ..Self::default() };
         match book.rules.iter().find_map(|rule| Some((rule, book.comes_back(rule)?))) {
             Some((rule, event)) => Err(RuleError::Loop { rule: rule.name.clone(), event }),
@@ -220,8 +225,15 @@ impl RuleBook {
 
     /// The rules that may fire on an event of this type, in the order of the file.
     pub fn on(&self, event: EventType) -> impl Iterator<Item = &Rule> {
-        let at = self.by_type.get(&event).map(Vec::as_slice).unwrap_or_default();
+        let at = self.by_type.get(&event).map(|index| index.all.as_slice()).unwrap_or_default();
         at.iter().filter_map(|at| self.rules.get(*at)).filter(|rule| !rule.paused)
+    }
+
+    /// The rules that fire on an event of this type with these facts, in the order of the file.
+    pub fn firing<'a>(&'a self, event: EventType, facts: &impl Facts) -> Vec<&'a Rule> {
+        let places = self.by_type.get(&event).map(|index| index.may_fire(facts)).unwrap_or_default();
+        let rules = places.into_iter().filter_map(|at| self.rules.get(at)).filter(|rule| !rule.paused);
+        rules.filter(|rule| rule.when.evaluate(facts, None) == Truth::True).collect()
     }
 }
 

@@ -52,6 +52,11 @@ const FILE: [Field; 6] =
     [F::FeedName, F::FileName, F::FileRows, F::FileAcceptedRows, F::FileKnownRows, F::FileRefusedRows];
 
 impl EventType {
+    /// Whether something may be known of a field when a rule is asked about an event of this type.
+    pub fn tells(self, field: Field) -> bool {
+        field.is_of_the_moment() || self.fields().contains(&field)
+    }
+
     /// What can be known of an event of this type, in the order of the catalogue.
     pub fn fields(self) -> Vec<Field> {
         let (groups, own) = self.parts();
@@ -194,7 +199,7 @@ mod tests {
         }
         for field in Field::ALL {
             let (received, placed) = (&crate::transfer::AcceptanceRule::FIELDS, &crate::transfer::NeverAuto::FIELDS);
-            let asked = received.contains(field) || placed.contains(field);
+            let asked = received.contains(field) || placed.contains(field) || field.is_of_the_moment();
             assert!(seen.contains(field) || asked, "no event tells {}", field.path());
         }
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::fields::{Fact, Facts, Field, Kind, Value};
+use super::shift::Shift;
 use crate::limits;
 
 /// How two values are compared.
@@ -114,8 +115,8 @@ pub enum Condition {
     Has(Field, String),
     /// A text has another in it.
     Matches(Field, TextMatch, String),
-    /// A fact compares with another one; a date with one so many days after it.
-    CompareFields(Field, Operator, Field, i32),
+    /// A fact compares with another one, or with what is so far from it.
+    CompareFields(Field, Operator, Field, Shift),
     /// A fact is known.
     Known(Field),
 }
@@ -152,7 +153,7 @@ pub enum ConditionError {
         /// Its type.
         field: &'static str,
     },
-    #[error("'{path}' is {field}: only a date has days added to it")]
+    #[error("'{path}' is {field}: a date has days added to it, an instant a duration")]
     NoDays {
         /// The field.
         path: &'static str,
@@ -239,13 +240,13 @@ impl Condition {
                 same_kind(*field, value)?;
                 comparable(*field, *operator)
             }
-            Condition::CompareFields(field, operator, other, days) => {
+            Condition::CompareFields(field, operator, other, shift) => {
                 let (path, kind) = (field.path(), field.kind());
                 if kind != other.kind() {
                     let literal = other.kind().name();
                     return Err(ConditionError::TypeDiffers { path, field: kind.name(), literal });
                 }
-                if *days != 0 && kind != Kind::Date {
+                if !shift.fits(kind) {
                     return Err(ConditionError::NoDays { path, field: kind.name() });
                 }
                 comparable(*field, *operator)
@@ -341,11 +342,9 @@ impl Condition {
                 Fact::Text(text) => Some(matches.holds(text, part)),
                 _ => None,
             }),
-            Condition::CompareFields(field, operator, other, days) => {
-                let beside = match facts.fact(*other).map(Fact::into_value) {
-                    Some(Value::Date(date)) => Some(Value::Date(date.plus_days(*days))),
-                    beside => beside,
-                };
+            Condition::CompareFields(field, operator, other, shift) => {
+                let beside = facts.fact(*other).map(Fact::into_value);
+                let beside = beside.and_then(|value| shift.of(value, facts.calendar()));
                 let holds = |fact: &Fact<'_>| Some(operator.holds(compare(fact, beside.as_ref()?)?));
                 let truth = leaf(*field, facts, trace.as_deref_mut(), holds);
                 note(trace, *other, beside.as_ref().map(Fact::from), truth);
@@ -465,8 +464,11 @@ mod tests {
             (Condition::Matches(Field::CustomerKind, TextMatch::StartsWith, "bus".to_owned()), Truth::True),
             (Condition::Matches(Field::CustomerKind, TextMatch::EndsWith, "bus".to_owned()), Truth::False),
             (Condition::Matches(Field::RequestStatus, TextMatch::Contains, "o".to_owned()), Truth::Unknown),
-            (Condition::CompareFields(Field::TransferAmount, Equal, Field::TransferAmount, 0), Truth::True),
-            (Condition::CompareFields(Field::TransferAmount, Less, Field::RequestOutstanding, 0), Truth::Unknown),
+            (Condition::CompareFields(Field::TransferAmount, Equal, Field::TransferAmount, Shift::NONE), Truth::True),
+            (
+                Condition::CompareFields(Field::TransferAmount, Less, Field::RequestOutstanding, Shift::NONE),
+                Truth::Unknown,
+            ),
         ] {
             assert_eq!(condition.check(), Ok(()));
             assert_eq!(condition.evaluate(&event(), None), expected, "{condition:?}");
@@ -479,7 +481,12 @@ mod tests {
         assert!(wrong.check().unwrap_err().to_string().contains("'transfer.amount' is money, compared with number"));
         let ordered = Condition::Compare(Field::CustomerKind, Operator::Less, "x".into());
         assert!(matches!(ordered.check(), Err(ConditionError::NoOrder { .. })));
-        let of_days = Condition::CompareFields(Field::TransferAmount, Operator::Less, Field::RequestOutstanding, 3);
+        let of_days = Condition::CompareFields(
+            Field::TransferAmount,
+            Operator::Less,
+            Field::RequestOutstanding,
+            Shift::Days(3),
+        );
         assert!(matches!(of_days.check(), Err(ConditionError::NoDays { .. })));
         let of_money = Condition::Matches(Field::TransferAmount, TextMatch::Contains, "5".to_owned());
         assert!(matches!(of_money.check(), Err(ConditionError::NotText { .. })));

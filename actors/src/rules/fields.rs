@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Date, Money, Timestamp};
+use crate::values::{Calendar, Date, Money, Timestamp};
 
 /// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +137,11 @@ impl<'a> From<&'a Value> for Fact<'a> {
 pub trait Facts {
     /// The value of a field, if it is known.
     fn fact(&self, field: Field) -> Option<Fact<'_>>;
+
+    /// The calendar by which business days are counted, if one is known.
+    fn calendar(&self) -> Option<&Calendar> {
+        None
+    }
 }
 
 impl From<&str> for Value {
@@ -411,6 +416,18 @@ fields! {
     MatchExcess = "match.excess": Money,
     /// How sure that is, of 1,000.
     MatchScore = "match.score": Number,
+    /// The moment at which the rule is asked.
+    NowAt = "now.at": Instant,
+    /// Its day, by the tenant's clock.
+    NowDate = "now.date": Date,
+    /// Its hour, by the tenant's clock, 0 to 23.
+    NowHour = "now.hour": Number,
+    /// Its day of the week, by the tenant's clock: `monday` to `sunday`.
+    NowWeekday = "now.weekday": Text,
+    /// Whether the tenant's calendar is open that day.
+    NowIsBusinessDay = "now.is_business_day": Truth,
+    /// Whose the event is.
+    TenantId = "tenant.id": Text,
 }
 
 #[cfg(test)]

@@ -10,8 +10,11 @@ mod condition;
 mod contradiction;
 mod deed;
 mod fields;
+mod index;
 mod known;
+mod moment;
 mod published;
+mod shift;
 mod subscription;
 mod written;
 
@@ -20,5 +23,7 @@ pub use condition::{Condition, ConditionError, Leaf, Operator, TextMatch, Truth}
 pub use deed::{Concerned, Deed};
 pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use known::{RequestFigures, of_customer, of_request};
+pub use moment::{Moment, Then};
 pub use published::{EventId, EventType, Published};
+pub use shift::Shift;
 pub use subscription::{Hearer, NoSuchEvent, Subscriptions, event_types};

@@ -26,13 +26,8 @@ impl fmt::Display for Condition {
             }
             Condition::Has(field, text) => write!(f, "{text:?} in {}", field.path()),
             Condition::Matches(field, how, text) => write!(f, "{}.{}({text:?})", field.path(), how.name()),
-            Condition::CompareFields(field, operator, other, days) => {
-                write!(f, "{} {} {}", field.path(), operator.symbol(), other.path())?;
-                match days {
-                    0 => Ok(()),
-                    1.. => write!(f, " + days({days})"),
-                    ..0 => write!(f, " - days({})", days.unsigned_abs()),
-                }
+            Condition::CompareFields(field, operator, other, shift) => {
+                write!(f, "{} {} {}{shift}", field.path(), operator.symbol(), other.path())
             }
             Condition::Known(field) => write!(f, "has({})", field.path()),
         }

@@ -54,10 +54,7 @@ pub(super) fn policies() -> Policies {
     policies.scenarios.insert("chain".to_owned(), chain);
     // What follows something that happened: counted from when a rule or a person chose it, and from the page's last day.
     let after_event = vec![
-        Step {
-            offset: Offset::Hours(2),
-            ..step("soon", Anchor::Chosen, 0, &[Channel::Email], "reminder_late")
-        },
+        Step { offset: Offset::Hours(2), ..step("soon", Anchor::Chosen, 0, &[Channel::Email], "reminder_late") },
         step("next_week", Anchor::Chosen, 7, &[Channel::Sms], "reminder_late"),
         step("page_closes", Anchor::LinkExpiry, -3, &[Channel::Email], "formal_notice"),
     ];
