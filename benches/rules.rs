@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench rules`
 
-#![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::float_arithmetic, reason = "figures for people")]
 #![expect(clippy::panic, reason = "a figure of rules that do not compile is worth nothing")]
 
 use std::hint::black_box;
