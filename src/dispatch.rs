@@ -211,6 +211,7 @@ impl Channels {
         };
         let subject = Subject {
             link: link.as_deref(),
+            link_days: tenant.portal.days,
             open: &prepared.open,
             of_all: matches!(delivery.guard, Guard::Together(_)),
             event: &delivery.event,

@@ -52,6 +52,11 @@ impl Wording {
     }
 
     /// The templates of a tenant with its own files; `None` when it has neither templates, rules nor scenarios of its own.
+    /// What messages of a tenant say.
+    pub fn of(&self, tenant: &TenantId) -> &Arc<Templates> {
+        self.own.get(tenant).unwrap_or(&self.shared)
+    }
+
     fn own(
         &self, sources: &Sources, shared: &Conduct, conduct: &Conduct, tenant: &TenantId, findings: &mut Findings,
     ) -> Option<Templates> {
@@ -106,7 +111,7 @@ impl InUse {
         let shared = Arc::new(config.shared.clone());
         let tenants = config.service.tenants.iter().filter_map(|tenant| {
             let conduct = config.own.get(&tenant.id).map_or_else(|| Arc::clone(&shared), |own| Arc::new(own.clone()));
-            let templates = wording.own.get(&tenant.id).unwrap_or(&wording.shared);
+            let templates = wording.of(&tenant.id);
             let of_tenant =
                 OfTenant { policies: Arc::new(config.policies(tenant)?), templates: Arc::clone(templates), conduct };
             Some((tenant.id.clone(), Slot { key: key(tenant), current: RwLock::new(Arc::new(of_tenant)) }))

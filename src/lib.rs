@@ -33,6 +33,7 @@ pub mod digest;
 pub mod dispatch;
 pub mod documents;
 pub mod editions;
+pub mod examples;
 pub mod export;
 pub mod feeds;
 pub mod formats;

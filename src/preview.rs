@@ -94,6 +94,7 @@ async fn with_event(
     let link = event.request.and_then(|request| Some(callbacks(&service.config)?.payment_page(request)));
     let subject = Subject {
         link: link.as_deref(),
+        link_days: tenant.portal.days,
         open: &open,
         of_all: false,
         event,

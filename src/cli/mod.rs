@@ -27,6 +27,7 @@ mod secret;
 mod serve;
 mod simulate;
 mod simulate_policy;
+mod template;
 
 use std::path::PathBuf;
 
@@ -123,6 +124,11 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Shows a template with examples, or brings one of CentralPay over.
+    #[command(
+        after_help = "Examples:\n  quittance template render reminder_late --language en\n  quittance template render reminder_late --channel sms\n  quittance template import relance.txt --subject 'Rappel de #MERCHANT_NAME#' --out config/templates/relance.fr.email.hbs"
+    )]
+    Template(template::Options),
     /// Has an endpoint sent once more what it was sent, with the same ids, and shows how far it is.
     #[command(
         after_help = "Examples:\n  quittance resend erp --since 2026-03-01T00:00:00+01:00\n  quittance resend erp --after 0 --types 'payment_request.*'"
@@ -197,6 +203,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Secret(options) => secret::run(&options),
         Command::Password => password::run(),
         Command::Openapi => openapi::run(),
+        Command::Template(options) => template::run(&options),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "quittance", &mut text);

@@ -4,6 +4,7 @@ use quittance_actors::rules::{EventType, Field, Kind};
 use serde_json::{Map, Value as Json, json};
 
 use super::published::API_VERSION;
+use crate::examples;
 
 /// An event type: what happened, the fields it may have, the JSON Schema of its hook, an example.
 pub fn event_type_json(event: EventType) -> Json {
@@ -138,34 +139,13 @@ fn is_of_customer(event: EventType) -> bool {
 }
 
 fn example_of(field: Field) -> Json {
-    match field {
-        Field::CustomerId => json!("cus_01KJPRZB00FX98K3AKA8MP2043"),
-        Field::RequestId => json!("prq_01KJPRZB00FX98K3AKA8MP2043"),
-        Field::TransferId => json!("trf_01KJPRZB00FX98K3AKA8MP2043"),
-        Field::PayoutId => json!("out_01KJPRZB00FX98K3AKA8MP2043"),
-        Field::AttemptId => json!("att_01KJPRZB00FX98K3AKA8MP2043"),
-        Field::CustomerExternalRef => json!("411DUPONT"),
-        Field::CustomerKind => json!("business"),
-        Field::CustomerLanguage => json!("fr"),
-        Field::RequestExternalRef => json!("F-2026-0118"),
-        Field::RequestStatus => json!("open"),
-        Field::RequestShortReference => json!("7AC-34K-MN9"),
-        Field::RequestCreditorReference => json!("RF18 5390 0754 7034"),
-        Field::RequestPaymentReference => json!("090933755493"),
-        Field::AttemptReasonCode => json!("AM04"),
-        Field::AttemptMethod => json!("direct_debit"),
-        Field::TransferStatus => json!("needs_decision"),
-        Field::MethodLast4 => json!("4242"),
-        Field::FileName => json!("statement-2026-03-13.xml"),
-        Field::FeedName => json!("bank"),
-        _ => match field.kind() {
-            Kind::Text => json!("example"),
-            Kind::Number => json!(3),
-            Kind::Truth => json!(true),
-            Kind::Money => json!({ "amount": 12_000, "currency": "EUR" }),
-            Kind::Date => json!("2026-03-31"),
-            Kind::Instant => json!("2026-03-14T09:00:00Z"),
-            Kind::Words => json!(["key-account"]),
-        },
+    match field.kind() {
+        Kind::Text => json!(examples::text(field)),
+        Kind::Number => json!(3),
+        Kind::Truth => json!(true),
+        Kind::Money => json!({ "amount": 12_000, "currency": "EUR" }),
+        Kind::Date => json!("2026-03-31"),
+        Kind::Instant => json!("2026-03-14T09:00:00Z"),
+        Kind::Words => json!(["key-account"]),
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::scan::Transfer;
 use super::words;
+use crate::examples;
 
 /// Whom and what a message is about.
 pub struct Subject<'a> {
@@ -25,6 +26,8 @@ pub struct Subject<'a> {
     pub zone: &'a Zone,
     /// The page on which the payer sees what is to be paid, and answers.
     pub link: Option<&'a str>,
+    /// For how many days after the request came in that page can be opened.
+    pub link_days: u16,
     /// What the customer has open, by deadline.
     pub open: &'a [OpenRequest],
     /// Whether the message tells of all of it, and of no request alone.
@@ -52,6 +55,10 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
     if subject.event.request.is_some() && subject.customer.is_some() {
         // Empty where there is no such page: a template asks with {{#if payment.link}}.
         insert(&mut data, "payment.link", Json::String(subject.link.unwrap_or_default().to_owned()));
+        if let Some(request) = subject.event.request {
+            let until = request.made_at().date_in(subject.zone).plus_days(i32::from(subject.link_days));
+            insert(&mut data, "payment.link_until", in_words(&Value::Date(until), language, channel, subject.zone));
+        }
     }
     if let Some(iban) = subject.virtual_iban {
         insert(&mut data, "payment.iban", Json::String(iban.to_owned()));
@@ -113,7 +120,7 @@ fn scan(subject: &Subject<'_>, iban: &str) -> Option<String> {
 
 /// An example of every fact, to try templates with.
 pub fn example(language: Language, channel: Channel) -> Json {
-    example_with(language, channel, |_| true)
+    example_with(language, channel, |field| !field.is_of_the_moment())
 }
 
 /// An example of everything that an event may tell.
@@ -127,21 +134,28 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
     let mut data = Map::new();
     for field in Field::ALL.iter().copied().filter(|field| is_told(*field)) {
         let value = match field.kind() {
-            Kind::Text => Value::Text("example".to_owned()),
+            Kind::Text => Value::Text(examples::text(field).to_owned()),
             Kind::Number => Value::Number(30),
             Kind::Truth => Value::Truth(true),
             Kind::Money => Value::Money(Money::from_minor(312_050, Currency::EUR)),
             Kind::Date => Value::Date(day),
             Kind::Instant => Value::Instant(Timestamp::default()),
-            Kind::Words => Value::Words(vec!["example".to_owned()]),
+            Kind::Words => Value::Words(vec!["key-account".to_owned()]),
         };
         insert(&mut data, field.path(), in_words(&value, language, channel, &Zone::utc()));
     }
-    let always = ["event.type", "event.id", "event.date", "merchant.name", "merchant.creditor_id"];
+    let (today, event) = (in_words(&Value::Date(day), language, channel, &Zone::utc()), "payment_request.overdue");
+    insert(&mut data, "event.date", today);
+    let always = [
+        ("event.type", event),
+        ("event.id", "evt_42_1_0"),
+        ("merchant.name", examples::MERCHANT),
+        ("merchant.creditor_id", examples::CREDITOR_ID),
+    ];
     // Whom it concerns, with the account number to pay to.
-    let of_customer = ["customer.name", "payment.iban"].into_iter().filter(|_| is_told(Field::CustomerId));
-    for name in always.into_iter().chain(of_customer) {
-        insert(&mut data, name, Json::String("example".to_owned()));
+    let of_customer = [("customer.name", examples::CUSTOMER), ("payment.iban", examples::IBAN)];
+    for (name, text) in always.into_iter().chain(of_customer.into_iter().filter(|_| is_told(Field::CustomerId))) {
+        insert(&mut data, name, Json::String(text.to_owned()));
     }
     if is_told(Field::CustomerId) {
         let open = |number: &str, due_on: Date| OpenRequest {
@@ -158,10 +172,12 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
     if is_told(Field::CustomerId) && is_told(Field::RequestId) {
         let link = "https://pay.example/p/01KJPRZB00FTEABRTSRZAGR02MexampleOfAPage0";
         insert(&mut data, "payment.link", Json::String(link.to_owned()));
+        let until = in_words(&Value::Date(day.plus_days(30)), language, channel, &Zone::utc());
+        insert(&mut data, "payment.link_until", until);
     }
     if is_told(Field::CustomerId) && is_told(Field::RequestOutstanding) {
         let (amount, reference) = (Money::from_minor(312_050, Currency::EUR), "RF18539007547034");
-        let example = Transfer { name: "Example", iban: "FR7630006000011234567890189", amount, reference };
+        let example = Transfer { name: examples::MERCHANT, iban: "FR7630006000011234567890189", amount, reference };
         if let Some(text) = example.text() {
             insert(&mut data, "payment.scan", Json::String(text));
         }

@@ -33,13 +33,13 @@ fn rows(data: &Json, language: Language) -> Vec<(&'static str, String)> {
 
 /// What to pay and where, as lines of plain text.
 pub(super) fn payment_lines(data: &Json, language: Language) -> String {
-    let lines: Vec<String> =
-        rows(data, language).into_iter().map(|(label, value)| format!("{label} : {value}")).collect();
-    let told = match language {
-        Language::Fr => "Payer ou répondre",
-        Language::En => "Pay or answer",
+    let (told, colon) = match language {
+        Language::Fr => ("Payer ou répondre", " :"),
+        Language::En => ("Pay or answer", ":"),
     };
-    let link = link(data).map(|link| format!("{told} : {link}"));
+    let lines: Vec<String> =
+        rows(data, language).into_iter().map(|(label, value)| format!("{label}{colon} {value}")).collect();
+    let link = link(data).map(|link| format!("{told}{colon} {link}"));
     lines.into_iter().chain(link).collect::<Vec<_>>().join("\n")
 }
 

@@ -13,12 +13,14 @@ mod context;
 mod html;
 mod message;
 mod scan;
+mod tags;
 mod words;
 
 pub(crate) use context::insert;
 pub use context::{Subject, context, example};
 pub use message::{Message, SCAN};
 pub use scan::{Transfer as ScanToPay, picture as scan_picture};
+pub use tags::{Imported, import as import_tags};
 pub use words::{date as date_in_words, money as money_in_words};
 
 use std::collections::BTreeMap;
