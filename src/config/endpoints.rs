@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use quittance_actors::delivery::{Ladder, Order};
+use quittance_actors::limits::LANE_IN_FLIGHT_MAX;
 use quittance_actors::rules::{EventType, event_types};
 use quittance_actors::values::TenantId;
 
@@ -28,6 +29,8 @@ pub struct Endpoint {
     pub events: BTreeSet<EventType>,
     /// In which order it hears of them.
     pub order: Order,
+    /// How many calls are under way at once, at most.
+    pub in_flight_max: usize,
     /// What it hears of an event.
     pub tells: Tells,
     /// How that is written.
@@ -106,6 +109,8 @@ pub(super) fn read_endpoint(section: &Section<'_, '_>, known: &Known<'_>) -> Opt
     }
     let secrets = secrets.into_iter().collect::<Option<Vec<Secret>>>();
     let events = read_events(section);
+    let in_flight_max = section.has("in_flight").then(|| section.integer("in_flight", 1..=64)).flatten();
+    let in_flight_max = in_flight_max.and_then(|most| usize::try_from(most).ok()).unwrap_or(LANE_IN_FLIGHT_MAX);
     let order = section.choice("order", &[("none", Order::None), ("key", Order::Key)]);
     let tells = section.choice("payload", &[("full", Tells::Everything), ("thin", Tells::Ids)]);
     let format = section.choice("format", &Format::NAMES);
@@ -131,6 +136,7 @@ pub(super) fn read_endpoint(section: &Section<'_, '_>, known: &Known<'_>) -> Opt
         secrets: secrets?,
         events,
         order: order?,
+        in_flight_max,
         tells: tells?,
         format: format?,
         ladder,

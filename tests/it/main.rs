@@ -20,6 +20,7 @@ mod formats;
 mod grouped;
 mod hook_rounds;
 mod hooks;
+mod hostile;
 mod journal;
 mod late_charges;
 mod mail;

@@ -16,11 +16,13 @@ mod breaker;
 mod fault;
 mod ladder;
 mod tactic;
+mod window;
 
 pub use breaker::Breaker;
 pub use fault::Fault;
 pub use ladder::{Ladder, Verdict};
 pub use tactic::{Batch, Order, Tactic, Tactics};
+pub use window::Window;
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Ladder, Route};
+use crate::limits::LANE_IN_FLIGHT_MAX;
 
 /// In which order the deliveries of a way leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,7 +16,7 @@ pub enum Order {
 }
 
 /// How the deliveries of one way leave.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tactic {
     /// When they are tried again.
     pub ladder: Ladder,
@@ -23,8 +24,17 @@ pub struct Tactic {
     pub order: Order,
     /// How long nothing may succeed until people are told, in milliseconds.
     pub failing_after_ms: i64,
+    /// How many tries are under way at once, at most.
+    pub in_flight_max: usize,
     /// How many leave together; each by itself without.
     pub batch: Option<Batch>,
+}
+
+impl Default for Tactic {
+    fn default() -> Self {
+        let (ladder, order, in_flight_max) = (Ladder::default(), Order::default(), LANE_IN_FLIGHT_MAX);
+        Self { ladder, order, failing_after_ms: 0, in_flight_max, batch: None }
+    }
 }
 
 /// How many deliveries leave together.

@@ -6,7 +6,7 @@ use tracing::warn;
 use super::Router;
 use super::intake::derived_from;
 use super::trying::Tried;
-use crate::delivery::{Breaker, Fault, Outcome, Route};
+use crate::delivery::{Breaker, Fault, Outcome, Route, Window};
 use crate::feed;
 use crate::machine::Tell;
 use crate::partition::Origin;
@@ -14,10 +14,12 @@ use crate::runtime::Priority;
 use crate::values::{FeedId, TenantId, Timestamp};
 
 /// How the other side does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Health {
     /// Whether anything may be tried.
     pub breaker: Breaker,
+    /// How many tries may be under way.
+    pub window: Window,
     /// Since when nothing has succeeded.
     failing_since: Option<Timestamp>,
     /// What its tenant was told last, since the program started.
@@ -39,15 +41,27 @@ pub(super) enum News {
 }
 
 impl Health {
+    /// Of another side of which nothing is known, and of which so many may be under way.
+    pub fn new(in_flight_max: usize) -> Self {
+        let (breaker, window) = (Breaker::default(), Window::new(in_flight_max));
+        Self { breaker, window, failing_since: None, said: None }
+    }
+
     /// Hears of a try when it ends, not when it is recorded.
     pub fn hear(&mut self, tried: &Tried, now: Timestamp, failing_after_ms: i64) -> Option<News> {
         match tried {
             Tried::Ended(Outcome::RetryAt { error, .. } | Outcome::Dead { error }) => {
                 // One message that is wrong, or one recipient, is no failure of who takes them.
-                match Fault::told(error).0.map_or(Some(false), Fault::of_peer) {
+                let fault = Fault::told(error).0;
+                // Who is busy with many at once may take fewer: only who takes not even one is left alone.
+                let too_many = fault == Some(Fault::Busy) && self.window.allowed() > 1;
+                self.window.failed(fault);
+                match fault.map_or(Some(false), Fault::of_peer) {
                     Some(true) => self.succeeded(),
                     Some(false) => {
-                        self.breaker.failed(now);
+                        if !too_many {
+                            self.breaker.failed(now);
+                        }
                         self.failed(error, now, failing_after_ms)
                     }
                     None => None,
@@ -61,7 +75,10 @@ impl Health {
                 };
                 self.failed(error, now, failing_after_ms)
             }
-            Tried::Ended(Outcome::Delivered { .. }) | Tried::Answered(_) => self.succeeded(),
+            Tried::Ended(Outcome::Delivered { .. }) | Tried::Answered(_) => {
+                self.window.succeeded();
+                self.succeeded()
+            }
             // Withheld, or a failure of ours: it says nothing about the other side.
             Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
             | Tried::Aside(_) => None,
@@ -126,7 +143,7 @@ mod tests {
         let failed = Tried::Ended(Outcome::RetryAt { at: at(0), error: "timeout: no answer".to_owned() });
         let done = Tried::Ended(Outcome::Delivered { detail: String::new() });
         let wrong = Tried::Ended(Outcome::Dead { error: "content: too large".to_owned() });
-        let mut health = Health::default();
+        let mut health = Health::new(16);
         assert_eq!(health.hear(&done, at(0), 60_000), Some(News::Well), "it may have failed before the start");
         assert_eq!(health.hear(&done, at(1), 60_000), None);
         assert_eq!(health.hear(&failed, at(1_000), 60_000), None);

@@ -74,8 +74,8 @@ impl DeliveryLane {
             tenant,
             route,
             router,
+            health: Health::new(tactic.in_flight_max),
             tactic,
-            health: Health::default(),
             waiting: BTreeMap::new(),
             behind: BTreeMap::new(),
             known: BTreeSet::new(),
@@ -198,7 +198,7 @@ impl DeliveryLane {
             return self.pump_together(context);
         }
         let now = self.router.ports().clock.system_now();
-        let allowed = self.health.breaker.allowance(limits::LANE_IN_FLIGHT_MAX, now);
+        let allowed = self.health.breaker.allowance(self.health.window.allowed(), now);
         // What was tried and is not recorded would be tried again after a crash.
         let room = limits::LANE_UNRECORDED_MAX.saturating_sub(self.unrecorded());
         let mut rows = Vec::new();
