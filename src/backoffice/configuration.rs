@@ -286,7 +286,29 @@ fn shown(found: &Foreseen) -> Json {
             })
         })
         .collect();
-    json!({ "days": DAYS, "rules": found.rules, "scenarios": scenarios, "nothing": found.rules.is_empty() && scenarios.is_empty() })
+    let policies: Vec<Json> = found
+        .policies
+        .iter()
+        .map(|of| {
+            let reasons: Vec<Json> = of
+                .reasons
+                .iter()
+                .map(|reason| {
+                    let method = if reason.method == "card" { "Card" } else { "Debit" };
+                    let times = |times: Option<u16>| times.map_or_else(|| "–".to_owned(), |times| times.to_string());
+                    let day = |days: Option<i32>| days.map_or_else(|| "–".to_owned(), |days| format!("D+{days}"));
+                    json!({
+                        "reason": format!("{method} {}", reason.code), "then": reason.then,
+                        "retries": format!("{} → {}", times(reason.retries_now), times(reason.would_retry)),
+                        "until": format!("{} → {}", day(reason.days_now), day(reason.would_take)),
+                    })
+                })
+                .collect();
+            json!({ "policy": of.policy, "collections": of.collections, "planned": of.planned, "reasons": reasons })
+        })
+        .collect();
+    let nothing = found.rules.is_empty() && scenarios.is_empty() && policies.is_empty();
+    json!({ "days": DAYS, "rules": found.rules, "scenarios": scenarios, "policies": policies, "nothing": nothing })
 }
 
 /// A template of a draft as its reader would see it.

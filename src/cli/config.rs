@@ -233,6 +233,18 @@ fn foreseen(said: &Json) {
             println!("  {:>7}  {} -> {to}", number(of, "requests"), text(of, "from"));
         }
     }
+    for policy in all(said, "policies") {
+        println!(
+            "retry policy {}: {} open requests are collected by it, of {} an attempt is planned and stays",
+            text(policy, "policy"),
+            number(policy, "collections"),
+            number(policy, "planned"),
+        );
+        for of in all(policy, "reasons") {
+            println!("  {} {}: {}", text(of, "method"), text(of, "code"), text(of, "now"));
+            println!("    would be: {}", text(of, "then"));
+        }
+    }
 }
 
 async fn published(client: &Client, path: &str, body: &mut Json, note: &str) -> anyhow::Result<u64> {

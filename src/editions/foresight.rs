@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use quittance_actors::payment_request::Status;
+use quittance_actors::collection::{Method, RetryPolicy};
+use quittance_actors::payment_request::{Stage, Status};
+use quittance_actors::policies::Policies;
 use quittance_actors::ports::PortError;
 use quittance_actors::rules::Rule;
 use quittance_actors::values::{EntityId, TenantId, Timestamp, Zone};
@@ -12,6 +14,7 @@ use serde::Serialize;
 use super::changes::{Change, How, changes};
 use crate::export::Period;
 use crate::in_use::OfTenant;
+use crate::simulate::policy;
 use crate::simulate::rule::{Asked, simulate};
 use crate::store::{List, Store};
 
@@ -29,6 +32,44 @@ pub struct Foreseen {
     pub rules: Vec<Replayed>,
     /// Scenarios that change, and the open requests they move.
     pub scenarios: Vec<Moved>,
+    /// Retry policies that change, and what they do otherwise.
+    pub policies: Vec<Recollected>,
+}
+
+/// A retry policy as it is and as it would be: what is collected by it, and the reasons after which something else follows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Recollected {
+    /// The policy.
+    pub policy: String,
+    /// Open requests that are collected by it.
+    pub collections: u64,
+    /// Those of which an attempt is planned: it stays as it is, and what follows it would be otherwise.
+    pub planned: u64,
+    /// Those of which an attempt is under way.
+    pub in_flight: u64,
+    /// After which reasons something else follows.
+    pub reasons: Vec<AfterReason>,
+}
+
+/// What follows when every attempt fails for a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AfterReason {
+    /// `card` or `direct_debit`.
+    pub method: &'static str,
+    /// The code.
+    pub code: String,
+    /// New attempts as it is; none when the policy is not there.
+    pub retries_now: Option<u16>,
+    /// And as it would be.
+    pub would_retry: Option<u16>,
+    /// Days from the deadline to the last attempt, as it is.
+    pub days_now: Option<i32>,
+    /// And as it would be.
+    pub would_take: Option<i32>,
+    /// What follows, in words, as it is.
+    pub now: String,
+    /// And as it would be.
+    pub then: String,
 }
 
 /// A rule on the events of a period, as it is and as it would be; zero where it is not.
@@ -94,7 +135,9 @@ pub fn foresee(
     let named = |what: &str| -> Vec<&Change> { changes.iter().filter(|change| change.what == what).collect() };
     let rules = replayed(data, before, after, &named("rule"), of)?;
     let scenarios = moved(store, before, after, &named("scenario"), of).map_err(|error| error.to_string())?;
-    Ok(Foreseen { rules, scenarios, changes })
+    let policies =
+        recollected(store, before, after, &named("retry policy"), of).map_err(|error| error.to_string())?;
+    Ok(Foreseen { rules, scenarios, policies, changes })
 }
 
 fn replayed(
@@ -188,4 +231,72 @@ fn moved(
         moved
     });
     Ok(whole.collect())
+}
+
+fn recollected(
+    store: &Store, before: &OfTenant, after: &OfTenant, changed: &[&Change], of: &OfWhom<'_>,
+) -> Result<Vec<Recollected>, PortError> {
+    let mut found: Vec<Recollected> = changed
+        .iter()
+        .map(|change| {
+            let reasons = after_reasons(&before.policies, &after.policies, &change.name, of);
+            Recollected { policy: change.name.clone(), reasons, ..Recollected::default() }
+        })
+        .collect();
+    let mut last: Option<EntityId> = None;
+    while !found.is_empty() {
+        let page = store.page(of.tenant, List::Collections, last, PAGE)?;
+        for (_, entity) in &page.entities {
+            let state = entity.as_payment_request().filter(|state| state.status == Status::Open);
+            let Some((state, collection)) = state.and_then(|state| Some((state, state.collection.as_ref()?))) else {
+                continue;
+            };
+            if let Some(of) = found.iter_mut().find(|of| *of.policy == *collection.policy) {
+                of.collections += 1;
+                of.planned += u64::from(matches!(collection.stage, Stage::Planned { .. }));
+                of.in_flight += u64::from(state.in_flight().is_some());
+            }
+        }
+        last = page.entities.last().map(|(id, _)| *id);
+        if !page.has_more {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The reasons after which a policy does something else than before.
+fn after_reasons(before: &Policies, after: &Policies, name: &str, of: &OfWhom<'_>) -> Vec<AfterReason> {
+    let due_on = of.now.date_in(of.zone);
+    let methods = [(Method::Card, "card"), (Method::DirectDebit, "direct_debit")];
+    let mut codes: Vec<(Method, &str)> =
+        after.collections.reasons.codes().map(|(method, code, _)| (method, code)).collect();
+    codes.sort_unstable_by_key(|(method, code)| (*method == Method::DirectDebit, *code));
+    let foreseen = |policies: &Policies, method: Method, code: &str| {
+        let policy: &RetryPolicy = policies.collections.policies.get(name)?;
+        policy.connector(method)?;
+        let asked = policy::Asked::new(policy, policies, Some(method), (Some(code), None), due_on);
+        let found = asked.foresee(policy, policies);
+        let days = found.attempts.last().map(|attempt| attempt.collects_on.days_since(due_on));
+        let retries = u16::try_from(found.attempts.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        Some((retries, days, policy::outcome(&found, policy)))
+    };
+    let compared = codes.into_iter().filter_map(|(method, code)| {
+        let (now, then) = (foreseen(before, method, code), foreseen(after, method, code));
+        let says = |of: &Option<(u16, Option<i32>, String)>| match of {
+            Some((.., words)) => words.clone(),
+            None => "nothing is collected".to_owned(),
+        };
+        (now != then).then(|| AfterReason {
+            method: methods.iter().find(|(of, _)| *of == method).map_or("", |(_, name)| *name),
+            code: code.to_owned(),
+            retries_now: now.as_ref().map(|(retries, ..)| *retries),
+            would_retry: then.as_ref().map(|(retries, ..)| *retries),
+            days_now: now.as_ref().and_then(|(_, days, _)| *days),
+            would_take: then.as_ref().and_then(|(_, days, _)| *days),
+            now: says(&now),
+            then: says(&then),
+        })
+    });
+    compared.collect()
 }

@@ -458,6 +458,16 @@ try {
   await page.click('form[action$="/editions/0/restore"] button');
   await page.waitForSelector('.said');
   check('it is taken back', (await page.textContent('.said')).includes('Edition 2 is in use'));
+  // A retry policy: after which reasons something else follows.
+  await page.goto(`${origin}/bo/configuration/edit?file=collections.toml`);
+  const policies = (await page.inputValue('textarea')).split('# Caps of one card')[0];
+  await page.fill('textarea', policies.replace('new_attempts = 3 ', 'new_attempts = 4 '));
+  await page.click('button[value=foresee]');
+  await page.waitForSelector('.diff');
+  const otherwise = await page.textContent('main');
+  check('a draft of a retry policy says after which reasons it does otherwise', /open requests are collected by it/.test(otherwise) && /Card 51\s*3 → 4/.test(otherwise), otherwise);
+  await accessible('a draft of a retry policy');
+  await picture('draft-policy');
   // A template, seen while it is written.
   await page.goto(`${origin}/bo/templates?name=reminder_late&channel=email&language=en`);
   await page.click('main a.btn:text-is("Edit")');

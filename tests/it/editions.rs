@@ -200,6 +200,50 @@ fn a_changed_scenario_moves_what_is_armed_and_says_whom_before() {
 }
 
 #[test]
+fn a_changed_retry_policy_says_after_which_reasons_it_does_otherwise() {
+    let (_scratch, running) = sample("editions-policy", |text| text);
+    let invoice = json!({
+        "external_ref": "F-9", "amount": { "amount": 9_000, "currency": "EUR" }, "due_on": "2026-03-20",
+        "customer": { "external_ref": "C-9", "name": "Nine", "kind": "business" },
+    });
+    let request = running.post("/v1/payment-requests", &invoice).json();
+    let customer = request["customer"].as_str().unwrap();
+    let card =
+        json!({ "token": "tok_9", "last4": "4242", "expires_month": 12, "expires_year": 2028, "scheme": "visa" });
+    let added = running.post(&format!("/v1/customers/{customer}/payment-methods"), &card);
+    assert_eq!(added.status, 201, "{}", added.text());
+    let id = request["id"].as_str().unwrap();
+    let agreed =
+        running.post(&format!("/v1/payment-requests/{id}/collection"), &json!({ "instrument": "card:tok_9" }));
+    assert_eq!(agreed.status, 201, "{}", agreed.text());
+    let shared = running.get("/v1/configuration/files/collections.toml").text();
+    // Caps are the operator's.
+    let own = shared.split("# Caps of one card").next().unwrap();
+    let longer = own.replace("new_attempts = 3 ", "new_attempts = 4 ").replace("wait_days = 21", "wait_days = 14");
+    let files = json!({ "collections.toml": longer });
+    let policy = wait_for("the collection", || {
+        let foreseen = running.post("/v1/configuration/foresee", &json!({ "files": files })).json();
+        Some(foreseen["policies"][0].clone()).filter(|policy| policy["collections"] == 1)
+    });
+    assert_eq!((&policy["policy"], &policy["planned"]), (&"standard".into(), &1.into()), "{policy}");
+    let reasons = policy["reasons"].as_array().unwrap();
+    let of = |method: &str, code: &str| {
+        reasons
+            .iter()
+            .find(|of| of["method"] == method && of["code"] == code)
+            .unwrap_or_else(|| panic!("{code}"))
+            .clone()
+    };
+    let no_money = of("card", "51");
+    assert_eq!((&no_money["retries_now"], &no_money["would_retry"]), (&3.into(), &4.into()), "{no_money}");
+    assert!(no_money["would_take"].as_i64() > no_money["days_now"].as_i64(), "{no_money}");
+    let dead = of("card", "54");
+    assert!(dead["now"].as_str() != dead["then"].as_str() && dead["then"].as_str().unwrap().contains("waits until"));
+    // What a person looks at stays so: nothing is said of it.
+    assert!(!reasons.iter().any(|of| of["code"] == "MS02"), "{reasons:?}");
+}
+
+#[test]
 fn a_draft_of_a_rule_is_tried_on_what_happened() {
     let (scratch, running) = sample("editions-foreseen", |text| text);
     drop_file(&scratch.path().join("data/erp/in"), "invoices.csv", INVOICES.as_bytes());
