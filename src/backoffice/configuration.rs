@@ -290,21 +290,33 @@ fn shown(found: &Foreseen) -> Json {
         .policies
         .iter()
         .map(|of| {
-            let reasons: Vec<Json> = of
-                .reasons
-                .iter()
-                .map(|reason| {
-                    let method = if reason.method == "card" { "Card" } else { "Debit" };
-                    let times = |times: Option<u16>| times.map_or_else(|| "–".to_owned(), |times| times.to_string());
-                    let day = |days: Option<i32>| days.map_or_else(|| "–".to_owned(), |days| format!("D+{days}"));
-                    json!({
-                        "reason": format!("{method} {}", reason.code), "then": reason.then,
-                        "retries": format!("{} → {}", times(reason.retries_now), times(reason.would_retry)),
-                        "until": format!("{} → {}", day(reason.days_now), day(reason.would_take)),
-                    })
+            let times = |times: Option<u16>| times.map_or_else(|| "–".to_owned(), |times| times.to_string());
+            let day = |days: Option<i32>| days.map_or_else(|| "–".to_owned(), |days| format!("D+{days}"));
+            // Reasons after which the same follows stand in one row.
+            let mut rows: Vec<(String, [String; 3])> = Vec::new();
+            for reason in &of.reasons {
+                let method = if reason.method == "card" { "Card" } else { "Debit" };
+                let says = [
+                    format!("{} → {}", times(reason.retries_now), times(reason.would_retry)),
+                    format!("{} → {}", day(reason.days_now), day(reason.would_take)),
+                    reason.then.clone(),
+                ];
+                match rows.iter_mut().find(|(codes, known)| codes.starts_with(method) && *known == says) {
+                    Some((codes, _)) => codes.push_str(&format!(", {}", reason.code)),
+                    None => rows.push((format!("{method} {}", reason.code), says)),
+                }
+            }
+            let reasons: Vec<Json> = rows
+                .into_iter()
+                .map(|(reason, [retries, until, then])| {
+                    json!({ "reason": reason, "retries": retries, "until": until, "then": then })
                 })
                 .collect();
-            json!({ "policy": of.policy, "collections": of.collections, "planned": of.planned, "reasons": reasons })
+            let collections = match of.collections {
+                1 => "1 open request is".to_owned(),
+                many => format!("{many} open requests are"),
+            };
+            json!({ "policy": of.policy, "collections": collections, "planned": of.planned, "reasons": reasons })
         })
         .collect();
     let nothing = found.rules.is_empty() && scenarios.is_empty() && policies.is_empty();

@@ -81,10 +81,15 @@ impl Client {
     }
 }
 
+/// Whether a call failed since the service is not there.
+pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Unreachable>().is_some()
+}
+
 /// Runs a call; a service that is not there has its own exit code.
 pub(super) fn run(call: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
     match actix_web::rt::System::new().block_on(call) {
-        Err(error) if error.downcast_ref::<Unreachable>().is_some() => {
+        Err(error) if is_unreachable(&error) => {
             eprintln!("quittance: {error}");
             Ok(super::exit::UNREACHABLE)
         }

@@ -16,6 +16,7 @@ mod export;
 mod generate;
 mod import;
 mod init;
+mod listen;
 mod openapi;
 mod order;
 mod password;
@@ -129,6 +130,11 @@ enum Command {
         after_help = "Examples:\n  quittance template render reminder_late --language en\n  quittance template render reminder_late --channel sms\n  quittance template import relance.txt --subject 'Rappel de #MERCHANT_NAME#' --out config/templates/relance.fr.email.hbs"
     )]
     Template(template::Options),
+    /// Shows events as they come, or hands them on to an address of one's own, signed as hooks are.
+    #[command(
+        after_help = "Examples:\n  quittance listen --types 'payment_request.*'\n  quittance listen --forward-to http://127.0.0.1:3000/hooks\n  quittance listen --after 0 --count 100 --json"
+    )]
+    Listen(listen::Options),
     /// Has an endpoint sent once more what it was sent, with the same ids, and shows how far it is.
     #[command(
         after_help = "Examples:\n  quittance resend erp --since 2026-03-01T00:00:00+01:00\n  quittance resend erp --after 0 --types 'payment_request.*'"
@@ -203,6 +209,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Secret(options) => secret::run(&options),
         Command::Password => password::run(),
         Command::Openapi => openapi::run(),
+        Command::Listen(options) => listen::run(&options),
         Command::Template(options) => template::run(&options),
         Command::Completions { shell } => {
             let mut text = Vec::new();

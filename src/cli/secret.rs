@@ -20,7 +20,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
         println!("private_key  {private}");
         println!("public key   {public}");
     } else {
-        println!("whsec_{}", STANDARD.encode(random_bytes::<32>()));
+        println!("{}", fresh());
     }
     Ok(0)
+}
+
+/// A fresh secret.
+pub(super) fn fresh() -> String {
+    format!("whsec_{}", STANDARD.encode(random_bytes::<32>()))
 }

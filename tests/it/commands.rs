@@ -3,8 +3,9 @@
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
-use crate::support::running::{BINARY, configure};
-use crate::support::scratch::Scratch;
+use crate::support::peers::HookReceiver;
+use crate::support::running::{BINARY, KEY, Running, configure, sample};
+use crate::support::scratch::{Scratch, wait_for};
 
 #[test]
 fn a_command_of_which_nobody_reads_on_ends_without_a_word() {
@@ -64,4 +65,51 @@ fn a_template_is_brought_over_with_its_tags_and_shows_as_its_reader_would_see_it
         code == Some(1) && said.contains("wrong.txt:2:3") && said.contains("#PAYMENT_REQUEST_DEADLINE#"),
         "{said}"
     );
+}
+
+#[test]
+fn who_listens_by_command_hands_events_on_signed_and_goes_on_over_a_restart() {
+    let receiver = HookReceiver::start();
+    let (scratch, mut running) = sample("listen-by-command", |text| text);
+    let config = scratch.path().join("config/quittance.toml");
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let invoice = |number: u32| {
+        serde_json::json!({
+            "external_ref": format!("F-{number}"), "amount": { "amount": 9_000, "currency": "EUR" }, "due_on": "2026-03-20",
+            "customer": { "external_ref": "C-9", "name": "Nine", "kind": "business" },
+        })
+    };
+    let mut child = Command::new(BINARY)
+        .args(["listen", "--types", "payment_request.issued", "--count", "3", "--after", "0", "--url"])
+        .arg(format!("http://{}", running.address))
+        .args(["--key", KEY, "--forward-to", &receiver.url(), "--secret", secret])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(running.post("/v1/payment-requests", &invoice(1)).status, 201);
+    wait_for("the first event", || (receiver.received().len() == 1).then_some(()));
+    // It listens on where it was, at the same address.
+    let address = running.address;
+    running.stop();
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("127.0.0.1:0\"", &format!("{address}\""))).unwrap();
+    let running = Running::start(&config);
+    receiver.answer(500);
+    for number in 2..=3 {
+        assert_eq!(running.post("/v1/payment-requests", &invoice(number)).status, 201);
+    }
+    let status = wait_for("its end", || child.try_wait().unwrap());
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(1), "what was not taken is a finding: {said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.len() == 3 && lines[0].contains("F-1") && lines[0].contains("-> 204 in"), "{said}");
+    assert!(lines[2].contains("payment_request.issued") && lines[2].contains("F-3  -> 500 in"), "{said}");
+    let came = receiver.received();
+    let event: serde_json::Value = serde_json::from_slice(&came[0].body).unwrap();
+    assert_eq!(event["id"], came[0].header("webhook-id"));
+    let key = quittance::channels::hook::SigningKey::parse(secret).unwrap();
+    let at = came[0].header("webhook-timestamp").parse().unwrap();
+    assert_eq!(key.sign(came[0].header("webhook-id"), at, &came[0].body), came[0].header("webhook-signature"));
 }
