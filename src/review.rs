@@ -23,7 +23,8 @@ const PAGE: usize = 500;
 
 /// What a tenant's steps are due by, in one digest: another one means that something has changed.
 fn edition(policies: &Policies) -> String {
-    let text = format!("{:?} {:?} {:?}", policies.scenarios, policies.calendar, policies.zone);
+    let Policies { scenarios, calendar, zone, link_days, .. } = policies;
+    let text = format!("{scenarios:?} {calendar:?} {zone:?} {link_days}");
     digest::hex(&digest::sha256(text.as_bytes()))
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
 use crate::api::{self, Keys, Replays, resume_replays};
@@ -41,6 +42,7 @@ pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
             .app_data(pages.clone())
             .app_data(page.clone())
             .app_data(web::JsonConfig::default())
+            .wrap(from_fn(api::with_id))
             .configure(api::routes)
             .configure(backoffice::routes)
             .configure(portal::routes)

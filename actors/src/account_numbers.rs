@@ -57,12 +57,11 @@ impl AccountNumbers {
         self.ranges.iter().find(|range| range.name == name)
     }
 
-    /// From where each new owner of a kind is given a number: the range named or the first one for them, and when that
-    /// is used up the others for them behind the same creditor account, so that money never goes to another account
-    /// than it was meant for. Nothing when the range is for others.
-    pub fn given_to(&self, owner: Owner, name: Option<&str>) -> Vec<&AccountRange> {
-        let named = |range: &&AccountRange| name.is_none_or(|name| range.name == name);
-        let first = self.ranges.iter().find(|range| range.is_for(owner) && named(range));
+    /// From where each new owner of a kind is given a number: the first range for them, and when that is used up the
+    /// others for them behind the same creditor account, so that money never goes to another account than it was meant
+    /// for. Nothing when no range is for them.
+    pub fn given_to(&self, owner: Owner) -> Vec<&AccountRange> {
+        let first = self.ranges.iter().find(|range| range.is_for(owner));
         first.map(|first| self.from(first, owner)).unwrap_or_default()
     }
 
@@ -77,8 +76,9 @@ impl AccountNumbers {
     }
 
     fn from<'a>(&'a self, first: &'a AccountRange, owner: Owner) -> Vec<&'a AccountRange> {
-        let stands_in =
-            |range: &&AccountRange| *range != first && range.is_for(owner) && range.account == first.account;
+        // Of ranges of which nobody says where their money goes none stands in for another.
+        let same_account = |range: &AccountRange| range.account.is_some() && range.account == first.account;
+        let stands_in = |range: &&AccountRange| *range != first && range.is_for(owner) && same_account(range);
         std::iter::once(first).chain(self.ranges.iter().filter(stands_in)).collect()
     }
 }
@@ -127,12 +127,13 @@ mod tests {
         let (one, two) = (Some("FR1420041010050500013M02606"), Some("DE89370400440532013000"));
         let ranges = vec![range("a", one, "04200000"), range("b", two, "04200001"), range("c", one, "04200002")];
         let numbers = AccountNumbers { ranges };
-        assert_eq!(names(numbers.given_to(Owner::Customer, None)), ["a", "c"]);
-        assert_eq!(names(numbers.given_to(Owner::Request, None)), ["c"]);
-        assert!(numbers.given_to(Owner::Request, Some("b")).is_empty());
+        assert_eq!(names(numbers.given_to(Owner::Customer)), ["a", "c"]);
+        assert_eq!(names(numbers.given_to(Owner::Request)), ["c"]);
         assert_eq!(names(numbers.asked(Owner::Customer, Some("b")).unwrap()), ["b"]);
         assert_eq!(names(numbers.asked(Owner::Request, Some("a")).unwrap()), ["a", "c"]);
         assert_eq!(numbers.asked(Owner::Customer, Some("d")), None);
+        let unsaid = AccountNumbers { ranges: vec![range("a", None, "04200000"), range("b", None, "04200001")] };
+        assert_eq!(names(unsaid.given_to(Owner::Customer)), ["a"]);
         assert!(AccountNumbers::default().asked(Owner::Customer, None).is_none());
     }
 }

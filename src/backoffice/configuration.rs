@@ -293,12 +293,13 @@ fn shown(found: &Foreseen) -> Json {
             let times = |times: Option<u16>| times.map_or_else(|| "–".to_owned(), |times| times.to_string());
             let day = |days: Option<i32>| days.map_or_else(|| "–".to_owned(), |days| format!("D+{days}"));
             // Reasons after which the same follows stand in one row.
-            let mut rows: Vec<(String, [String; 3])> = Vec::new();
+            let mut rows: Vec<(String, [String; 4])> = Vec::new();
             for reason in &of.reasons {
                 let method = if reason.method == "card" { "Card" } else { "Debit" };
                 let says = [
                     format!("{} → {}", times(reason.retries_now), times(reason.would_retry)),
                     format!("{} → {}", day(reason.days_now), day(reason.would_take)),
+                    reason.now.clone(),
                     reason.then.clone(),
                 ];
                 match rows.iter_mut().find(|(codes, known)| codes.starts_with(method) && *known == says) {
@@ -308,15 +309,16 @@ fn shown(found: &Foreseen) -> Json {
             }
             let reasons: Vec<Json> = rows
                 .into_iter()
-                .map(|(reason, [retries, until, then])| {
-                    json!({ "reason": reason, "retries": retries, "until": until, "then": then })
+                .map(|(reason, [retries, until, now, then])| {
+                    let now = (now != then).then_some(now);
+                    json!({ "reason": reason, "retries": retries, "until": until, "now": now, "then": then })
                 })
                 .collect();
             let collections = match of.collections {
                 1 => "1 open request is".to_owned(),
                 many => format!("{many} open requests are"),
             };
-            json!({ "policy": of.policy, "collections": collections, "planned": of.planned, "reasons": reasons })
+            json!({ "policy": of.policy, "collections": collections, "planned": of.planned, "otherwise": of.otherwise, "reasons": reasons })
         })
         .collect();
     let nothing = found.rules.is_empty() && scenarios.is_empty() && policies.is_empty();

@@ -240,9 +240,16 @@ fn foreseen(said: &Json) {
             number(policy, "collections"),
             number(policy, "planned"),
         );
+        let said = policy.get("otherwise").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        said.for_each(|said| println!("  {said}"));
         for of in all(policy, "reasons") {
-            println!("  {} {}: {}", text(of, "method"), text(of, "code"), text(of, "now"));
-            println!("    would be: {}", text(of, "then"));
+            let count =
+                |key: &str| of.get(key).and_then(Json::as_i64).map_or_else(|| "-".to_owned(), |n| n.to_string());
+            let side = |times: &str, days: &str, words: &str| {
+                format!("{} new attempts until D+{}, {}", count(times), count(days), text(of, words))
+            };
+            println!("  {} {}: {}", text(of, "method"), text(of, "code"), side("retries_now", "days_now", "now"));
+            println!("    would be: {}", side("would_retry", "would_take", "then"));
         }
     }
 }

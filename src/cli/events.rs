@@ -44,10 +44,12 @@ fn shown(found: &[EventType], as_json: bool) -> anyhow::Result<String> {
     let mut text = String::new();
     if let [one] = found {
         writeln!(text, "{}  {}\n", one.name(), one.describes())?;
-        let mut listed =
-            |field: Field| writeln!(text, "  {:<28} {:<14} {}", field.path(), field.kind().name(), field.describes());
-        one.fields().into_iter().try_for_each(&mut listed)?;
-        Field::OF_THE_MOMENT.into_iter().try_for_each(&mut listed)?;
+        let listed = |text: &mut String, field: Field| {
+            writeln!(text, "  {:<28} {:<14} {}", field.path(), field.kind().name(), field.describes())
+        };
+        one.fields().into_iter().try_for_each(|field| listed(&mut text, field))?;
+        writeln!(text, "\nIn conditions only, whatever happened:\n")?;
+        Field::OF_THE_MOMENT.into_iter().try_for_each(|field| listed(&mut text, field))?;
     } else {
         for event in found {
             writeln!(text, "{:<38} {}", event.name(), event.describes())?;

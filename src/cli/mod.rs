@@ -17,6 +17,7 @@ mod generate;
 mod import;
 mod init;
 mod listen;
+mod man;
 mod openapi;
 mod order;
 mod password;
@@ -125,6 +126,12 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Writes a manual page of each command.
+    #[command(after_help = "Examples:\n  quittance man /usr/local/share/man/man1")]
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Shows a template with examples, or brings one of CentralPay over.
     #[command(
         after_help = "Examples:\n  quittance template render reminder_late --language en\n  quittance template render reminder_late --channel sms\n  quittance template import relance.txt --subject 'Rappel de #MERCHANT_NAME#' --out config/templates/relance.fr.email.hbs"
@@ -209,6 +216,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Secret(options) => secret::run(&options),
         Command::Password => password::run(),
         Command::Openapi => openapi::run(),
+        Command::Man { folder } => man::run(Arguments::command(), &folder),
         Command::Listen(options) => listen::run(&options),
         Command::Template(options) => template::run(&options),
         Command::Completions { shell } => {

@@ -95,6 +95,10 @@ fn shown(options: &Render) -> anyhow::Result<u8> {
             anyhow::bail!("{error}{near}");
         }
     };
+    let there = templates.all().any(|(of, by, spoken, _)| of == name && by == *channel && spoken == *language);
+    if !there {
+        eprintln!("there is none in this language: this is another one's");
+    }
     if !message.subject.is_empty() {
         println!("Subject: {}\n", message.subject);
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use quittance_actors::collection::Hold;
 use quittance_actors::customer::{person, short_name, task_text};
 use quittance_actors::delivery::{Channel, Recipient};
-use quittance_actors::rules::{Action, Condition, Deed, EventType, Field, Once, Per, Rule};
+use quittance_actors::rules::{Action, Condition, Deed, EventType, Field, Once, Per, Rule, Value, WEEKDAYS};
 
 use super::automation::{Reference, Target};
 use super::reader::Section;
@@ -98,12 +98,33 @@ fn once(section: &Section<'_, '_>, on: &[EventType]) -> Option<Once> {
     Some(Once { per, within_ms: hours.saturating_mul(3_600_000) })
 }
 
+/// Words and numbers of the moment that it never has.
+fn check_moment(section: &Section<'_, '_>, span: Range<usize>, condition: &Condition) {
+    for literal in condition.literals(Field::NowWeekday) {
+        if let Value::Text(word) = literal
+            && !WEEKDAYS.contains(&word.as_str())
+        {
+            let near = nearest(&word.to_lowercase(), WEEKDAYS).map(|near| format!("did you mean \"{near}\"?"));
+            section.refuse("when", span.clone(), format!("there is no day of the week \"{word}\""), near);
+        }
+    }
+    for literal in condition.literals(Field::NowHour) {
+        if let Value::Number(hour) = literal
+            && !(0..=23).contains(hour)
+        {
+            let why = format!("{hour} is no hour of a day");
+            section.refuse("when", span.clone(), why, Some("0 to 23".to_owned()));
+        }
+    }
+}
+
 /// The condition of a section: `when`, or always.
 pub(super) fn condition(section: &Section<'_, '_>) -> Option<Condition> {
     match section.text_at("when") {
         None => Some(Condition::Always(true)),
         Some((text, span)) => match expression::compile(text) {
             Ok(condition) => {
+                check_moment(section, span.clone(), &condition);
                 if let Some(field) = condition.contradiction() {
                     let message = format!("no {} can be what this asks for", field.path());
                     section.file().warn("Q0114", span, message, "this never holds", None);

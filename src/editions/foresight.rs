@@ -47,7 +47,9 @@ pub struct Recollected {
     pub planned: u64,
     /// Those of which an attempt is under way.
     pub in_flight: u64,
-    /// After which reasons something else follows.
+    /// What of it is otherwise whatever the reason is, in words.
+    pub otherwise: Vec<String>,
+    /// After which reasons something else follows; of a policy that is new or goes, none is named.
     pub reasons: Vec<AfterReason>,
 }
 
@@ -240,7 +242,8 @@ fn recollected(
         .iter()
         .map(|change| {
             let reasons = after_reasons(&before.policies, &after.policies, &change.name, of);
-            Recollected { policy: change.name.clone(), reasons, ..Recollected::default() }
+            let otherwise = otherwise(&before.policies, &after.policies, change, reasons.is_empty());
+            Recollected { policy: change.name.clone(), reasons, otherwise, ..Recollected::default() }
         })
         .collect();
     let mut last: Option<EntityId> = None;
@@ -279,24 +282,45 @@ fn after_reasons(before: &Policies, after: &Policies, name: &str, of: &OfWhom<'_
         let found = asked.foresee(policy, policies);
         let days = found.attempts.last().map(|attempt| attempt.collects_on.days_since(due_on));
         let retries = u16::try_from(found.attempts.len().saturating_sub(1)).unwrap_or(u16::MAX);
-        Some((retries, days, policy::outcome(&found, policy)))
+        let words = policy::outcome(&found, policy);
+        Some((retries, days, words, found.attempts))
     };
+    // All of it is new, or goes.
+    if [before, after].iter().any(|policies| !policies.collections.policies.contains_key(name)) {
+        return Vec::new();
+    }
     let compared = codes.into_iter().filter_map(|(method, code)| {
         let (now, then) = (foreseen(before, method, code), foreseen(after, method, code));
-        let says = |of: &Option<(u16, Option<i32>, String)>| match of {
-            Some((.., words)) => words.clone(),
-            None => "nothing is collected".to_owned(),
-        };
+        let says = |of: Option<&String>| of.cloned().unwrap_or_else(|| "nothing is collected".to_owned());
         (now != then).then(|| AfterReason {
             method: methods.iter().find(|(of, _)| *of == method).map_or("", |(_, name)| *name),
             code: code.to_owned(),
             retries_now: now.as_ref().map(|(retries, ..)| *retries),
             would_retry: then.as_ref().map(|(retries, ..)| *retries),
-            days_now: now.as_ref().and_then(|(_, days, _)| *days),
-            would_take: then.as_ref().and_then(|(_, days, _)| *days),
-            now: says(&now),
-            then: says(&then),
+            days_now: now.as_ref().and_then(|(_, days, ..)| *days),
+            would_take: then.as_ref().and_then(|(_, days, ..)| *days),
+            now: says(now.as_ref().map(|(_, _, words, _)| words)),
+            then: says(then.as_ref().map(|(_, _, words, _)| words)),
         })
     });
     compared.collect()
+}
+
+/// What of a policy is otherwise whatever the reason of a failure is.
+fn otherwise(before: &Policies, after: &Policies, change: &Change, same_reasons: bool) -> Vec<String> {
+    let of = |policies: &Policies| policies.collections.policies.get(&change.name).cloned();
+    let (Some(now), Some(then)) = (of(before), of(after)) else {
+        return vec![if change.how == How::Added { "it is new" } else { "it goes" }.to_owned()];
+    };
+    let mut said = Vec::new();
+    for (method, words) in [(Method::Card, "cards are"), (Method::DirectDebit, "direct debits are")] {
+        let by = |policy: &RetryPolicy| policy.connector(method).map_or("nobody", |name| name).to_owned();
+        if by(&now) != by(&then) {
+            said.push(format!("{words} collected by {} instead of {}", by(&then), by(&now)));
+        }
+    }
+    if said.is_empty() && same_reasons {
+        said.push("new attempts stay as they are, and something else of it changes".to_owned());
+    }
+    said
 }

@@ -84,6 +84,9 @@ impl Column {
             "event.type" => Ok(Column::Type),
             "event.at" => Ok(Column::At),
             path => match (Field::parse(path), path.strip_suffix(".currency").and_then(money)) {
+                (Some(field), _) if field.is_of_the_moment() => {
+                    Err(format!("\"{path}\" is asked by conditions only; event.at says when it happened"))
+                }
                 (Some(field), _) => Ok(Column::Fact(field)),
                 (None, Some(field)) => Ok(Column::Currency(field)),
                 (None, None) => {

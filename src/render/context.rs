@@ -55,7 +55,9 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
     if subject.event.request.is_some() && subject.customer.is_some() {
         // Empty where there is no such page: a template asks with {{#if payment.link}}.
         insert(&mut data, "payment.link", Json::String(subject.link.unwrap_or_default().to_owned()));
-        if let Some(request) = subject.event.request {
+        // Empty where there is no such page.
+        insert(&mut data, "payment.link_until", Json::String(String::new()));
+        if let Some(request) = subject.event.request.filter(|_| subject.link.is_some()) {
             let until = request.made_at().date_in(subject.zone).plus_days(i32::from(subject.link_days));
             insert(&mut data, "payment.link_until", in_words(&Value::Date(until), language, channel, subject.zone));
         }

@@ -16,7 +16,8 @@ fn entry(id: &str, direction: &str, returned: &str) -> String {
         "<Document><BkToCstmrDbtCdtNtfctn><Ntfctn><Id>{id}</Id><Acct><Id><IBAN>FR1420041010050500013M02606</IBAN></Id>\
          <Ccy>EUR</Ccy></Acct><Ntry><Amt Ccy=\"EUR\">250.00</Amt><CdtDbtInd>{direction}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>\
          <BookgDt><Dt>2026-03-05</Dt></BookgDt><AcctSvcrRef>{id}-1</AcctSvcrRef><NtryDtls><TxDtls>\
-         <Refs><EndToEndId>HOLDING-1</EndToEndId></Refs><RltdPties><Dbtr><Pty><Nm>Holding</Nm></Pty></Dbtr></RltdPties>\
+         <Refs><EndToEndId>HOLDING-1</EndToEndId></Refs><RltdPties><Dbtr><Pty><Nm>Holding</Nm></Pty></Dbtr>\
+         <DbtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></DbtrAcct></RltdPties>\
          <RmtInf><Ustrd>nos deux boulangeries</Ustrd></RmtInf>{returned}</TxDtls></NtryDtls></Ntry>\
          </Ntfctn></BkToCstmrDbtCdtNtfctn></Document>"
     )
@@ -125,4 +126,32 @@ fn a_transfer_for_two_customers_is_divided_and_taken_back_whole() {
     assert_eq!(sums["512000"], (25_000, 25_000), "{sums:?}");
     assert_eq!(sums["471000"], (25_000, 25_000), "{sums:?}");
     assert!(sums.values().all(|(debit, credit)| debit == credit), "{sums:?}");
+}
+
+/// What went back to the payer cannot be taken back by the bank as well: a person looks at it.
+#[test]
+fn a_part_that_was_given_back_is_a_task_when_the_bank_takes_the_whole() {
+    let (scratch, running) = sample("division-given-back", |text| text);
+    let data = scratch.path().join("data");
+    drop_file(&data.join("erp/in"), "invoices.csv", INVOICES.as_bytes());
+    drop_file(&data.join("bank/in"), "in.xml", entry("E1", "CRDT", "").as_bytes());
+    let north = id(&running.find("/v1/payment-requests", "F-1"));
+    let whole = id(&wait_for("the task", || running.list("/v1/tasks").into_iter().next()));
+    let parts = json!({ "by": "Ana", "parts": [{ "pays": [{ "payment_request": north }] }] });
+    let divided = running.post(&format!("/v1/transfers/{whole}/divide"), &parts).json();
+    let rest = divided["parts"][1]["transfer"].as_str().unwrap();
+    let given =
+        running.post(&format!("/v1/transfers/{rest}/give-back"), &json!({ "by": "Ana", "reason": "not ours" }));
+    assert_eq!(given.status, 201, "{}", given.text());
+    let payout = id(&given.json());
+    let approved = running.post(&format!("/v1/payouts/{payout}/approve"), &json!({ "by": "Bob" }));
+    assert_eq!(approved.json()["status"], "ordered", "{}", approved.text());
+    let returned = "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>";
+    drop_file(&data.join("bank/in"), "back.xml", entry("E2", "DBIT", returned).as_bytes());
+    assert_eq!(read(&running, "payment-requests", &north)["status"], "open");
+    assert_eq!(read(&running, "transfers", rest)["status"], "given_back", "its money has left");
+    let task = wait_for("a task of the entry", || {
+        running.list("/v1/tasks").into_iter().find(|task| task["doubt"] == "nothing_to_recall")
+    });
+    assert_eq!(task["amount"]["amount"], 25_000, "{task}");
 }

@@ -312,6 +312,11 @@ pub enum Command {
     Note(Note),
     /// Credit that was to be paid out is there again; whether it stays its bank may still say otherwise.
     CreditBack(Money),
+    /// A transfer that may be this customer's waits for a person.
+    AwaitTransfer {
+        /// Which.
+        transfer: TransferId,
+    },
     /// A transfer that waits for a person is no money of this customer's that may pay something.
     ForgetTransfer {
         /// Which.
@@ -444,6 +449,7 @@ impl Command {
             Command::WithdrawCredit(_) => "withdraw_credit",
             Command::Note(note) => note.name(),
             Command::CreditBack(_) => "credit_back",
+            Command::AwaitTransfer { .. } => "await_transfer",
             Command::ForgetTransfer { .. } => "forget_transfer",
         }
     }

@@ -9,7 +9,7 @@ use crate::machine::{Context, Decision, Tell};
 use crate::payment_request;
 use crate::policies::{Excess, Matching, Policies};
 use crate::transfer::{self, Doubt, Placement, Proposal, Weighed, left_to_person};
-use crate::values::{CustomerId, Money, PaymentRequestId, PayoutId, stable_hash};
+use crate::values::{Calendar, CustomerId, Money, PaymentRequestId, PayoutId, stable_hash};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -110,7 +110,7 @@ pub(super) fn to_the_oldest(state: &Customer, placement: Placement, accepts_part
 
 /// What now pays others as well may be for a person.
 pub(super) fn unless_left_to_person(
-    placement: Placement, received: &PlaceTransfer, weighed: &Weighed, matching: &Matching,
+    placement: Placement, received: &PlaceTransfer, weighed: &Weighed, (matching, calendar): (&Matching, &Calendar),
 ) -> Placement {
     let (Placement::Placed { allocations, credit, .. }, Some(best)) = (&placement, weighed.proposals.first()) else {
         return placement;
@@ -121,7 +121,7 @@ pub(super) fn unless_left_to_person(
     let whole = Proposal { parts: allocations.clone(), credit: *credit, ..best.clone() };
     let named = !received.hits.is_empty() || best.rung.is_by_reference();
     let about = (received.details.as_ref(), received.identified_by, named);
-    match left_to_person(matching, about, &whole) {
+    match left_to_person((matching, calendar), about, &whole) {
         None => placement,
         Some(rule) => Placement::Doubt {
             doubt: Doubt::LeftToPerson,

@@ -23,7 +23,7 @@ use crate::payout;
 use crate::policies::{Excess, Policies};
 use crate::rules::{Fact, Facts, Field, Truth, Value, of_customer};
 use crate::transfer::{self, Payer, Placement, place};
-use crate::values::{CustomerId, Date, Money, PaymentRequestId, Timestamp};
+use crate::values::{Calendar, CustomerId, Date, Money, PaymentRequestId, Timestamp};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -173,6 +173,10 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
         Command::AddCredit(amount) | Command::CreditBack(amount) => {
             Ok(Decision::of(Event::CreditAdded { amount: *amount }))
         }
+        Command::AwaitTransfer { transfer } => Ok(match state.rare.unplaced.contains(transfer) {
+            true => Decision::default(),
+            false => Decision::of(Event::TransferUnplaced { transfer: *transfer }),
+        }),
         Command::ForgetTransfer { transfer } => Ok(match state.rare.unplaced.contains(transfer) {
             true => Decision::of(Event::TransferForgotten { transfer: *transfer }),
             false => Decision::default(),
@@ -317,8 +321,9 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
     }
     let name = state.profile.as_ref().map(|profile| profile.name.as_str());
     let others_wait = state.rare.unplaced.iter().any(|known| known != transfer);
-    let payer = Payer { name, money_waits: others_wait, orders: &state.rare.orders };
-    let (mut placement, weighed) = place(received, payer, &state.open_requests, &context.policies.matching);
+    let Policies { matching, calendar, .. } = context.policies;
+    let payer = Payer { name, money_waits: others_wait, orders: &state.rare.orders, calendar };
+    let (mut placement, weighed) = place(received, payer, &state.open_requests, matching);
     // A person sees what came on a number that was not the customer's on its day, whatever invoices it names.
     if received.identified_by == transfer::Identification::VirtualIban
         && let Some(doubt) = accounts::doubt(state, &received.details)
@@ -329,10 +334,9 @@ fn place_transfer(state: &Customer, received: &PlaceTransfer, context: &Context<
         };
         placement = Placement::Doubt { doubt, candidates, rule: None };
     }
-    let Policies { matching, .. } = context.policies;
     if matching.excess == Excess::Oldest {
         placement = credit::to_the_oldest(state, placement, matching.accepts_parts);
-        placement = credit::unless_left_to_person(placement, received, &weighed, matching);
+        placement = credit::unless_left_to_person(placement, received, &weighed, (matching, calendar));
     }
     let mut decision = Decision::default();
     match &placement {
@@ -365,9 +369,14 @@ struct Asked<'a> {
     id: CustomerId,
     state: &'a Customer,
     facts: &'a [(Field, Value)],
+    calendar: &'a Calendar,
 }
 
 impl Facts for Asked<'_> {
+    fn calendar(&self) -> Option<&Calendar> {
+        Some(self.calendar)
+    }
+
     fn fact(&self, field: Field) -> Option<Fact<'_>> {
         let told = self.facts.iter().find(|(known, _)| *known == field).map(|(_, value)| Fact::from(value));
         told.or_else(|| match field {
@@ -406,7 +415,8 @@ fn remind(state: &Customer, id: CustomerId, reminder: &Reminder, context: &Conte
         return decision;
     }
     let mut leaves = Vec::new();
-    if when.evaluate(&Asked { id, state, facts }, Some(&mut leaves)) != Truth::True {
+    let asked = Asked { id, state, facts, calendar: &context.policies.calendar };
+    if when.evaluate(&asked, Some(&mut leaves)) != Truth::True {
         let said = leaves.iter().rfind(|leaf| leaf.truth != Truth::True);
         let said = said.map(|leaf| format!(": {leaf}")).unwrap_or_default();
         return suppressed(&format!("{}{said}", gate::CONDITION_FAILS));

@@ -39,12 +39,12 @@ impl Window {
         }
     }
 
-    /// A try failed.
-    pub fn failed(&mut self, fault: Option<Fault>) {
+    /// A try failed, one of so many that were under way.
+    pub fn failed(&mut self, fault: Option<Fault>, under_way: usize) {
         if self.of_before > 0 {
             self.of_before -= 1;
         } else if matches!(fault, Some(Fault::Busy | Fault::Timeout | Fault::Connection | Fault::Broken)) {
-            self.of_before = self.allowed - 1;
+            self.of_before = under_way.saturating_sub(1);
             (self.allowed, self.successes) = ((self.allowed / 2).max(1), 0);
         }
     }
@@ -57,17 +57,22 @@ mod tests {
     #[test]
     fn it_is_halved_once_a_round_and_grows_by_one_a_round() {
         let mut window = Window::new(16);
-        for _ in 0..16 {
-            window.failed(Some(Fault::Busy));
+        for under_way in (1..=16).rev() {
+            window.failed(Some(Fault::Busy), under_way);
         }
         assert_eq!(window.allowed(), 8, "sixteen tries that were under way at once say one thing");
-        window.failed(Some(Fault::Refused));
+        window.failed(Some(Fault::Refused), 8);
         assert_eq!(window.allowed(), 8, "one message that is refused says nothing of how much it takes");
         for round in [4, 2, 1, 1] {
             let under_way = window.allowed();
-            (0..under_way).for_each(|_| window.failed(Some(Fault::Timeout)));
+            (1..=under_way).rev().for_each(|left| window.failed(Some(Fault::Timeout), left));
             assert_eq!(window.allowed(), round);
         }
+        // One at a time, each failure counts.
+        window.succeeded();
+        assert_eq!(window.allowed(), 2);
+        window.failed(Some(Fault::Busy), 1);
+        assert_eq!(window.allowed(), 1);
         window.succeeded();
         assert_eq!(window.allowed(), 2);
         (0..2 + 3).for_each(|_| window.succeeded());

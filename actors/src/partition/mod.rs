@@ -18,6 +18,7 @@ mod history;
 mod lane;
 mod occurrence;
 mod outbox;
+mod publishing;
 mod residents;
 mod step;
 mod telling;

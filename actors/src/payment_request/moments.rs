@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::scenario::Step;
 use super::state::{PaymentRequest, Terms};
 use crate::policies::Policies;
-use crate::values::{Calendar, Timestamp, Zone};
+use crate::values::{Calendar, Date, Timestamp, Zone};
 
 /// What an offset counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,22 +127,23 @@ pub struct Moments<'a> {
     pub previous: Timestamp,
     /// When its scenario was chosen.
     pub chosen: Timestamp,
-    /// For how many days after its creation its page can be opened.
-    pub link_days: u16,
+    /// The last day on which its page can be opened, by the merchant's clock.
+    pub closes_on: Date,
 }
 
 impl<'a> Moments<'a> {
     /// Those of a request as it stands; `terms` may name another scenario.
     pub fn of(state: &PaymentRequest, terms: &'a Terms, previous: Timestamp, policies: &Policies) -> Self {
         let chosen = state.rare.chosen_at.unwrap_or(terms.created_at);
-        Self { terms, previous, chosen, link_days: policies.link_days }
+        let closes_on = terms.created_at.date_in(&policies.zone).plus_days(i32::from(policies.link_days));
+        Self { terms, previous, chosen, closes_on }
     }
 }
 
 impl Step {
     /// When the step is due for a request, by the clock of a zone.
     pub fn due(&self, moments: &Moments<'_>, zone: &Zone, calendar: &Calendar) -> Timestamp {
-        let Moments { terms, previous, chosen, link_days } = *moments;
+        let Moments { terms, previous, chosen, closes_on } = *moments;
         let (hour, minute) = self.at;
         let moment = match self.anchor {
             Anchor::Created => Some(terms.created_at),
@@ -164,7 +165,7 @@ impl Step {
             Anchor::Issued => terms.issued_on,
             Anchor::Due => terms.due_on,
             Anchor::Previous => previous.date_in(zone),
-            Anchor::LinkExpiry => terms.created_at.date_in(zone).plus_days(i32::from(link_days)),
+            Anchor::LinkExpiry => closes_on,
         };
         let day = match self.offset {
             Offset::Hours(hours) => {

@@ -53,7 +53,7 @@ pub(super) fn due(
     }
     let mut decision = Decision::of(Event::PromiseBroken { on: *on });
     if state.rare.dispute.is_none() {
-        reminders::go_on(&mut decision, state, terms, context);
+        reminders::resume(&mut decision, state, terms, context);
     }
     decision
 }
@@ -99,7 +99,7 @@ pub(super) fn end_dispute(
     mark(&mut decision, terms, false);
     if state.status == Status::Open {
         if state.rare.promise.is_none() {
-            reminders::go_on(&mut decision, state, terms, context);
+            reminders::resume(&mut decision, state, terms, context);
         }
         decision.join(collecting::resume(state, terms, None, context));
     }

@@ -231,9 +231,15 @@ impl RuleBook {
 
     /// The rules that fire on an event of this type with these facts, in the order of the file.
     pub fn firing<'a>(&'a self, event: EventType, facts: &impl Facts) -> Vec<&'a Rule> {
-        let places = self.by_type.get(&event).map(|index| index.may_fire(facts)).unwrap_or_default();
-        let rules = places.into_iter().filter_map(|at| self.rules.get(at)).filter(|rule| !rule.paused);
-        rules.filter(|rule| rule.when.evaluate(facts, None) == Truth::True).collect()
+        let Some(index) = self.by_type.get(&event) else { return Vec::new() };
+        let fires = |at: &usize| {
+            let rule = self.rules.get(*at).filter(|rule| !rule.paused)?;
+            (rule.when.evaluate(facts, None) == Truth::True).then_some(rule)
+        };
+        match index.few() {
+            Some(places) => places.iter().filter_map(fires).collect(),
+            None => index.may_fire(facts).iter().filter_map(fires).collect(),
+        }
     }
 }
 

@@ -343,11 +343,11 @@ impl Condition {
                 _ => None,
             }),
             Condition::CompareFields(field, operator, other, shift) => {
-                let beside = facts.fact(*other).map(Fact::into_value);
-                let beside = beside.and_then(|value| shift.of(value, facts.calendar()));
+                let raw = facts.fact(*other);
+                let beside = raw.clone().and_then(|fact| shift.of(fact.into_value(), facts.calendar()));
                 let holds = |fact: &Fact<'_>| Some(operator.holds(compare(fact, beside.as_ref()?)?));
                 let truth = leaf(*field, facts, trace.as_deref_mut(), holds);
-                note(trace, *other, beside.as_ref().map(Fact::from), truth);
+                note(trace, *other, raw, truth);
                 truth
             }
             Condition::Known(field) => {

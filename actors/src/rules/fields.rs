@@ -138,10 +138,8 @@ pub trait Facts {
     /// The value of a field, if it is known.
     fn fact(&self, field: Field) -> Option<Fact<'_>>;
 
-    /// The calendar by which business days are counted, if one is known.
-    fn calendar(&self) -> Option<&Calendar> {
-        None
-    }
+    /// The calendar by which business days are counted; without one a condition that counts them cannot be said.
+    fn calendar(&self) -> Option<&Calendar>;
 }
 
 impl From<&str> for Value {

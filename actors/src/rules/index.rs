@@ -90,6 +90,11 @@ impl Index {
         index
     }
 
+    /// All places, where so few are not looked up.
+    pub fn few(&self) -> Option<&[usize]> {
+        self.equal.is_empty().then_some(self.all.as_slice())
+    }
+
     /// The places of rules that may fire, in the order of the book. What is left out cannot: what it asks to be equal is
     /// something else, or not known.
     pub fn may_fire(&self, facts: &impl Facts) -> Vec<usize> {
@@ -133,6 +138,10 @@ mod tests {
     impl Facts for Known {
         fn fact(&self, field: Field) -> Option<Fact<'_>> {
             self.0.get(&field).map(Fact::from)
+        }
+
+        fn calendar(&self) -> Option<&crate::values::Calendar> {
+            None
         }
     }
 

@@ -23,7 +23,7 @@ pub use condition::{Condition, ConditionError, Leaf, Operator, TextMatch, Truth}
 pub use deed::{Concerned, Deed};
 pub use fields::{Fact, Facts, Field, Kind, Value};
 pub use known::{RequestFigures, of_customer, of_request};
-pub use moment::{Moment, Then};
+pub use moment::{Moment, Then, WEEKDAYS};
 pub use published::{EventId, EventType, Published};
 pub use shift::Shift;
 pub use subscription::{Hearer, NoSuchEvent, Subscriptions, event_types};

@@ -5,7 +5,7 @@ use super::fields::{Fact, Facts, Field};
 use crate::values::{Calendar, TenantId, Timestamp, Zone};
 
 /// The days of the week, from Monday.
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+pub const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 impl Field {
     /// The fields that are known whatever happened.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{Fact, Facts, Field, Value};
-use crate::values::{CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp};
+use crate::values::{Calendar, CustomerId, EntityId, PaymentRequestId, TenantId, Timestamp};
 
 macro_rules! event_types {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),+ $(,)?) => {
@@ -350,6 +350,10 @@ impl Published {
 }
 
 impl Facts for Published {
+    fn calendar(&self) -> Option<&Calendar> {
+        None
+    }
+
     fn fact(&self, field: Field) -> Option<Fact<'_>> {
         Published::fact(self, field).map(Fact::from)
     }

@@ -14,7 +14,7 @@ use super::intake::derived_from;
 use super::{Priority, Router, SubmitError};
 use crate::machine::Tell;
 use crate::partition::Origin;
-use crate::transfer::{self, Transfer};
+use crate::transfer::{self, Pending, Transfer};
 use crate::values::{CommandId, EntityId, TenantId, TransferId};
 
 /// Asks the customer about the decision that is under way, and concludes it; nothing when there
@@ -41,7 +41,13 @@ async fn conclude_next(router: &Arc<Router>, tenant: &TenantId, id: TransferId) 
         Err(SubmitError::Quarantined(bug)) => Some(bug),
         Err(error) => return Err(error),
     };
+    let again =
+        refused.clone().filter(|_| entity.as_transfer().is_some_and(|state| state.pending == Some(Pending::Divide)));
     let conclude = Tell::Transfer(id, transfer::Command::Conclude { number, refused });
     router.submit(tenant, conclude, command("conclude"), fingerprint, Origin::Api, Priority::Patient).await?;
-    Ok(true)
+    match again {
+        // Its money is nowhere else: a later try asks it again.
+        Some(why) => Err(SubmitError::Quarantined(why)),
+        None => Ok(true),
+    }
 }

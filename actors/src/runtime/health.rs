@@ -20,6 +20,8 @@ pub(super) struct Health {
     pub breaker: Breaker,
     /// How many tries may be under way.
     pub window: Window,
+    /// Whether there is one other side, of whose answers that follows: a recipient of a mail says nothing of the next one.
+    adapts: bool,
     /// Since when nothing has succeeded.
     failing_since: Option<Timestamp>,
     /// What its tenant was told last, since the program started.
@@ -41,21 +43,25 @@ pub(super) enum News {
 }
 
 impl Health {
-    /// Of another side of which nothing is known, and of which so many may be under way.
-    pub fn new(in_flight_max: usize) -> Self {
+    /// Of the other side of a route, of which nothing is known, and to which so many tries may be under way.
+    pub fn new(route: &Route, in_flight_max: usize) -> Self {
         let (breaker, window) = (Breaker::default(), Window::new(in_flight_max));
-        Self { breaker, window, failing_since: None, said: None }
+        let adapts = matches!(route, Route::Endpoint(..));
+        Self { breaker, window, adapts, failing_since: None, said: None }
     }
 
-    /// Hears of a try when it ends, not when it is recorded.
-    pub fn hear(&mut self, tried: &Tried, now: Timestamp, failing_after_ms: i64) -> Option<News> {
+    /// Hears of a try when it ends, not when it is recorded; so many were under way, it included.
+    pub fn hear(&mut self, tried: &Tried, under_way: usize, now: Timestamp, failing_after_ms: i64) -> Option<News> {
         match tried {
             Tried::Ended(Outcome::RetryAt { error, .. } | Outcome::Dead { error }) => {
                 // One message that is wrong, or one recipient, is no failure of who takes them.
                 let fault = Fault::told(error).0;
-                // Who is busy with many at once may take fewer: only who takes not even one is left alone.
-                let too_many = fault == Some(Fault::Busy) && self.window.allowed() > 1;
-                self.window.failed(fault);
+                // Who is busy with many at once may take fewer; one that is asked whether it is there again is alone.
+                let is_open = self.breaker.opens_at().is_some();
+                let too_many = self.adapts && !is_open && under_way > 1 && fault == Some(Fault::Busy);
+                if self.adapts {
+                    self.window.failed(fault, under_way);
+                }
                 match fault.map_or(Some(false), Fault::of_peer) {
                     Some(true) => self.succeeded(),
                     Some(false) => {
@@ -143,20 +149,20 @@ mod tests {
         let failed = Tried::Ended(Outcome::RetryAt { at: at(0), error: "timeout: no answer".to_owned() });
         let done = Tried::Ended(Outcome::Delivered { detail: String::new() });
         let wrong = Tried::Ended(Outcome::Dead { error: "content: too large".to_owned() });
-        let mut health = Health::new(16);
-        assert_eq!(health.hear(&done, at(0), 60_000), Some(News::Well), "it may have failed before the start");
-        assert_eq!(health.hear(&done, at(1), 60_000), None);
-        assert_eq!(health.hear(&failed, at(1_000), 60_000), None);
-        assert_eq!(health.hear(&failed, at(60_999), 60_000), None);
-        let told = health.hear(&failed, at(61_000), 60_000);
+        let mut health = Health::new(&Route::Channel(crate::delivery::Channel::Email), 16);
+        assert_eq!(health.hear(&done, 1, at(0), 60_000), Some(News::Well), "it may have failed before the start");
+        assert_eq!(health.hear(&done, 1, at(1), 60_000), None);
+        assert_eq!(health.hear(&failed, 1, at(1_000), 60_000), None);
+        assert_eq!(health.hear(&failed, 1, at(60_999), 60_000), None);
+        let told = health.hear(&failed, 1, at(61_000), 60_000);
         assert_eq!(told, Some(News::Fails { since: at(1_000), error: "timeout: no answer".into() }));
-        assert_eq!(health.hear(&failed, at(99_000), 60_000), None);
+        assert_eq!(health.hear(&failed, 1, at(99_000), 60_000), None);
         assert_eq!(
-            health.hear(&wrong, at(99_001), 60_000),
+            health.hear(&wrong, 1, at(99_001), 60_000),
             None,
             "a message that is wrong says nothing of who takes it"
         );
-        assert_eq!(health.hear(&done, at(99_002), 60_000), Some(News::Well));
-        assert_eq!(health.hear(&failed, at(100_000), 60_000), None, "counted anew");
+        assert_eq!(health.hear(&done, 1, at(99_002), 60_000), Some(News::Well));
+        assert_eq!(health.hear(&failed, 1, at(100_000), 60_000), None, "counted anew");
     }
 }

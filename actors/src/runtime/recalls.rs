@@ -196,8 +196,27 @@ async fn recall_of(
     if let Err(error) = conclude_decision(router, tenant, transfer).await {
         warn!(%transfer, %error, "the recall is recorded and will be concluded later");
     }
-    let (_, entity, _) = router.read(EntityId::Transfer(transfer), 0).await?;
-    Ok(entity.as_transfer().is_some_and(|state| state.status == Status::Recalled || state.pending.is_some()))
+    is_gone(router, tenant, transfer).await
+}
+
+/// Whether the money of a transfer is gone, or will be when what is under way is answered; of one that was divided, that
+/// of each part.
+async fn is_gone(router: &Arc<Router>, tenant: &TenantId, transfer: TransferId) -> Result<bool, SubmitError> {
+    let mut open = vec![transfer];
+    while let Some(id) = open.pop() {
+        let (_, entity, _) = router.read(EntityId::Transfer(id), 0).await?;
+        let Some(state) = entity.as_transfer() else { return Ok(false) };
+        if state.status != Status::Recalled && state.pending.is_none() {
+            return Ok(false);
+        }
+        for part in state.divided().1 {
+            if let Err(error) = conclude_decision(router, tenant, part.id).await {
+                warn!(transfer = %part.id, %error, "the recall is recorded and will be concluded later");
+            }
+            open.push(part.id);
+        }
+    }
+    Ok(true)
 }
 
 /// The transfer whose money an entry takes back.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Addr, Handler, Message};
+use rustc_hash::FxHashMap;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -24,7 +25,7 @@ use crate::partition::{
 };
 use crate::ports::PortError;
 use crate::rules::Published;
-use crate::values::{CommandId, DeliveryId, EntityId, Iban, TenantId};
+use crate::values::{AccountPool, CommandId, Date, DeliveryId, EntityId, Iban, TenantId};
 
 /// Why a command was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -93,6 +94,9 @@ pub struct Request {
     pub fired: Option<ArmedTimer>,
 }
 
+/// Pools that are used up, and how many of their numbers were looked at on a day.
+pub(super) type Looked = FxHashMap<(TenantId, AccountPool), (Date, u64)>;
+
 /// The way to the partitions.
 pub struct Router {
     ports: Ports,
@@ -104,6 +108,8 @@ pub struct Router {
     pub(super) decisions: tokio::sync::Mutex<()>,
     /// Account numbers that this process has drawn, and whether again: nobody else gets them, recorded or not yet.
     pub(super) drawn: std::sync::Mutex<std::collections::BTreeSet<(Iban, bool)>>,
+    /// How many numbers of a used-up pool were looked at on which day.
+    pub(super) looked: std::sync::Mutex<Looked>,
 }
 
 impl Router {
@@ -117,6 +123,7 @@ impl Router {
             admitted,
             decisions: tokio::sync::Mutex::new(()),
             drawn: std::sync::Mutex::default(),
+            looked: std::sync::Mutex::default(),
         })
     }
 

@@ -128,14 +128,21 @@ impl World {
         loop {
             let lane = self.lanes.get_mut(&id.partition());
             let state = lane.and_then(|lane| lane.activate(EntityId::Transfer(id)).ok());
-            let asks = state.and_then(|(_, state): (u64, Arc<Entity>)| state.as_transfer()?.asks());
-            let Some((number, asked)) = asks else { return Ok(true) };
+            let asks = state.and_then(|(_, state): (u64, Arc<Entity>)| {
+                let state = state.as_transfer()?;
+                Some((state.asks()?, state.pending == Some(transfer::Pending::Divide)))
+            });
+            let Some(((number, asked), divides)) = asks else { return Ok(true) };
             let refused = self.submit_derived(id, number, "ask", asked)?;
             if self.random.once_in(8) {
                 return Ok(false);
             }
+            let again = divides && refused.is_some();
             let conclude = Tell::Transfer(id, transfer::Command::Conclude { number, refused });
             self.submit_derived(id, number, "conclude", conclude)?;
+            if again {
+                return Ok(true);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::state::{Details, Doubt};
 use super::weighing::{Identification, Proposal};
 use crate::policies::Matching;
 use crate::rules::{Condition, Fact, Facts, Field, Truth};
+use crate::values::Calendar;
 
 /// What an acceptance rule does with a transfer that fits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,7 @@ struct Received<'a> {
     identified_by: Option<Identification>,
     blocked: bool,
     named: bool,
+    calendar: &'a Calendar,
 }
 
 impl AcceptanceRule {
@@ -88,6 +90,10 @@ struct Placed<'a> {
 }
 
 impl Facts for Placed<'_> {
+    fn calendar(&self) -> Option<&Calendar> {
+        self.received.calendar()
+    }
+
     fn fact(&self, field: Field) -> Option<Fact<'_>> {
         match field {
             Field::MatchStep => Some(Fact::text(self.best.rung.name())),
@@ -102,15 +108,20 @@ impl Facts for Placed<'_> {
 /// The rule that leaves the best way of placing a transfer to a person, if one does: also when it asks for what is not
 /// known, or is in another currency.
 pub(crate) fn left_to_person<'a>(
-    matching: &'a Matching, (details, identified_by, named): (&Details, Identification, bool), best: &Proposal,
+    (matching, calendar): (&'a Matching, &Calendar),
+    (details, identified_by, named): (&Details, Identification, bool), best: &Proposal,
 ) -> Option<&'a SmolStr> {
     let identified_by = Some(identified_by).filter(|by| *by != Identification::Nothing);
-    let placed = Placed { received: Received { details, identified_by, blocked: false, named }, best };
+    let placed = Placed { received: Received { details, identified_by, blocked: false, named, calendar }, best };
     let rule = matching.never_auto.iter().find(|rule| rule.when.evaluate(&placed, None) != Truth::False);
     rule.map(|rule| &rule.name)
 }
 
 impl Facts for Received<'_> {
+    fn calendar(&self) -> Option<&Calendar> {
+        Some(self.calendar)
+    }
+
     fn fact(&self, field: Field) -> Option<Fact<'_>> {
         match field {
             Field::TransferAmount => Some(Fact::Money(self.details.amount)),
@@ -136,7 +147,7 @@ impl Facts for Received<'_> {
 /// The rule that keeps a transfer from being placed, if one does, and the doubt it is kept with.
 pub(super) fn kept<'a>(
     rules: &'a [AcceptanceRule], blocked: &[crate::values::Iban], details: &Details, evidence: &Evidence,
-    identified_by: Option<Identification>,
+    (identified_by, calendar): (Option<Identification>, &Calendar),
 ) -> Option<(&'a SmolStr, Doubt)> {
     let payer = details.payer_iban.as_ref();
     let blocked = payer.is_some_and(|payer| blocked.contains(payer));
@@ -145,6 +156,7 @@ pub(super) fn kept<'a>(
         identified_by,
         blocked,
         named: !evidence.hits.is_empty() || evidence.order_owner.is_some(),
+        calendar,
     };
     let rule = rules.iter().find(|rule| rule.when.evaluate(&received, None) == Truth::True)?;
     match rule.then {

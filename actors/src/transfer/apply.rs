@@ -68,6 +68,15 @@ pub(super) fn apply(state: &mut Transfer, event: &Event) {
                 state.recall = None; // The entry is a person's task, and may ask again.
             }
             let pending = state.pending.take();
+            if let (Some(Pending::Divide), Some(lineage)) = (&pending, &mut state.lineage) {
+                // It is asked again, after the others.
+                if lineage.told < lineage.parts.len() {
+                    let part = lineage.parts.remove(lineage.told);
+                    lineage.parts.push(part);
+                }
+                state.pending = Some(Pending::Divide);
+                state.decisions = state.decisions.saturating_add(1);
+            }
             if let (Status::Received, Some(Pending::Place(resolution))) = (state.status, pending) {
                 state.status = Status::NeedsDecision;
                 state.doubt = Some(Doubt::Divided);

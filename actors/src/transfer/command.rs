@@ -150,6 +150,8 @@ pub struct ReceivedPart {
     pub particulars: Option<Arc<Particulars>>,
     /// The whole.
     pub of: TransferId,
+    /// Who was thought to have paid the whole, of the part's own lane.
+    pub customer: Option<CustomerId>,
     /// What it pays, if that is decided.
     pub resolution: Option<Resolution>,
 }

@@ -52,7 +52,11 @@ fn decided(state: &Transfer, command: &Command, context: &Context<'_>) -> Decide
         Command::NameLate { request, customer, number, amount } => {
             let unclaimed = tasks::free_for(state, &SmolStr::default(), context.now).is_ok();
             let late = Late { request: *request, customer: *customer, number, amount: *amount };
-            Ok(if unclaimed { named_late(state, &late, &context.policies.matching) } else { Decision::default() })
+            Ok(if unclaimed {
+                named_late(state, &late, (&context.policies.matching, &context.policies.calendar))
+            } else {
+                Decision::default()
+            })
         }
         Command::Decide(resolution) => {
             tasks::free_for(state, &resolution.by, context.now)?;
@@ -139,7 +143,8 @@ fn receive(
         decision.push(Event::TaskOpened { doubt, candidates });
         return Ok(decision);
     }
-    if let Some((rule, doubt)) = kept(rules, blocked, details, evidence, identified_by) {
+    if let Some((rule, doubt)) = kept(rules, blocked, details, evidence, (identified_by, &context.policies.calendar))
+    {
         decision.push(Event::Kept { rule: rule.clone() });
         pointed(&mut decision);
         let candidates = evidence.hits.iter().map(|hit| hit.request).collect();

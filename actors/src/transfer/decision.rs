@@ -193,9 +193,10 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
         Pending::Recall => return Ok(recall::concluded(state, amount)),
         Pending::Divide => return Ok(Decision::default()),
     });
-    // What was learned from a match is not to be believed once it was wrong.
+    // What was learned from a match is not to be believed once it was wrong; of a part nothing is learned.
+    let is_part = state.divided().0.is_some();
     let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());
-    if let (Pending::TakeBack { .. }, Some(iban)) = (pending, iban) {
+    if let (Pending::TakeBack { .. }, Some(iban), false) = (pending, iban, is_part) {
         decision.push(Event::PayerDoubted { iban });
     }
     let status = match pending {

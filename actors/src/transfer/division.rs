@@ -16,9 +16,10 @@ use super::event::Event;
 use super::particulars::Nature;
 use super::recall;
 use super::state::{Details, DividedPart, Doubt, Pending, Status, Transfer};
+use crate::customer;
 use crate::limits;
 use crate::machine::{Decision, Effect, Tell};
-use crate::values::{Money, PaymentRequestId};
+use crate::values::{CustomerId, Money, PaymentRequestId};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -67,41 +68,50 @@ pub(super) fn receive_part(state: &Transfer, received: &ReceivedPart) -> Decided
     if state.details.is_some() {
         return Ok(Decision::default()); // Told before.
     }
-    let ReceivedPart { details, particulars, of, resolution } = received;
+    let ReceivedPart { details, particulars, of, customer, resolution } = received;
+    let (transfer, customer) = (details.id, resolution.as_ref().map(|resolution| resolution.customer).or(*customer));
     let (details, particulars) = (Arc::clone(details), particulars.clone());
-    let customer = resolution.as_ref().map(|resolution| resolution.customer);
     let mut decision = Decision::of(Event::Parted { details, particulars, of: *of, customer });
     match resolution {
         Some(resolution) => {
             decision.push(Event::Decided(resolution.clone()));
             decision.effect(Effect::AskCustomer);
         }
-        None => decision.push(Event::TaskOpened { doubt: Doubt::Divided, candidates: Vec::new() }),
+        None => {
+            decision.push(Event::TaskOpened { doubt: Doubt::Divided, candidates: Vec::new() });
+            // What may be the customer's keeps reminders and collections back, as the whole did.
+            if let Some(customer) = customer.filter(|customer| customer.partition() == transfer.partition()) {
+                let waits = customer::Command::AwaitTransfer { transfer };
+                decision.tell(Tell::Customer(customer, waits));
+            }
+        }
     }
     Ok(decision)
 }
 
 impl Transfer {
     /// The part that is next to be told of what is under way.
-    fn next_part(&self) -> Option<(usize, &DividedPart)> {
+    fn next_part(&self) -> Option<&DividedPart> {
         let lineage = self.lineage.as_ref()?;
-        lineage.parts.get(lineage.told).map(|part| (lineage.told, part))
+        lineage.parts.get(lineage.told)
     }
 }
 
 /// What the next part is told.
 pub(super) fn asks(state: &Transfer) -> Option<Tell> {
     let details = state.details.as_ref()?;
-    let (at, part) = state.next_part()?;
+    let part = state.next_part()?;
     let command = match (&state.pending, &state.recall) {
         (Some(Pending::Recall), Some(recall)) => Command::Recall { recall: recall.clone(), amount: part.amount },
         _ => {
             let of = details.id;
-            let entry_key = format!("{}#{}", details.entry_key, at + 1);
+            let entry_key = format!("{}#{}", details.entry_key, part.id);
             let details = Details { id: part.id, entry_key, amount: part.amount, ..details.as_ref().clone() };
             let (details, resolution) = (Arc::new(details), part.resolution.clone());
             let particulars = state.particulars.clone();
-            Command::ReceivePart(ReceivedPart { details, particulars, of, resolution })
+            let here = |customer: &CustomerId| customer.partition() == part.id.partition();
+            let customer = state.customer.filter(here);
+            Command::ReceivePart(ReceivedPart { details, particulars, of, customer, resolution })
         }
     };
     Some(Tell::Transfer(part.id, command))
@@ -109,7 +119,8 @@ pub(super) fn asks(state: &Transfer) -> Option<Tell> {
 
 /// A part has been told.
 pub(super) fn told(state: &Transfer, pending: &Pending, refused: Option<&str>) -> Decision<Event> {
-    // That the money of a part is not here to be taken back says the part itself.
+    // That the money of a part is not here to be taken back says the part itself. One that could not come in is asked
+    // again after the others: its money is nowhere else.
     if let (Some(reason), Pending::Divide) = (refused, pending) {
         return Decision::of(Event::DecisionRefused { reason: reason.to_owned() });
     }

@@ -19,7 +19,9 @@ use super::weighing::{Identification, Proposal, Rung};
 use crate::customer::{self, OpenRequest, PlaceTransfer};
 use crate::machine::{Decision, Tell};
 use crate::policies::Matching;
-use crate::values::{CustomerId, Money, NumberText, PaymentRequestId, Reading, canonical_number, is_telling_number};
+use crate::values::{
+    Calendar, CustomerId, Money, NumberText, PaymentRequestId, Reading, canonical_number, is_telling_number,
+};
 
 /// The score of a whole number with the whole amount.
 const NAMED_SCORE: u16 = 990;
@@ -75,7 +77,9 @@ pub(super) struct Late<'a> {
 
 /// Places a transfer of nobody on the late invoice that it names, when it is the whole amount: as it would have
 /// been placed had the invoice been there. Anything less sure stays a task.
-pub(super) fn named_late(state: &Transfer, late: &Late<'_>, matching: &Matching) -> Decision<Event> {
+pub(super) fn named_late(
+    state: &Transfer, late: &Late<'_>, (matching, calendar): (&Matching, &Calendar),
+) -> Decision<Event> {
     let nothing = Decision::default();
     let Some(details) = &state.details else { return nothing };
     let untouched = state.status == Status::NeedsDecision && state.pending.is_none() && state.decisions == 0;
@@ -91,7 +95,7 @@ pub(super) fn named_late(state: &Transfer, late: &Late<'_>, matching: &Matching)
     let parts = vec![(late.request, details.amount)];
     let credit = Money::zero(details.amount.currency());
     let placed = Proposal { parts, credit, score: NAMED_SCORE, rung: Rung::Reference };
-    if left_to_person(matching, (details, Identification::Reference, true), &placed).is_some() {
+    if left_to_person((matching, calendar), (details, Identification::Reference, true), &placed).is_some() {
         return nothing;
     }
     let resolution = Resolution {

@@ -361,7 +361,7 @@ impl Stage {
         let whole = self.transfers[line.word(0)?];
         let mut parts = Vec::new();
         for words in line.words[1..].split(|word| word == "/") {
-            let id = TransferId::new(Timestamp::default(), number(&words[0]), LANE);
+            let id = TransferId::new(self.now, number(&words[0]), LANE);
             self.transfers.insert(words[0].clone(), id);
             if words.len() == 2 {
                 parts.push(transfer::DividedPart { id, amount: money(&words[1])?, resolution: None });

@@ -1,7 +1,7 @@
 //! The fields that a row of an ERP may have, by name and by place.
 
 /// Fields a row may have: the name, and whether an invoice needs it.
-pub const FIELDS: [(&str, bool); 36] = [
+pub const FIELDS: [(&str, bool); 37] = [
     ("invoice", true),
     ("customer", true),
     ("amount", true),
@@ -38,6 +38,7 @@ pub const FIELDS: [(&str, bool); 36] = [
     ("on_exhausted", false),
     ("order", false),
     ("virtual_iban_range", false),
+    ("request_virtual_iban_range", false),
 ];
 
 /// A field by its place in [`FIELDS`]: rows look dozens of them up, by a number and not by its letters.

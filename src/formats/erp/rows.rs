@@ -260,7 +260,7 @@ impl<'a, R: Row> Fields<'a, R> {
                 fits.then(|| value.into())
             });
         let customer = self.customer(customer_ref.as_deref());
-        let number_range = self.number_range();
+        let number_range = self.number_range(const { Key::of("request_virtual_iban_range") });
         Some(InvoiceRow {
             order,
             number_range,
@@ -376,7 +376,7 @@ impl<'a, R: Row> Fields<'a, R> {
         let zone = self.optional(const { Key::of("zone") }, expected, |value| {
             Zone::parse(value).ok().map(|zone| zone.name().into())
         });
-        let number_range = self.number_range();
+        let number_range = self.number_range(const { Key::of("virtual_iban_range") });
         Some(CustomerRow {
             gives,
             zone,
@@ -392,9 +392,9 @@ impl<'a, R: Row> Fields<'a, R> {
         })
     }
 
-    /// The range that an account number is of: the customer's when it is new, the invoice's when it has its own.
-    fn number_range(&mut self) -> Option<SmolStr> {
-        self.optional(const { Key::of("virtual_iban_range") }, "the name of a range of account numbers", |value| {
+    /// The range that an account number is of.
+    fn number_range(&mut self, field: Key) -> Option<SmolStr> {
+        self.optional(field, "the name of a range of account numbers", |value| {
             has_at_most(value, limits::NAME_CHARACTERS_MAX).then(|| value.into())
         })
     }

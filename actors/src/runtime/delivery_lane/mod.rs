@@ -72,9 +72,9 @@ impl DeliveryLane {
     pub(super) fn new((tenant, route): (TenantId, Route), router: Arc<Router>, tactic: Tactic) -> Self {
         Self {
             tenant,
+            health: Health::new(&route, tactic.in_flight_max),
             route,
             router,
-            health: Health::new(tactic.in_flight_max),
             tactic,
             waiting: BTreeMap::new(),
             behind: BTreeMap::new(),
@@ -338,7 +338,8 @@ impl DeliveryLane {
     /// The other side is judged by a try when it ends, and its tenant told of what lasts.
     fn judge(&mut self, tried: &Tried, context: &mut Context<Self>) {
         let now = self.router.ports().clock.system_now();
-        if let Some(news) = self.health.hear(tried, now, self.tactic.failing_after_ms) {
+        let under_way = self.in_flight.saturating_add(1);
+        if let Some(news) = self.health.hear(tried, under_way, now, self.tactic.failing_after_ms) {
             let (router, tenant, route) = (Arc::clone(&self.router), self.tenant.clone(), self.route.clone());
             let told = async move { health::tell(&router, &tenant, &route, news, now).await };
             context.spawn(told.into_actor(self).map(|is_told, lane, _| {

@@ -16,7 +16,7 @@ use super::weighing::{Identification, Proposal, Rung, Weighed};
 use crate::customer::{OpenRequest, PlaceTransfer};
 use crate::limits;
 use crate::policies::{Excess, Matching};
-use crate::values::{Money, NumberText, PaymentRequestId};
+use crate::values::{Calendar, Money, NumberText, PaymentRequestId};
 use smol_str::SmolStr;
 
 /// What a transfer leads to.
@@ -62,6 +62,8 @@ pub struct Payer<'a> {
     pub money_waits: bool,
     /// The orders that open requests are of.
     pub orders: &'a LiteMap<PaymentRequestId, SmolStr>,
+    /// The calendar by which conditions count business days.
+    pub calendar: &'a Calendar,
 }
 
 /// Places a transfer of one customer on its open requests.
@@ -99,6 +101,7 @@ struct Ladder<'a> {
     orders: &'a LiteMap<PaymentRequestId, SmolStr>,
     open: &'a Open,
     matching: &'a Matching,
+    calendar: &'a Calendar,
     amount: Money,
     /// In the order in which they fall due.
     payable: Vec<Candidate<'a>>,
@@ -112,7 +115,7 @@ type Verdict = (Doubt, Vec<PaymentRequestId>);
 
 impl<'a> Ladder<'a> {
     fn new(received: &'a PlaceTransfer, payer: Payer<'a>, open: &'a Open, matching: &'a Matching) -> Self {
-        let Payer { name, money_waits, orders } = payer;
+        let Payer { name, money_waits, orders, calendar } = payer;
         let details = &received.details;
         let amount = details.amount;
         let mut payable: Vec<Candidate<'a>> = open
@@ -126,7 +129,7 @@ impl<'a> Ladder<'a> {
         let written = || remittance.structured().iter().map(String::as_str).chain([remittance.unstructured()]);
         let text = NumberText::new(written().chain([end_to_end]));
         let written = NumberText::new(written());
-        Self { received, name, money_waits, orders, open, matching, amount, payable, text, written }
+        Self { received, name, money_waits, orders, open, matching, calendar, amount, payable, text, written }
     }
 
     fn climb(&self, found: &mut Weighed) -> Verdict {
@@ -194,7 +197,7 @@ impl<'a> Ladder<'a> {
             |(request, _): &(PaymentRequestId, Money)| self.open.get(request).is_some_and(|open| open.disputed);
         let of_disputed = best.is_some_and(|best| best.parts.iter().any(disputed));
         let about = (self.received.details.as_ref(), self.received.identified_by, self.is_named());
-        let rule = best.and_then(|best| left_to_person(self.matching, about, best));
+        let rule = best.and_then(|best| left_to_person((self.matching, self.calendar), about, best));
         let doubt = match () {
             () if above => Doubt::AboveLimit,
             () if of_disputed => Doubt::Disputed,
@@ -289,7 +292,9 @@ mod tests {
         };
         let identified_by = Identification::VirtualIban;
         let received = PlaceTransfer { details: Arc::new(details), hits: Vec::new(), identified_by };
-        let payer = Payer { name: Some("Customer"), money_waits: false, orders: &LiteMap::new() };
+        let calendar = Calendar::new("weekdays", 1, vec![6, 7], vec![], vec![], vec![]).unwrap();
+        let (name, orders) = (Some("Customer"), &LiteMap::new());
+        let payer = Payer { name, money_waits: false, orders, calendar: &calendar };
         place(&received, payer, open, &Matching::default())
     }
 
