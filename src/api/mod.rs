@@ -42,6 +42,7 @@ pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::{handed_out, known_feeds, named};
 pub use idempotency::Keys;
 use idempotency::fingerprint;
+pub(crate) use numbers::ranges_of;
 pub(crate) use payment_requests::pdf;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};

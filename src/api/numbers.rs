@@ -9,7 +9,7 @@ use quittance_actors::payment_request;
 use quittance_actors::runtime::number_asked;
 use quittance_actors::values::{CustomerId, PaymentRequestId, TenantId};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
 use super::problem::Problem;
@@ -68,14 +68,13 @@ async fn drawn(app: &App, tenant: &TenantId, owner: Owner, range: Option<String>
     Ok(number_asked(&app.service.router, tenant, owner, range.as_deref()).await?)
 }
 
-/// `GET /v1/virtual-iban-ranges`: the ranges that account numbers are given from, and how far each is drawn.
-pub(super) async fn ranges(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let tenant = tenant(&app, &request)?;
+/// The ranges of a tenant, and how far each is drawn.
+pub(crate) fn ranges_of(app: &App, tenant: &TenantId) -> Vec<Json> {
     let router = &app.service.router;
-    let policies = router.ports().tenants.policies(&tenant);
+    let policies = router.ports().tenants.policies(tenant);
     let numbers = policies.as_ref().and_then(|policies| policies.account_numbers.as_ref());
     let shown = |range: &AccountRange| {
-        let drawn = router.ports().directory.drawn_of_pool(&tenant, &range.pool).min(range.pool.size());
+        let drawn = router.ports().directory.drawn_of_pool(tenant, &range.pool).min(range.pool.size());
         json!({
             "name": range.name,
             "account": range.account.as_ref().map(|account| account.electronic()),
@@ -87,6 +86,11 @@ pub(super) async fn ranges(app: Shared, request: HttpRequest) -> Result<HttpResp
             "left": range.pool.size() - drawn,
         })
     };
-    let ranges: Vec<_> = numbers.into_iter().flat_map(|numbers| &numbers.ranges).map(shown).collect();
-    Ok(HttpResponse::Ok().json(json!({ "ranges": ranges })))
+    numbers.into_iter().flat_map(|numbers| &numbers.ranges).map(shown).collect()
+}
+
+/// `GET /v1/virtual-iban-ranges`: the ranges that account numbers are given from, and how far each is drawn.
+pub(super) async fn ranges(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    Ok(HttpResponse::Ok().json(json!({ "ranges": ranges_of(&app, &tenant) })))
 }

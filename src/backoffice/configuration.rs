@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::delivery::{Channel, Verdict};
-use quittance_actors::values::{Language, PhoneNumber, Timestamp};
+use quittance_actors::values::{Iban, Language, PhoneNumber, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::templates::told_of;
 use super::{Frame, SharedPages, enter, words, zone_of};
-use crate::api::{App, Problem, Shared, finding_json, foreseen, in_use, newest_editions, publish, seen, tried};
+use crate::api::{
+    App, Problem, Shared, finding_json, foreseen, in_use, newest_editions, publish, ranges_of, seen, tried,
+};
 use crate::config::own_folder;
 use crate::editions::{self, Change, Draft, Foreseen, How, Origin, Tried};
 use crate::preview::Asked;
@@ -114,7 +116,28 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             })
         })
         .collect();
+    let ranges: Vec<Json> = ranges_of(&app, &frame.tenant)
+        .into_iter()
+        .map(|range| {
+            let text = |key: &str| range.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+            let number = |key: &str| range.get(key).and_then(Json::as_u64).unwrap_or(0);
+            let to = |key: &str| range.get(key) == Some(&Json::Bool(true));
+            let given_to = match (to("given_to_customers"), to("given_to_requests")) {
+                (true, true) => "customers and requests",
+                (true, false) => "customers",
+                (false, true) => "requests",
+                (false, false) => "who asks",
+            };
+            let masked = |key: &str| Iban::parse(&text(key)).map(|iban| iban.masked()).unwrap_or_default();
+            json!({
+                "name": text("name"), "first": masked("first"), "account": masked("account"), "given_to": given_to,
+                "drawn": grouped(number("drawn")), "size": grouped(number("size")),
+                "low": number("left") * 10 < number("size"),
+            })
+        })
+        .collect();
     let own = json!({
+        "ranges": ranges,
         "rows": rows, "editions": known, "edition": newest, "differs": differs, "said": query.get("said"),
         "failed": query.get("failed"), "none_before": newest > 0,
     });
@@ -242,6 +265,19 @@ async fn edited(
         "names": names,
     });
     pages.page("edit", &frame.data(app, &typed.file, "/bo/configuration", own))
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn in_words(change: &Change) -> Json {

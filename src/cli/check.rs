@@ -16,10 +16,17 @@ pub(super) fn run(config: &Path) -> anyhow::Result<u8> {
         let shared = &config.shared.automation;
         let (rules, scenarios) = (shared.rules.all().len(), shared.scenarios.len());
         let (tenants, tests) = (config.service.tenants.len(), shared.rule_tests);
-        println!("{tenants} tenants, {rules} rules ({tests} tests passed), {scenarios} scenarios: ready to serve");
+        let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        println!(
+            "{}, {} ({} passed), {}: ready to serve",
+            count(tenants, "tenant"),
+            count(rules, "rule"),
+            count(tests, "test"),
+            count(scenarios, "scenario"),
+        );
         for (tenant, own) in &config.own {
             let (rules, scenarios) = (own.automation.rules.all().len(), own.automation.scenarios.len());
-            println!("  {tenant} with its own files: {rules} rules, {scenarios} scenarios");
+            println!("  {tenant} with its own files: {}, {}", count(rules, "rule"), count(scenarios, "scenario"));
         }
     }
     Ok(if loaded.is_some() { 0 } else { exit::FINDINGS })

@@ -605,3 +605,21 @@ fn a_list_gives_what_is_asked_for_and_refuses_what_it_does_not_know() {
         );
     }
 }
+
+#[test]
+fn every_answer_has_the_id_of_its_call() {
+    let (_scratch, running) = sample("request-ids", |text| text);
+    let ask = |path: &str, id: &str| {
+        let headers = [("Authorization", format!("Bearer {KEY}")), ("X-Request-Id", id.to_owned())];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        call(running.address, "GET", path, &headers, b"").unwrap()
+    };
+    assert_eq!(ask("/v1/customers", "erp-42:a").header("x-request-id"), Some("erp-42:a"));
+    // What may not stand in a log is not taken over, and what goes wrong has one as well.
+    for (path, id) in [("/v1/customers", "a b"), ("/v1/nothing", ""), ("/readyz", "<x>"), ("/bo", "\"")] {
+        let given = ask(path, id).header("x-request-id").unwrap_or_default().to_owned();
+        assert!(given.len() > 8 && given != id, "{path}: {given}");
+    }
+    let (one, two) = (ask("/v1/customers", "").header("x-request-id").unwrap().to_owned(), ask("/v1/customers", ""));
+    assert_ne!(Some(one.as_str()), two.header("x-request-id"));
+}
