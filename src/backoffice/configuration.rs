@@ -335,7 +335,8 @@ fn shown(found: &Foreseen) -> Json {
                 let says = [
                     format!("{} → {}", times(reason.retries_now), times(reason.would_retry)),
                     format!("{} → {}", day(reason.days_now), day(reason.would_take)),
-                    reason.now.clone(),
+                    // The words differ by the number that stands in a column of its own.
+                    if reason.retries_now == reason.would_retry { reason.now.clone() } else { reason.then.clone() },
                     reason.then.clone(),
                 ];
                 match rows.iter_mut().find(|(codes, known)| codes.starts_with(method) && *known == says) {
