@@ -191,7 +191,7 @@ mod tests {
                     n° #1, {{ainsi}}.\n#PAYMENT_LINK_BUTTON#\n#MERCHANT_NAM# ##\n";
         let Imported { text: mail, findings } =
             import("relance.txt", text, "Rappel \"#MERCHANT_NAME#\"", Channel::Email);
-        let expected = "+++\nsubject = \"Rappel \\\"{{merchant.name}}\\\"\"\npayment_box = true\n+++\n\
+        let expected = "+++\nsubject = 'Rappel \"{{merchant.name}}\"'\npayment_box = true\n+++\n\
                         Bonjour {{customer.name}},\n\nIl reste {{request.outstanding}} de {{request.external_ref}}, \
                         n° #1, \\{{ainsi}}.\n\n#MERCHANT_NAM# ##\n";
         assert_eq!(mail, expected);
