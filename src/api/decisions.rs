@@ -178,6 +178,11 @@ pub(crate) async fn carry_out(
         warn!(transfer = %id, %error, "the decision is recorded and will be concluded later");
     }
     let state = state_of(app, id).await?;
+    for part in state.divided().1 {
+        if let Err(error) = conclude_decision(router, tenant, part.id).await {
+            warn!(transfer = %part.id, %error, "the part will be decided about later");
+        }
+    }
     match (&state.pending, state.refused) {
         (None, Some(reason)) if state.decisions > before => Err(Problem::conflict("decision_refused", reason)),
         _ => Ok(()),

@@ -261,7 +261,7 @@ async fn edited(
             "mail": *channel == Channel::Email,
         })),
         "checked": tried.is_some(), "usable": usable, "findings": findings, "changes": changes, "lines": lines,
-        "foreseen": foreseen.map(|found| shown(&found)), "said": said, "failed": failed, "lists": lists,
+        "foreseen": foreseen.map(|found| super::foreseen::shown(&found, DAYS)), "said": said, "failed": failed, "lists": lists,
         "names": names,
     });
     pages.page("edit", &frame.data(app, &typed.file, "/bo/configuration", own))
@@ -298,68 +298,6 @@ fn difference_lines(text: &str) -> Vec<Json> {
         _ => "same",
     };
     text.lines().take(LINES).map(|line| json!({ "tone": tone(line), "text": line })).collect()
-}
-
-fn shown(found: &Foreseen) -> Json {
-    let scenarios: Vec<Json> = found
-        .scenarios
-        .iter()
-        .map(|moved| {
-            let moves: Vec<String> = moved
-                .moves
-                .iter()
-                .map(|of| {
-                    let to = of.to.as_deref().unwrap_or("the end");
-                    match of.to.as_deref() == Some(of.from.as_str()) {
-                        true => format!("{} requests: {} at another time", of.requests, of.from),
-                        false => format!("{} requests: {} → {to}", of.requests, of.from),
-                    }
-                })
-                .collect();
-            json!({
-                "scenario": moved.scenario, "requests": moved.requests, "stay": moved.stay, "soon": moved.soon,
-                "moves": moves,
-            })
-        })
-        .collect();
-    let policies: Vec<Json> = found
-        .policies
-        .iter()
-        .map(|of| {
-            let times = |times: Option<u16>| times.map_or_else(|| "–".to_owned(), |times| times.to_string());
-            let day = |days: Option<i32>| days.map_or_else(|| "–".to_owned(), |days| format!("D+{days}"));
-            // Reasons after which the same follows stand in one row.
-            let mut rows: Vec<(String, [String; 4])> = Vec::new();
-            for reason in &of.reasons {
-                let method = if reason.method == "card" { "Card" } else { "Debit" };
-                let says = [
-                    format!("{} → {}", times(reason.retries_now), times(reason.would_retry)),
-                    format!("{} → {}", day(reason.days_now), day(reason.would_take)),
-                    // The words differ by the number that stands in a column of its own.
-                    if reason.retries_now == reason.would_retry { reason.now.clone() } else { reason.then.clone() },
-                    reason.then.clone(),
-                ];
-                match rows.iter_mut().find(|(codes, known)| codes.starts_with(method) && *known == says) {
-                    Some((codes, _)) => codes.push_str(&format!(", {}", reason.code)),
-                    None => rows.push((format!("{method} {}", reason.code), says)),
-                }
-            }
-            let reasons: Vec<Json> = rows
-                .into_iter()
-                .map(|(reason, [retries, until, now, then])| {
-                    let now = (now != then).then_some(now);
-                    json!({ "reason": reason, "retries": retries, "until": until, "now": now, "then": then })
-                })
-                .collect();
-            let collections = match of.collections {
-                1 => "1 open request is".to_owned(),
-                many => format!("{many} open requests are"),
-            };
-            json!({ "policy": of.policy, "collections": collections, "planned": of.planned, "otherwise": of.otherwise, "reasons": reasons })
-        })
-        .collect();
-    let nothing = found.rules.is_empty() && scenarios.is_empty() && policies.is_empty();
-    json!({ "days": DAYS, "rules": found.rules, "scenarios": scenarios, "policies": policies, "nothing": nothing })
 }
 
 /// A template of a draft as its reader would see it.

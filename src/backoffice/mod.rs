@@ -13,6 +13,7 @@ mod deliveries;
 mod duties;
 mod event_types;
 mod files;
+mod foreseen;
 mod gate;
 mod live;
 mod messages;

@@ -60,19 +60,28 @@ async fn listen(options: &Options, forward: Option<Forward>) -> anyhow::Result<u
         url::form_urlencoded::byte_serialize(options.types.as_deref().unwrap_or("*").as_bytes()).collect();
     let mut cursor = options.after.clone();
     let (mut heard, mut failed, mut quiet_since) = (0_u64, false, Instant::now());
-    let mut reached = false;
+    let (mut reached, mut away) = (false, false);
     loop {
-        let page = client.get(&format!("/v1/stream?after={cursor}&types={types}&limit=100&wait={WAIT_S}")).await;
+        let quiet_s = quiet_since.elapsed().as_secs();
+        if let Some(seconds) = options.timeout.filter(|seconds| quiet_s >= *seconds) {
+            anyhow::bail!("no event within {seconds} seconds");
+        }
+        // The first call only says where the stream is; none waits longer than is left.
+        let wait = if reached { options.timeout.map_or(WAIT_S, |seconds| WAIT_S.min(seconds - quiet_s)) } else { 0 };
+        let page = client.get(&format!("/v1/stream?after={cursor}&types={types}&limit=100&wait={wait}")).await;
         let page = match page {
             Ok(page) => page,
             // It was there and is being started again: what comes meanwhile is in the log.
             Err(error) if reached && client::is_unreachable(&error) => {
-                eprintln!("{error}");
+                if !std::mem::replace(&mut away, true) {
+                    eprintln!("{error}");
+                }
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
             Err(error) => return Err(error),
         };
+        away = false;
         if !std::mem::replace(&mut reached, true) {
             eprintln!("listening at {}", options.connection.url);
         }
@@ -95,9 +104,6 @@ async fn listen(options: &Options, forward: Option<Forward>) -> anyhow::Result<u
         }
         if let Some(next) = page.get("cursor").and_then(Json::as_str) {
             next.clone_into(&mut cursor);
-        }
-        if options.timeout.is_some_and(|seconds| quiet_since.elapsed() >= Duration::from_secs(seconds)) {
-            anyhow::bail!("no event within {} seconds", options.timeout.unwrap_or(0));
         }
     }
 }

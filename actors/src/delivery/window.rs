@@ -27,9 +27,14 @@ impl Window {
         self.allowed
     }
 
+    /// What was under way ended without a word of the other side.
+    pub fn ended(&mut self) {
+        self.of_before = self.of_before.saturating_sub(1);
+    }
+
     /// A try succeeded.
     pub fn succeeded(&mut self) {
-        self.of_before = self.of_before.saturating_sub(1);
+        self.ended();
         if self.allowed == self.most {
             return;
         }

@@ -39,11 +39,12 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
                 known.by = Some(by.clone());
             }
         }
-        Event::ScenarioBegun { at } => state.rare.chosen_at = Some(*at),
+        Event::ScenarioBegun { at } => (state.rare.chosen_at, state.rare.begins) = (Some(*at), false),
         Event::ScenarioChosen { scenario, .. } => {
             if let Some(terms) = &mut state.terms {
                 Arc::make_mut(terms).scenario.clone_from(scenario);
             }
+            state.rare.begins = scenario.is_some();
             forget_approval(state, None);
             (state.reminders.unnamed, state.reminders.reached) = (0, 0);
         }

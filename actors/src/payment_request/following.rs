@@ -33,12 +33,14 @@ pub(super) fn follow(
         return Ok(Decision::default());
     }
     let mut decision = Decision::of(Event::ScenarioChosen { scenario: scenario.cloned(), reason: reason.clone() });
-    if scenario.is_some() {
+    // Where reminders rest, it begins when they go on.
+    let rests = state.rare.dispute.is_some() || state.rare.promise.is_some();
+    if scenario.is_some() && !rests {
         decision.push(Event::ScenarioBegun { at: context.now });
     }
     if scenario.is_none() {
         stop(&mut decision, state, reason);
-    } else if state.rare.dispute.is_none() && state.rare.promise.is_none() {
+    } else if !rests {
         from_the_first(&mut decision, state, &Terms { scenario: scenario.cloned(), ..terms.clone() }, context);
     }
     Ok(decision)
@@ -59,8 +61,8 @@ pub(super) fn reopened(decision: &mut Decision<Event>, state: &PaymentRequest, t
                 && context.policies.scenarios.contains_key(other.as_str()) =>
         {
             decision.push(Event::ScenarioChosen { scenario: Some(other.clone()), reason: reason() });
-            decision.push(Event::ScenarioBegun { at: context.now });
             if !rests {
+                decision.push(Event::ScenarioBegun { at: context.now });
                 begin(decision, state, &Terms { scenario: Some(other.clone()), ..terms.clone() }, context);
             }
         }

@@ -63,13 +63,7 @@ pub(super) fn go_on(decision: &mut Decision<Event>, state: &PaymentRequest, term
 /// Goes on after reminders rested. A scenario that was chosen meanwhile begins now: what counts from its choice is not late,
 /// it was not there.
 pub(super) fn resume(decision: &mut Decision<Event>, state: &PaymentRequest, terms: &Terms, context: &Context<'_>) {
-    let chosen = state.rare.chosen_at.and_then(|_| scenario(terms, context));
-    let begins = chosen.is_some_and(|scenario| {
-        let steps = scenario.steps();
-        steps.iter().any(|step| step.anchor == Anchor::Chosen)
-            && !steps.iter().any(|step| state.reminders.passed.contains(&step.name))
-    });
-    if !begins {
+    if !state.rare.begins {
         return go_on(decision, state, terms, context);
     }
     decision.push(Event::ScenarioBegun { at: context.now });

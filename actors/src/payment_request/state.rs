@@ -215,6 +215,8 @@ pub struct Rare {
     pub order: Option<SmolStr>,
     /// When its scenario was chosen, if it has not had it from the start.
     pub chosen_at: Option<Timestamp>,
+    /// Whether its scenario was chosen while reminders rested, and has not begun.
+    pub begins: bool,
 }
 
 /// An account number that is a request's, or was.
@@ -255,6 +257,7 @@ impl Unsaid for Rare {
         number: None,
         order: None,
         chosen_at: None,
+        begins: false,
     };
 }
 

@@ -74,6 +74,7 @@ impl Health {
                 }
             }
             Tried::Declined(outcome) => {
+                self.window.ended();
                 self.breaker.declined(now);
                 let error = match outcome {
                     Outcome::RetryAt { error, .. } | Outcome::Dead { error } => error.as_str(),
@@ -87,7 +88,10 @@ impl Health {
             }
             // Withheld, or a failure of ours: it says nothing about the other side.
             Tried::Ended(Outcome::Suppressed { .. } | Outcome::Claimed | Outcome::HeldBack { .. })
-            | Tried::Aside(_) => None,
+            | Tried::Aside(_) => {
+                self.window.ended();
+                None
+            }
         }
     }
 

@@ -66,7 +66,7 @@ fn fresh_number(router: &Arc<Router>, tenant: &TenantId, pool: &AccountPool) -> 
         if directory.find(&key)?.is_none() {
             let left = pool.size().saturating_sub(index).saturating_sub(1);
             if left < LAST_DRAWN {
-                drawn(router, &virtual_iban, false);
+                drawn(router, &virtual_iban, None);
             }
             return Ok(Some(Given { virtual_iban, since: None, left }));
         }
@@ -91,7 +91,7 @@ async fn freed_number(router: &Arc<Router>, tenant: &TenantId, pool: &AccountPoo
             Some(DirectoryValue::Customer(before)) => EntityId::Customer(before),
             Some(DirectoryValue::Request(before, _)) => EntityId::PaymentRequest(before),
             // Drawn once and never given, since what it was drawn for was refused.
-            None if drawn(router, &virtual_iban, false) => return Ok(Given { virtual_iban, since: None, left: 0 }),
+            None if drawn(router, &virtual_iban, None) => return Ok(Given { virtual_iban, since: None, left: 0 }),
             _ => continue,
         };
         let (_, entity, _) = router.read(before, 0).await?;
@@ -101,16 +101,16 @@ async fn freed_number(router: &Arc<Router>, tenant: &TenantId, pool: &AccountPoo
             Entity::PaymentRequest(state) => state.has_freed(iban, today),
             _ => false,
         };
-        if is_free && drawn(router, &virtual_iban, true) {
+        if is_free && drawn(router, &virtual_iban, Some(today)) {
             return Ok(Given { virtual_iban, since: Some(today), left: 0 });
         }
     }
     Err(IbanError::PoolEmpty(pool.size()).into())
 }
 
-/// Marks a number as drawn, for the first time or again; false when another call, which may still be under way, has
-/// drawn it.
-fn drawn(router: &Arc<Router>, number: &VirtualIban, again: bool) -> bool {
+/// Marks a number as drawn, for the first time or again on a day; false when another call, which may still be under way,
+/// has drawn it.
+fn drawn(router: &Arc<Router>, number: &VirtualIban, again: Option<Date>) -> bool {
     let mut drawn = router.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     drawn.insert((number.iban().clone(), again))
 }

@@ -206,7 +206,10 @@ async fn is_gone(router: &Arc<Router>, tenant: &TenantId, transfer: TransferId) 
     while let Some(id) = open.pop() {
         let (_, entity, _) = router.read(EntityId::Transfer(id), 0).await?;
         let Some(state) = entity.as_transfer() else { return Ok(false) };
-        if state.status != Status::Recalled && state.pending.is_none() {
+        if state.pending.is_some() {
+            continue; // It will be.
+        }
+        if state.status != Status::Recalled {
             return Ok(false);
         }
         for part in state.divided().1 {

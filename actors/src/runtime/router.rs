@@ -107,7 +107,7 @@ pub struct Router {
     /// Whose turn it is to carry out a person's decision.
     pub(super) decisions: tokio::sync::Mutex<()>,
     /// Account numbers that this process has drawn, and whether again: nobody else gets them, recorded or not yet.
-    pub(super) drawn: std::sync::Mutex<std::collections::BTreeSet<(Iban, bool)>>,
+    pub(super) drawn: std::sync::Mutex<std::collections::BTreeSet<(Iban, Option<Date>)>>,
     /// How many numbers of a used-up pool were looked at on which day.
     pub(super) looked: std::sync::Mutex<Looked>,
 }

@@ -193,6 +193,11 @@ pub(super) fn conclude(state: &Transfer, number: u32, refused: Option<&str>) -> 
         Pending::Recall => return Ok(recall::concluded(state, amount)),
         Pending::Divide => return Ok(Decision::default()),
     });
+    if let Pending::Place(Resolution { customer, .. }) = pending
+        && state.customer != Some(*customer)
+    {
+        forgotten(&mut decision, state); // It was somebody else's.
+    }
     // What was learned from a match is not to be believed once it was wrong; of a part nothing is learned.
     let is_part = state.divided().0.is_some();
     let iban = state.details.as_ref().and_then(|details| details.payer_iban.clone());

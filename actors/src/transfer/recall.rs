@@ -4,7 +4,7 @@
 //! again, and reminders go on. A decision that is under way is answered first.
 
 use super::command::Rejection;
-use super::decision::asked;
+use super::decision::{asked, forgotten};
 use super::event::Event;
 use super::particulars::Nature;
 use super::state::{Doubt, Recall, Status, Transfer};
@@ -43,6 +43,7 @@ pub(super) fn recall(state: &Transfer, recall: &Recall, taken: Money) -> Decided
         }
         Status::Received | Status::NeedsDecision | Status::SetAside => {
             decision.push(gone(recall, received));
+            forgotten(&mut decision, state);
             Ok(decision)
         }
     }
@@ -59,6 +60,7 @@ pub(super) fn follow(state: &Transfer, status: Status, decision: &mut Decision<E
         decision.effect(Effect::AskCustomer);
     } else {
         decision.push(gone(recall, details.amount));
+        forgotten(decision, state);
     }
 }
 
