@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::callbacks::{About, Callbacks};
 use crate::channels::archive::{Archive, Sent};
 use crate::channels::collect::Connector;
-use crate::channels::email::{Email, Mail};
+use crate::channels::email::{Email, Mail, mime};
 use crate::channels::file;
 use crate::channels::hook::{Body, Endpoint, Hooks};
 use crate::channels::pace::Pace;
@@ -87,6 +87,8 @@ struct Kept {
     from: String,
     to: Vec<String>,
     message: Message,
+    /// Byte for byte as it left.
+    mail: Option<Vec<u8>>,
 }
 
 /// A connector may come back with the next configuration: the order waits for it.
@@ -279,32 +281,40 @@ impl Channels {
             from: format!("{} <{}>", tenant.name, tenant.email_from.as_str()),
             to: to.iter().map(|address| address.as_str().to_owned()).collect(),
             message: message.clone(),
+            mail: None,
         };
+        let (id, at) = (delivery.id.to_string(), delivery.event.at);
+        let (from_name, from, message) = (tenant.name.as_str(), &tenant.email_from, &message);
+        let unsubscribe_url = match delivery.recipient {
+            Recipient::Customer(customer) => self.address(tenant, About::Unsubscribe(customer)),
+            _ => None,
+        };
+        let message_id = match &self.callbacks {
+            Some(callbacks) => format!("{id}.{}", callbacks.of_mail(&id)),
+            None => id.clone(),
+        };
+        let attached = document.map(|bytes| (attached_as.as_str(), bytes));
+        // A mail about several requests is about none of them.
+        let thread = delivery
+            .event
+            .request
+            .filter(|_| !matches!(delivery.guard, Guard::Together(_)))
+            .map(|request| request.to_string());
+        let mail = Mail { id, message_id, thread, from_name, from, to, at, message, unsubscribe_url, attached };
         match &self.email {
             Some(email) => {
-                let (id, at) = (delivery.id.to_string(), delivery.event.at);
-                let (from_name, from, message) = (tenant.name.as_str(), &tenant.email_from, &message);
-                let unsubscribe_url = match delivery.recipient {
-                    Recipient::Customer(customer) => self.address(tenant, About::Unsubscribe(customer)),
-                    _ => None,
+                let written = match email.write(&mail) {
+                    Ok(written) => written,
+                    Err(verdict) => return verdict,
                 };
-                let message_id = match &self.callbacks {
-                    Some(callbacks) => format!("{id}.{}", callbacks.of_mail(&id)),
-                    None => id.clone(),
-                };
-                let attached = document.map(|bytes| (attached_as.as_str(), bytes));
-                // A mail about several requests is about none of them.
-                let thread = delivery
-                    .event
-                    .request
-                    .filter(|_| !matches!(delivery.guard, Guard::Together(_)))
-                    .map(|request| request.to_string());
-                let mail =
-                    Mail { id, message_id, thread, from_name, from, to, at, message, unsubscribe_url, attached };
-                let verdict = email.send(&mail).await;
-                self.sent(prepared, kept, verdict).await
+                let verdict = email.send(&written).await;
+                self.sent(prepared, Kept { mail: Some(written.bytes), ..kept }, verdict).await
             }
-            None => self.catch(prepared, kept).await,
+            // As it would have left, but for signatures.
+            None => match mime(&mail) {
+                Ok(mime) => self.catch(prepared, Kept { mail: Some(mime.formatted()), ..kept }).await,
+                Err(error) => never(Fault::Content, error),
+            },
         }
     }
 
@@ -316,7 +326,7 @@ impl Channels {
             Err(verdict) => return verdict,
         };
         let (from, to) = (tenant.sms_from.clone(), vec![phone.as_str().to_owned()]);
-        let kept = Kept { from, to, message: message.clone() };
+        let kept = Kept { from, to, message: message.clone(), mail: None };
         match &self.sms {
             Some(carrier) => {
                 let id = prepared.delivery.id;
@@ -358,7 +368,7 @@ impl Channels {
     }
 
     async fn keep(&self, prepared: &Prepared, kept: Kept, taken: Option<String>) -> std::io::Result<()> {
-        let (delivery, Kept { from, to, message }) = (&prepared.delivery, kept);
+        let (delivery, Kept { from, to, message, mail }) = (&prepared.delivery, kept);
         let customer = match delivery.recipient {
             Recipient::Customer(customer) => Some(customer.to_string()),
             _ => None,
@@ -376,10 +386,22 @@ impl Channels {
             cause: delivery.cause.to_string(),
             taken,
             message,
+            mail: None,
         };
         let (archive, tenant) = (self.archive.clone(), delivery.tenant.to_string());
-        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, &sent)).await;
+        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, sent, mail.as_deref())).await;
         kept.unwrap_or_else(|_| Err(std::io::Error::other("the service is stopping")))
+    }
+
+    /// What a system is told by the template of a delivery; nothing when it is told the event itself.
+    fn own_body(&self, delivery: &Delivery) -> Result<Option<String>, Verdict> {
+        let Some(name) = delivery.template.as_deref() else { return Ok(None) };
+        let (in_use, tenant) = (self.in_use.of(&delivery.tenant), self.tenants.get(&delivery.tenant));
+        let (Some(in_use), Some(tenant)) = (in_use, tenant) else {
+            return Err(later(Fault::Settings, "the tenant is not configured any more"));
+        };
+        let body = in_use.templates.body(name, Some((&delivery.event, &tenant.name)));
+        body.map(Some).map_err(|error| never(Fault::Content, error.to_string()))
     }
 
     async fn hook(&self, delivery: &Delivery) -> Verdict {
@@ -389,7 +411,11 @@ impl Channels {
         let Some(endpoint) = self.endpoints.get(&(delivery.tenant.clone(), name.to_string())) else {
             return later(Fault::Settings, format!("there is no endpoint \"{name}\" any more"));
         };
-        let body = match hook_body(&delivery.event, endpoint.format, endpoint.tells) {
+        let own = match self.own_body(delivery) {
+            Ok(own) => own,
+            Err(verdict) => return verdict,
+        };
+        let body = match hook_body(&delivery.event, endpoint.format, endpoint.tells, own) {
             Ok(HookBody { bytes, content_type, headers }) => Body { bytes, content_type, headers },
             Err(error) => return never(Fault::Content, error.to_string()),
         };
@@ -403,6 +429,10 @@ impl Channels {
         let Some((folder, _)) = self.outgoing.get(&(delivery.tenant.clone(), name.to_string())).cloned() else {
             return later(Fault::Settings, format!("there is no outgoing feed \"{name}\" any more"));
         };
-        blocking(move || file::write_event(&folder, &delivery)).await
+        let own = match self.own_body(&delivery) {
+            Ok(own) => own,
+            Err(verdict) => return verdict,
+        };
+        blocking(move || file::write_event(&folder, &delivery, own)).await
     }
 }

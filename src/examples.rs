@@ -1,6 +1,7 @@
-//! An example of every fact that is a text: what the event catalogue, the API's reference and the preview of a template show.
+//! An example of every fact: what the event catalogue, the API's reference and the preview of a template show.
 
-use quittance_actors::rules::Field;
+use quittance_actors::rules::{Field, Kind, Value};
+use quittance_actors::values::{Currency, Date, Money, Timestamp, Zone};
 
 /// A customer's name.
 pub const CUSTOMER: &str = "Jean Dupont";
@@ -68,10 +69,26 @@ pub fn text(field: Field) -> &'static str {
     }
 }
 
+/// A value of a fact.
+pub fn value(field: Field) -> Value {
+    match field.kind() {
+        Kind::Text => Value::Text(text(field).to_owned()),
+        Kind::Number => Value::Number(30),
+        Kind::Truth => Value::Truth(true),
+        Kind::Money => Value::Money(Money::from_minor(312_050, Currency::EUR)),
+        Kind::Date => Value::Date(day()),
+        Kind::Instant => Value::Instant(Timestamp::default()),
+        Kind::Words => Value::Words(vec!["key-account".to_owned()]),
+    }
+}
+
+/// The day of what is shown.
+pub fn day() -> Date {
+    Date::new(2026, 3, 14).unwrap_or_else(|| Timestamp::default().date_in(&Zone::utc()))
+}
+
 #[cfg(test)]
 mod tests {
-    use quittance_actors::rules::Kind;
-
     use super::*;
 
     #[test]

@@ -49,6 +49,9 @@ pub struct Asked<'a> {
 pub async fn preview(service: &Service, tenant: &Tenant, asked: &Asked<'_>) -> Result<Message, Failure> {
     let channel = asked.channel;
     let Some(about) = asked.about else {
+        if channel == Channel::Hook {
+            return Ok(asked.templates.told(asked.name, None)?);
+        }
         let language = asked.language.unwrap_or(tenant.language);
         let example = |language| render::example(language, channel);
         return Ok(asked.templates.render(asked.name, channel, language, example)?);
@@ -71,6 +74,9 @@ pub async fn preview(service: &Service, tenant: &Tenant, asked: &Asked<'_>) -> R
 async fn with_event(
     service: &Service, tenant: &Tenant, asked: &Asked<'_>, event: &Published,
 ) -> Result<Message, Failure> {
+    if asked.channel == Channel::Hook {
+        return Ok(asked.templates.told(asked.name, Some((event, &tenant.name)))?);
+    }
     let customer = match event.customer {
         Some(id) => Some(service.router.read(EntityId::Customer(id), 0).await?.1),
         None => None,

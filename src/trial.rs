@@ -4,7 +4,7 @@ use quittance_actors::delivery::{Channel, Fault, Verdict};
 use quittance_actors::values::PhoneNumber;
 
 use crate::channels::archive::Sent;
-use crate::channels::email::Mail;
+use crate::channels::email::{Mail, mime};
 use crate::channels::{Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
@@ -34,7 +34,7 @@ impl Channels {
         let Trial { template, mut message } = trial;
         let now = clock::system_now();
         let id = format!("test-{}", digest::hex(&clock::random_bytes::<8>()));
-        let (channel, from, addresses, verdict) = match to {
+        let (channel, from, addresses, (verdict, bytes)) = match to {
             Tester::List(name) => {
                 let Some(list) = tenant.lists.get(name) else {
                     return never(Fault::Settings, format!("there is no list \"{name}\""));
@@ -55,12 +55,18 @@ impl Channels {
                     unsubscribe_url: None,
                     attached: None,
                 };
-                let verdict = match &self.email {
-                    Some(email) => Some(email.send(&mail).await),
-                    None => None,
+                let (verdict, bytes) = match &self.email {
+                    Some(email) => {
+                        let written = match email.write(&mail) {
+                            Ok(written) => written,
+                            Err(verdict) => return verdict,
+                        };
+                        (Some(email.send(&written).await), Some(written.bytes))
+                    }
+                    None => (None, mime(&mail).ok().map(|mime| mime.formatted())),
                 };
                 let addresses = list.iter().map(|address| address.as_str().to_owned()).collect();
-                (Channel::Email, format!("{from_name} <{}>", from.as_str()), addresses, verdict)
+                (Channel::Email, format!("{from_name} <{}>", from.as_str()), addresses, (verdict, bytes))
             }
             Tester::Phone(to) => {
                 let (from, text) = (tenant.sms_from.as_str(), message.text.as_str());
@@ -70,7 +76,7 @@ impl Channels {
                     (None, Some(carrier)) => Some(carrier.send(&sms).await),
                     (None, None) => None,
                 };
-                (Channel::Sms, from.to_owned(), vec![to.as_str().to_owned()], verdict)
+                (Channel::Sms, from.to_owned(), vec![to.as_str().to_owned()], (verdict, None))
             }
         };
         let taken = match &verdict {
@@ -92,9 +98,10 @@ impl Channels {
             cause,
             taken,
             message,
+            mail: None,
         };
         let (archive, tenant) = (self.archive.clone(), tenant.id.to_string());
-        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, &sent)).await;
+        let kept = tokio::task::spawn_blocking(move || archive.keep(&tenant, sent, bytes.as_deref())).await;
         match kept {
             Ok(Ok(())) => verdict.unwrap_or_else(|| Verdict::Accepted { detail: CAUGHT.to_owned() }),
             _ => later(Fault::File, "it was sent and could not be kept"),

@@ -118,6 +118,8 @@ pub struct Contact {
     pub per_day: Option<u16>,
     /// Reminders of one customer in seven days at most.
     pub per_week: Option<u16>,
+    /// Hours between two reminders of one customer at least, over all requests: at most a week.
+    pub gap_hours: Option<u16>,
     /// The least that must be open, in minor units.
     pub open_minor_min: i64,
     /// How far the bank's statements must have been read before somebody late is reminded.
@@ -147,6 +149,9 @@ impl Contact {
             let oldest = within.get(within.len().checked_sub(most)?)?;
             Some((oldest.plus_days(days), why))
         });
+        let gap_ms = self.gap_hours.map(|hours| i64::from(hours) * 3_600_000);
+        let last = gap_ms.and_then(|gap| Some(before.last()?.plus_millis(gap))).filter(|again| *again > now);
+        let capped = capped.chain(last.map(|again| (again, gate::TOO_SOON)));
         let (at, why) = capped.max().map_or((now, ""), |(at, why)| (at.max(now), why));
         match self.open_at(at, calendar, zone) {
             open if open > at => Some((open, if why.is_empty() { gate::QUIET } else { why })),
@@ -337,5 +342,17 @@ mod tests {
         let two = ["2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z"];
         assert_eq!(allows(&two), Some((at("2026-03-08T09:00:00Z"), "enough for a week")));
         assert_eq!(allows(&["2026-02-24T09:00:00Z", "2026-02-25T09:00:00Z"]), None);
+    }
+
+    #[test]
+    fn two_reminders_keep_the_pause_between_them() {
+        let (calendar, zone) = paris();
+        let contact = Contact { gap_hours: Some(48), hours: Some(((8, 0), (20, 0))), ..Contact::default() };
+        let before = [at("2026-02-20T09:00:00Z"), at("2026-03-02T21:00:00+01:00")];
+        let allows = |now: &str| contact.allows(&before, at(now), &calendar, &zone);
+        // Its end is at night.
+        let morning = Some((at("2026-03-05T08:00:00+01:00"), "too soon after the last one"));
+        assert_eq!(allows("2026-03-04T09:00:00+01:00"), morning);
+        assert_eq!(allows("2026-03-05T09:00:00+01:00"), None);
     }
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::collection::{RetryPolicy, Roll, Schedule};
 use quittance_actors::delivery::Recipient;
 use quittance_actors::payment_request::{Offset, OnReopen, Scenario, Step};
-use quittance_actors::rules::{Action, Deed, Per, Rule};
+use quittance_actors::rules::{Action, Deed, Rule};
 use serde_json::{Value as Json, json};
 
 use super::{Problem, Shared, in_use, tenant};
@@ -58,8 +58,8 @@ pub(crate) fn action(of: &Action) -> Json {
             json!({ "notify": "customer", "channel": channel, "template": template })
         }
         Action::Tell { channel, template, recipient } => match recipient {
-            Recipient::Endpoint(name) => json!({ "hook": name }),
-            Recipient::Feed(name) => json!({ "file": name }),
+            Recipient::Endpoint(name) => in_words_of(json!({ "hook": name }), template.as_deref()),
+            Recipient::Feed(name) => in_words_of(json!({ "file": name }), template.as_deref()),
             Recipient::List(name) => {
                 json!({ "notify": format!("list:{name}"), "channel": channel, "template": template })
             }
@@ -92,12 +92,17 @@ pub(crate) fn action(of: &Action) -> Json {
     }
 }
 
+/// An action, with the template of what a system is told where it is not the event itself.
+fn in_words_of(mut action: Json, template: Option<&str>) -> Json {
+    if let (Some(template), Some(action)) = (template, action.as_object_mut()) {
+        action.insert("template".to_owned(), json!(template));
+    }
+    action
+}
+
 /// A rule, with how much it sends in an hour at most.
 fn rule(of: &Rule, most_per_hour: Option<u32>) -> Json {
-    let once = of.once.map(|once| {
-        let per = if once.per == Per::Request { "request" } else { "customer" };
-        json!({ "within_hours": once.within_ms / 3_600_000, "per": per })
-    });
+    let once = of.once.map(|once| json!({ "within_hours": once.within_ms / 3_600_000, "per": once.per.name() }));
     json!({
         "name": of.name,
         "on": of.on.iter().map(|event| event.name()).collect::<Vec<_>>(),

@@ -28,6 +28,7 @@ fn shown(sent: &Sent) -> Json {
         "subject": sent.message.subject,
         "text": sent.message.text,
         "html": sent.message.html,
+        "mail": sent.mail.map(|_| format!("/v1/messages/{}/mail", sent.id)),
     })
 }
 
@@ -46,6 +47,29 @@ pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpRespon
     let found = tokio::task::spawn_blocking(move || archive.newest(&tenant, limit, customer.as_deref()));
     let found = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
     Ok(HttpResponse::Ok().json(json!({ "data": found.iter().map(shown).collect::<Vec<_>>() })))
+}
+
+/// `GET /v1/messages/{id}/mail`: byte for byte as the relay was given it.
+pub(super) async fn mail(app: Shared, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let tenant = tenant(&app, &request)?;
+    as_it_left(&app, tenant.as_str(), id.into_inner()).await
+}
+
+/// The mail of a message as a file, for any program that reads mail.
+pub(crate) async fn as_it_left(app: &Shared, tenant: &str, id: String) -> Result<HttpResponse, Problem> {
+    let (archive, tenant, of) = (app.service.archive.clone(), tenant.to_owned(), id.clone());
+    let found = tokio::task::spawn_blocking(move || match archive.get(&tenant, &of) {
+        Some(sent) => archive.mail(&tenant, &sent),
+        None => Ok(None),
+    });
+    let found = found.await.map_err(|_| Problem::overloaded("the service is stopping"))?;
+    let mail = found.map_err(|error| Problem::internal(format!("the mail cannot be read: {error}")))?;
+    let mail = mail.ok_or_else(|| Problem::not_found(format!("no mail of message {id} is kept")))?;
+    Ok(HttpResponse::Ok()
+        .content_type("message/rfc822")
+        .insert_header(("Content-Disposition", format!("attachment; filename=\"{id}.eml\"")))
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .body(mail))
 }
 
 /// `GET /v1/messages/{id}`.

@@ -42,6 +42,7 @@ pub(crate) use deliveries::{delivery_id, given_up, try_again, try_all_again};
 pub(crate) use files::{handed_out, known_feeds, named};
 pub use idempotency::Keys;
 use idempotency::fingerprint;
+pub(crate) use messages::as_it_left;
 pub(crate) use numbers::ranges_of;
 pub(crate) use payment_requests::pdf;
 pub(crate) use payouts::payout_of;
@@ -49,7 +50,7 @@ pub use problem::{Detail, Problem};
 pub(crate) use replays::{Asked as ReplayAsked, start as start_replay, stopped as stop_replay};
 pub use replays::{Replays, Status as ReplayStatus, resume as resume_replays};
 pub(crate) use request_id::with_id;
-pub(crate) use templates::{channel_of_people, seen};
+pub(crate) use templates::{channel_of_people, channel_of_template, seen};
 pub(crate) use trail::{Standing as DeliveryStanding, Trail, call, route_of, trail, trails, trails_of};
 pub(crate) use transfers::{may_remember_payer, proposes_payer};
 
@@ -200,6 +201,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/templates/{name}/preview", web::post().to(templates::show))
                 .route("/messages", web::get().to(messages::list))
                 .route("/messages/{id}", web::get().to(messages::read))
+                .route("/messages/{id}/mail", web::get().to(messages::mail))
                 .route("/endpoints", web::get().to(endpoints::list))
                 .route("/endpoints/{name}/replay", web::post().to(replays::begin))
                 .route("/replays", web::get().to(replays::list))

@@ -13,9 +13,12 @@ use crate::preview::{Asked, Failure, Seen, preview};
 /// `GET /v1/templates`.
 pub(super) async fn list(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let tenant = tenant(&app, &request)?;
-    let shown = |(name, channel, language, edition): (&str, Channel, Language, &str)| json!({ "name": name, "channel": channel, "language": language, "edition": edition });
     let in_use = in_use(&app, &tenant)?;
-    let data: Vec<Json> = in_use.templates.all().map(shown).collect();
+    let data: Vec<Json> = in_use
+        .templates
+        .all()
+        .map(|of| json!({ "name": of.name, "channel": of.channel, "language": of.language, "edition": of.edition }))
+        .collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 
@@ -25,7 +28,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Problem> {
     let (bytes, tenant) = (received(bytes)?, tenant(&app, &request)?);
     let mut body = Body::parse(&bytes)?;
-    let channel = body.required("channel", channel_of_people);
+    let channel = body.required("channel", channel_of_template);
     let language = body.optional("language", Language::parse);
     let about = body.optional_text("about", 40);
     let event = body.optional_text("event", 40);
@@ -46,6 +49,14 @@ pub(super) async fn show(
         "html": message.html,
         "size": size,
     })))
+}
+
+/// `email`, `sms`, or `hook` for what systems are told.
+pub(crate) fn channel_of_template(text: &str) -> Result<Channel, &'static str> {
+    match text {
+        "hook" => Ok(Channel::Hook),
+        people => channel_of_people(people).map_err(|_| "expected email, sms or hook"),
+    }
 }
 
 /// `email` or `sms`.

@@ -346,7 +346,18 @@ pub(crate) async fn call(app: &Shared, trail: &Trail) -> Result<Option<Json>, Pr
     };
     let (record, place) = (Arc::clone(&trail.record), usize::from(trail.outgoing.occurrence));
     let Some(event) = app.service.router.tell(record, place).await? else { return Ok(None) };
-    let body = hook_body(&event, endpoint.format, endpoint.tells);
+    let own = match trail.outgoing.template.as_deref() {
+        None => None,
+        Some(name) => {
+            let merchant = app.service.config.service.tenant(tenant).map_or("", |tenant| tenant.name.as_str());
+            match super::in_use(app, tenant)?.templates.body(name, Some((&event, merchant))) {
+                Ok(own) => Some(own),
+                // It is called with nothing any more.
+                Err(_) => return Ok(None),
+            }
+        }
+    };
+    let body = hook_body(&event, endpoint.format, endpoint.tells, own);
     let body = body.map_err(|error| Problem::internal(error.to_string()))?;
     let text = String::from_utf8_lossy(&body.bytes).into_owned();
     let mut headers = BTreeMap::from([

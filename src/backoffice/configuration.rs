@@ -59,12 +59,18 @@ impl Typed {
 }
 
 /// What a template's file is named after.
-fn named(file: &str) -> Option<(String, Channel, Language)> {
+fn named(file: &str) -> Option<(String, Channel, Option<Language>)> {
     let stem = file.strip_prefix("templates/")?.strip_suffix(".hbs")?;
     let mut parts = stem.splitn(3, '.');
-    let (name, language, channel) = (parts.next()?, parts.next()?, parts.next()?);
-    let channel = crate::api::channel_of_people(channel).ok()?;
-    Some((name.to_owned(), channel, Language::parse(language).ok()?))
+    let (name, language) = (parts.next()?, parts.next()?);
+    match parts.next() {
+        None if language == "json" => Some((name.to_owned(), Channel::Hook, None)),
+        None => None,
+        Some(channel) => {
+            let channel = crate::api::channel_of_people(channel).ok()?;
+            Some((name.to_owned(), channel, Some(Language::parse(language).ok()?)))
+        }
+    }
 }
 
 /// Reads files beside the event loop.
@@ -257,8 +263,8 @@ async fn edited(
         "file": typed.file, "text": typed.text, "about": typed.about, "note": typed.note, "to": typed.to,
         "expected": typed.expected, "what": what, "own": is_own, "shared": shared.is_some(),
         "template": template.as_ref().map(|(name, channel, language)| json!({
-            "name": name, "channel": channel.name(), "language": language.code(),
-            "mail": *channel == Channel::Email,
+            "name": name, "channel": channel.name(), "language": language.map(Language::code),
+            "mail": *channel == Channel::Email, "people": *channel != Channel::Hook,
         })),
         "checked": tried.is_some(), "usable": usable, "findings": findings, "changes": changes, "lines": lines,
         "foreseen": foreseen.map(|found| super::foreseen::shown(&found, DAYS)), "said": said, "failed": failed, "lists": lists,
@@ -306,7 +312,7 @@ async fn drafted(app: &Shared, frame: &Frame, typed: &Typed, tried: &Tried) -> R
     let of_tenant = tried.of_tenant.as_ref().ok_or("it cannot be used as it stands")?;
     let about = told_of(&typed.about)?;
     let templates = &of_tenant.templates;
-    let asked = Asked { templates, name: &name, channel, language: Some(language), about, event: None };
+    let asked = Asked { templates, name: &name, channel, language, about, event: None };
     seen(app, &frame.tenant, &asked).await.map_err(|problem| problem.to_string())
 }
 
@@ -332,10 +338,13 @@ pub(super) async fn preview(
         }
         Ok(message) => {
             let text = handlebars::html_escape(&message.text);
+            let of_system = named(&typed.file).is_some_and(|(_, channel, _)| channel == Channel::Hook);
+            let title =
+                if of_system { "JSON for hooks and files".to_owned() } else { words::sms_size(&message.text) };
             pages.render(
                 "preview",
                 &json!({
-                    "title": words::sms_size(&message.text), "text": text, "findings": [],
+                    "title": title, "text": text, "findings": [],
                 }),
             )?
         }
@@ -356,6 +365,7 @@ async fn trial(app: &Shared, frame: &Frame, typed: &Typed, tried: &Tried) -> Res
     let message = drafted(app, frame, typed, tried).await?;
     let (template, channel, _) = named(&typed.file).ok_or("it is no template")?;
     let to = match channel {
+        Channel::Hook => return Err("systems are told of it, and nobody is written to".to_owned()),
         Channel::Sms => Tester::Phone(PhoneNumber::parse(&typed.to, None).map_err(|error| error.to_string())?),
         _ => Tester::List(typed.to.clone()),
     };

@@ -5,7 +5,7 @@ use quittance_actors::delivery::Channel;
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
-use crate::api::{Problem, Shared};
+use crate::api::{Problem, Shared, as_it_left};
 use crate::channels::archive::Sent;
 use crate::gsm;
 
@@ -76,6 +76,7 @@ async fn show(
             "cause": message.cause,
             "subject": if message.channel == Channel::Sms { "SMS".to_owned() } else { subject(message) },
             "html": message.message.html.is_some(),
+            "mail": message.mail.is_some(),
             "sms": (message.channel == Channel::Sms).then(|| {
                 let count = gsm::segments(&message.message.text);
                 let alphabet = if gsm::is_gsm(&message.message.text) { "GSM" } else { "UCS-2" };
@@ -87,6 +88,17 @@ async fn show(
     });
     let own = json!({ "messages": messages, "count": messages.len(), "open": open });
     pages.page("messages", &frame.data(&app, "Messages", "/bo/messages", own))
+}
+
+/// A mail as it left, as a file.
+pub(super) async fn mail(
+    app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let frame = match enter(&app, &pages, &request) {
+        Ok(frame) => frame,
+        Err(answer) => return Ok(answer),
+    };
+    as_it_left(&app, frame.tenant.as_str(), id.into_inner()).await
 }
 
 /// The HTML of a message, in a sandbox of its own: it runs nothing and loads nothing.

@@ -194,6 +194,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/messages/undelivered/{id}", web::post().to(undelivered::retry))
             .route("/messages/{id}", web::get().to(messages::page))
             .route("/messages/{id}/html", web::get().to(messages::html))
+            .route("/messages/{id}/mail", web::get().to(messages::mail))
             .route("/templates", web::get().to(templates::page))
             .route("/templates/html", web::get().to(templates::html))
             .route("/tenant", web::post().to(choose_tenant))

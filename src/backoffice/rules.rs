@@ -1,7 +1,7 @@
 //! Rules as they are in use: when each fires, and what it does.
 
 use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::rules::{Condition, Per};
+use quittance_actors::rules::Condition;
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter};
@@ -42,12 +42,11 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
                 .map(|of| {
                     let shown = action(of);
                     let (template, channel) = (shown.get("template"), shown.get("channel"));
-                    json!({ "what": phrase(&shown), "template": template, "channel": channel })
+                    json!({ "what": phrase(&shown), "template": template, "channel": channel.map_or("hook", |of| of.as_str().unwrap_or_default()) })
                 })
                 .collect();
             let seldom = rule.once.map(|once| {
-                let per = if once.per == Per::Request { "request" } else { "customer" };
-                format!("once per {per} in {} hours", once.within_ms / 3_600_000)
+                format!("once per {} in {} hours", once.per.name(), once.within_ms / 3_600_000)
             });
             let most = limits.get(&*rule.cause).map(|most| format!("at most {most} messages an hour"));
             json!({

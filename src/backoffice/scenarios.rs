@@ -159,6 +159,7 @@ fn contact(policies: &Policies) -> String {
     }
     said.extend(contact.per_day.map(|most| format!("at most {most} a day")));
     said.extend(contact.per_week.map(|most| format!("{most} a week")));
+    said.extend(contact.gap_hours.map(|hours| format!("{hours} hours between two")));
     said.join(" · ")
 }
 

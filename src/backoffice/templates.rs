@@ -9,15 +9,16 @@ use quittance_actors::values::{EntityId, Language, PaymentRequestId, TransferId}
 use serde_json::{Value as Json, json};
 
 use super::{Frame, SharedPages, enter, words};
-use crate::api::{Problem, Shared, channel_of_people, in_use, seen};
+use crate::api::{Problem, Shared, channel_of_template, in_use, seen};
 use crate::preview::{Asked, Seen};
-use crate::render::Templates;
+use crate::render::{Listed, Templates};
 
 /// What the address of the page says.
 struct Chosen {
     name: String,
     channel: Channel,
-    language: Language,
+    /// None of what systems are told.
+    language: Option<Language>,
     about: String,
 }
 
@@ -26,14 +27,14 @@ fn chosen(templates: &Templates, request: &HttpRequest) -> Option<Chosen> {
     let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     let asked = |key: &str| query.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let channel = asked("channel").and_then(|text| channel_of_people(text).ok());
+    let channel = asked("channel").and_then(|text| channel_of_template(text).ok());
     let language = asked("language").and_then(|text| Language::parse(text).ok());
-    let fits = |known: &(&str, Channel, Language, &str)| {
-        asked("name").is_none_or(|name| name == known.0)
-            && channel.is_none_or(|channel| channel == known.1)
-            && language.is_none_or(|language| language == known.2)
+    let fits = |known: &Listed<'_>| {
+        asked("name").is_none_or(|name| name == known.name)
+            && channel.is_none_or(|channel| channel == known.channel)
+            && known.language.is_none_or(|of| language.is_none_or(|language| language == of))
     };
-    let (name, channel, language, _) = templates.all().find(fits)?;
+    let Listed { name, channel, language, .. } = templates.all().find(fits)?;
     let about = asked("about").unwrap_or_default().to_owned();
     Some(Chosen { name: name.to_owned(), channel, language, about })
 }
@@ -51,7 +52,7 @@ pub(super) fn told_of(about: &str) -> Result<Option<EntityId>, &'static str> {
 async fn rendered(app: &Shared, frame: &Frame, chosen: &Chosen) -> Result<Seen, Problem> {
     let about = told_of(&chosen.about).map_err(Problem::bad_request)?;
     let Chosen { name, channel, language, .. } = chosen;
-    let (channel, language) = (*channel, Some(*language));
+    let (channel, language) = (*channel, *language);
     let templates = &in_use(app, &frame.tenant)?.templates;
     seen(app, &frame.tenant, &Asked { templates, name, channel, language, about, event: None }).await
 }
@@ -64,8 +65,8 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let templates = Arc::clone(&in_use(&app, &frame.tenant)?.templates);
     let open = chosen(&templates, &request);
     let mut names: BTreeMap<(String, Channel), Vec<Language>> = BTreeMap::new();
-    for (name, channel, language, _) in templates.all() {
-        names.entry((name.to_owned(), channel)).or_default().push(language);
+    for Listed { name, channel, language, .. } in templates.all() {
+        names.entry((name.to_owned(), channel)).or_default().extend(language);
     }
     let rows: Vec<Json> = names
         .iter()
@@ -75,7 +76,8 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             json!({
                 "name": name,
                 "channel": channel.name(),
-                "icon": if *channel == Channel::Sms { "message-square" } else { "mail" },
+                "what": if *channel == Channel::Hook { "JSON for hooks and files" } else { channel.name() },
+                "icon": icon(*channel),
                 "languages": languages.join(", "),
                 "current": current,
             })
@@ -89,13 +91,22 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     pages.page("templates", &frame.data(&app, "Templates", "/bo/templates", own))
 }
 
+fn icon(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "message-square",
+        Channel::Hook => "send",
+        _ => "mail",
+    }
+}
+
 async fn shown(
     app: &Shared, frame: &Frame, open: &Chosen, names: &BTreeMap<(String, Channel), Vec<Language>>,
 ) -> Json {
     let Chosen { name, channel, language, about } = open;
     let others = names.get(&(name.clone(), *channel)).into_iter().flatten();
     let languages: Vec<Json> =
-        others.map(|other| json!({ "code": other.code(), "current": other == language })).collect();
+        others.map(|other| json!({ "code": other.code(), "current": Some(*other) == *language })).collect();
+    let file = Listed { name, channel: *channel, language: *language, edition: "" }.file_name();
     let (message, error) = match rendered(app, frame, open).await {
         Ok(message) => (Some(message), None),
         Err(problem) => (None, Some(problem.to_string())),
@@ -104,8 +115,9 @@ async fn shown(
     json!({
         "name": name,
         "channel": channel.name(),
-        "language": language.code(),
+        "language": language.map(Language::code),
         "languages": languages,
+        "file": file,
         "about": about,
         "error": error,
         "size": size,

@@ -2,6 +2,9 @@
 //!
 //! One file a tenant and day (of the system's clock), one line a message, written when the relay or provider has taken
 //! it. A message that was sent a second time stands there a second time, with the same id; the last one counts.
+//!
+//! Beside it lies a file of the mails of that day, byte for byte as the relay was given them: each compressed by itself, one
+//! after the other, and the message says where.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -10,6 +13,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use parking_lot::Mutex;
 use quittance_actors::delivery::Channel;
 use quittance_actors::values::{Date, DeliveryId, Timestamp, Zone};
@@ -23,6 +29,11 @@ const BLOCK_BYTES: u64 = 1 << 20;
 const LINE_BYTES_MAX: usize = 8 << 20;
 /// Bytes that are looked at for one answer.
 const LOOKED_AT_BYTES_MAX: u64 = 4 << 30;
+/// Bytes of a mail with all that goes with it.
+const MAIL_BYTES_MAX: u64 = 64 << 20;
+/// What the names of the files end in: of messages, and of mails.
+const LINES: &str = ".jsonl";
+const MAILS: &str = ".eml.gz";
 
 /// A message to people, as it left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +62,18 @@ pub struct Sent {
     pub taken: Option<String>,
     /// What it says.
     pub message: Message,
+    /// Where the mail lies as it left; not there of an SMS, nor of what was sent before mails were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Place>,
+}
+
+/// Where a mail lies among those of its day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The first byte.
+    at: u64,
+    /// Bytes.
+    length: u64,
 }
 
 /// Keeps messages in a folder.
@@ -79,7 +102,8 @@ impl Archive {
     fn remove_before(&self, tenant: &str, first_kept: Date) {
         for entry in std::fs::read_dir(self.folder.join(tenant)).into_iter().flatten().flatten() {
             let path = entry.path();
-            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jsonl"));
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.and_then(|name| name.strip_suffix(LINES).or_else(|| name.strip_suffix(MAILS)));
             let day = name.and_then(|day| Date::parse(day).ok());
             if day.is_some_and(|day| day < first_kept)
                 && let Err(error) = std::fs::remove_file(&path)
@@ -89,20 +113,42 @@ impl Archive {
         }
     }
 
-    /// Keeps a message of a tenant. What is written is personal: only the service's own user reads it.
-    pub fn keep(&self, tenant: &str, sent: &Sent) -> io::Result<()> {
+    /// Keeps a message of a tenant, and the mail as it left. What is written is personal: only the service's own user
+    /// reads it.
+    pub fn keep(&self, tenant: &str, mut sent: Sent, mail: Option<&[u8]>) -> io::Result<()> {
         let folder = self.folder.join(tenant);
         std::fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{}.jsonl", sent.sent_at.date_in(&Zone::utc())));
-        let mut line = serde_json::to_vec(sent).map_err(io::Error::other)?;
-        line.push(b'\n');
+        let packed = mail.map(packed).transpose()?;
+        let appended = |path: PathBuf| OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path);
+        let path = |of: &str| folder.join(format!("{}{of}", sent.sent_at.date_in(&Zone::utc())));
+        let (lines, mails) = (path(LINES), path(MAILS));
         let _one = self.writing.lock();
-        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)?;
+        if let Some(packed) = packed {
+            let mut file = appended(mails)?;
+            // What was cut off before lies between two mails and belongs to none.
+            let at = file.seek(SeekFrom::End(0))?;
+            file.write_all(&packed)?;
+            sent.mail = Some(Place { at, length: u64::try_from(packed.len()).map_err(io::Error::other)? });
+        }
+        let mut line = serde_json::to_vec(&sent).map_err(io::Error::other)?;
+        line.push(b'\n');
+        let mut file = appended(lines)?;
         // A line that was cut off stays by itself.
         if ends_within_a_line(&mut file)? {
             line.insert(0, b'\n');
         }
         file.write_all(&line)
+    }
+
+    /// A mail of a tenant as it left; nothing when it was not kept.
+    pub fn mail(&self, tenant: &str, sent: &Sent) -> io::Result<Option<Vec<u8>>> {
+        let Some(Place { at, length }) = sent.mail else { return Ok(None) };
+        let day = sent.sent_at.date_in(&Zone::utc());
+        let mut file = File::open(self.folder.join(tenant).join(format!("{day}{MAILS}")))?;
+        file.seek(SeekFrom::Start(at))?;
+        let mut bytes = Vec::new();
+        GzDecoder::new(file.take(length)).take(MAIL_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// A message of a tenant by its delivery, as it left last.
@@ -145,7 +191,8 @@ impl Archive {
     /// Shows messages in which a word stands, newest first, as long as `more` says so; in one look so many bytes at most.
     fn look(&self, tenant: &str, word: Option<&str>, mut more: impl FnMut(Sent) -> bool) {
         let entries = std::fs::read_dir(self.folder.join(tenant)).into_iter().flatten().flatten();
-        let mut days: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        let lines = |path: &PathBuf| path.to_string_lossy().ends_with(LINES);
+        let mut days: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(lines).collect();
         days.sort();
         let finder = word.map(memchr::memmem::Finder::new);
         let mut left = LOOKED_AT_BYTES_MAX;
@@ -162,6 +209,13 @@ impl Archive {
             }
         }
     }
+}
+
+fn packed(mail: &[u8]) -> io::Result<Vec<u8>> {
+    // Most of a mail is text and pictures in base64, which the fastest way makes small already.
+    let mut encoder = GzEncoder::new(Vec::with_capacity(mail.len() / 2), Compression::fast());
+    encoder.write_all(mail)?;
+    encoder.finish()
 }
 
 /// Shows the lines of a file, the last first, as long as `more` says so; whether it still does.
@@ -234,19 +288,20 @@ mod tests {
                 scan: None,
                 edition: String::new(),
             },
+            mail: None,
         };
         const DAY: i64 = 86_400_000;
-        archive.keep("shop", &sent("dlv_1", "a", 0)).unwrap();
+        archive.keep("shop", sent("dlv_1", "a", 0), None).unwrap();
         std::fs::OpenOptions::new()
             .append(true)
             .open(folder.join("shop/1970-01-01.jsonl"))
             .unwrap()
             .write_all(b"{\"id\":\"dlv_")
             .unwrap();
-        archive.keep("shop", &sent("dlv_2", "b", 1)).unwrap();
-        archive.keep("shop", &sent("dlv_3", "c", DAY)).unwrap();
-        archive.keep("shop", &sent("dlv_1", "again", DAY + 1)).unwrap();
-        archive.keep("other", &sent("dlv_4", "d", DAY)).unwrap();
+        archive.keep("shop", sent("dlv_2", "b", 1), None).unwrap();
+        archive.keep("shop", sent("dlv_3", "c", DAY), None).unwrap();
+        archive.keep("shop", sent("dlv_1", "again", DAY + 1), None).unwrap();
+        archive.keep("other", sent("dlv_4", "d", DAY), None).unwrap();
         let texts = |limit| -> Vec<String> {
             archive.newest("shop", limit, None).into_iter().map(|sent| sent.message.text).collect()
         };
@@ -256,7 +311,7 @@ mod tests {
         assert_eq!(archive.get("shop", "dlv_4"), None);
         // Over the bounds of what is read at once.
         for number in 0..300 {
-            archive.keep("long", &sent(&format!("dlv_{number}"), &"x".repeat(9_973), number)).unwrap();
+            archive.keep("long", sent(&format!("dlv_{number}"), &"x".repeat(9_973), number), None).unwrap();
         }
         let all = archive.newest("long", 1_000, Some("cus_1"));
         assert!(all.len() == 300 && all[0].id == "dlv_299" && all[299].id == "dlv_0", "{}", all.len());
@@ -265,13 +320,29 @@ mod tests {
         std::fs::create_dir_all(folder.join("brief")).unwrap();
         std::fs::write(folder.join("brief/notes.txt"), "mine").unwrap();
         for day in 0..4 {
-            archive.keep("brief", &sent(&format!("dlv_{day}"), "x", day * DAY)).unwrap();
+            archive.keep("brief", sent(&format!("dlv_{day}"), "x", day * DAY), None).unwrap();
         }
         archive.remove_old(Timestamp::from_unix_millis(3 * DAY));
         let ids = || -> Vec<String> { archive.newest("brief", 9, None).into_iter().map(|sent| sent.id).collect() };
         assert_eq!(ids(), ["dlv_3", "dlv_2", "dlv_1"]);
         archive.remove_old(Timestamp::from_unix_millis(5 * DAY));
         assert_eq!(ids(), ["dlv_3"]);
+        // A mail reads back as it left, whatever was cut off before it, and goes with its day.
+        let mut cut = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.join("brief/1970-01-11.eml.gz"))
+            .unwrap();
+        cut.write_all(&[0x1f, 0x8b, 8]).unwrap();
+        for (id, mail) in [("dlv_m", &b"From: a\r\n\r\nfirst"[..]), ("dlv_n", b"From: a\r\n\r\nsecond")] {
+            archive.keep("brief", sent(id, "x", 10 * DAY), Some(mail)).unwrap();
+        }
+        let mail = |id: &str| archive.mail("brief", &archive.get("brief", id).unwrap()).unwrap();
+        assert_eq!(mail("dlv_m").unwrap(), b"From: a\r\n\r\nfirst");
+        assert_eq!(mail("dlv_n").unwrap(), b"From: a\r\n\r\nsecond");
+        assert_eq!(mail("dlv_3"), None);
+        archive.remove_old(Timestamp::from_unix_millis(20 * DAY));
+        assert!(!folder.join("brief/1970-01-11.eml.gz").exists());
         assert!(folder.join("brief/notes.txt").exists() && archive.newest("other", 9, None).len() == 1);
         std::fs::remove_dir_all(&folder).unwrap();
     }

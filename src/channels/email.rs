@@ -37,6 +37,13 @@ pub struct Mail<'a> {
     pub attached: Option<(&'a str, Vec<u8>)>,
 }
 
+/// A mail as it leaves.
+pub struct Written {
+    envelope: Envelope,
+    /// Byte for byte.
+    pub bytes: Vec<u8>,
+}
+
 /// Sends by one relay.
 pub struct Email {
     relay: Relay,
@@ -67,26 +74,23 @@ impl Email {
         Some(Address::new(local, address.domain()).map_err(|error| format!("bounces_to: {error}")))
     }
 
-    /// Sends once.
-    pub async fn send(&self, mail: &Mail<'_>) -> Verdict {
-        let mime = match mime(mail) {
-            Ok(mime) => mime,
-            Err(error) => return never(Fault::Content, error),
-        };
+    /// The mail as it leaves, signed, or why it never can.
+    pub fn write(&self, mail: &Mail<'_>) -> Result<Written, Verdict> {
+        let mime = mime(mail).map_err(|error| never(Fault::Content, error))?;
         let bytes = signed(&mime, mail.from, &self.signers);
-        let envelope = match self.returns_to(&mail.message_id) {
+        let returned =
+            self.returns_to(&mail.message_id).transpose().map_err(|error| never(Fault::Settings, error))?;
+        let envelope = match returned {
             None => mime.envelope().clone(),
-            Some(address) => {
-                let envelope = address.and_then(|address| {
-                    Envelope::new(Some(address), mime.envelope().to().to_vec()).map_err(|error| error.to_string())
-                });
-                match envelope {
-                    Ok(envelope) => envelope,
-                    Err(error) => return never(Fault::Settings, error),
-                }
-            }
+            Some(address) => Envelope::new(Some(address), mime.envelope().to().to_vec())
+                .map_err(|error| never(Fault::Settings, error.to_string()))?,
         };
-        match self.relay.send(&envelope, &bytes).await {
+        Ok(Written { envelope, bytes })
+    }
+
+    /// Sends once.
+    pub async fn send(&self, Written { envelope, bytes }: &Written) -> Verdict {
+        match self.relay.send(envelope, bytes).await {
             Ok(relay::Said { response, left_out: 0 }) => {
                 Verdict::Accepted { detail: format!("relay answered {}", response.code()) }
             }

@@ -14,10 +14,11 @@ use crate::digest;
 use crate::export::{self, Control, Layout, StatusFormat, StatusRow};
 use crate::whole_file;
 
-/// Writes an event as JSON into `folder`; the name is the delivery's, so a second try replaces.
-pub fn write_event(folder: &Path, delivery: &Delivery) -> Verdict {
-    let json = export::event_json(&delivery.event);
-    let mut bytes = match serde_json::to_vec_pretty(&json) {
+/// Writes an event as JSON into `folder`, as it is or in its `own` form; the name is the delivery's, so a second try replaces.
+pub fn write_event(folder: &Path, delivery: &Delivery, own: Option<String>) -> Verdict {
+    let bytes =
+        own.map_or_else(|| serde_json::to_vec_pretty(&export::event_json(&delivery.event)), |own| Ok(own.into()));
+    let mut bytes = match bytes {
         Ok(bytes) => bytes,
         Err(error) => return never(Fault::Content, error.to_string()),
     };

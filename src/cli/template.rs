@@ -9,8 +9,9 @@ use quittance_actors::delivery::Channel;
 use quittance_actors::values::{Language, TenantId};
 
 use super::exit;
-use crate::api::channel_of_people;
+use crate::api::{channel_of_people, channel_of_template};
 use crate::diagnostics::nearest;
+use crate::render::Listed;
 use crate::{assemble, gsm, render};
 
 #[derive(Args)]
@@ -37,8 +38,8 @@ struct Render {
     /// Whose, when the merchant has templates of its own.
     #[arg(long, value_parser = |text: &str| TenantId::parse(text))]
     tenant: Option<TenantId>,
-    /// As an e-mail or an SMS.
-    #[arg(long, default_value = "email", value_parser = channel_of_people)]
+    /// As an e-mail, an SMS, or what hooks and files tell.
+    #[arg(long, default_value = "email", value_parser = channel_of_template)]
     channel: Channel,
     /// In which language.
     #[arg(long, default_value = "fr", value_parser = |text: &str| Language::parse(text))]
@@ -86,16 +87,21 @@ fn shown(options: &Render) -> anyhow::Result<u8> {
         format!("there is no such tenant; there are: {}", tenants().collect::<Vec<_>>().join(", "))
     })?;
     let templates = wording.of(&known.id);
-    let example = |language| render::example(language, *channel);
-    let message = match templates.render(name, *channel, *language, example) {
+    let found = match channel {
+        Channel::Hook => templates.told(name, None),
+        channel => templates.render(name, *channel, *language, |language| render::example(language, *channel)),
+    };
+    let message = match found {
         Ok(message) => message,
         Err(error) => {
-            let near = nearest(name, templates.all().map(|(name, ..)| name)).filter(|near| near != name);
+            let near = nearest(name, templates.all().map(|template| template.name)).filter(|near| near != name);
             let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
             anyhow::bail!("{error}{near}");
         }
     };
-    let there = templates.all().any(|(of, by, spoken, _)| of == name && by == *channel && spoken == *language);
+    let is_it =
+        |of: Listed<'_>| of.name == name && of.channel == *channel && of.language.is_none_or(|of| of == *language);
+    let there = templates.all().any(is_it);
     if !there {
         eprintln!("there is none in this language: this is another one's");
     }

@@ -55,6 +55,10 @@ pub enum Target {
     Template(String, Channel, Vec<EventType>),
     /// A template for a channel, of one message that tells a customer of all requests.
     TemplateOfAll(String, Channel),
+    /// A template of what a system is told of one of these events.
+    Body(String, Vec<EventType>),
+    /// A directory into which each event is written as a file of its own.
+    WholeFiles(String),
     /// A list of addresses.
     List(String),
     /// A hook endpoint.
@@ -105,8 +109,8 @@ impl Automation {
         sources.toml(path, findings, |root| {
             let mut limits = BTreeMap::new();
             let read = root.each("rule", |section| {
-                let (rule, tests) = read_rule(section, &file, &mut self.references)?;
                 let most = section.integer("most_per_hour", 1..=1_000_000).and_then(|most| u32::try_from(most).ok());
+                let (rule, tests) = read_rule(section, &file, most, &mut self.references)?;
                 limits.extend(most.map(|most| (rule.cause.to_string(), most)));
                 Some((rule, tests))
             });
@@ -179,7 +183,24 @@ pub(super) fn check_recipients(
     let counts = |tenant: &TenantId| only.is_none_or(|only| only == tenant);
     for reference in references {
         let (what, name, known): (_, _, Vec<&str>) = match &reference.target {
-            Target::Template(..) | Target::TemplateOfAll(..) => continue, // Templates are checked with their text.
+            // A directory that is not there is told of as such.
+            Target::WholeFiles(name) => {
+                let of_many = |known: &&super::service::Outgoing| known.name == *name && known.batch.is_some();
+                let counted = service.outgoing.iter().filter(|outgoing| counts(&outgoing.tenant));
+                if counted.clone().any(|known| of_many(&known)) {
+                    findings.push(Finding {
+                        code: "Q0106",
+                        severity: Severity::Error,
+                        file: reference.file.clone(),
+                        span: reference.span.clone(),
+                        message: format!("\"{name}\" has files of many events, which are written in one form"),
+                        label: "no template of its own".to_owned(),
+                        help: Some("an [[outgoing]] without `format` writes a file for each event".to_owned()),
+                    });
+                }
+                continue;
+            }
+            Target::Template(..) | Target::TemplateOfAll(..) | Target::Body(..) => continue, // Templates are checked with their text.
             Target::List(name) => {
                 let tenants = service.tenants.iter().filter(|tenant| counts(&tenant.id));
                 ("list", name, tenants.flat_map(|tenant| tenant.lists.keys()).map(String::as_str).collect())

@@ -114,7 +114,9 @@ fn read_cap(section: &Section<'_, '_>) -> Option<Cap> {
     let words = CardScheme::ALL.map(|scheme| (scheme.name(), scheme));
     let scheme = section.choice("scheme", &words)?;
     let small = |key, range| section.integer(key, range).and_then(|value| u16::try_from(value).ok());
-    Some(Cap { scheme, attempts: small("attempts", 1..=1_000)?, days: small("days", 1..=366)? })
+    let (attempts, days) = (small("attempts", 1..=1_000), small("days", 1..=366));
+    let from = section.has("from").then(|| section.parsed("from", Date::parse));
+    Some(Cap { scheme, attempts: attempts?, days: days?, from: from.map_or(Some(None), |from| from.map(Some))? })
 }
 
 /// How far the bank's statements must have been read before somebody late is reminded.
@@ -129,6 +131,9 @@ fn read_bank_gate(section: &Section<'_, '_>) -> Option<BankGate> {
     let business_days = behind?;
     Some(BankGate { business_days, wait_hours: wait_hours.unwrap_or(24), sends_when_stale: stale.unwrap_or(false) })
 }
+
+/// The longest pause between two reminders, in hours: what was sent is remembered a week.
+const GAP_HOURS_MAX: i64 = 168;
 
 /// `[tenant.contact]`: when people may be written to by reminders.
 pub(super) fn read_contact(section: &Section<'_, '_>) -> Contact {
@@ -153,6 +158,8 @@ pub(super) fn read_contact(section: &Section<'_, '_>) -> Contact {
     if quiet_weekdays.len() >= 7 {
         section.refuse("quiet_weekdays", section.span(), "no day is left to write to people", None);
     }
+    let gap = section.has("gap_hours").then(|| section.integer("gap_hours", 1..=GAP_HOURS_MAX)).flatten();
+    let gap_hours = gap.and_then(|hours| u16::try_from(hours).ok());
     let least = section.has("open_minor_min").then(|| section.integer("open_minor_min", 0..=1_000_000)).flatten();
     let contact = Contact {
         bank: read_bank_gate(section),
@@ -161,6 +168,7 @@ pub(super) fn read_contact(section: &Section<'_, '_>) -> Contact {
         business_days: section.flag("business_days", false),
         per_day: count("per_day"),
         per_week: count("per_week"),
+        gap_hours,
         open_minor_min: least.unwrap_or(0),
     };
     section.close();

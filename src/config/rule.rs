@@ -1,6 +1,7 @@
 //! `[[rule]]`: on what it may fire, when, and what it leads to.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use quittance_actors::collection::Hold;
 use quittance_actors::customer::{person, short_name, task_text};
@@ -27,7 +28,7 @@ pub(super) fn channel(text: &str) -> Result<Channel, String> {
 }
 
 pub(super) fn read_rule(
-    section: &Section<'_, '_>, file: &str, references: &mut Vec<Reference>,
+    section: &Section<'_, '_>, file: &str, most_per_hour: Option<u32>, references: &mut Vec<Reference>,
 ) -> Option<(Rule, usize)> {
     let name = section.required("name")?.to_owned();
     let mut on = Vec::new();
@@ -70,6 +71,7 @@ pub(super) fn read_rule(
         }
     }
     let once = once(section, &on);
+    check_contacts(section, &on, &then, most_per_hour);
     let (paused, shadow) = (section.flag("paused", false), section.flag("shadow", false));
     Some((Rule::new(&name, on, when, then).at_most(once).paused(paused).tried_out(shadow), tests))
 }
@@ -84,18 +86,46 @@ fn once(section: &Section<'_, '_>, on: &[EventType]) -> Option<Once> {
         return None;
     }
     let hours = section.integer("once_within_hours", 1..=24 * 366)?;
-    let words = [("customer", Per::Customer), ("request", Per::Request)];
-    let per = section.choice("once_per", &words)?;
-    let (field, what) = match per {
-        Per::Customer => (Field::CustomerId, "customer"),
-        Per::Request => (Field::RequestId, "payment request"),
+    let per = section.optional("once_per", |text| match text {
+        "customer" => Ok(Per::Customer),
+        "request" => Ok(Per::Request),
+        path => {
+            Field::ALL.iter().find(|field| field.path() == path).map(|field| Per::Fact(*field)).ok_or_else(|| {
+                let near = nearest(path, Field::ALL.iter().map(|field| field.path()));
+                let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+                format!("\"{path}\" is not customer, request or a fact{near}")
+            })
+        }
+    });
+    let per = match named.is_some() {
+        true => per?,
+        false => Per::Customer,
     };
-    if let Some(event) = on.iter().find(|event| !event.fields().contains(&field)) {
+    // The customer is who remembers.
+    let asked: &[(Field, &str)] = match per {
+        Per::Customer => &[(Field::CustomerId, "concerns no customer")],
+        Per::Request => &[(Field::RequestId, "concerns no payment request")],
+        Per::Fact(field) => &[(Field::CustomerId, "concerns no customer"), (field, "does not tell that fact")],
+    };
+    for event in on {
+        let Some((_, why)) = asked.iter().find(|(field, _)| !event.tells(*field)) else { continue };
         let span = named.unwrap_or_else(|| section.span());
-        section.refuse("once_per", span, format!("{} concerns no {}", event.name(), what), None);
+        section.refuse("once_per", span, format!("{} {why}", event.name()), None);
         return None;
     }
     Some(Once { per, within_ms: hours.saturating_mul(3_600_000) })
+}
+
+/// A customer is written to as often as something happens that may happen any number of times.
+fn check_contacts(section: &Section<'_, '_>, on: &[EventType], then: &[Action], most_per_hour: Option<u32>) {
+    let writes = then.iter().any(|action| matches!(action, Action::NotifyCustomer { .. }));
+    let Some(event) = on.iter().find(|event| writes && event.comes_often()) else { return };
+    if most_per_hour.is_some() || section.has("once_within_hours") || section.flag("paused", false) {
+        return;
+    }
+    let message = format!("a customer is written to as often as {} happens", event.name());
+    let help = "once_per = \"customer\" with once_within_hours = 24 bounds it, or most_per_hour for all together";
+    section.file().warn("Q0119", section.span(), message, "nothing bounds how often", Some(help.to_owned()));
 }
 
 /// Words and numbers of the moment that it never has.
@@ -149,12 +179,17 @@ fn read_action(
     if let Some((name, span)) = section.text_at("hook") {
         refer(span, Target::Endpoint(name.to_owned()));
         let recipient = Recipient::Endpoint(name.into());
-        return Some(Action::Tell { channel: Channel::Hook, template: None, recipient });
+        let template = body(section, on, &mut refer);
+        return Some(Action::Tell { channel: Channel::Hook, template, recipient });
     }
     if let Some((name, span)) = section.text_at("file") {
-        refer(span, Target::Feed(name.to_owned()));
+        refer(span.clone(), Target::Feed(name.to_owned()));
         let recipient = Recipient::Feed(name.into());
-        return Some(Action::Tell { channel: Channel::File, template: None, recipient });
+        let template = body(section, on, &mut refer);
+        if template.is_some() {
+            refer(span, Target::WholeFiles(name.to_owned()));
+        }
+        return Some(Action::Tell { channel: Channel::File, template, recipient });
     }
     if section.has("do") {
         return read_deed(section, on, refer).map(Action::Do);
@@ -187,6 +222,15 @@ fn read_action(
             None
         }
     }
+}
+
+/// The template of what a system is told, if it is not the event itself.
+fn body(
+    section: &Section<'_, '_>, on: &[EventType], mut refer: impl FnMut(Range<usize>, Target),
+) -> Option<Arc<str>> {
+    let (name, span) = section.text_at("template")?;
+    refer(span, Target::Body(name.to_owned(), on.to_vec()));
+    Some(name.into())
 }
 
 /// What a rule does: `do`, with `hold` and `days` where it places or lifts one.

@@ -63,10 +63,7 @@ pub fn changes(before: &OfTenant, after: &OfTenant) -> Vec<Change> {
     compare(&mut found, "rule of matching", &matching(&before.policies), &matching(&after.policies));
     let templates = |of: &OfTenant| {
         let all = of.templates.all();
-        all.map(|(name, channel, language, edition)| {
-            (format!("{name}.{}.{}", language.code(), channel.name()), edition.to_owned())
-        })
-        .collect()
+        all.map(|template| (template.file_name(), template.edition.to_owned())).collect()
     };
     compare(&mut found, "template", &templates(before), &templates(after));
     found

@@ -35,6 +35,11 @@ impl CloudEvent {
         Self { attributes, data: Json::Object(facts(event, tells)) }
     }
 
+    /// The same event, which tells something else.
+    pub fn telling(self, data: Json) -> Self {
+        Self { data, ..self }
+    }
+
     /// The whole as one body of `application/cloudevents+json`.
     pub fn structured(self) -> Json {
         let attributes = self.attributes.into_iter().map(|(name, value)| (name.to_owned(), Json::String(value)));

@@ -42,17 +42,29 @@ pub struct HookBody {
     pub headers: Vec<(String, String)>,
 }
 
-/// An event as an endpoint hears it.
-pub fn hook_body(event: &Published, format: Format, tells: Tells) -> serde_json::Result<HookBody> {
-    let (json, content_type, headers) = match format {
-        Format::Standard => (written(event, tells), JSON, Vec::new()),
-        Format::CloudEventsStructured => {
-            (CloudEvent::of(event, tells).structured(), "application/cloudevents+json", Vec::new())
-        }
-        Format::CloudEventsBinary => {
-            let (headers, data) = CloudEvent::of(event, tells).binary();
-            (data, JSON, headers)
+/// An event as an endpoint hears it; in the words of a template when there is one, which are the `data` of CloudEvents.
+pub fn hook_body(
+    event: &Published, format: Format, tells: Tells, own: Option<String>,
+) -> serde_json::Result<HookBody> {
+    let of_event = || {
+        let cloud_event = CloudEvent::of(event, tells);
+        match &own {
+            Some(own) => serde_json::from_str(own).map(|data| cloud_event.telling(data)),
+            None => Ok(cloud_event),
         }
     };
-    Ok(HookBody { bytes: serde_json::to_vec(&json)?, content_type, headers })
+    let (bytes, content_type, headers) = match format {
+        Format::Standard => match own {
+            Some(own) => (own.into_bytes(), JSON, Vec::new()),
+            None => (serde_json::to_vec(&written(event, tells))?, JSON, Vec::new()),
+        },
+        Format::CloudEventsStructured => {
+            (serde_json::to_vec(&of_event()?.structured())?, "application/cloudevents+json", Vec::new())
+        }
+        Format::CloudEventsBinary => {
+            let (headers, data) = of_event()?.binary();
+            (serde_json::to_vec(&data)?, JSON, headers)
+        }
+    };
+    Ok(HookBody { bytes, content_type, headers })
 }

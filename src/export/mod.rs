@@ -28,6 +28,7 @@ pub use catalogue::event_type_json;
 pub use event_rows::{Column, Layout};
 pub use hook::{Format, HookBody, hook_body};
 pub use published::{API_VERSION, Tells, event_json};
+pub(crate) use published::{fact, facts_of};
 pub(crate) use statuses::write as write_statuses;
 pub use statuses::{Control, Row as StatusRow, StatusFormat};
 pub use told::Failure;

@@ -49,7 +49,13 @@ pub(super) fn written(event: &Published, tells: Tells) -> Json {
     })
 }
 
-fn fact(value: &Value) -> Json {
+/// Every fact of an event, at its path.
+pub(crate) fn facts_of(event: &Published) -> Map<String, Json> {
+    facts(event, Tells::Everything)
+}
+
+/// A fact on the wire.
+pub(crate) fn fact(value: &Value) -> Json {
     match value {
         Value::Text(text) => json!(text),
         Value::Number(number) => json!(number),

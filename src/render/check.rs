@@ -27,6 +27,10 @@ impl Templates {
                     self.check_of_all(reference, name, *channel, findings);
                     (name, channel, &[][..])
                 }
+                crate::config::Target::Body(name, events) => {
+                    self.check_body(reference, name, events, findings);
+                    continue;
+                }
                 _ => continue,
             };
             for language in Language::ALL {
@@ -64,6 +68,30 @@ impl Templates {
                     help: None,
                 });
             }
+        }
+    }
+
+    /// Reports what a system is to be told by a template that is not there, or that tells what its events never do.
+    fn check_body(&self, reference: &Reference, name: &str, events: &[EventType], findings: &mut Findings) {
+        let report = |code: &'static str, message: String, label: String| Finding {
+            code,
+            severity: Severity::Error,
+            file: reference.file.clone(),
+            span: reference.span.clone(),
+            message,
+            label,
+            help: None,
+        };
+        let Some(file) = self.bodies.file(name) else {
+            let near = nearest(name, self.bodies.all().map(|(name, _)| name));
+            let label = near.map_or("not there".to_owned(), |near| format!("did you mean \"{near}\"?"));
+            return findings.push(report("Q0204", format!("there is no template {name}.json.hbs"), label));
+        };
+        let never = events.iter().find_map(|event| Some((event, self.bodies.never_tells(name, *event)?)));
+        if let Some((event, why)) = never {
+            let file = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+            let message = format!("{file} cannot tell of {}: {why}", event.name());
+            findings.push(report("Q0206", message, "it would never leave".to_owned()));
         }
     }
 

@@ -2,8 +2,8 @@
 
 use quittance_actors::customer::{OpenRequest, Profile};
 use quittance_actors::delivery::Channel;
-use quittance_actors::rules::{EventType, Field, Kind, Published, Value};
-use quittance_actors::values::{Currency, Date, Language, Money, Timestamp, Zone};
+use quittance_actors::rules::{EventType, Field, Published, Value};
+use quittance_actors::values::{Currency, Date, Language, Money, Zone};
 use serde_json::{Map, Value as Json, json};
 
 use super::scan::Transfer;
@@ -132,19 +132,10 @@ pub(super) fn example_of(event: EventType, language: Language, channel: Channel)
 }
 
 fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) -> bool) -> Json {
-    let day = Date::new(2026, 3, 14).unwrap_or_else(|| Timestamp::default().date_in(&Zone::utc()));
+    let day = examples::day();
     let mut data = Map::new();
     for field in Field::ALL.iter().copied().filter(|field| is_told(*field)) {
-        let value = match field.kind() {
-            Kind::Text => Value::Text(examples::text(field).to_owned()),
-            Kind::Number => Value::Number(30),
-            Kind::Truth => Value::Truth(true),
-            Kind::Money => Value::Money(Money::from_minor(312_050, Currency::EUR)),
-            Kind::Date => Value::Date(day),
-            Kind::Instant => Value::Instant(Timestamp::default()),
-            Kind::Words => Value::Words(vec!["key-account".to_owned()]),
-        };
-        insert(&mut data, field.path(), in_words(&value, language, channel, &Zone::utc()));
+        insert(&mut data, field.path(), in_words(&examples::value(field), language, channel, &Zone::utc()));
     }
     let (today, event) = (in_words(&Value::Date(day), language, channel, &Zone::utc()), "payment_request.overdue");
     insert(&mut data, "event.date", today);

@@ -5,8 +5,9 @@
 //! merchant's name, and the account number to pay to. Pieces that several share are files
 //! `NAME.LANGUAGE.partial.hbs`, taken in by `{{> NAME}}` or used as frames by `{{#> NAME}}…{{/NAME}}`. What
 //! would never end is refused when it is loaded (`bounds`); what a payer wrote is escaped where it
-//! becomes HTML.
+//! becomes HTML. What machines are told in a form of their own is `NAME.json.hbs` (`body`).
 
+mod body;
 mod bounds;
 mod check;
 mod context;
@@ -29,10 +30,12 @@ use std::path::Path;
 
 use handlebars::Handlebars;
 use quittance_actors::delivery::Channel;
+use quittance_actors::rules::Published;
 use quittance_actors::values::Language;
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use self::body::Bodies;
 use self::bounds::{Fault, Shape};
 use crate::config::{File, Sources};
 use crate::diagnostics::{Finding, Findings, Severity, byte_at, nearest};
@@ -90,6 +93,31 @@ pub struct Templates {
     /// Their texts, one after the other.
     piece_texts: BTreeMap<&'static str, Vec<u8>>,
     known: BTreeMap<(String, &'static str, &'static str), Template>,
+    /// What machines are told.
+    bodies: Bodies,
+}
+
+/// A template that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// As what it leaves; [`Channel::Hook`] for a body of hooks and files.
+    pub channel: Channel,
+    /// In which language; none for machines.
+    pub language: Option<Language>,
+    /// A digest of its text.
+    pub edition: &'a str,
+}
+
+impl Listed<'_> {
+    /// The name of its file, without `.hbs`.
+    pub fn file_name(&self) -> String {
+        match self.language {
+            Some(language) => format!("{}.{}.{}", self.name, language.code(), self.channel.name()),
+            None => format!("{}.{}", self.name, body::ENDING),
+        }
+    }
 }
 
 fn key(name: &str, language: Language, channel: Channel) -> (String, &'static str, &'static str) {
@@ -142,6 +170,10 @@ impl Templates {
     fn add(&mut self, file: &str, text: &str, findings: &mut Findings) {
         let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let parts: Vec<&str> = stem.split('.').collect();
+        let is_large = text.len() > TEMPLATE_BYTES_MAX;
+        if let ([name, body::ENDING], false) = (parts.as_slice(), is_large) {
+            return self.bodies.add(name, file, text, findings);
+        }
         let named = match parts.as_slice() {
             [name, language, "email"] => Some((*name, *language, Some(Channel::Email))),
             [name, language, "sms"] => Some((*name, *language, Some(Channel::Sms))),
@@ -151,10 +183,10 @@ impl Templates {
         let named = named.and_then(|(name, language, of)| Some((name, Language::parse(language).ok()?, of)));
         let Some((name, language, of)) = named else {
             let message = format!("\"{stem}.hbs\" does not say what it is");
-            let help = "name it NAME.LANGUAGE.CHANNEL.hbs, as in reminder_1.fr.email.hbs; a piece is NAME.LANGUAGE.partial.hbs";
+            let help = "name it NAME.LANGUAGE.CHANNEL.hbs, as in reminder_1.fr.email.hbs; a piece is NAME.LANGUAGE.partial.hbs, and what machines are told NAME.json.hbs";
             return report(findings, file, "Q0200", 0..0, message, Some(help));
         };
-        if text.len() > TEMPLATE_BYTES_MAX {
+        if is_large {
             let message = format!("the template is larger than {} KiB", TEMPLATE_BYTES_MAX >> 10);
             return report(findings, file, "Q0200", 0..0, message, None);
         }
@@ -289,11 +321,33 @@ impl Templates {
         context::names(&context::example(Language::default(), Channel::Email))
     }
 
-    /// Every template: name, channel, language, edition.
-    pub fn all(&self) -> impl Iterator<Item = (&str, Channel, Language, &str)> {
-        self.known.iter().map(|((name, ..), template)| {
-            (name.as_str(), template.channel, template.language, template.edition.as_str())
-        })
+    /// Every template, those for people first.
+    pub fn all(&self) -> impl Iterator<Item = Listed<'_>> {
+        let of_people = self.known.iter().map(|((name, ..), template)| {
+            let Template { channel, language, edition, .. } = template;
+            Listed { name, channel: *channel, language: Some(*language), edition }
+        });
+        let bodies = self.bodies.all();
+        of_people.chain(bodies.map(|(name, edition)| Listed {
+            name,
+            channel: Channel::Hook,
+            language: None,
+            edition,
+        }))
+    }
+
+    /// What a system is told, in the place of what a person reads.
+    pub fn told(&self, name: &str, event: Option<(&Published, &str)>) -> Result<Message, Error> {
+        let text = self.body(name, event)?;
+        let edition = self.bodies.all().find(|(of, _)| *of == name).map(|(_, edition)| edition.to_owned());
+        let edition = edition.unwrap_or_default();
+        Ok(Message { subject: String::new(), text, html: None, scan: None, attached: None, edition })
+    }
+
+    /// What a system is told of an event by a template, as JSON; of an example of every fact without one. With the
+    /// merchant's name.
+    pub fn body(&self, name: &str, event: Option<(&Published, &str)>) -> Result<String, Error> {
+        self.bodies.render(name, event)
     }
 
     /// Renders a message, in the reader's language or the nearest that is there.

@@ -111,16 +111,15 @@ impl Simulated {
         };
         let left = commit.deliveries.iter().any(|outgoing| of_rule(&outgoing));
         let mut leaves = Vec::new();
+        let Policies { zone, calendar, .. } = asked.policies;
+        let moment = Moment { at: event.at, tenant: &event.tenant, zone, calendar };
+        let then = Then { facts: event, moment };
         let truth = match rule.on.contains(&event.event) {
-            true => {
-                let Policies { zone, calendar, .. } = asked.policies;
-                let moment = Moment { at: event.at, tenant: &event.tenant, zone, calendar };
-                rule.when.evaluate(&Then { facts: event, moment }, Some(&mut leaves))
-            }
+            true => rule.when.evaluate(&then, Some(&mut leaves)),
             false => Truth::False,
         };
         let here = event.customer.filter(|id| id.partition() == commit.partition);
-        let once = rule.once.and_then(|once| Some((once, (here?, once.key(rule, event.request)?))));
+        let once = rule.once.and_then(|once| Some((once, (here?, once.key(rule, event.request, &then)?))));
         let held_back = once.is_some_and(|(_, key)| self.fired.get(&key).is_some_and(|until| commit.at < *until));
         self.held_back += u64::from(held_back && truth == Truth::True);
         self.events += u64::from(rule.on.contains(&event.event));

@@ -19,7 +19,7 @@ use zip::result::ZipError;
 
 use super::report::{Report, free_name};
 use super::scan::safe_name;
-use super::{Activity, Watched};
+use super::{Activity, Watched, manifest};
 use crate::digest;
 
 /// Files of one archive.
@@ -131,6 +131,8 @@ fn archive(
     let target = free_name(&watched.folder.join("done"), shown);
     report.write_beside(&target)?;
     fs::rename(path, &target)?;
+    // What a manifest says of rows is said of none of the files that were in it.
+    manifest::forget(path);
     activity.finished(&report, Some(&target));
     Ok(())
 }

@@ -7,25 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quittance_actors::limits;
-use quittance_actors::partition::{FileRecord, StatementRecord, StatusLevel, StatusReport, SystemFact};
-use quittance_actors::payment_request::attempt_named;
-use quittance_actors::payout::payout_named;
+use quittance_actors::partition::{FileRecord, StatementRecord, StatusReport, SystemFact};
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime as actors;
-use quittance_actors::runtime::{
-    BankEntry, IncomingFile, Intake, OrderReturned, PayoutReturned, ReadRow, RowOutcome,
-};
+use quittance_actors::runtime::{IncomingFile, Intake, ReadRow, RowOutcome};
 
 use smol_str::SmolStr;
 use tracing::warn;
 
+use super::manifest::{Claims, Found};
 use super::progress::{Note, Progress};
 use super::report::{Report, free_name, read_beside};
 use super::scan::is_plain_file;
-use super::{Activity, Claimed, Watched, progress, report};
+use super::{Activity, Claimed, Watched, manifest, progress, report};
 use crate::config::FeedFormat;
 use crate::digest;
-use crate::formats::bank::pacs004::RETURNED;
 use crate::formats::{self, FieldError, Item, Reader, Unreadable, erp};
 
 /// A file in `.work`.
@@ -53,15 +49,10 @@ pub struct ClaimedFile {
     target: Option<PathBuf>,
     /// The number of the invoice that the file itself is the document of.
     document_of: Option<SmolStr>,
+    /// What its manifest says of its rows.
+    claims: Claims,
     activity: Arc<Activity>,
 }
-
-/// The status of an order that a bank refuses. Source: ISO 20022 external code list.
-const REFUSED: &str = "RJCT";
-/// Reasons that say that an order is there twice. Source: ISO 20022 external code list.
-const DUPLICATES: [&str; 7] = ["AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"];
-/// The reason of a refusal that gives none. Source: EPC guidance on reason codes.
-const NO_REASON: &str = "MS03";
 
 /// Refused rows that are remembered, for the file in which they can be fixed.
 const REFUSED_ROWS_MAX: usize = 100_000;
@@ -83,6 +74,7 @@ impl ClaimedFile {
         let digest = digest::sha256_of(file)?;
         let hex = digest::hex(&digest);
         let notes = Progress::of(&path);
+        let claims = Claims::left(&path);
         let mut note = notes.left(&hex, progress::reader_of(watched));
         let report = match &mut note {
             Some(note) => std::mem::replace(&mut note.report, Report::new(watched, &name, String::new())),
@@ -110,6 +102,7 @@ impl ClaimedFile {
             bytes_total,
             target: None,
             document_of: None,
+            claims,
             activity,
         })
     }
@@ -129,10 +122,11 @@ impl ClaimedFile {
         })
     }
 
-    /// Whether a file is read to its end before a single row is taken: one that counts as a whole,
-    /// and every bank file, since a statement that does not close says something false of its entries.
+    /// Whether a file is read to its end before a single row is taken: one that counts as a whole or whose manifest says what
+    /// its rows are, and every bank file, since a statement that does not close says something false of its entries.
     fn counts_as_a_whole(&self) -> bool {
-        self.watched.feed.all_or_nothing || self.watched.feed.format == FeedFormat::Bank
+        let Watched { feed, .. } = &self.watched;
+        feed.all_or_nothing || feed.format == FeedFormat::Bank || !self.claims.is_empty()
     }
 
     /// Reads a file to its end before a single row is taken.
@@ -140,23 +134,37 @@ impl ClaimedFile {
         self.checked = true;
         let mut reader = self.reader()?;
         let mut found = Report::new(&self.watched, &self.name, self.report.sha256.clone());
+        let mut of_rows = Found::default();
         while let Some(item) = reader.next() {
             match item {
-                Ok(Item::Refused(..)) if !self.watched.feed.all_or_nothing => found.rows += 1,
+                Ok(Item::Refused(..)) if !self.watched.feed.all_or_nothing => {
+                    found.rows += 1;
+                    of_rows.unread = true;
+                }
                 Ok(Item::Refused(row, errors)) => {
                     found.rows += 1;
+                    of_rows.unread = true;
                     found.refused += 1;
                     for error in &errors {
                         found.error(row, error);
                     }
                 }
-                Ok(Item::Row(..) | Item::Passed(..) | Item::Status(..)) => found.rows += 1,
+                Ok(Item::Row(_, row)) => {
+                    found.rows += 1;
+                    of_rows.add(&row);
+                }
+                Ok(Item::Passed(..) | Item::Status(..)) => found.rows += 1,
                 Ok(Item::Note(_) | Item::Statement(_)) => {}
                 Err(error) => {
                     found.refused += 1;
                     found.error(0, &error);
                 }
             }
+        }
+        of_rows.rows = found.rows;
+        if let Some(differs) = self.claims.differs(&of_rows).filter(|_| found.refused == 0) {
+            found.refused += 1;
+            found.error(0, &FieldError::wrong(0, 0, "", differs));
         }
         if found.refused > 0 {
             found.notes.push("nothing of this file was taken: it counts as a whole".to_owned());
@@ -172,7 +180,7 @@ impl ClaimedFile {
         match item {
             Item::Statement(statement) => self.statements.push(*statement),
             Item::Status(report) => {
-                let returned = if known { Vec::new() } else { self.returned(&report)? };
+                let returned = if known { Vec::new() } else { self.watched.returned(&report)? };
                 if returned.is_empty() {
                     self.report.rows += u64::from(!known);
                     self.report.accepted += u64::from(!known);
@@ -187,7 +195,7 @@ impl ClaimedFile {
             _ if known => {}
             Item::Row(row, mut intake) => {
                 if let Intake::Entry(entry) = &mut intake {
-                    self.name_collected(entry)?;
+                    self.watched.name_collected(entry)?;
                 }
                 if let Intake::Invoice(invoice) = &intake {
                     self.document_of = Some(invoice.external_ref.as_str().into());
@@ -210,52 +218,6 @@ impl ClaimedFile {
             Item::Note(note) => self.report.notes.push(note.to_string()),
         }
         Ok(())
-    }
-
-    /// Names the collections of ours that an entry is the money of, when a bank books a batch as one.
-    fn name_collected(&self, entry: &mut BankEntry) -> io::Result<()> {
-        let batch = &entry.particulars.payment_information_id;
-        if let Some((message, _)) = batch.rsplit_once('-').filter(|_| entry.details.end_to_end_id.is_none()) {
-            let ordered = self.watched.orders.ordered(&self.watched.feed.tenant, message, Some(batch))?;
-            entry.collected = ordered.iter().filter_map(|id| attempt_named(id)).collect();
-            entry.paid_out = ordered.iter().filter_map(|id| payout_named(id)).collect();
-        }
-        Ok(())
-    }
-
-    /// The orders of ours that a report says are refused: one, or all of a batch or file.
-    fn returned(&self, report: &StatusReport) -> io::Result<Vec<Intake>> {
-        if report.status != REFUSED && report.status != RETURNED {
-            return Ok(Vec::new());
-        }
-        let reason_code = report.reasons.iter().map(|reason| reason.code.clone()).find(|code| !code.is_empty());
-        let reason_code = reason_code.unwrap_or_else(|| NO_REASON.into());
-        let named = |end_to_end_id: &str| {
-            let reason_code = reason_code.clone();
-            // The bank has it already: this copy of it is refused, and the first one stands.
-            let duplicate = DUPLICATES.contains(&reason_code.as_str());
-            if let Some(payout) = payout_named(end_to_end_id) {
-                if duplicate {
-                    return None;
-                }
-                return Some(Intake::PayoutReturned(Box::new(PayoutReturned {
-                    payout,
-                    reason_code,
-                    amount: report.amount,
-                })));
-            }
-            let (request, attempt) = attempt_named(end_to_end_id)?;
-            Some(Intake::OrderReturned(Box::new(OrderReturned { request, attempt, reason_code })))
-        };
-        let batch = match report.level {
-            StatusLevel::Transaction => return Ok(named(&report.original_end_to_end).into_iter().collect()),
-            StatusLevel::Batch => Some(report.original_batch.as_str()),
-            StatusLevel::Group => None,
-        };
-        let tenant = &self.watched.feed.tenant;
-        // A ledger that cannot be read is our side: the file is read again.
-        let ordered = self.watched.orders.ordered(tenant, &report.original_message, batch)?;
-        Ok(ordered.iter().filter_map(|id| named(id)).collect())
     }
 
     fn refuse_row(&mut self, row: u64) {
@@ -474,6 +436,7 @@ impl IncomingFile for ClaimedFile {
             fs::rename(&self.path, target).map_err(port)?;
         }
         self.progress.remove();
+        manifest::forget(&self.path);
         self.activity.finished(&self.report, self.target.as_deref());
         Ok(())
     }

@@ -12,6 +12,8 @@
 mod activity;
 mod archive;
 mod claimed;
+mod manifest;
+mod ordered;
 mod progress;
 mod report;
 mod report_page;
@@ -20,8 +22,9 @@ mod scan;
 pub use activity::{Activity, FileState, FileStatus};
 pub use archive::unpacked;
 pub use claimed::ClaimedFile;
+pub use manifest::MANIFEST;
 pub use report::{Report, ReportedError, archived};
-pub use scan::{MANIFEST, is_unfinished};
+pub use scan::is_unfinished;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -207,6 +210,7 @@ async fn take(
                     let path = &claimed.path;
                     let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     scan::refuse(&watched, path, &shown, &format!("the file cannot be opened: {error}"));
+                    manifest::forget(path);
                     return;
                 }
                 Err(_) => return,

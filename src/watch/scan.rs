@@ -8,15 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::warn;
 
-use super::{Watched, progress, report};
+use super::manifest::{Claims, MANIFEST};
+use super::{Watched, manifest, progress, report};
 use crate::config::Ready;
 use crate::digest;
 
 /// Bytes of an archived file's name.
 const NAME_BYTES_MAX: usize = 200;
-/// The ending of a manifest.
-/// How the name of a manifest ends.
-pub const MANIFEST: &str = ".sha256";
 /// How long a file that differs from its manifest may still change.
 const MANIFEST_REST: Duration = Duration::from_secs(5);
 
@@ -42,7 +40,8 @@ impl Scanner {
     pub(super) fn interrupted(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.watched.work()).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path()).filter(|path| is_plain_file(path));
-        let mut paths: Vec<PathBuf> = paths.filter(|path| !progress::is_note(path)).collect();
+        let mut paths: Vec<PathBuf> =
+            paths.filter(|path| !progress::is_note(path) && !manifest::is_claims(path)).collect();
         paths.sort();
         paths
     }
@@ -86,7 +85,7 @@ impl Scanner {
             Ready::Manifest => return self.manifested(name, &path, &shown, &metadata),
         }
         self.seen.remove(name);
-        self.claim(&path, &shown)
+        self.claim(&path, &shown, &Claims::default())
     }
 
     /// Whether a file has not changed for a while.
@@ -109,7 +108,7 @@ impl Scanner {
         let mut marker = path.as_os_str().to_owned();
         marker.push(ending);
         fs::symlink_metadata(&marker).ok()?;
-        let claimed = self.claim(path, shown)?;
+        let claimed = self.claim(path, shown, &Claims::default())?;
         if let Err(error) = fs::remove_file(&marker) {
             warn!(feed = self.watched.feed.name, %error, "marker cannot be removed");
         }
@@ -121,17 +120,12 @@ impl Scanner {
         if shown.ends_with(MANIFEST) {
             return None;
         }
-        let mut manifest = path.as_os_str().to_owned();
-        manifest.push(MANIFEST);
-        let text = fs::read_to_string(&manifest).ok()?;
-        // `sha256sum` writes the digest first, other tools after the name.
-        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
-        let wanted = words.find(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let wanted = wanted.unwrap_or_default().to_ascii_lowercase();
+        let (beside, text) = manifest::beside(path)?;
+        let wanted = manifest::digest(&text);
         let rests = self.rests(name, metadata, MANIFEST_REST);
         let found = fs::File::open(path).and_then(digest::sha256_of).map(|found| digest::hex(&found)).ok()?;
         let claimed = match found == wanted {
-            true => self.claim(path, shown),
+            true => self.claim(path, shown, &Claims::of(&text)),
             false if rests => {
                 let why = format!("its digest is {found}, its manifest says {wanted}");
                 self.refuse(path, shown, &why);
@@ -140,15 +134,21 @@ impl Scanner {
             false => return None,
         };
         self.seen.remove(name);
-        if let Err(error) = fs::remove_file(&manifest) {
+        if let Err(error) = fs::remove_file(&beside) {
             warn!(feed = self.watched.feed.name, %error, "manifest cannot be removed");
         }
         claimed
     }
 
-    /// Moves a file into `.work`, which only one process can do.
-    fn claim(&self, path: &Path, shown: &str) -> Option<PathBuf> {
+    /// Moves a file into `.work`, which only one process can do; what its manifest says of the rows lies there before it.
+    fn claim(&self, path: &Path, shown: &str, claims: &Claims) -> Option<PathBuf> {
         let target = report::free_name(&self.watched.work(), &safe_name(shown));
+        if !claims.is_empty()
+            && let Err(error) = claims.keep(&target)
+        {
+            warn!(feed = self.watched.feed.name, %error, "what a manifest says cannot be kept, the file waits");
+            return None;
+        }
         match fs::rename(path, &target) {
             Ok(()) => Some(target),
             // Gone again, or another process was faster.
@@ -197,8 +197,8 @@ pub(super) fn safe_name(shown: &str) -> String {
     while name.len() > NAME_BYTES_MAX {
         name.pop();
     }
-    // Notes of progress lie beside the files, and are told by their ending.
-    if progress::is_note(Path::new(&name)) {
+    // Notes of progress and what manifests say lie beside the files, and are told by their ending.
+    if progress::is_note(Path::new(&name)) || manifest::is_claims(Path::new(&name)) {
         name.push('_');
     }
     name

@@ -39,6 +39,39 @@ fn found(file: &str, from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_systems_are_told_is_json_or_found_before_it_leaves() {
+    let found = |text: &str| {
+        let scratch = Scratch::new("bodies");
+        let config = configure(scratch.path(), |text| text);
+        std::fs::write(scratch.path().join("config/templates/erp.json.hbs"), text).unwrap();
+        let rules = scratch.path().join("config/rules.toml");
+        let told = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(&rules, told.replacen("hook = \"erp\"", "hook = \"erp\"\ntemplate = \"erp\"", 1)).unwrap();
+        let (_, findings) = assemble::load(&config);
+        findings.render(false)
+    };
+    let fine = r#"{"number": "{{request.external_ref}}", "open": {{decimal request.outstanding}}, "order": {{json request.order}},
+        "tags": {{json customer.tags}}, "of": "{{merchant.name}}", "id": "{{event.id}}"}"#;
+    assert_eq!(found(fine), "0 errors, 0 warnings");
+    for (text, expected) in [
+        (r#"{"number": {{request.external_ref}}}"#, "Q0208"),
+        (r#"{"number": "{{{request.external_ref}}}"}"#, "{{json PATH}} writes any value with its quotes"),
+        (r#"{"number": "{{request.number}}"}"#, "unknown variable `request.number`"),
+        (r#"{"number": "{{request.external_ref}}""#, "it is not JSON: EOF while parsing an object"),
+        (r#"{"number": {{decimal request.external_ref}}}"#, "decimal writes an amount of money"),
+        (r#"{"number": "{{#if request.external_ref}}"#, "Q0201"),
+        // Known of other events than the rule's.
+        (
+            r#"{"name": "{{file.name}}"}"#,
+            "erp.json.hbs cannot tell of payment_request.settled: variable `file.name` is missing",
+        ),
+    ] {
+        let told = found(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
+}
+
+#[test]
 fn every_mistake_is_found_with_line_column_and_a_way_out() {
     for (file, from, to, expected) in [
         (
@@ -322,6 +355,30 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "name = \"file missing\"",
             "name = \"file missing\"\nonce_per = \"request\"",
             "it needs once_within_hours beside it",
+        ),
+        (
+            "rules.toml",
+            "once_per = \"request\"",
+            "once_per = \"attempt.mehod\"",
+            "\"attempt.mehod\" is not customer, request or a fact; did you mean \"attempt.method\"?",
+        ),
+        (
+            "rules.toml",
+            "once_per = \"request\"",
+            "once_per = \"feed.name\"",
+            "attempt.scheduled does not tell that fact",
+        ),
+        (
+            "rules.toml",
+            "once_per = \"request\"\nonce_within_hours = 24\n",
+            "",
+            "Q0119 rules.toml:56:1 a customer is written to as often as attempt.scheduled happens | nothing bounds how often",
+        ),
+        (
+            "rules.toml",
+            "hook = \"erp\"",
+            "hook = \"erp\"\ntemplate = \"erp_settled\"",
+            "Q0204 rules.toml:33:12 there is no template erp_settled.json.hbs",
         ),
         (
             "rules.toml",

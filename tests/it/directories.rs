@@ -188,6 +188,30 @@ fn markers_manifests_and_rows_to_be_fixed() {
     std::fs::write(summed.join("torn.csv.sha256"), format!("{digest}  torn.csv\n")).unwrap();
     let torn = report(&summed, "torn.csv");
     assert!(torn["summary"].as_str().unwrap().contains("its manifest says"), "{torn}");
+    // What it says of the rows is checked before one is taken, and found again by a process that comes after.
+    let file = format!("{HEADER}{}{}", row(20, "20,00"), row(21, "21,50"));
+    let digest_of = |file: &str| quittance::digest::hex(&quittance::digest::sha256(file.as_bytes()));
+    for (name, said, outcome) in [
+        ("three.csv", "count: 3\n", "its manifest says 3 rows, and it has 2"),
+        (
+            "sum.csv",
+            "count: 2\nsum: 41,00\n",
+            "its manifest says that its rows come to 41.00, and they come to 41.50",
+        ),
+        ("right.csv", "count: 2\nsum: 41.50\n", "2 read: 2 new"),
+    ] {
+        // Another content each time: the same one is known.
+        let file = file.replace("Jean", name);
+        std::fs::write(summed.join(name), &file).unwrap();
+        std::fs::write(summed.join(format!("{name}.sha256")), format!("{}  {name}\n{said}", digest_of(&file)))
+            .unwrap();
+        let told = report(&summed, name);
+        let of_it = format!("{} {}", told["summary"].as_str().unwrap(), told["errors"]);
+        assert!(of_it.contains(outcome), "{told}");
+        assert_eq!(told["accepted"], if name == "right.csv" { 2 } else { 0 }, "{told}");
+    }
+    let left: Vec<_> = std::fs::read_dir(summed.join(".work")).unwrap().flatten().map(|of| of.file_name()).collect();
+    assert_eq!(left, Vec::<std::ffi::OsString>::new());
     // As other tools write it; and a call brings the whole file, and needs nothing beside it.
     let file = format!("{HEADER}{}", row(10, "10,00"));
     std::fs::write(summed.join("ten.csv"), &file).unwrap();

@@ -83,6 +83,61 @@ fn an_endpoint_hears_each_customers_events_one_after_the_other_whatever_fails_an
 }
 
 #[test]
+fn a_rule_tells_a_system_in_a_form_of_its_own() {
+    let hooks = HookReceiver::start();
+    let heard: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let sink = Arc::clone(&heard);
+    hooks.answer_with(move |call: &Received| {
+        sink.lock().unwrap().push(call.body.clone());
+        Reply::status(204)
+    });
+    let scratch = Scratch::new("own-form");
+    let config = configure(scratch.path(), |text| text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url()));
+    let folder = scratch.path().join("config");
+    let body = r#"{"facture": "{{request.external_ref}}", "montant": {{decimal request.amount}},
+ "devise": "{{request.amount.currency}}", "commande": {{json request.order}}, "merchant": "{{merchant.name}}"}
+"#;
+    std::fs::write(folder.join("templates/facture.json.hbs"), body).unwrap();
+    let rule = "[[rule]]\nname = \"issued\"\non = [\"payment_request.issued\"]\n\n[[rule.then]]\nhook = \"erp\"\n\
+                template = \"facture\"\n\n[[rule.then]]\nfile = \"erp_out\"\ntemplate = \"facture\"\n";
+    std::fs::write(folder.join("rules.toml"), rule).unwrap();
+    let running = Running::start(&config);
+    let hostile = "facture;client;nom;email;telephone;langue;montant;emission;echeance;libelle\n\
+                   \"F-\"\"1\\\";C-1;Client;c@example.org;;fr;120,50;02/03/2026;10/03/2026;Conseil\n";
+    drop_file(&scratch.path().join("data/erp/in"), "a.csv", hostile.as_bytes());
+    let expected = json!({
+        "facture": "F-\"1\\", "montant": 120.5, "devise": "EUR", "commande": null, "merchant": "Maison Dupré",
+    });
+    let first = wait_for("the hook", || heard.lock().unwrap().first().cloned());
+    assert_eq!(serde_json::from_slice::<Json>(&first).unwrap(), expected);
+    // The file has the same, byte for byte.
+    let written = wait_for("the file", || {
+        let entries = std::fs::read_dir(scratch.path().join("data/erp/out")).into_iter().flatten().flatten();
+        let mut paths = entries.map(|entry| entry.path());
+        let path = paths.find(|path| path.extension().is_some_and(|ending| ending == "json"))?;
+        std::fs::read(path).ok()
+    });
+    assert_eq!(written.trim_ascii_end(), first.trim_ascii_end());
+    // Who has lost the call finds what it said, and the template is shown like any other.
+    let delivery = wait_for("the delivery", || {
+        let found = running.get("/v1/deliveries?status=any").json();
+        let of_hook =
+            found["data"].as_array()?.iter().find(|of| of["way"].as_str().unwrap().starts_with("hook"))?.clone();
+        Some(of_hook["id"].as_str()?.to_owned())
+    });
+    let told = running.get(&format!("/v1/deliveries/{delivery}")).json();
+    assert_eq!(
+        (&told["template"], told["call"]["body"].as_str().unwrap().as_bytes()),
+        (&json!("facture"), &first[..])
+    );
+    let all = running.get("/v1/templates").json();
+    let listed = all["data"].as_array().unwrap().iter().find(|of| of["name"] == "facture").unwrap().clone();
+    assert_eq!((&listed["channel"], &listed["language"]), (&json!("hook"), &Json::Null));
+    let shown = running.post("/v1/templates/facture/preview", &json!({ "channel": "hook" })).json();
+    assert_eq!(serde_json::from_str::<Json>(shown["text"].as_str().unwrap()).unwrap()["montant"], json!(3120.5));
+}
+
+#[test]
 fn the_stream_gives_pages_waits_for_what_comes_and_says_what_is_wrong() {
     let hooks = HookReceiver::start();
     let (scratch, running) = story("stream", &hooks, "");

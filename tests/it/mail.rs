@@ -97,6 +97,16 @@ fn mail_is_signed_by_both_kinds_of_key_and_receivers_agree() {
     assert_eq!(judged(&python, &mail), good, "{mail}");
     assert_eq!(judged_by_mailauth(&mail), good, "{mail}");
     assert_eq!(mail.contains("by relay.example"), between.is_some(), "{mail}");
+    // What is kept is what left, byte for byte: its signatures are good too.
+    let kept = wait_for("the message", || {
+        let found = running.get("/v1/messages").json();
+        let is_it = |of: &&serde_json::Value| of["to"] == serde_json::json!(["jerome@example.org"]);
+        found["data"].as_array()?.iter().find(is_it)?["mail"].as_str().map(str::to_owned)
+    });
+    let kept = running.get(&kept);
+    assert_eq!(judged(&python, &kept.text()), good, "{}", kept.text());
+    let body = |mail: &str| mail.replace("\r\n", "\n").split_once("\n\n").unwrap().1.trim_end().to_owned();
+    assert_eq!(body(&kept.text()), body(&mail));
     // Whoever changes what is said, or who says it, is found out.
     let forged = mail.replacen("To: jerome@example.org", "To: jeremy@example.org", 1);
     assert_ne!(forged, mail);

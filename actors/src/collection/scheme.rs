@@ -47,6 +47,8 @@ pub struct Cap {
     pub attempts: u16,
     /// Days, counted back from the attempt.
     pub days: u16,
+    /// The first day on which it holds; from always when there is none. The next one of the same scheme and days ends it.
+    pub from: Option<Date>,
 }
 
 /// Why a cap was refused.
@@ -66,30 +68,33 @@ pub enum CapError {
     },
     #[error("a cap counts 1 to 366 days")]
     Days,
+    #[error("two caps of {scheme} in {days} days {}", from.map_or("have no `from`".to_owned(), |day| format!("from {day} on")))]
+    Twice {
+        /// The scheme.
+        scheme: &'static str,
+        /// Within.
+        days: u16,
+        /// Since when.
+        from: Option<Date>,
+    },
 }
 
 /// What no configuration can lift (N14). Source: Visa, 20 new attempts in 30 days; Mastercard,
 /// 10 declines in a day and 35 in 30 days, of one card at one merchant.
 const CEILINGS: [Cap; 5] = [
-    Cap { scheme: CardScheme::Visa, attempts: 20, days: 30 },
-    Cap { scheme: CardScheme::Mastercard, attempts: 10, days: 1 },
-    Cap { scheme: CardScheme::Mastercard, attempts: 35, days: 30 },
-    Cap { scheme: CardScheme::Other, attempts: 10, days: 1 },
-    Cap { scheme: CardScheme::Other, attempts: 20, days: 30 },
+    Cap { scheme: CardScheme::Visa, attempts: 20, days: 30, from: None },
+    Cap { scheme: CardScheme::Mastercard, attempts: 10, days: 1, from: None },
+    Cap { scheme: CardScheme::Mastercard, attempts: 35, days: 30, from: None },
+    Cap { scheme: CardScheme::Other, attempts: 10, days: 1, from: None },
+    Cap { scheme: CardScheme::Other, attempts: 20, days: 30, from: None },
 ];
 
-/// The caps in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The caps below those of the schemes, which hold beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Caps(Vec<Cap>);
 
-impl Default for Caps {
-    fn default() -> Self {
-        Self(CEILINGS.to_vec())
-    }
-}
-
 impl Caps {
-    /// The ceilings, and caps below them.
+    /// Caps below the ceilings.
     pub fn new(configured: &[Cap]) -> Result<Self, CapError> {
         for cap in configured {
             if !(1..=366).contains(&cap.days) {
@@ -103,14 +108,38 @@ impl Caps {
                 return Err(CapError::AboveScheme { scheme, attempts, days, ceiling: ceiling.attempts });
             }
         }
-        Ok(Self(CEILINGS.iter().chain(configured).copied().collect()))
+        let mut caps = configured.to_vec();
+        caps.sort_unstable_by_key(|cap| (cap.scheme, cap.days, cap.from));
+        let is_twice = |pair: &[Cap]| match pair {
+            [one, other] => one.replaces(other) && one.from == other.from,
+            _ => false,
+        };
+        match caps.windows(2).find(|pair| is_twice(pair)).and_then(<[Cap]>::first) {
+            Some(cap) => Err(CapError::Twice { scheme: cap.scheme.name(), days: cap.days, from: cap.from }),
+            None => Ok(Self(caps)),
+        }
     }
 
-    /// When the next attempt from an instrument is free again, and the cap that says so; `None`
-    /// when it is free now.
-    pub fn refuses(&self, ledger: &Ledger, scheme: CardScheme, now: Timestamp) -> Option<(Timestamp, SmolStr)> {
-        let of_scheme = self.0.iter().filter(|cap| cap.scheme == scheme);
+    /// When the next attempt from an instrument is free again, and the cap that says so; `None` when it is free now. The
+    /// caps are those of `today`.
+    pub fn refuses(
+        &self, ledger: &Ledger, scheme: CardScheme, (now, today): (Timestamp, Date),
+    ) -> Option<(Timestamp, SmolStr)> {
+        let holds = |cap: &&Cap| cap.from.is_none_or(|from| from <= today);
+        let begun = self.0.iter().filter(holds);
+        let in_force = begun.clone().filter(|cap| {
+            let is_later = |other: &Cap| other.replaces(cap) && other.from > cap.from;
+            !begun.clone().any(is_later)
+        });
+        let of_scheme = CEILINGS.iter().chain(in_force).filter(|cap| cap.scheme == scheme);
         of_scheme.filter_map(|cap| Some((ledger.free_at(*cap, now)?, named(*cap)))).max()
+    }
+}
+
+impl Cap {
+    /// Whether it stands in the place of another, once it holds.
+    fn replaces(&self, other: &Cap) -> bool {
+        (self.scheme, self.days) == (other.scheme, other.days)
     }
 }
 
@@ -167,30 +196,52 @@ mod tests {
         Timestamp::default().plus_millis(day * DAY_MS)
     }
 
+    fn on(day: i64) -> (Timestamp, Date) {
+        (at(day), at(day).date_in(&crate::values::Zone::utc()))
+    }
+
     #[test]
     fn the_twenty_first_attempt_within_thirty_days_is_refused_until_the_first_is_out_of_sight() {
         let mut ledger = Ledger { scheme: Some(CardScheme::Visa), ..Ledger::default() };
         for day in 0..20 {
-            assert_eq!(Caps::default().refuses(&ledger, CardScheme::Visa, at(day)), None);
+            assert_eq!(Caps::default().refuses(&ledger, CardScheme::Visa, on(day)), None);
             ledger.count(at(day));
         }
-        let (free, why) = Caps::default().refuses(&ledger, CardScheme::Visa, at(20)).unwrap();
+        let (free, why) = Caps::default().refuses(&ledger, CardScheme::Visa, on(20)).unwrap();
         assert_eq!((free, why.as_str()), (at(30), "visa: 20 attempts in 30 days"));
-        assert_eq!(Caps::default().refuses(&ledger, CardScheme::Visa, at(30)), None);
+        assert_eq!(Caps::default().refuses(&ledger, CardScheme::Visa, on(30)), None);
     }
 
     #[test]
     fn configured_caps_are_below_those_of_the_scheme() {
-        let cap = |attempts, days| Cap { scheme: CardScheme::Visa, attempts, days };
+        let cap = |attempts, days| Cap { scheme: CardScheme::Visa, attempts, days, from: None };
         assert!(Caps::new(&[cap(21, 30)]).unwrap_err().to_string().contains("20 attempts in 30 days"));
         assert!(Caps::new(&[cap(3, 0)]).is_err());
         let caps = Caps::new(&[cap(2, 7)]).unwrap();
         let mut ledger = Ledger { scheme: Some(CardScheme::Visa), ..Ledger::default() };
         ledger.count(at(1));
         ledger.count(at(2));
-        assert_eq!(caps.refuses(&ledger, CardScheme::Visa, at(3)).unwrap().0, at(8));
+        assert_eq!(caps.refuses(&ledger, CardScheme::Visa, on(3)).unwrap().0, at(8));
         // Another scheme has caps of its own.
-        assert_eq!(caps.refuses(&ledger, CardScheme::Mastercard, at(3)), None);
+        assert_eq!(caps.refuses(&ledger, CardScheme::Mastercard, on(3)), None);
+    }
+
+    #[test]
+    fn a_cap_holds_from_its_day_on_until_the_next_one() {
+        let from = |attempts, day: Option<i64>| Cap {
+            scheme: CardScheme::Visa,
+            attempts,
+            days: 30,
+            from: day.map(|day| on(day).1),
+        };
+        let caps = Caps::new(&[from(2, None), from(4, Some(10)), from(3, Some(20))]).unwrap();
+        let mut ledger = Ledger { scheme: Some(CardScheme::Visa), ..Ledger::default() };
+        (5..8).for_each(|day| ledger.count(at(day)));
+        assert_eq!(caps.refuses(&ledger, CardScheme::Visa, on(9)).unwrap().1, "visa: 2 attempts in 30 days");
+        assert_eq!(caps.refuses(&ledger, CardScheme::Visa, on(10)), None);
+        assert_eq!(caps.refuses(&ledger, CardScheme::Visa, on(20)).unwrap().1, "visa: 3 attempts in 30 days");
+        let twice = Caps::new(&[from(2, Some(10)), from(4, Some(10))]).unwrap_err().to_string();
+        assert_eq!(twice, "two caps of visa in 30 days from 1970-01-11 on");
     }
 
     #[test]

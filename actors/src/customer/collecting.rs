@@ -349,7 +349,7 @@ fn allow_attempt(
         Method::DirectDebit => None,
     };
     let ledger = state.ledgers.get(instrument);
-    let refused = ledger.and_then(|ledger| caps.refuses(ledger, ledger.scheme.or(scheme)?, context.now));
+    let refused = ledger.and_then(|ledger| caps.refuses(ledger, ledger.scheme.or(scheme)?, (context.now, today)));
     let answer = if let Some(hold) = state.held(today) {
         waits(format_smolstr!("on hold: {}", hold.name()), false)
     } else if let Some(reason) = &state.rare.suspended {

@@ -217,13 +217,14 @@ impl<'a> Step<'a> {
         let view = View { event: &change.event, standing: &standing, about };
         let Policies { zone, calendar, .. } = context.policies;
         let moment = Moment { at: context.now, tenant: context.tenant, zone, calendar };
-        let firing: Vec<&'a Rule> = context.policies.rules.firing(event, &Then { facts: &view, moment });
+        let then = Then { facts: &view, moment };
+        let firing: Vec<&'a Rule> = context.policies.rules.firing(event, &then);
         let concerned = about.customer.map(|(_, state)| state);
         let (mut outgoing, mut fired) = (Vec::new(), Vec::new());
         for rule in firing {
             let once = rule.once.and_then(|once| {
                 let (id, state) = about.customer?;
-                Some((once, id, once.key(rule, named_request)?, state))
+                Some((once, id, once.key(rule, named_request, &then)?, state))
             });
             if once.is_some_and(|(_, _, key, state)| !state.may_fire(key, context.now)) {
                 continue;

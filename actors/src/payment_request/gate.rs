@@ -51,6 +51,7 @@ pub(crate) const ON_HOLD: &str = "on hold";
 pub(crate) const CONDITION_FAILS: &str = "its condition does not hold";
 pub(crate) const ENOUGH_OF_DAY: &str = "enough for a day";
 pub(crate) const ENOUGH_OF_WEEK: &str = "enough for a week";
+pub(crate) const TOO_SOON: &str = "too soon after the last one";
 pub(crate) const TRIED_OUT: &str = "tried out only: it would have left by";
 pub(crate) const TOLD_TOGETHER: &str = "told that day together with others";
 pub(crate) const QUIET: &str = "not a time to write to people";
@@ -107,7 +108,7 @@ impl Gate {
             OTHER_CLOCK => Gate::Clock,
             Self::UNAPPROVED => Gate::Approval,
             NOTHING_OPEN => Gate::Open,
-            ENOUGH_OF_DAY | ENOUGH_OF_WEEK | QUIET | TOLD_TOGETHER => Gate::Contact,
+            ENOUGH_OF_DAY | ENOUGH_OF_WEEK | TOO_SOON | QUIET | TOLD_TOGETHER => Gate::Contact,
             // What a person has said may end like any other reason.
             _ if reason.starts_with(NOT_APPROVED) => Gate::Approval,
             _ if reason.ends_with(HOURS_LATE) || reason.starts_with(COLLAPSED) => Gate::Time,

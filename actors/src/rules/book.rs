@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::condition::{Condition, Truth};
 use super::deed::Deed;
-use super::fields::Facts;
+use super::fields::{Facts, Field};
 use super::index::Index;
 use super::published::EventType;
 use crate::customer::Customer;
@@ -73,6 +73,19 @@ pub enum Per {
     Customer,
     /// The payment request concerned.
     Request,
+    /// Each value of a fact, of the customer concerned.
+    Fact(Field),
+}
+
+impl Per {
+    /// The word in configuration and calls.
+    pub fn name(self) -> &'static str {
+        match self {
+            Per::Customer => "customer",
+            Per::Request => "request",
+            Per::Fact(field) => field.path(),
+        }
+    }
 }
 
 /// How seldom a rule fires.
@@ -85,14 +98,18 @@ pub struct Once {
 }
 
 impl Once {
-    /// By what a customer remembers that the rule has fired; nothing when the event concerns no such thing, and the
-    /// rule fires.
-    pub fn key(&self, rule: &Rule, request: Option<PaymentRequestId>) -> Option<u64> {
+    /// By what a customer remembers that the rule has fired; nothing when the event concerns no such thing or the fact is
+    /// not known, and the rule fires.
+    pub fn key(&self, rule: &Rule, request: Option<PaymentRequestId>, facts: &impl Facts) -> Option<u64> {
         // What was only tried out has not been said.
         let of = if rule.shadow { "shadow" } else { "rule" };
         match self.per {
             Per::Customer => Some(stable_hash(&[of, &rule.name])),
             Per::Request => request.map(|request| stable_hash(&[of, &rule.name, &request.to_string()])),
+            Per::Fact(field) => {
+                let value = facts.fact(field)?.into_value();
+                Some(stable_hash(&[of, &rule.name, field.path(), &value.to_string()]))
+            }
         }
     }
 }

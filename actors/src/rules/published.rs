@@ -293,6 +293,44 @@ impl EventType {
     }
 }
 
+impl EventType {
+    /// Whether it may come any number of times for one customer within a day, by what a payer, a bank or a file does.
+    pub fn comes_often(self) -> bool {
+        matches!(
+            self,
+            EventType::CustomerUpdated
+                | EventType::CustomerCreditChanged
+                | EventType::PaymentRequestPartiallyPaid
+                | EventType::PaymentRequestPaymentReversed
+                | EventType::PaymentRequestReopened
+                | EventType::AttemptFailed
+                | EventType::AttemptScheduled
+                | EventType::AttemptOrdered
+                | EventType::AttemptSubmitted
+                | EventType::AttemptPending
+                | EventType::AttemptSkipped
+                | EventType::AttemptUnknown
+                | EventType::RetryScheduled
+                | EventType::RetryWaiting
+                | EventType::ReminderPlanned
+                | EventType::ReminderDeferred
+                | EventType::ReminderSent
+                | EventType::ReminderSuppressed
+                | EventType::TransferReceived
+                | EventType::TransferReturned
+                | EventType::TransferReversed
+                | EventType::TransferMatched
+                | EventType::TransferUnmatched
+                | EventType::NotificationDelivered
+                | EventType::NotificationBounced
+                | EventType::CustomerTagged
+                | EventType::CustomerUntagged
+                | EventType::CustomerContacted
+                | EventType::Custom
+        )
+    }
+}
+
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -13,14 +13,12 @@ impl fmt::Display for Condition {
             Condition::Any(parts) => joined(f, parts, " || "),
             Condition::Not(part) => write!(f, "!({part})"),
             Condition::Compare(field, operator, value) => {
-                write!(f, "{} {} ", field.path(), operator.symbol())?;
-                literal(f, value)
+                write!(f, "{} {} {value}", field.path(), operator.symbol())
             }
             Condition::OneOf(field, values) => {
                 write!(f, "{} in [", field.path())?;
                 for (at, value) in values.iter().enumerate() {
-                    f.write_str(if at == 0 { "" } else { ", " })?;
-                    literal(f, value)?;
+                    write!(f, "{}{value}", if at == 0 { "" } else { ", " })?;
                 }
                 f.write_str("]")
             }
@@ -57,18 +55,21 @@ fn within(f: &mut fmt::Formatter<'_>, part: &Condition) -> fmt::Result {
     }
 }
 
-fn literal(f: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
-    match value {
-        Value::Text(text) => write!(f, "{text:?}"),
-        Value::Number(number) => write!(f, "{number}"),
-        Value::Truth(truth) => write!(f, "{truth}"),
-        Value::Money(amount) => {
-            let printed = amount.to_string();
-            let number = printed.split(' ').next().unwrap_or_default();
-            write!(f, "\"{} {number}\"", amount.currency().code())
+/// As a literal of a condition.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => write!(f, "{text:?}"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Truth(truth) => write!(f, "{truth}"),
+            Value::Money(amount) => {
+                let printed = amount.to_string();
+                let number = printed.split(' ').next().unwrap_or_default();
+                write!(f, "\"{} {number}\"", amount.currency().code())
+            }
+            Value::Date(day) => write!(f, "\"{day}\""),
+            Value::Instant(at) => write!(f, "\"{at}\""),
+            Value::Words(words) => write!(f, "{words:?}"),
         }
-        Value::Date(day) => write!(f, "\"{day}\""),
-        Value::Instant(at) => write!(f, "\"{at}\""),
-        Value::Words(words) => write!(f, "{words:?}"),
     }
 }

@@ -258,7 +258,7 @@ fn collections() -> Collections {
         policies: policies.into_iter().map(|policy| (policy.name.to_string(), policy.checked().unwrap())).collect(),
         default_policy: Some("standard".to_owned()),
         reasons,
-        caps: Caps::new(&[Cap { scheme: CardScheme::Visa, attempts: 4, days: 30 }]).unwrap(),
+        caps: Caps::new(&[Cap { scheme: CardScheme::Visa, attempts: 4, days: 30, from: None }]).unwrap(),
         asked: [("gateway".into(), Asked { inquires: true, cancels: true })].into(),
     }
 }
