@@ -49,9 +49,11 @@ impl Findings {
         }
     }
 
-    /// Adds a finding.
+    /// Adds a finding, once: what all tenants share is looked at for each of them.
     pub fn push(&mut self, finding: Finding) {
-        self.findings.push(finding);
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
     }
 
     /// Keeps the findings that `fits` accepts.
@@ -61,7 +63,7 @@ impl Findings {
 
     /// Takes over the findings of another.
     pub fn append(&mut self, other: Findings) {
-        self.findings.extend(other.findings);
+        other.findings.into_iter().for_each(|finding| self.push(finding));
         for (file, text) in other.sources {
             self.source(&file, &text);
         }

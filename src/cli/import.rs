@@ -143,6 +143,7 @@ fn preview(mut reader: impl Reader) -> anyhow::Result<u8> {
                 (shown, code) = (shown + 1, exit::FINDINGS);
             }
             Some(Ok(Item::Passed(row, why))) => println!("#  {row}: passed over: {why}"),
+            Some(Ok(Item::Message(_))) => {}
             Some(Ok(Item::Note(note))) => println!("#  note: {note}"),
             Some(Ok(Item::Status(report))) => {
                 println!("#  {}: order {}: {}", report.row, report.original_end_to_end, report.status);

@@ -44,6 +44,8 @@ pub enum Item {
     Status(Box<StatusReport>),
     /// Something a person should know; the row or file goes on.
     Note(FieldError),
+    /// By what the sender calls the message that the file is, with the moment at which it was made.
+    Message(String),
 }
 
 /// Reads a file piece by piece, in constant memory.

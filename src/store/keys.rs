@@ -164,6 +164,7 @@ pub(super) fn directory(key: &DirectoryKey) -> Vec<u8> {
         DirectoryKey::AwaitedNumber(of, number) => join(&[&[13], &tenant(of), number.as_bytes()]),
         DirectoryKey::Received(of, hash) => join(&[&[14], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Order(of, text) => join(&[&[18], &tenant(of), text.as_bytes()]),
+        DirectoryKey::Message(of, hash) => join(&[&[19], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Said(of, hash) => join(&[&[15], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::Phone(of, hash) => join(&[&[16], &tenant(of), &hash.to_be_bytes()]),
         DirectoryKey::PlanExternalRef(of, text) => join(&[&[17], &tenant(of), text.as_bytes()]),

@@ -11,6 +11,7 @@ use quittance_actors::partition::{FileRecord, StatementRecord, StatusReport, Sys
 use quittance_actors::ports::PortError;
 use quittance_actors::runtime as actors;
 use quittance_actors::runtime::{IncomingFile, Intake, ReadRow, RowOutcome};
+use quittance_actors::values::stable_hash;
 
 use smol_str::SmolStr;
 use tracing::warn;
@@ -51,6 +52,8 @@ pub struct ClaimedFile {
     document_of: Option<SmolStr>,
     /// What its manifest says of its rows.
     claims: Claims,
+    /// By what its sender calls it.
+    message: Option<String>,
     activity: Arc<Activity>,
 }
 
@@ -103,6 +106,7 @@ impl ClaimedFile {
             target: None,
             document_of: None,
             claims,
+            message: None,
             activity,
         })
     }
@@ -154,6 +158,7 @@ impl ClaimedFile {
                     of_rows.add(&row);
                 }
                 Ok(Item::Passed(..) | Item::Status(..)) => found.rows += 1,
+                Ok(Item::Message(name)) => self.message = Some(name),
                 Ok(Item::Note(_) | Item::Statement(_)) => {}
                 Err(error) => {
                     found.refused += 1;
@@ -216,6 +221,7 @@ impl ClaimedFile {
                 }
             }
             Item::Note(note) => self.report.notes.push(note.to_string()),
+            Item::Message(_) => {} // Known since the file was looked at.
         }
         Ok(())
     }
@@ -345,6 +351,21 @@ impl IncomingFile for ClaimedFile {
         let Report { tenant, feed, sha256, .. } = &self.report;
         self.activity.reading(tenant, feed, &self.name, sha256, progress);
         Ok(rows)
+    }
+
+    fn message(&self) -> Option<u64> {
+        let name = self.message.as_ref()?;
+        Some(stable_hash(&["message", &self.watched.feed.name, name]))
+    }
+
+    fn refuse_as_other(&mut self) {
+        let name = self.message.clone().unwrap_or_default();
+        let why =
+            format!("the message {name} was read before, and its bytes were others: nothing of this file was taken");
+        self.report = Report::new(&self.watched, &self.name, self.report.sha256.clone());
+        self.report.refused += 1;
+        self.report.error(0, &FieldError::wrong(0, 0, "", why));
+        self.rejected = true;
     }
 
     fn read_ahead(&mut self, limit: usize) {

@@ -378,7 +378,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "rules.toml",
             "hook = \"erp\"",
             "hook = \"erp\"\ntemplate = \"erp_settled\"",
-            "Q0204 rules.toml:33:12 there is no template erp_settled.json.hbs",
+            "Q0204 rules.toml:35:12 there is no template erp_settled.json.hbs",
         ),
         (
             "rules.toml",

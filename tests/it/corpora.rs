@@ -75,7 +75,7 @@ fn totals(path: &Path) -> Result<Totals, FieldError> {
             }
             Piece::Status(report) => found.statuses += u64::from(report.level == StatusLevel::Transaction),
             Piece::Refused(_, errors) => found.refused.extend(errors),
-            Piece::Note(_) => {}
+            Piece::Note(_) | Piece::Message(_) => {}
         }
     }
     Ok(found)

@@ -119,6 +119,7 @@ fn describe(mut reader: impl Reader) -> String {
                 r.reasons,
                 r.amount
             ),
+            Ok(Item::Message(_)) => Ok(()),
             Ok(Item::Note(note)) => writeln!(text, "note: {note}"),
             Err(error) => writeln!(text, "file refused: {error}"),
         }

@@ -57,6 +57,40 @@ fn is(running: &Running, number: &str, status: &str) -> bool {
 }
 
 #[test]
+fn a_message_that_says_something_else_under_the_same_name_is_not_taken() {
+    let (scratch, running) = sample("messages", |text| text);
+    issue(&running, "411A", "F-1", 5_000, &json!({}));
+    let inbox = scratch.path().join("data/bank/in");
+    let message = |id: &str, made_at: &str, amount: &str| {
+        let header = format!("<GrpHdr><MsgId>{id}</MsgId><CreDtTm>{made_at}</CreDtTm></GrpHdr><Ntfctn>");
+        let (end_to_end, entry) = ("<Refs><EndToEndId>F-1</EndToEndId></Refs>", "");
+        notified("N", &[Said { amount, entry, detail: end_to_end }]).replacen("<Ntfctn>", &header, 1)
+    };
+    let told = |name: &str, text: &str| -> Json {
+        drop_file(&inbox, name, text.as_bytes());
+        wait_for(name, || {
+            let found = ["done", "rejected"].map(|folder| inbox.join(folder).join(format!("{name}.report.json")));
+            let path = found.into_iter().find(|path| path.exists())?;
+            serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        })
+    };
+    let first = message("M-1", "2026-03-05T18:00:00", "50.00");
+    assert_eq!(told("first.xml", &first)["outcome"], "accepted");
+    assert_eq!(told("again.xml", &first)["outcome"], "duplicate");
+    let other = told("other.xml", &message("M-1", "2026-03-05T18:00:00", "5000.00"));
+    assert_eq!((&other["outcome"], &other["accepted"]), (&json!("rejected"), &json!(0)), "{other}");
+    let why = other["errors"][0]["message"].as_str().unwrap();
+    assert!(why.contains("M-1 2026-03-05T18:00:00") && why.contains("was read before"), "{other}");
+    // Ids come again with the years.
+    let later = told("later.xml", &message("M-1", "2027-03-05T18:00:00", "60.00"));
+    assert_eq!((&later["outcome"], &later["accepted"]), (&json!("accepted"), &json!(1)), "{later}");
+    wait_for("both transfers", || {
+        let received = running.get("/v1/transfers").json();
+        (received["data"].as_array()?.len() == 2).then_some(())
+    });
+}
+
+#[test]
 fn the_same_money_in_two_files_pays_once_whatever_each_says_of_it() {
     let (scratch, running) = sample("overlaps", |text| text);
     let bank = scratch.path().join("data/bank/in");

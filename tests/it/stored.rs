@@ -585,11 +585,13 @@ fn facts_added_later_read_from_and_write_their_bytes() {
     let revived = Revived { id, route, position: 77, place: 1 };
     let replayed = SystemFact::DeliveryReplayed { revived: revived.clone(), key: 9 };
     let revived = SystemFact::DeliveryRevived(revived);
+    let message = SystemFact::MessageRead { feed: "bank".to_owned(), digest: [7; 32], message: 118 };
     for (name, fact) in [
         ("fact.statements_read", fact),
         ("fact.orders_reported", reported),
         ("fact.delivery_revived", revived),
         ("fact.delivery_replayed", replayed),
+        ("fact.message_read", message),
     ] {
         let now = encode_body(&fact).unwrap();
         let stored = fixture("v2", name, &now);

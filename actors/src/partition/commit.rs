@@ -289,6 +289,15 @@ pub enum SystemFact {
         /// What its order is kept by, as a number.
         key: u64,
     },
+    /// A file was read whose sender calls its message by this name.
+    MessageRead {
+        /// The feed it came in by.
+        feed: String,
+        /// SHA-256 of the file's bytes.
+        digest: [u8; 32],
+        /// A hash of the name.
+        message: u64,
+    },
 }
 
 /// A delivery that was given up and is tried again, with the same id.

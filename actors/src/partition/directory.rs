@@ -55,6 +55,8 @@ pub enum DirectoryKey {
     /// A customer by the number of an order of its, without separators. Buyers number their orders themselves: two
     /// customers may have the same.
     Order(TenantId, SmolStr),
+    /// A file by a hash of its feed and of what its sender calls the message.
+    Message(TenantId, u64),
 }
 
 impl DirectoryKey {
@@ -339,6 +341,9 @@ pub fn entries_of(commit: &Commit) -> Vec<DirectoryEntry> {
         }
     }
     for fact in &commit.facts {
+        if let SystemFact::MessageRead { message, .. } = fact {
+            entries.push((DirectoryKey::Message(tenant.clone(), *message), DirectoryValue::File));
+        }
         // A file of which something was refused may come again once what was wrong is repaired.
         if let SystemFact::FileFinished(file) = fact
             && !file.rejected

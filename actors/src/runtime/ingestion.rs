@@ -77,6 +77,14 @@ pub trait IncomingFile: Send {
     /// the file itself.
     fn next_rows(&mut self, limit: usize) -> Result<Vec<ReadRow>, PortError>;
 
+    /// By what its sender calls the message that it is, as a hash; known once it was asked for rows.
+    fn message(&self) -> Option<u64> {
+        None
+    }
+
+    /// Nothing of it is taken: a message of this name was read before, and said something else.
+    fn refuse_as_other(&mut self) {}
+
     /// Reads what [`IncomingFile::next_rows`] will ask for, while the rows before it are decided.
     fn read_ahead(&mut self, _limit: usize) {}
 
@@ -190,6 +198,12 @@ async fn read_file(
             router.record_fact(partition, &reader.tenant, fact).await?;
         }
         router.record_fact(partition, &reader.tenant, SystemFact::FileFinished(record.clone())).await?;
+        // After the file itself: one that is read again after a crash is not taken for another.
+        let whole = !record.rejected && record.refused == 0;
+        if let Some(message) = returned.message().filter(|_| whole) {
+            let fact = SystemFact::MessageRead { feed: reader.feed.clone(), digest, message };
+            router.record_fact(partition, &reader.tenant, fact).await?;
+        }
     }
     let (_, archived) = blocking(returned, |file| file.archive()).await?;
     archived?;
@@ -222,10 +236,19 @@ async fn read_rows(
     router: &Arc<Router>, reconciliation: &Addr<ReconciliationSupervisor>, reader: &FeedReader, digest: [u8; 32],
     mut file: Box<dyn IncomingFile>,
 ) -> Result<Box<dyn IncomingFile>, SubmitError> {
+    let mut is_first = true;
     loop {
         let (returned, rows) = blocking(file, |file| file.next_rows(limits::ROWS_IN_FLIGHT_MAX)).await?;
         file = returned;
         let rows = rows?;
+        // A bank that repeats a message repeats its bytes: this one says something else under the same name.
+        if std::mem::take(&mut is_first)
+            && let Some(message) = file.message()
+            && router.ports().directory.find(&DirectoryKey::Message(reader.tenant.clone(), message))?.is_some()
+        {
+            file.refuse_as_other();
+            return Ok(file);
+        }
         if rows.is_empty() {
             return Ok(file);
         }

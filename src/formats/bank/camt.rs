@@ -80,6 +80,25 @@ struct Building {
     statements: u64,
     row: u64,
     ready: Found,
+    header: Header,
+    /// Which value of the header is open.
+    of_header: Option<Named>,
+}
+
+/// What the message is called. Source: ISO 20022 GroupHeader.
+#[derive(Default)]
+struct Header {
+    id: String,
+    made_at: String,
+    page: String,
+}
+
+/// A value of the header.
+#[derive(Clone, Copy)]
+enum Named {
+    Id,
+    MadeAt,
+    Page,
 }
 
 /// The kind of document a message is, by its name; version 001.01 ends it in `V01`.
@@ -116,10 +135,17 @@ impl Handler for Building {
         if self.level.part == Part::Message {
             if matches!(name, "Stmt" | "Rpt" | "Ntfctn") && depth == 2 {
                 self.level = Level { part: Part::Statement, path: 0 };
+                self.name_message();
                 self.statements += 1;
                 self.opened = false;
                 self.statement = Statement { kind: self.kind, line: place.line(), ..Statement::default() };
             }
+            self.of_header = match (depth, name) {
+                (3, "MsgId") => Some(Named::Id),
+                (3, "CreDtTm") => Some(Named::MadeAt),
+                (4, "PgNb") => Some(Named::Page),
+                _ => None,
+            };
             return Ok(());
         }
         let tag = Tag::of(name);
@@ -145,7 +171,12 @@ impl Handler for Building {
         let Level { part, path } = self.level;
         let outer = self.levels.pop().unwrap_or_default();
         match (part, path) {
-            (Part::Message, _) => {}
+            (Part::Message, _) => match self.of_header.take() {
+                Some(Named::Id) => text.clone_into(&mut self.header.id),
+                Some(Named::MadeAt) => text.clone_into(&mut self.header.made_at),
+                Some(Named::Page) => text.clone_into(&mut self.header.page),
+                None => {}
+            },
             (Part::Statement, 0) => {
                 self.announce();
                 let mut statement = std::mem::take(&mut self.statement);
@@ -185,6 +216,14 @@ impl Handler for Building {
 const NTRY_DTLS: u64 = super::camt_paths::path([Tag::NtryDtls]);
 
 impl Building {
+    /// Gives what the message is called, before its first statement; one without an id or a moment is called nothing.
+    fn name_message(&mut self) {
+        let Header { id, made_at, page } = std::mem::take(&mut self.header);
+        if !id.is_empty() && !made_at.is_empty() {
+            self.ready.push_back(Ok(Piece::Message(format!("{:?} {id} {made_at} {page}", self.kind))));
+        }
+    }
+
     /// Gives the head of the statement once its account is known.
     fn announce(&mut self) {
         if !self.opened {

@@ -81,6 +81,7 @@ impl<S: Statements> Ledger<S> {
             Piece::Status(report) => self.ready.push_back(Item::Status(report)),
             Piece::Refused(row, errors) => self.ready.push_back(Item::Refused(row, errors)),
             Piece::Note(note) => self.ready.push_back(Item::Note(note)),
+            Piece::Message(name) => self.ready.push_back(Item::Message(name)),
         }
         let unread =
             |error| FieldError::wrong(0, 0, "", format!("the temporary file of its keys cannot be read: {error}"));

@@ -54,6 +54,8 @@ pub enum Piece {
     Refused(u64, Vec<FieldError>),
     /// Something a person should know; the file goes on.
     Note(FieldError),
+    /// By what the bank calls the message that the file is, with the moment at which it was made.
+    Message(String),
 }
 
 /// Reads the pieces of a bank file, in constant memory.
