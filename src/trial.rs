@@ -1,15 +1,18 @@
 //! A message that shows how it looks, sent to who wants to see it.
 
 use quittance_actors::delivery::{Channel, Fault, Verdict};
+use quittance_actors::rules::Published;
 use quittance_actors::values::PhoneNumber;
 
 use crate::channels::archive::Sent;
 use crate::channels::email::{Mail, mime};
+use crate::channels::hook::Body;
 use crate::channels::{Sms, later, never};
 use crate::clock;
 use crate::config::Tenant;
 use crate::digest;
 use crate::dispatch::{CAUGHT, Channels};
+use crate::export::{HookBody, hook_body};
 use crate::render::Message;
 
 /// To whom a message goes that shows how it looks.
@@ -28,7 +31,45 @@ pub struct Trial {
     pub message: Message,
 }
 
+/// What an endpoint was called with, and what it said.
+pub struct Called {
+    /// What came of it.
+    pub verdict: Verdict,
+    /// The id of the call, `webhook-id`.
+    pub id: String,
+    /// What it was told.
+    pub body: String,
+}
+
 impl Channels {
+    /// Calls an endpoint with an event that never happened, in the form of a template if there is one, signed as every hook
+    /// is; it is no delivery, and not tried again. Says why it cannot be called.
+    pub async fn call_endpoint(
+        &self, tenant: &Tenant, name: &str, event: &Published, template: Option<&str>,
+    ) -> Result<Called, String> {
+        let endpoint = self.endpoints.get(&(tenant.id.clone(), name.to_owned()));
+        let endpoint = endpoint.ok_or_else(|| format!("there is no endpoint \"{name}\""))?;
+        let own = match template {
+            None => None,
+            Some(template) => {
+                let in_use = self.in_use.of(&tenant.id).ok_or("the tenant is not configured any more")?;
+                Some(
+                    in_use
+                        .templates
+                        .body(template, Some((event, &tenant.name)))
+                        .map_err(|error| error.to_string())?,
+                )
+            }
+        };
+        let HookBody { bytes, content_type, headers } =
+            hook_body(event, endpoint.format, endpoint.tells, own).map_err(|error| error.to_string())?;
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        let id = format!("test-{}", digest::hex(&clock::random_bytes::<8>()));
+        let verdict =
+            self.hooks.send(endpoint, &id, Body { bytes, content_type, headers }, clock::system_now()).await;
+        Ok(Called { verdict, id, body })
+    }
+
     /// Sends a message that shows how it looks, and keeps it; it is no delivery, and not tried again.
     pub async fn send_trial(&self, tenant: &Tenant, to: &Tester, trial: Trial) -> Verdict {
         let Trial { template, mut message } = trial;

@@ -1,13 +1,18 @@
 //! Hook endpoints: what they hear of, how, and what waits for them.
 
-use actix_web::{HttpRequest, HttpResponse};
-use quittance_actors::delivery::{Fault, Order, Route};
+use actix_web::{HttpRequest, HttpResponse, web};
+use quittance_actors::delivery::{Fault, Order, Route, Verdict};
 use quittance_actors::partition::Waiting;
+use quittance_actors::rules::EventType;
 use serde_json::{Value as Json, json};
 
-use super::{Problem, Shared, tenant};
+use super::body::{Body, Received, received};
+use super::{Detail, Problem, Shared, tenant};
 use crate::config::{Credentials, Endpoint};
+use crate::diagnostics::nearest;
 use crate::export::Tells;
+use crate::trial::Called;
+use crate::{clock, examples};
 
 fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
     let auth = match endpoint.credentials {
@@ -34,6 +39,44 @@ fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
             "last_fault": fault.map(Fault::code), "last_error": error,
         },
     })
+}
+
+/// `POST /v1/endpoints/{name}/test`: calls an endpoint with an event that never happened.
+pub(super) async fn test(
+    app: Shared, request: HttpRequest, name: web::Path<String>, bytes: Received,
+) -> Result<HttpResponse, Problem> {
+    let (bytes, tenant, name) = (received(bytes)?, tenant(&app, &request)?, name.into_inner());
+    let mut body = Body::parse(&bytes)?;
+    let event = body.required("event", |text| {
+        EventType::parse(text).ok_or_else(|| {
+            let near = nearest(text, EventType::ALL.iter().map(|event| event.name()));
+            let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            format!("there is no event type \"{text}\"{near}")
+        })
+    });
+    let (own, template) = (body.texts("facts"), body.optional_text("template", 100));
+    body.finish()?;
+    let event = event.ok_or_else(|| Problem::bad_request("the body cannot be used"))?;
+    let missing = || Problem::not_found(format!("there is no endpoint \"{name}\""));
+    let configured = &app.service.config.service;
+    if !configured.endpoints.iter().any(|of| of.tenant == tenant && of.name == name) {
+        return Err(missing());
+    }
+    let of = configured.tenant(&tenant).ok_or_else(missing)?;
+    let channels = app.service.channels.as_ref().ok_or_else(|| Problem::overloaded("nothing leaves here"))?;
+    let event = examples::event(&tenant, event, clock::system_now(), &own).map_err(|wrong| {
+        let told = wrong.into_iter().map(|(path, detail)| Detail { pointer: format!("/facts/{path}"), detail });
+        Problem::invalid(told.collect())
+    })?;
+    let called = channels.call_endpoint(of, &name, &event, template.as_deref()).await;
+    let Called { verdict, id, body } = called.map_err(Problem::bad_request)?;
+    let (fault, said) = match verdict {
+        Verdict::Accepted { detail } => (None, detail),
+        Verdict::Later { fault, error, .. } | Verdict::Never { fault, error } => (Some(fault.code()), error),
+        Verdict::Declined { error } => (Some(Fault::Declined.code()), error),
+    };
+    Ok(HttpResponse::Ok()
+        .json(json!({ "webhook_id": id, "taken": fault.is_none(), "fault": fault, "said": said, "body": body })))
 }
 
 /// `GET /v1/endpoints`.

@@ -203,6 +203,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/messages/{id}", web::get().to(messages::read))
                 .route("/messages/{id}/mail", web::get().to(messages::mail))
                 .route("/endpoints", web::get().to(endpoints::list))
+                .route("/endpoints/{name}/test", web::post().to(endpoints::test))
                 .route("/endpoints/{name}/replay", web::post().to(replays::begin))
                 .route("/replays", web::get().to(replays::list))
                 .route("/replays/{id}", web::get().to(replays::read))

@@ -40,7 +40,8 @@ pub(super) async fn show(
     let message = seen(&app, &tenant, &asked).await?;
     let size = (channel == Channel::Sms).then(|| {
         let (text, count) = (&message.text, gsm::segments(&message.text));
-        json!({ "messages": count, "characters": text.chars().count(), "gsm": gsm::is_gsm(text) })
+        let cost = app.service.config.service.sms_price.map(|price| price.of(count));
+        json!({ "messages": count, "characters": text.chars().count(), "gsm": gsm::is_gsm(text), "cost": cost })
     });
     Ok(HttpResponse::Ok().json(json!({
         "edition": message.edition,

@@ -339,8 +339,11 @@ pub(super) async fn preview(
         Ok(message) => {
             let text = handlebars::html_escape(&message.text);
             let of_system = named(&typed.file).is_some_and(|(_, channel, _)| channel == Channel::Hook);
-            let title =
-                if of_system { "JSON for hooks and files".to_owned() } else { words::sms_size(&message.text) };
+            let title = if of_system {
+                "JSON for hooks and files".to_owned()
+            } else {
+                words::sms_size(&message.text, app.service.config.service.sms_price)
+            };
             pages.render(
                 "preview",
                 &json!({

@@ -7,7 +7,6 @@ use serde_json::{Value as Json, json};
 use super::{SharedPages, enter, words, zone_of};
 use crate::api::{Problem, Shared, as_it_left};
 use crate::channels::archive::Sent;
-use crate::gsm;
 
 const SHOWN: usize = 100;
 
@@ -62,6 +61,7 @@ async fn show(
             })
         })
         .collect();
+    let price = app.service.config.service.sms_price;
     let open = open.map(|message| {
         json!({
             "id": message.id,
@@ -77,12 +77,7 @@ async fn show(
             "subject": if message.channel == Channel::Sms { "SMS".to_owned() } else { subject(message) },
             "html": message.message.html.is_some(),
             "mail": message.mail.is_some(),
-            "sms": (message.channel == Channel::Sms).then(|| {
-                let count = gsm::segments(&message.message.text);
-                let alphabet = if gsm::is_gsm(&message.message.text) { "GSM" } else { "UCS-2" };
-                let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
-                format!("{messages} · {} characters · {alphabet}", message.message.text.chars().count())
-            }),
+            "sms": (message.channel == Channel::Sms).then(|| words::sms_size(&message.message.text, price)),
             "text": message.message.text,
         })
     });

@@ -111,7 +111,9 @@ async fn shown(
         Ok(message) => (Some(message), None),
         Err(problem) => (None, Some(problem.to_string())),
     };
-    let size = message.as_ref().filter(|_| *channel == Channel::Sms).map(|message| words::sms_size(&message.text));
+    let price = app.service.config.service.sms_price;
+    let sms = message.as_ref().filter(|_| *channel == Channel::Sms);
+    let size = sms.map(|message| words::sms_size(&message.text, price));
     json!({
         "name": name,
         "channel": channel.name(),

@@ -4,6 +4,7 @@ use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::values::{Date, Language, Money, Timestamp, Zone};
 use serde_json::{Value as Json, json};
 
+use crate::config::SmsPrice;
 use crate::gsm;
 use crate::render::{date_in_words, money_in_words};
 
@@ -380,11 +381,12 @@ pub(super) fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// How much an SMS takes: `2 SMS · 170 characters · GSM`.
-pub(super) fn sms_size(text: &str) -> String {
+/// How much an SMS takes: `2 SMS · 170 characters · GSM · EUR 0.09`.
+pub(super) fn sms_size(text: &str, price: Option<SmsPrice>) -> String {
     let (count, characters) = (gsm::segments(text), text.chars().count());
     let alphabet = if gsm::is_gsm(text) { "GSM" } else { "UCS-2" };
-    format!("{count} SMS · {characters} characters · {alphabet}")
+    let cost = price.map(|price| format!(" · {}", price.of(count))).unwrap_or_default();
+    format!("{count} SMS · {characters} characters · {alphabet}{cost}")
 }
 
 /// An instant that an event tells, in words.

@@ -30,6 +30,7 @@ mod serve;
 mod simulate;
 mod simulate_policy;
 mod template;
+mod trigger;
 
 use std::path::PathBuf;
 
@@ -142,6 +143,11 @@ enum Command {
         after_help = "Examples:\n  quittance listen --types 'payment_request.*'\n  quittance listen --forward-to http://127.0.0.1:3000/hooks\n  quittance listen --after 0 --count 100 --json"
     )]
     Listen(listen::Options),
+    /// Calls an endpoint with an event that never happened, with examples of every fact or one's own.
+    #[command(
+        after_help = "Examples:\n  quittance trigger payment_request.settled --endpoint erp\n  quittance trigger payment_method.expiring --endpoint erp --set method.days_to_expiry=10 --set customer.external_ref=C-9"
+    )]
+    Trigger(trigger::Options),
     /// Has an endpoint sent once more what it was sent, with the same ids, and shows how far it is.
     #[command(
         after_help = "Examples:\n  quittance resend erp --since 2026-03-01T00:00:00+01:00\n  quittance resend erp --after 0 --types 'payment_request.*'"
@@ -233,6 +239,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Export(options) => export::run(&options),
         Command::Events(options) => events::run(&options),
         Command::Resend(options) => resend::run(&options),
+        Command::Trigger(options) => trigger::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Clock(options) => clock::run(&options),
         Command::Config(options) => config::run(&options),

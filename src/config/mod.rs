@@ -18,6 +18,7 @@ mod scenario;
 mod service;
 mod service_reading;
 mod sms;
+mod sms_price;
 mod sources;
 mod transports;
 
@@ -26,6 +27,7 @@ pub use automation::{Automation, Reference, Target};
 pub use collections::Retries;
 pub use endpoints::{Credentials, Endpoint};
 pub use expression::compile as compile_condition;
+pub(crate) use expression::value as written_value;
 pub use mapping::{Column, ConstantOrColumn, Mapping};
 pub use person::{DUTIES, Duty, Person};
 pub use reader::{File, Section};
@@ -34,6 +36,7 @@ pub use service::{
     Ready, Secret, Server, Service, Smtp, SmtpTls, Tenant,
 };
 pub use sms::{Ovh, Smpp, SmsAnswer, SmsBody, SmsCall, SmsProvider};
+pub use sms_price::SmsPrice;
 pub use sources::Sources;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,7 @@ use quittance_actors::values::{EmailAddress, Iban, Language, TenantId, Timestamp
 use super::endpoints::Endpoint;
 use super::person::Person;
 use super::sms::SmsProvider;
+use super::sms_price::SmsPrice;
 use crate::export::{Accounts, Layout, StatusFormat};
 use crate::formats::orders::Initiator;
 
@@ -28,6 +29,8 @@ pub struct Service {
     pub email: EmailTransport,
     /// How SMS leave.
     pub sms: SmsProvider,
+    /// What one message by it costs.
+    pub sms_price: Option<SmsPrice>,
     /// How hooks leave.
     pub hooks: Hooks,
     /// Merchants.

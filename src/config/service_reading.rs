@@ -15,6 +15,7 @@ use super::reader::Section;
 use super::scenario::local_time;
 use super::service::{ApiKey, Data, EmailTransport, Feed, FeedFormat, Portal, Ready, Server, Service, Smtp, Tenant};
 use super::sms::{SmsProvider, read_sms};
+use super::sms_price::SmsPrice;
 use super::transports::{milliseconds, read_email, read_hooks, read_secret};
 use super::{connector, outgoing, person};
 use crate::export::{Accounts, StatusFormat};
@@ -54,7 +55,9 @@ impl Service {
             }
             email
         });
+        let mut sms_price = None;
         let sms = root.section("sms").map_or(Some(SmsProvider::Catch), |section| {
+            sms_price = section.optional("price", SmsPrice::parse);
             let sms = read_sms(&section);
             section.close();
             sms
@@ -105,6 +108,7 @@ impl Service {
             data,
             email: email?,
             sms: sms?,
+            sms_price,
             hooks,
             endpoints,
             feeds,

@@ -119,7 +119,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "Q0103 quittance.toml:17:13 `transport` must be one of catch, smtp | did you mean \"catch\"?",
         ),
         ("quittance.toml", "zone = \"Europe/Paris\"", "zone = \"Europe/Pari\"", "unknown time zone 'Europe/Pari'"),
-        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:33:"),
+        ("quittance.toml", "name = \"Maison Dupré\"\n", "", "Q0105 quittance.toml:34:"),
         (
             "quittance.toml",
             "email_from = \"comptabilite@maison-dupre.example\"",
@@ -545,7 +545,7 @@ fn check_shows_findings_and_init_writes_a_service_that_starts() {
     let drawn = String::from_utf8(check.stdout).unwrap();
     assert_eq!(check.status.code(), Some(1));
     for part in
-        ["error[Q0104]: unknown key `zoen`", "quittance.toml:36:1", "^^^^", "did you mean `zone`?", "2 errors"]
+        ["error[Q0104]: unknown key `zoen`", "quittance.toml:37:1", "^^^^", "did you mean `zone`?", "2 errors"]
     {
         assert!(drawn.contains(part), "{part} in\n{drawn}");
     }

@@ -138,6 +138,60 @@ fn a_rule_tells_a_system_in_a_form_of_its_own() {
 }
 
 #[test]
+fn an_endpoint_is_called_with_an_event_that_never_happened() {
+    let hooks = HookReceiver::start();
+    let heard: Arc<Mutex<Vec<Received>>> = Arc::default();
+    let (sink, mut calls) = (Arc::clone(&heard), 0_u32);
+    hooks.answer_with(move |call: &Received| {
+        calls += 1;
+        sink.lock().unwrap().push(call.clone());
+        Reply::status(if calls == 1 { 204 } else { 503 })
+    });
+    let (scratch, running) = story("trigger", &hooks, "");
+    let trigger = |event: &str, more: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command
+            .args([
+                "trigger",
+                event,
+                "--endpoint",
+                "erp",
+                "--url",
+                &format!("http://{}", running.address),
+                "--key",
+                KEY,
+            ])
+            .args(more);
+        let done = command.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.code().unwrap(), String::from_utf8_lossy(&done.stdout).into_owned(), said)
+    };
+    let more = ["--set", "request.amount=EUR 12.50", "--set", "request.external_ref=F-9", "--set", "request.order="];
+    let (code, body, said) = trigger("payment_request.settled", &more);
+    assert!(code == 0 && said.starts_with("test-") && said.contains("taken, 204"), "{said}");
+    let call = heard.lock().unwrap()[0].clone();
+    assert_eq!(String::from_utf8_lossy(&call.body), body.trim_end());
+    let told: Json = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(told["data"]["request"]["amount"], json!({ "amount": 1_250, "currency": "EUR" }));
+    assert_eq!(
+        (&told["data"]["request"]["external_ref"], &told["data"]["request"]["order"]),
+        (&json!("F-9"), &Json::Null)
+    );
+    let (code, _, said) = trigger("payment_request.settled", &[]);
+    assert!(code == 1 && said.contains("not taken, 503"), "{said}");
+    // What is wrong is said with a way out, and nothing is called.
+    let (code, _, said) = trigger("payment_request.setled", &[]);
+    assert!(code != 0 && said.contains("did you mean \"payment_request.settled\"?"), "{said}");
+    let (code, _, said) = trigger("payment_request.settled", &["--set", "request.amont=EUR 1.00"]);
+    assert!(code != 0 && said.contains("did you mean \"request.amount\"?"), "{said}");
+    assert_eq!(heard.lock().unwrap().len(), 2);
+    // It never happened: nothing is recorded of it.
+    let (events, _) = running.stream(50, "");
+    assert!(events.is_empty(), "{events:?}");
+    drop(scratch);
+}
+
+#[test]
 fn the_stream_gives_pages_waits_for_what_comes_and_says_what_is_wrong() {
     let hooks = HookReceiver::start();
     let (scratch, running) = story("stream", &hooks, "");
