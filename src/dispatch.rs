@@ -214,6 +214,7 @@ impl Channels {
         let subject = Subject {
             link: link.as_deref(),
             link_days: tenant.portal.days,
+            late_terms: tenant.late_terms.as_ref(),
             open: &prepared.open,
             of_all: matches!(delivery.guard, Guard::Together(_)),
             event: &delivery.event,

@@ -101,6 +101,7 @@ async fn with_event(
     let subject = Subject {
         link: link.as_deref(),
         link_days: tenant.portal.days,
+        late_terms: tenant.late_terms.as_ref(),
         open: &open,
         of_all: false,
         event,

@@ -30,7 +30,8 @@ pub struct Bound {
 /// Binds `listen` and serves the API and the pages.
 pub fn bind(service: Service, listen: SocketAddr) -> Result<Bound, String> {
     let replays = Replays::open(service.config.path(&service.config.service.data.dir).join("replays"));
-    let app = Arc::new(api::App { service, keys: Keys::default(), replays });
+    let rates = api::Rates::of(&service.config);
+    let app = Arc::new(api::App { service, keys: Keys::default(), replays, rates });
     resume_replays(&app);
     let pages = web::Data::new(Pages::new(Gate::new(&app.service.config.service)?)?);
     let page = web::Data::new(Page::new()?);

@@ -24,6 +24,7 @@ mod payouts;
 mod plans;
 mod problem;
 mod provider;
+mod rate;
 pub mod reference;
 mod replays;
 mod request_id;
@@ -47,6 +48,7 @@ pub(crate) use numbers::ranges_of;
 pub(crate) use payment_requests::pdf;
 pub(crate) use payouts::payout_of;
 pub use problem::{Detail, Problem};
+pub use rate::Rates;
 pub(crate) use replays::{Asked as ReplayAsked, start as start_replay, stopped as stop_replay};
 pub use replays::{Replays, Status as ReplayStatus, resume as resume_replays};
 pub(crate) use request_id::with_id;
@@ -58,7 +60,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::rules::EventType;
@@ -86,6 +88,8 @@ pub struct App {
     pub keys: Keys,
     /// What endpoints are sent once more.
     pub replays: Replays,
+    /// How many calls keys make.
+    pub rates: Rates,
 }
 
 /// The shared state of the server's workers.
@@ -243,6 +247,9 @@ async fn not_found() -> Problem {
     Problem::not_found("there is nothing at this address")
 }
 
+/// The call has been counted.
+struct Counted;
+
 /// The tenant whose key the caller shows.
 fn tenant(app: &App, request: &HttpRequest) -> Result<TenantId, Problem> {
     caller(app, request).map(|(tenant, _)| tenant)
@@ -269,6 +276,10 @@ fn caller<'a>(app: &'a App, request: &HttpRequest) -> Result<(TenantId, &'a ApiK
     let (tenant, key) = found.ok_or_else(|| Problem::unauthorized("the API key is not known"))?;
     if key.reads_only && !request.method().is_safe() {
         return Err(Problem::forbidden(format!("the key \"{}\" has reads_only = true", key.id)));
+    }
+    // A handler may ask twice who calls.
+    if request.extensions_mut().insert(Counted).is_none() {
+        app.rates.take(&tenant, &key.id)?;
     }
     Ok((tenant, key))
 }

@@ -32,6 +32,9 @@ pub struct Problem {
     errors: Vec<Detail>,
     #[serde(skip_serializing_if = "<[Json]>::is_empty")]
     findings: Box<[Json]>,
+    /// In how many seconds it may be tried again, where that is known.
+    #[serde(skip)]
+    again_in_s: Option<u64>,
 }
 
 impl Problem {
@@ -44,6 +47,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             findings: Box::default(),
+            again_in_s: None,
         }
     }
 
@@ -122,6 +126,12 @@ impl Problem {
         Self::of(422, "idempotency_key_reused", "The Idempotency-Key belongs to another request", detail)
     }
 
+    /// 429: the caller makes too many calls, and may make the next in so many seconds.
+    pub fn too_many(detail: impl Into<String>, again_in_s: u64) -> Self {
+        let problem = Self::of(429, "too_many_calls", "Too many calls of this key", detail);
+        Self { again_in_s: Some(again_in_s.max(1)), ..problem }
+    }
+
     /// 503: too much is under way.
     pub fn overloaded(detail: impl Into<String>) -> Self {
         Self::of(503, "overloaded", "Try again in a moment", detail)
@@ -146,8 +156,9 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if self.status == 503 {
-            response.insert_header(("Retry-After", limits::RETRY_AFTER_SECONDS.to_string()));
+        let busy = (self.status == 503).then_some(u64::from(limits::RETRY_AFTER_SECONDS));
+        if let Some(seconds) = self.again_in_s.or(busy) {
+            response.insert_header(("Retry-After", seconds.to_string()));
         }
         if self.status == 401 {
             response.insert_header(("WWW-Authenticate", "Bearer"));

@@ -257,6 +257,8 @@ pub struct ApiKey {
     pub approves: Option<bool>,
     /// Whether who has it only looks.
     pub reads_only: bool,
+    /// How many calls it makes in a minute at most.
+    pub per_minute: Option<u32>,
 }
 
 /// A directory watched.

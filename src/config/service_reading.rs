@@ -179,7 +179,9 @@ fn read_tenant(section: &Section<'_, '_>) -> Option<Tenant> {
         if reads_only && (configures || approves == Some(true)) {
             key.refuse("reads_only", key.span(), "what only looks neither configures nor approves", None);
         }
-        Some(ApiKey { id, sha256, configures, approves, reads_only })
+        let most = key.has("per_minute").then(|| key.integer("per_minute", 1..=10_000_000)).flatten();
+        let per_minute = most.and_then(|most| u32::try_from(most).ok());
+        Some(ApiKey { id, sha256, configures, approves, reads_only, per_minute })
     });
     Some(Tenant {
         calendar: section.text("calendar").unwrap_or("target").to_owned(),

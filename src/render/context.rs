@@ -2,6 +2,7 @@
 
 use quittance_actors::customer::{OpenRequest, Profile};
 use quittance_actors::delivery::Channel;
+use quittance_actors::payment_request::LateTerms;
 use quittance_actors::rules::{EventType, Field, Published, Value};
 use quittance_actors::values::{Currency, Date, Language, Money, Zone};
 use serde_json::{Map, Value as Json, json};
@@ -32,6 +33,8 @@ pub struct Subject<'a> {
     pub open: &'a [OpenRequest],
     /// Whether the message tells of all of it, and of no request alone.
     pub of_all: bool,
+    /// What the merchant's terms say that late business payers owe beside the amount.
+    pub late_terms: Option<&'a LateTerms>,
 }
 
 /// The data of a template.
@@ -61,6 +64,9 @@ pub fn context(subject: &Subject<'_>, language: Language, channel: Channel) -> J
             let until = request.made_at().date_in(subject.zone).plus_days(i32::from(subject.link_days));
             insert(&mut data, "payment.link_until", in_words(&Value::Date(until), language, channel, subject.zone));
         }
+    }
+    if subject.event.customer.is_some() {
+        owed_late(&mut data, subject, on, (language, channel));
     }
     if let Some(iban) = subject.virtual_iban {
         insert(&mut data, "payment.iban", Json::String(iban.to_owned()));
@@ -113,6 +119,29 @@ fn list(data: &mut Map<String, Json>, open: &[OpenRequest], on: Date, (language,
     insert(data, "customer.late_total", total(&late));
 }
 
+/// What a late business payer owes beside each invoice: `late.indemnity` and the rate of a year, `late.rate`; empty where
+/// nothing is owed, so that a template asks with `{{#if late.indemnity}}`.
+fn owed_late(
+    data: &mut Map<String, Json>, subject: &Subject<'_>, on: Date, (language, channel): (Language, Channel),
+) {
+    let euro = |amount: &Money| amount.currency() == Currency::EUR && amount.is_positive();
+    let due_on = match subject.of_all {
+        true => subject.open.iter().filter(|of| euro(&of.outstanding)).map(|of| of.due_on).min(),
+        false => match (subject.event.fact(Field::RequestDueOn), subject.event.fact(Field::RequestOutstanding)) {
+            (Some(Value::Date(due_on)), Some(Value::Money(open))) if euro(open) => Some(*due_on),
+            _ => None,
+        },
+    };
+    let kind = subject.customer.map(|customer| customer.kind);
+    let owed = subject.late_terms.zip(kind).zip(due_on).and_then(|((terms, kind), due)| terms.owed(kind, due, on));
+    let words = |value: Value| in_words(&value, language, channel, subject.zone);
+    let none = || Json::String(String::new());
+    let indemnity = owed.map_or_else(none, |(indemnity, _)| words(Value::Money(indemnity)));
+    let rate = owed.and_then(|(_, rate)| rate).map(|rate| Json::String(words::percent(rate, language)));
+    insert(data, "late.indemnity", indemnity);
+    insert(data, "late.rate", rate.unwrap_or_else(none));
+}
+
 /// The text of a QR code that asks for what is open.
 fn scan(subject: &Subject<'_>, iban: &str) -> Option<String> {
     let Some(Value::Money(amount)) = subject.event.fact(Field::RequestOutstanding) else { return None };
@@ -161,6 +190,9 @@ fn example_with(language: Language, channel: Channel, is_told: impl Fn(Field) ->
         let lines =
             [open("F-101", day.plus_days(-10)), open("F-102", day.plus_days(-3)), open("F-103", day.plus_days(4))];
         list(&mut data, &lines, day, (language, channel));
+        let indemnity = Value::Money(Money::from_minor(4_000, Currency::EUR));
+        insert(&mut data, "late.indemnity", in_words(&indemnity, language, channel, &Zone::utc()));
+        insert(&mut data, "late.rate", Json::String(words::percent(12_150, language)));
     }
     if is_told(Field::CustomerId) && is_told(Field::RequestId) {
         let link = "https://pay.example/p/01KJPRZB00FTEABRTSRZAGR02MexampleOfAPage0";

@@ -49,6 +49,19 @@ pub fn money(amount: Money, language: Language) -> String {
     }
 }
 
+/// A rate in thousandths of a percent: `12,15 %` in French, `12.15%` in English.
+pub fn percent(thousandths: i64, language: Language) -> String {
+    let (whole, rest) = (thousandths / 1_000, (thousandths % 1_000).abs());
+    let decimals = format!("{rest:03}");
+    let decimals = decimals.trim_end_matches('0');
+    match (language, decimals) {
+        (Language::Fr, "") => format!("{whole}\u{a0}%"),
+        (Language::Fr, decimals) => format!("{whole},{decimals}\u{a0}%"),
+        (Language::En, "") => format!("{whole}%"),
+        (Language::En, decimals) => format!("{whole}.{decimals}%"),
+    }
+}
+
 /// An amount for an SMS, in characters of the GSM alphabet: `3120,50 EUR`.
 pub fn money_plain(amount: Money, language: Language) -> String {
     let text = amount.decimal();
@@ -112,6 +125,8 @@ mod tests {
         assert_eq!(money(amount, Language::Fr), "3\u{202f}120,50\u{a0}€");
         assert_eq!(money(amount, Language::En), "€3,120.50");
         assert_eq!(money_plain(amount, Language::Fr), "3120,50 EUR");
+        assert_eq!(percent(12_150, Language::Fr), "12,15\u{a0}%");
+        assert_eq!((percent(10_000, Language::En), percent(12_005, Language::En)), ("10%".into(), "12.005%".into()));
         let million = Money::from_minor(-123_456_789, Currency::EUR);
         assert_eq!(money(million, Language::En), "-€1,234,567.89");
         let day = Date::parse("2026-08-01").unwrap();

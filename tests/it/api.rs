@@ -89,6 +89,34 @@ fn requests_are_created_read_listed_paid_refunded_and_cancelled() {
 }
 
 #[test]
+fn a_key_makes_so_many_calls_in_a_minute_and_another_is_not_kept_from_its_own() {
+    let (_scratch, running) = sample("rate", |text| {
+        let hash = quittance::digest::hex(&quittance::digest::sha256(b"slow"));
+        let slow =
+            format!("[[tenant.api_key]]\nid = \"slow\"\nsha256 = \"{hash}\"\nper_minute = 3\n\n[[tenant.api_key]]");
+        text.replacen("[[tenant.api_key]]", &slow, 1)
+    });
+    let asked = |key: &str| {
+        let authorization = format!("Bearer {key}");
+        let headers = [("Authorization", authorization.as_str())];
+        call(running.address, "GET", "/v1/rules", &headers, &[]).unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(asked("slow").status, 200);
+    }
+    let refused = asked("slow");
+    assert_eq!(
+        (refused.status, refused.json()["code"].as_str()),
+        (429, Some("too_many_calls")),
+        "{}",
+        refused.text()
+    );
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    assert_eq!(asked(KEY).status, 200);
+}
+
+#[test]
 fn a_write_is_done_once_per_key_and_a_key_belongs_to_one_body() {
     let (scratch, mut running) = sample("keys", |text| text);
     let first = running.try_post("/v1/payment-requests", "k1", &invoice("F-1", 100)).unwrap();

@@ -72,3 +72,43 @@ fn late_business_payers_owe_interest_of_what_was_open_and_consumers_nothing() {
     let empty = running.get("/v1/exports/late-charges?from=2026-03-01&to=2026-03-31").text();
     assert_eq!(empty.lines().count(), 1, "{empty}");
 }
+
+#[test]
+fn a_reminder_tells_a_late_business_what_the_law_adds_and_a_consumer_nothing() {
+    let (_scratch, running) = sample("late-told", |text| text);
+    let invoice = |number: &str, kind: &str, language: &str| {
+        let body = json!({
+            "external_ref": number, "amount": { "amount": 100_000, "currency": "EUR" }, "due_on": "2026-03-12",
+            "customer": {
+                "external_ref": number, "kind": kind, "name": "Atelier", "language": language,
+                "email": format!("{number}@example.org").to_lowercase(),
+            },
+        });
+        assert_eq!(running.post("/v1/payment-requests", &body).status, 201);
+    };
+    for (number, kind, language) in
+        [("B-FR", "business", "fr"), ("B-EN", "business", "en"), ("C-FR", "consumer", "fr")]
+    {
+        invoice(number, kind, language);
+    }
+    running.advance("20d");
+    let text_to = |address: &str| {
+        wait_for(address, || {
+            let found = running.get("/v1/messages?limit=100").json();
+            let late =
+                |of: &&Json| of["to"][0] == address && of["template"] == "reminder_late" && of["channel"] == "email";
+            found["data"].as_array()?.iter().find(late)?["text"].as_str().map(str::to_owned)
+        })
+    };
+    let french = text_to("b-fr@example.org");
+    let told =
+        "une indemnité de 40,00\u{a0}€ pour frais de recouvrement est due, et des intérêts de 12,15\u{a0}% par an";
+    assert!(french.contains(told), "{french}");
+    let english = text_to("b-en@example.org");
+    assert!(
+        english.contains("an indemnity of €40.00 for recovery costs is due, and interest of 12.15% a year"),
+        "{english}"
+    );
+    let consumer = text_to("c-fr@example.org");
+    assert!(!consumer.contains("indemnité") && !consumer.contains("\n\n\n"), "{consumer}");
+}

@@ -211,6 +211,16 @@ impl LateCharges {
 }
 
 impl LateTerms {
+    /// What is owed beside an amount in euro that was due on `due_on` and is still open on `on`, before any interest is
+    /// counted: the indemnity, and the rate of a year in thousandths of a percent. Nothing by consumers, nothing in time.
+    pub fn owed(&self, kind: Kind, due_on: Date, on: Date) -> Option<(Money, Option<i64>)> {
+        match kind {
+            Kind::Consumer => None,
+            Kind::Business if on <= due_on => None,
+            Kind::Business => Some((Money::from_minor(self.indemnity_minor, Currency::EUR), self.rate_on(on))),
+        }
+    }
+
     fn rate_on(&self, day: Date) -> Option<i64> {
         let known = self.reference_rates.iter().rev().find(|(from, _)| from.cmp(&day) != Ordering::Greater);
         known.map(|(_, rate)| rate.saturating_add(self.points))
@@ -278,6 +288,10 @@ mod tests {
         let (due_on, of, until) = (day("2026-03-31"), balances_of(&[("2026-03-01", 100_000)]), day("2027-03-31"));
         let greedy = LateTerms { indemnity_minor: 1_000_000, points: 90_000, ..terms() };
         assert_eq!(LateCharges::of(Kind::Consumer, &greedy, due_on, &of, until), None);
+        assert_eq!(greedy.owed(Kind::Consumer, due_on, until), None);
+        assert_eq!(terms().owed(Kind::Business, due_on, due_on), None);
+        let late = terms().owed(Kind::Business, due_on, due_on.plus_days(1));
+        assert_eq!(late, Some((Money::from_minor(4_000, Currency::EUR), Some(10_150))));
         assert!(LateCharges::of(Kind::Business, &greedy, due_on, &of, until).is_some());
     }
 

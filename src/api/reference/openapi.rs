@@ -7,10 +7,11 @@ use super::{Answer, Field, Operation, Part, parts};
 use crate::export::event_type_json;
 
 /// Problems that every call with a key may have.
-const COMMON: [(u16, &str); 4] = [
+const COMMON: [(u16, &str); 5] = [
     (400, "It cannot be read: a query, an address, or a body that is no JSON"),
     (401, "The API key is missing or not known"),
     (403, "The API key may not do this"),
+    (429, "The key makes more calls than its `per_minute`: `Retry-After` says when to come again"),
     (503, "It cannot be taken in now: `Retry-After` says when to come again"),
 ];
 
