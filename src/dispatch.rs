@@ -29,7 +29,7 @@ use crate::config::Tenant;
 use crate::documents::{self, Documents};
 use crate::export::{HookBody, Layout, StatusFormat, hook_body};
 use crate::in_use::InUse;
-use crate::render::{Message, Subject, context};
+use crate::render::{self, Message, Subject, context};
 
 /// What is said of a message that was kept instead of being sent.
 pub const CAUGHT: &str = "caught";
@@ -402,7 +402,11 @@ impl Channels {
             return Err(later(Fault::Settings, "the tenant is not configured any more"));
         };
         let body = in_use.templates.body(name, Some((&delivery.event, &tenant.name)));
-        body.map(Some).map_err(|error| never(Fault::Content, error.to_string()))
+        body.map(Some).map_err(|error| match error {
+            // It may come back with the next edition.
+            render::Error::Missing(..) => later(Fault::Settings, error.to_string()),
+            render::Error::Render { .. } => never(Fault::Content, error.to_string()),
+        })
     }
 
     async fn hook(&self, delivery: &Delivery) -> Verdict {

@@ -132,9 +132,10 @@ pub fn event(
         (None, customer) => customer.map(EntityId::Customer),
     };
     let entity = entity.unwrap_or_else(|| EntityId::Feed(FeedId::of(tenant, "example")));
-    let id = EventId { partition: 0, sequence: 0, index: 0 };
+    // Of a lane that there is not, and another one each time.
+    let id = EventId { partition: u8::MAX, sequence: u64::try_from(at.unix_millis()).unwrap_or(0), index: 0 };
     let key = customer.map_or(entity, EntityId::Customer);
-    Ok(Published { id, tenant: tenant.clone(), event, at, entity, key, key_seq: None, customer, request, facts })
+    Ok(Published { id, tenant: tenant.clone(), event, at, entity, key, key_seq: Some(1), customer, request, facts })
 }
 
 fn read(text: &str, kind: Kind) -> Result<Value, String> {

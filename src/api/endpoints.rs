@@ -7,7 +7,7 @@ use quittance_actors::rules::EventType;
 use serde_json::{Value as Json, json};
 
 use super::body::{Body, Received, received};
-use super::{Detail, Problem, Shared, tenant};
+use super::{Detail, Problem, Shared, caller, tenant};
 use crate::config::{Credentials, Endpoint};
 use crate::diagnostics::nearest;
 use crate::export::Tells;
@@ -45,7 +45,12 @@ fn shown(endpoint: &Endpoint, waiting: &Waiting) -> Json {
 pub(super) async fn test(
     app: Shared, request: HttpRequest, name: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {
-    let (bytes, tenant, name) = (received(bytes)?, tenant(&app, &request)?, name.into_inner());
+    let (bytes, name) = (received(bytes)?, name.into_inner());
+    let (tenant, key) = caller(&app, &request)?;
+    // It is signed as what happened is.
+    if !key.configures {
+        return Err(Problem::forbidden(format!("the key \"{}\" may not test endpoints: configures = true", key.id)));
+    }
     let mut body = Body::parse(&bytes)?;
     let event = body.required("event", |text| {
         EventType::parse(text).ok_or_else(|| {

@@ -32,9 +32,9 @@ pub struct Problem {
     errors: Vec<Detail>,
     #[serde(skip_serializing_if = "<[Json]>::is_empty")]
     findings: Box<[Json]>,
-    /// In how many seconds it may be tried again, where that is known.
+    /// In how many seconds it may be tried again; 0 where that is not known.
     #[serde(skip)]
-    again_in_s: Option<u64>,
+    again_in_s: u32,
 }
 
 impl Problem {
@@ -47,7 +47,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             findings: Box::default(),
-            again_in_s: None,
+            again_in_s: 0,
         }
     }
 
@@ -129,7 +129,7 @@ impl Problem {
     /// 429: the caller makes too many calls, and may make the next in so many seconds.
     pub fn too_many(detail: impl Into<String>, again_in_s: u64) -> Self {
         let problem = Self::of(429, "too_many_calls", "Too many calls of this key", detail);
-        Self { again_in_s: Some(again_in_s.max(1)), ..problem }
+        Self { again_in_s: u32::try_from(again_in_s.max(1)).unwrap_or(u32::MAX), ..problem }
     }
 
     /// 503: too much is under way.
@@ -156,8 +156,11 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        let busy = (self.status == 503).then_some(u64::from(limits::RETRY_AFTER_SECONDS));
-        if let Some(seconds) = self.again_in_s.or(busy) {
+        let seconds = match self.again_in_s {
+            0 if self.status == 503 => limits::RETRY_AFTER_SECONDS,
+            seconds => seconds,
+        };
+        if seconds > 0 {
             response.insert_header(("Retry-After", seconds.to_string()));
         }
         if self.status == 401 {

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::partition::{DirectoryKey, Entity, Origin};
 use quittance_actors::runtime::{Admit, BankEntry, Priority};
-use quittance_actors::transfer::{Details, Particulars, Status, Transfer};
+use quittance_actors::transfer::{Details, Means, Particulars, Status, Transfer};
 use quittance_actors::values::{
     Date, EndToEndId, EntityId, Iban, RemittanceInformation, TenantId, Timestamp, TransferId,
 };
@@ -28,6 +28,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
     let end_to_end_id = body.optional("end_to_end_id", EndToEndId::parse).flatten();
     let structured = body.optional_text("creditor_reference", 35);
     let text = body.optional_text("remittance", RemittanceInformation::UNSTRUCTURED_CHARACTERS_MAX);
+    let means = body.optional("means", Means::parse).unwrap_or(Means::Transfer);
     body.finish()?;
     let (Some(entry_ref), Some(amount), Some(booked_on)) = (entry_ref, amount, booked_on) else {
         return Err(Problem::bad_request("the body cannot be used"));
@@ -37,7 +38,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     let details = Details {
         id: TransferId::new(Timestamp::default(), 0, 0),
-        entry_key: format!("api:{entry_ref}"),
+        entry_key: means.entry_key(&entry_ref),
         account,
         amount,
         booked_on,
@@ -51,7 +52,7 @@ pub(super) async fn create(app: Shared, request: HttpRequest, bytes: Received) -
         tenant: tenant.clone(),
         entry: BankEntry {
             details,
-            particulars: Particulars::default(),
+            particulars: Particulars { code: means.code().into(), ..Particulars::default() },
             counted_as: Vec::new(),
             same_as: None,
             collected: Vec::new(),

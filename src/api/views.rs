@@ -5,7 +5,7 @@ use quittance_actors::customer::Customer;
 use quittance_actors::payment_request::{
     Collection, Gate, LateCharges, PaymentRequest, Source, Stage, Status, end_to_end_id,
 };
-use quittance_actors::transfer::{DividedPart, Nature, Proposal, Transfer, Weighed};
+use quittance_actors::transfer::{DividedPart, Means, Nature, Proposal, Transfer, Weighed};
 use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
@@ -241,6 +241,7 @@ pub(super) fn transfer(id: TransferId, state: &Transfer) -> Json {
     let mut view = json!({
         "id": id,
         "entry_key": details.entry_key,
+        "means": Means::of(details).name(),
         "amount": details.amount,
         "booked_on": details.booked_on,
         "account": details.account,

@@ -30,7 +30,7 @@ fn asked(pattern: &str, what: Option<&str>) -> Option<Asks> {
         ("/bo/configuration/reload", _) => Asks::ConfigureAll,
         ("/bo/configuration/edit" | "/bo/configuration/editions/{number}/restore", _) => Asks::Duty(Duty::Configure),
         ("/bo/reconciliation/{id}/{what}", Some("give-back")) => Asks::Duty(Duty::Refund),
-        ("/bo/reconciliation/{id}/{what}", _) => Asks::Duty(Duty::Reconcile),
+        ("/bo/reconciliation/{id}/{what}" | "/bo/requests/{id}/received", _) => Asks::Duty(Duty::Reconcile),
         ("/bo/payouts/{id}/{what}", _) => Asks::Duty(Duty::Approve),
         (
             "/bo/requests/{id}/reminder/{what}"

@@ -21,6 +21,7 @@ mod mistakes;
 mod overview;
 mod payouts;
 mod plans;
+mod received;
 mod reference;
 mod reminders;
 mod requests;
@@ -168,6 +169,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/requests/{id}", web::get().to(requests::page))
             .route("/requests/{id}/reminder/{what}", web::post().to(reminders::decide))
             .route("/requests/{id}/do/{what}", web::post().to(acts::act))
+            .route("/requests/{id}/received", web::post().to(received::note))
             .route("/collections", web::get().to(worklist::page))
             .route("/collections/attempts", web::get().to(collections::page))
             .route("/collections/policies", web::get().to(retries::page))

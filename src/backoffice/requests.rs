@@ -8,7 +8,7 @@ use quittance_actors::ports::{Clock as _, Snapshots as _};
 use quittance_actors::values::{CustomerId, EntityId, Iban, Money, PaymentRequestId, Zone};
 use serde_json::{Value as Json, json};
 
-use super::{SharedPages, acts, deliveries, enter, reminders, words, zone_of};
+use super::{SharedPages, acts, deliveries, enter, received, reminders, words, zone_of};
 use crate::api::{Problem, Shared, trails_of};
 use crate::assemble::callbacks;
 use crate::late;
@@ -262,7 +262,7 @@ pub(super) async fn page(
         "steps": steps,
         "awaited": reminders::awaited(state, policies.as_deref(), &zone),
         "said": query.get("said").filter(|said| {
-            reminders::SAID.contains(&said.as_str()) || acts::SAID.contains(&said.as_str())
+            [&reminders::SAID[..], &acts::SAID, &received::SAID].iter().any(|all| all.contains(&said.as_str()))
         }),
         "acts": acts::offered(state, who, policies.as_deref(), now),
         "failed": query.get("failed"),
@@ -273,6 +273,7 @@ pub(super) async fn page(
         "paid": words::money(paid),
         "paid_percent": paid.minor() * 100 / terms.amount.minor().max(1),
         "outstanding": words::money(state.outstanding().unwrap_or(zero)),
+        "outstanding_decimal": state.outstanding().unwrap_or(zero).decimal(),
         "issued_on": words::day(terms.issued_on),
         "due_on": words::day(terms.due_on),
         "description": terms.description,

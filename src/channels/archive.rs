@@ -74,6 +74,8 @@ pub struct Place {
     at: u64,
     /// Bytes.
     length: u64,
+    /// What they hash to: after a restore others may lie there.
+    check: u64,
 }
 
 /// Keeps messages in a folder.
@@ -124,11 +126,18 @@ impl Archive {
         let (lines, mails) = (path(LINES), path(MAILS));
         let _one = self.writing.lock();
         if let Some(packed) = packed {
-            let mut file = appended(mails)?;
-            // What was cut off before lies between two mails and belongs to none.
-            let at = file.seek(SeekFrom::End(0))?;
-            file.write_all(&packed)?;
-            sent.mail = Some(Place { at, length: u64::try_from(packed.len()).map_err(io::Error::other)? });
+            let append = || -> io::Result<Place> {
+                let mut file = appended(mails)?;
+                // What was cut off before lies between two mails and belongs to none.
+                let at = file.seek(SeekFrom::End(0))?;
+                file.write_all(&packed)?;
+                let length = u64::try_from(packed.len()).map_err(io::Error::other)?;
+                Ok(Place { at, length, check: xxhash_rust::xxh3::xxh3_64(&packed) })
+            };
+            // What it says is kept all the same.
+            sent.mail = append()
+                .inspect_err(|error| tracing::warn!(id = sent.id, %error, "a mail is not kept byte for byte"))
+                .ok();
         }
         let mut line = serde_json::to_vec(&sent).map_err(io::Error::other)?;
         line.push(b'\n');
@@ -142,12 +151,16 @@ impl Archive {
 
     /// A mail of a tenant as it left; nothing when it was not kept.
     pub fn mail(&self, tenant: &str, sent: &Sent) -> io::Result<Option<Vec<u8>>> {
-        let Some(Place { at, length }) = sent.mail else { return Ok(None) };
+        let Some(Place { at, length, check }) = sent.mail else { return Ok(None) };
         let day = sent.sent_at.date_in(&Zone::utc());
         let mut file = File::open(self.folder.join(tenant).join(format!("{day}{MAILS}")))?;
         file.seek(SeekFrom::Start(at))?;
-        let mut bytes = Vec::new();
-        GzDecoder::new(file.take(length)).take(MAIL_BYTES_MAX).read_to_end(&mut bytes)?;
+        let (mut packed, mut bytes) = (Vec::new(), Vec::new());
+        file.take(length.min(MAIL_BYTES_MAX)).read_to_end(&mut packed)?;
+        if xxhash_rust::xxh3::xxh3_64(&packed) != check {
+            return Ok(None);
+        }
+        GzDecoder::new(packed.as_slice()).take(MAIL_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 

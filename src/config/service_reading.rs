@@ -285,6 +285,8 @@ fn read_accounts(section: &Section<'_, '_>) -> Accounts {
     for (key, account) in [
         ("journal", &mut accounts.journal),
         ("bank", &mut accounts.bank),
+        ("cheques", &mut accounts.cheques),
+        ("cash", &mut accounts.cash),
         ("customers", &mut accounts.customers),
         ("advances", &mut accounts.advances),
         ("suspense", &mut accounts.suspense),

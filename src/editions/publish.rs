@@ -34,7 +34,7 @@ const FILE_BYTES_MAX: usize = 256 << 10;
 #[expect(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Refusal {
     #[error(
-        "\"{0}\" is not a file that a tenant has of its own: rules.toml, scenarios.toml, collections.toml, acceptance.toml, or templates/NAME.LANGUAGE.CHANNEL.hbs"
+        "\"{0}\" is not a file that a tenant has of its own: rules.toml, scenarios.toml, collections.toml, acceptance.toml, templates/NAME.LANGUAGE.CHANNEL.hbs, or templates/NAME.json.hbs"
     )]
     Name(String),
     #[error("\"{0}\" is larger than {max} KiB", max = FILE_BYTES_MAX >> 10)]

@@ -11,7 +11,7 @@ use std::path::Path;
 use quittance_actors::partition::{Commit, Event, StoredChange};
 use quittance_actors::payment_request::{self, Source};
 use quittance_actors::payout;
-use quittance_actors::transfer::{self, Details};
+use quittance_actors::transfer::{self, Details, Means};
 use quittance_actors::values::{AttemptId, Date, EntityId, Money, PaymentRequestId, PayoutId, TransferId, Zone};
 
 use super::Wanted;
@@ -30,6 +30,10 @@ pub struct Accounts {
     pub journal: String,
     /// Money at the bank.
     pub bank: String,
+    /// Cheques that are there and not yet at the bank.
+    pub cheques: String,
+    /// Money in the till.
+    pub cash: String,
     /// What customers owe.
     pub customers: String,
     /// What customers paid too much.
@@ -49,6 +53,8 @@ impl Default for Accounts {
         Self {
             journal: account("BQ"),
             bank: account("512000"),
+            cheques: account("511200"),
+            cash: account("530000"),
             customers: account("411000"),
             advances: account("419100"),
             suspense: account("471000"),
@@ -180,11 +186,11 @@ impl<'a> Books<'a> {
             (E::Received { .. }, Some((allocations, credit))) => {
                 let mut lines = vec![self.bank(details, Side::Debit)];
                 self.parts(details, allocations, credit, Side::Credit, &mut lines);
-                Some(Entry { text: "Virement reçu", lines })
+                Some(Entry { text: received_text(details), lines })
             }
             (E::Received { .. }, None) => {
                 let lines = vec![self.bank(details, Side::Debit), self.suspense(details, Side::Credit)];
-                Some(Entry { text: "Virement reçu, à identifier", lines })
+                Some(Entry { text: unidentified_text(details), lines })
             }
             (E::Matched { allocations, credit, .. }, _) if !received => {
                 let mut lines = vec![self.suspense(details, Side::Debit)];
@@ -280,7 +286,12 @@ impl<'a> Books<'a> {
     }
 
     fn bank(&self, details: &Details, side: Side) -> Line<'a> {
-        self.line((&self.accounts.bank, "Banque"), details, side)
+        let account: (&'a str, _) = match Means::of(details) {
+            Means::Transfer => (&self.accounts.bank, "Banque"),
+            Means::Cheque => (&self.accounts.cheques, "Chèques à encaisser"),
+            Means::Cash => (&self.accounts.cash, "Caisse"),
+        };
+        self.line(account, details, side)
     }
 
     fn suspense(&self, details: &Details, side: Side) -> Line<'a> {
@@ -310,6 +321,22 @@ impl<'a> Books<'a> {
             let piece = (details.id.to_string(), details.booked_on);
             lines.push(Line { account, customer: payer, piece, side, amount: credit });
         }
+    }
+}
+
+fn received_text(details: &Details) -> &'static str {
+    match Means::of(details) {
+        Means::Transfer => "Virement reçu",
+        Means::Cheque => "Chèque reçu",
+        Means::Cash => "Espèces reçues",
+    }
+}
+
+fn unidentified_text(details: &Details) -> &'static str {
+    match Means::of(details) {
+        Means::Transfer => "Virement reçu, à identifier",
+        Means::Cheque => "Chèque reçu, à identifier",
+        Means::Cash => "Espèces reçues, à identifier",
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) const ENDING: &str = "json";
 struct Body {
     file: String,
     edition: String,
+    /// What it writes as JSON or decimals.
+    paths: Vec<String>,
 }
 
 /// Templates of bodies.
@@ -50,11 +52,22 @@ impl Default for Bodies {
 impl Bodies {
     /// Takes a template; says what is wrong with it, once rendered with an example of every fact.
     pub(super) fn add(&mut self, name: &str, file: &str, text: &str, findings: &mut Findings) {
-        let raw = ["{{{", "{{&", "{{~&"].iter().find_map(|tag| text.find(tag));
-        if let Some(at) = raw {
+        let is_raw = |at: &usize| {
+            let tag = text.get(at + 2..).unwrap_or_default();
+            tag.trim_start_matches(|c: char| c == '~' || c.is_whitespace()).starts_with(['{', '&'])
+        };
+        if let Some(at) = text.match_indices("{{").map(|(at, _)| at).find(is_raw) {
             let message = "what is written as it is may end the text that it stands in".to_owned();
             let help = "{{json PATH}} writes any value with its quotes";
             return report(findings, file, "Q0208", at..at + 3, message, Some(help));
+        }
+        let nested = |at: &usize| {
+            let inner = text.get(at + 1..).unwrap_or_default().trim_start();
+            ["json", "decimal"].iter().any(|name| inner.starts_with(name))
+        };
+        if let Some(at) = text.match_indices('(').map(|(at, _)| at).find(nested) {
+            let message = "json and decimal stand by themselves, and not within another tag".to_owned();
+            return report(findings, file, "Q0208", at..at + 1, message, None);
         }
         let shape = bounds::shape(text, false).and_then(|shape| bounds::ends(&shape, &BTreeMap::new()));
         if let Err(Fault { at, message }) = shape {
@@ -64,7 +77,17 @@ impl Bodies {
             let at = place(text, error.pos());
             return report(findings, file, "Q0201", at..at + 1, plain(&error.reason().to_string()), None);
         }
-        match self.run(name, &example(|field| !field.is_of_the_moment())) {
+        let whole = example(|field| !field.is_of_the_moment());
+        if let Some((at, unknown)) = written(text).find(|(_, path)| !is_told(&whole, path)) {
+            let message = format!("unknown variable `{unknown}`");
+            return report(findings, file, "Q0202", at..at + unknown.len(), message, None);
+        }
+        match self.run(name, &whole) {
+            Ok(text) if text.contains("[object]") => {
+                let message = "an amount stands where a text is meant".to_owned();
+                let help = "{{decimal PATH}} writes it as 3120.50, {{json PATH}} with its currency";
+                return report(findings, file, "Q0208", 0..1, message, Some(help));
+            }
             Ok(_) => {}
             Err(Failure::Unknown(unknown)) => {
                 let at = text.find(&unknown).unwrap_or(0);
@@ -78,7 +101,8 @@ impl Bodies {
         }
         let mut edition = digest::hex(&digest::sha256(text.as_bytes()));
         edition.truncate(EDITION_CHARACTERS);
-        self.known.insert(name.to_owned(), Body { file: file.to_owned(), edition });
+        let paths = written(text).map(|(_, path)| path.to_owned()).collect();
+        self.known.insert(name.to_owned(), Body { file: file.to_owned(), edition, paths });
     }
 
     /// Names and editions.
@@ -94,7 +118,12 @@ impl Bodies {
     /// Why a template never tells of such an event, if it does not.
     pub(super) fn never_tells(&self, name: &str, event: EventType) -> Option<String> {
         let told = event.fields();
-        self.run(name, &example(|field| told.contains(&field))).err().map(|failure| failure.to_string())
+        let data = example(|field| told.contains(&field));
+        let unknown = self.known.get(name).and_then(|body| body.paths.iter().find(|path| !is_told(&data, path)));
+        match unknown {
+            Some(unknown) => Some(Failure::Unknown(unknown.clone()).to_string()),
+            None => self.run(name, &data).err().map(|failure| failure.to_string()),
+        }
     }
 
     /// What a template makes of an event, or of an example of every fact.
@@ -122,6 +151,25 @@ impl Bodies {
             Err(error) => Err(Failure::NotJson(error.to_string())),
         }
     }
+}
+
+/// The paths that `json` and `decimal` write, each with its place. A path that is not known they write as `null`: the
+/// strictness of the engine does not see it.
+fn written(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices("{{").filter_map(|(at, _)| {
+        let tag = text.get(at + 2..)?;
+        let tag = tag.get(..tag.find("}}")?)?;
+        let inner = tag.trim_start_matches(|c: char| c == '~' || c.is_whitespace());
+        let path = inner.strip_prefix("json").or_else(|| inner.strip_prefix("decimal"))?;
+        let path = path.strip_prefix(char::is_whitespace)?.trim_matches(|c: char| c == '~' || c.is_whitespace());
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        let is_path = path.contains('.') && !path.starts_with('.') && path.chars().all(plain);
+        is_path.then(|| (at + 2 + tag.find(path).unwrap_or(0), path))
+    })
+}
+
+fn is_told(data: &Json, path: &str) -> bool {
+    path.split('.').try_fold(data, |of, name| of.get(name)).is_some()
 }
 
 /// Why there is no body.

@@ -79,9 +79,15 @@ pub(super) fn unpack(watched: &Watched, path: &Path, activity: &Activity) -> io:
             return Ok(Unpacked::Broken(why));
         }
     };
+    let claims = manifest::Claims::left(path);
     let mut claimed = Vec::with_capacity(members.len());
     for (unpacked, name) in &members {
         let target = free_name(&watched.work(), name);
+        manifest::forget(&target);
+        // What is said of the rows of an archive is said of its only file.
+        if members.len() == 1 && !claims.is_empty() {
+            claims.keep(&target)?;
+        }
         fs::rename(unpacked, &target)?;
         claimed.push(target);
     }
@@ -131,7 +137,6 @@ fn archive(
     let target = free_name(&watched.folder.join("done"), shown);
     report.write_beside(&target)?;
     fs::rename(path, &target)?;
-    // What a manifest says of rows is said of none of the files that were in it.
     manifest::forget(path);
     activity.finished(&report, Some(&target));
     Ok(())

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quittance_actors::runtime::Intake;
-use quittance_actors::values::{DecimalMark, Money};
+use quittance_actors::values::{Currency, DecimalMark, Money};
 
 /// How the name of a manifest ends.
 pub const MANIFEST: &str = ".sha256";
@@ -76,13 +76,18 @@ impl Claims {
             return Some(format!("its manifest says {count} rows, and it has {}", found.rows));
         }
         let sum = self.sum.as_ref()?;
+        let net_minor = found.net_minor;
         if found.unread {
             return Some(format!("its manifest says that its rows come to {sum}, and not all of them can be read"));
         }
         match found.sums.as_slice() {
-            [] => Some(format!("its manifest says that its rows come to {sum}, and none of them has an amount")),
-            [found] => match Money::parse(sum, found.currency(), DecimalMark::Point) {
-                Ok(said) if said == *found => None,
+            [] => match Money::parse(sum, Currency::EUR, DecimalMark::Point) {
+                Ok(said) if said.minor() == 0 => None,
+                _ => Some(format!("its manifest says that its rows come to {sum}, and none of them has an amount")),
+            },
+            [found] => match Money::parse(sum.trim_start_matches('-'), found.currency(), DecimalMark::Point) {
+                // Credit notes and debits are written with a minus by some and without by others.
+                Ok(said) if said == *found || said.minor().checked_abs() == net_minor.checked_abs() => None,
                 Ok(_) => Some(format!(
                     "its manifest says that its rows come to {sum}, and they come to {}",
                     found.decimal()
@@ -101,6 +106,8 @@ pub(super) struct Found {
     pub rows: u64,
     /// What they come to, by currency.
     sums: Vec<Money>,
+    /// The same, less credit notes and debits.
+    net_minor: i64,
     /// Whether one could not be read.
     pub unread: bool,
 }
@@ -108,12 +115,14 @@ pub(super) struct Found {
 impl Found {
     /// Adds the amount of a row.
     pub(super) fn add(&mut self, row: &Intake) {
-        let amount = match row {
-            Intake::Invoice(row) => row.amount,
-            Intake::Entry(entry) => entry.details.amount,
-            Intake::CreditNote(row) => row.amount,
+        let (amount, less) = match row {
+            Intake::Invoice(row) => (row.amount, false),
+            Intake::Entry(entry) => (entry.details.amount, entry.debit),
+            Intake::CreditNote(row) => (row.amount, true),
             _ => return,
         };
+        let signed = if less { amount.minor().saturating_neg() } else { amount.minor() };
+        self.net_minor = self.net_minor.saturating_add(signed);
         match self.sums.iter_mut().find(|sum| sum.currency() == amount.currency()) {
             None => self.sums.push(amount),
             // What no number holds is no sum of a manifest.
@@ -145,8 +154,9 @@ fn path(claimed: &Path) -> PathBuf {
 fn said<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let lower = text.to_ascii_lowercase();
     lower.match_indices(name).find_map(|(at, _)| {
-        let begins =
-            lower.get(..at)?.bytes().last().is_none_or(|before| !before.is_ascii_alphanumeric() && before != b'_');
+        // It begins a line, or is a name of JSON.
+        let before = lower.get(..at)?.rsplit('\n').next().unwrap_or_default().trim_end();
+        let begins = before.is_empty() || before.ends_with(['"', '\'']);
         let rest = text.get(at + name.len()..).filter(|_| begins)?;
         let after = rest.trim_start_matches(['"', '\'', ' ', '\t', ':', '=']);
         let between = rest.get(..rest.len() - after.len())?;
@@ -154,7 +164,8 @@ fn said<'a>(text: &'a str, name: &str) -> Option<&'a str> {
             after.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ',' || c == '-')).unwrap_or(after.len());
         // What ends a sentence or a list is none of the number.
         let number = after.get(..end)?.trim_end_matches(['.', ',']);
-        (between.contains([':', '=']) && !number.is_empty()).then_some(number)
+        let ends = after.get(end..)?.chars().next().is_none_or(|c| c.is_whitespace() || ",}\"'".contains(c));
+        (between.contains([':', '=']) && !number.is_empty() && ends).then_some(number)
     })
 }
 
@@ -174,7 +185,7 @@ mod tests {
                 format!(r#"{{"file": "a", "sha256": "{digest_of}", "count": 2, "total": "10.00"}}"#),
                 claims(Some(2), Some("10.00")),
             ),
-            (format!("{digest_of}\naccount: 9\ncheck_sum: 4"), claims(None, None)),
+            (format!("{digest_of}\naccount: 9\ncheck_sum: 4\nerror count: 3\nsum: 9f86"), claims(None, None)),
         ] {
             assert_eq!(digest(&text), digest_of.to_ascii_lowercase(), "{text}");
             assert_eq!(Claims::of(&text), expected, "{text}");
@@ -183,11 +194,11 @@ mod tests {
 
     #[test]
     fn a_difference_is_said_in_words() {
-        use quittance_actors::values::Currency;
         let claims = Claims { count: Some(2), sum: Some("30.00".to_owned()) };
         let found = |rows, minor: &[(i64, Currency)]| Found {
             rows,
             sums: minor.iter().map(|(minor, currency)| Money::from_minor(*minor, *currency)).collect(),
+            net_minor: minor.iter().map(|(minor, _)| minor).sum(),
             unread: false,
         };
         assert_eq!(claims.differs(&found(2, &[(3_000, Currency::EUR)])), None);

@@ -125,7 +125,8 @@ impl Scanner {
         let rests = self.rests(name, metadata, MANIFEST_REST);
         let found = fs::File::open(path).and_then(digest::sha256_of).map(|found| digest::hex(&found)).ok()?;
         let claimed = match found == wanted {
-            true => self.claim(path, shown, &Claims::of(&text)),
+            // Its manifest stays with a file that waits.
+            true => Some(self.claim(path, shown, &Claims::of(&text))?),
             false if rests => {
                 let why = format!("its digest is {found}, its manifest says {wanted}");
                 self.refuse(path, shown, &why);
@@ -143,9 +144,12 @@ impl Scanner {
     /// Moves a file into `.work`, which only one process can do; what its manifest says of the rows lies there before it.
     fn claim(&self, path: &Path, shown: &str, claims: &Claims) -> Option<PathBuf> {
         let target = report::free_name(&self.watched.work(), &safe_name(shown));
+        // What lies there is of a file that was finished or never came.
+        manifest::forget(&target);
         if !claims.is_empty()
             && let Err(error) = claims.keep(&target)
         {
+            manifest::forget(&target);
             warn!(feed = self.watched.feed.name, %error, "what a manifest says cannot be kept, the file waits");
             return None;
         }

@@ -504,7 +504,7 @@ fn templates_show_with_examples_and_with_events_of_the_past() {
     let french = seen("reminder_late", json!({ "channel": "email", "about": about, "language": "fr" })).json();
     assert!(french["text"].as_str().unwrap().contains("120,00"), "{french}");
     for (name, body, status, why) in [
-        ("reminder_late", json!({ "channel": "hook" }), 422, "expected email or sms"),
+        ("reminder_late", json!({ "channel": "letter" }), 422, "expected email, sms or hook"),
         ("nothing", json!({ "channel": "sms" }), 400, "nothing"),
         ("card_expiring", json!({ "channel": "email", "about": about }), 400, "is missing in this event"),
         ("reminder_late", json!({ "channel": "email", "about": about, "event": "evt_1" }), 400, "no such event"),

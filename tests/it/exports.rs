@@ -96,6 +96,34 @@ fn entries<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<(&
 }
 
 #[test]
+fn a_cheque_pays_like_a_transfer_and_stands_on_an_account_of_its_own() {
+    let (scratch, running) = story("cheque", |text| text);
+    let header = INVOICES.lines().next().unwrap();
+    let invoice = format!("{header}\nF-7;C-7;Jean Petit;p@example.org;;fr;60,00;02/03/2026;10/03/2026;Conseil\n");
+    drop_file(&scratch.path().join("data/erp/in"), "later.csv", invoice.as_bytes());
+    let request = running.find("/v1/payment-requests", "F-7");
+    let cheque = |means: &str| {
+        let body = serde_json::json!({
+            "entry_ref": "no. 118", "amount": { "amount": 6_000, "currency": "EUR" }, "booked_on": "2026-03-02",
+            "creditor_reference": request["creditor_reference"], "means": means,
+        });
+        running.post("/v1/transfers", &body)
+    };
+    assert_eq!(cheque("coins").status, 422);
+    let noted = cheque("cheque").json();
+    assert_eq!((&noted["means"], &noted["status"]), (&"cheque".into(), &"matched".into()), "{noted}");
+    assert_eq!(cheque("cheque").json()["id"], noted["id"], "the same cheque is the same money");
+    let path = format!("/v1/payment-requests/{}", request["id"].as_str().unwrap());
+    assert_eq!(running.get(&path).json()["status"], "settled");
+    let (fine, text) = export(&scratch, "accounting", "out", &MARCH);
+    assert!(fine, "{text}");
+    let journal = scratch.path().join("out/accounting-maison-dupre-2026-03-01-2026-03-31.txt");
+    let journal = std::fs::read_to_string(journal).unwrap();
+    let line = journal.lines().find(|line| line.contains("Chèque reçu")).unwrap_or_default();
+    assert!(line.contains("\t511200\t") && line.contains("\t60,00\t0,00\t"), "{line}");
+}
+
+#[test]
 fn what_is_given_up_and_what_credit_pays_stand_in_the_journal() {
     let (scratch, running) = story("given-up", |text| text);
     let own = json!({ "files": { "acceptance.toml": "[matching]\nwrite_off_minor_max = 50\n" } });

@@ -98,8 +98,8 @@ pub struct Once {
 }
 
 impl Once {
-    /// By what a customer remembers that the rule has fired; nothing when the event concerns no such thing or the fact is
-    /// not known, and the rule fires.
+    /// By what a customer remembers that the rule has fired; nothing when the event concerns no such thing, and the rule
+    /// fires. A fact that is not known counts as one value of it.
     pub fn key(&self, rule: &Rule, request: Option<PaymentRequestId>, facts: &impl Facts) -> Option<u64> {
         // What was only tried out has not been said.
         let of = if rule.shadow { "shadow" } else { "rule" };
@@ -107,8 +107,8 @@ impl Once {
             Per::Customer => Some(stable_hash(&[of, &rule.name])),
             Per::Request => request.map(|request| stable_hash(&[of, &rule.name, &request.to_string()])),
             Per::Fact(field) => {
-                let value = facts.fact(field)?.into_value();
-                Some(stable_hash(&[of, &rule.name, field.path(), &value.to_string()]))
+                let value = facts.fact(field).map(|fact| fact.into_value().to_string()).unwrap_or_default();
+                Some(stable_hash(&[of, &rule.name, field.path(), &value]))
             }
         }
     }

@@ -28,6 +28,7 @@ mod decision;
 mod division;
 mod event;
 mod matching;
+mod means;
 mod particulars;
 mod recall;
 mod reconsider;
@@ -43,6 +44,7 @@ pub use command::{Command, Evidence, ReceivedPart, ReferenceHit, ReferenceKind, 
 pub(crate) use decide::payer;
 pub use event::Event;
 pub use matching::{Payer, Placement, place};
+pub use means::Means;
 pub use particulars::{Nature, Particulars, ReturnReason, parts_of, references};
 pub(crate) use reconsider::{awaited_numbers, named_in};
 pub(crate) use returning::TOLD_BY_CALL;

@@ -135,7 +135,6 @@ impl Handler for Building {
         if self.level.part == Part::Message {
             if matches!(name, "Stmt" | "Rpt" | "Ntfctn") && depth == 2 {
                 self.level = Level { part: Part::Statement, path: 0 };
-                self.name_message();
                 self.statements += 1;
                 self.opened = false;
                 self.statement = Statement { kind: self.kind, line: place.line(), ..Statement::default() };
@@ -216,11 +215,15 @@ impl Handler for Building {
 const NTRY_DTLS: u64 = super::camt_paths::path([Tag::NtryDtls]);
 
 impl Building {
-    /// Gives what the message is called, before its first statement; one without an id or a moment is called nothing.
+    /// Gives what the message is called, before its first statement, whose account and id are of the name: banks send a file
+    /// for each account under one id. One without an id or a moment is called nothing.
     fn name_message(&mut self) {
         let Header { id, made_at, page } = std::mem::take(&mut self.header);
         if !id.is_empty() && !made_at.is_empty() {
-            self.ready.push_back(Ok(Piece::Message(format!("{:?} {id} {made_at} {page}", self.kind))));
+            self.ready.push_back(Ok(Piece::Message(format!(
+                "{:?} {id} {made_at} {page} {} {}",
+                self.kind, self.statement.account, self.statement.id
+            ))));
         }
     }
 
@@ -228,6 +231,7 @@ impl Building {
     fn announce(&mut self) {
         if !self.opened {
             self.opened = true;
+            self.name_message();
             self.ready.push_back(Ok(Piece::Opened(Box::new(self.statement.clone()))));
         }
     }
