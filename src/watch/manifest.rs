@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quittance_actors::runtime::Intake;
-use quittance_actors::values::{Currency, DecimalMark, Money};
+use quittance_actors::values::{Currency, DecimalMark, Money, MoneyError};
 
 /// How the name of a manifest ends.
 pub const MANIFEST: &str = ".sha256";
@@ -76,18 +76,18 @@ impl Claims {
             return Some(format!("its manifest says {count} rows, and it has {}", found.rows));
         }
         let sum = self.sum.as_ref()?;
-        let net_minor = found.net_minor;
         if found.unread {
             return Some(format!("its manifest says that its rows come to {sum}, and not all of them can be read"));
         }
+        let net_minor = found.net_minor;
         match found.sums.as_slice() {
-            [] => match Money::parse(sum, Currency::EUR, DecimalMark::Point) {
-                Ok(said) if said.minor() == 0 => None,
+            [] => match signed_minor(sum, Currency::EUR) {
+                Ok(0) => None,
                 _ => Some(format!("its manifest says that its rows come to {sum}, and none of them has an amount")),
             },
-            [found] => match Money::parse(sum.trim_start_matches('-'), found.currency(), DecimalMark::Point) {
+            [found] => match signed_minor(sum, found.currency()) {
                 // Credit notes and debits are written with a minus by some and without by others.
-                Ok(said) if said == *found || said.minor().checked_abs() == net_minor.checked_abs() => None,
+                Ok(said) if said == found.minor() || said == net_minor => None,
                 Ok(_) => Some(format!(
                     "its manifest says that its rows come to {sum}, and they come to {}",
                     found.decimal()
@@ -97,6 +97,13 @@ impl Claims {
             _ => Some(format!("its manifest says that its rows come to {sum}, and they are of several currencies")),
         }
     }
+}
+
+/// A sum in minor units, which may have a minus in front.
+fn signed_minor(sum: &str, currency: Currency) -> Result<i64, MoneyError> {
+    let (less, digits) = sum.strip_prefix('-').map_or((false, sum), |digits| (true, digits));
+    let minor = Money::parse(digits, currency, DecimalMark::Point)?.minor();
+    Ok(if less { minor.saturating_neg() } else { minor })
 }
 
 /// What the rows of a file are.
@@ -206,6 +213,13 @@ mod tests {
         assert_eq!(differs(&found(3, &[])), "its manifest says 2 rows, and it has 3");
         let wrong = differs(&found(2, &[(2_999, Currency::EUR)]));
         assert_eq!(wrong, "its manifest says that its rows come to 30.00, and they come to 29.99");
+        // With credit notes, and of a day on which there was nothing.
+        let credited = Found { net_minor: 3_000, ..found(2, &[(5_000, Currency::EUR)]) };
+        assert_eq!(claims.differs(&credited), None);
+        let of = |sum: &str| Claims { count: None, sum: Some(sum.to_owned()) };
+        assert_eq!(of("-30.00").differs(&Found { net_minor: -3_000, ..found(2, &[(5_000, Currency::EUR)]) }), None);
+        assert!(of("-30.00").differs(&found(2, &[(3_000, Currency::EUR)])).is_some());
+        assert_eq!(of("0.00").differs(&found(0, &[])), None);
         let two = found(2, &[(1, Currency::EUR), (1, Currency::parse("CHF").unwrap())]);
         assert!(differs(&two).contains("several currencies"));
         assert!(differs(&Found { unread: true, ..found(2, &[(3_000, Currency::EUR)]) }).contains("not all of them"));
