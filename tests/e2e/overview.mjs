@@ -227,6 +227,15 @@ try {
   await page.click('form[action$="/do/end-dispute"] button');
   await page.waitForSelector('[role=status]');
   check('and has ended', /The dispute has ended/.test(await page.textContent('[role=status]')));
+  // A cheque is noted, and counts.
+  await page.click('.acts summary:has-text("A cheque, cash")');
+  await page.fill('form[action$="/received"] input[name=reference]', 'cheque 118');
+  await page.fill('form[action$="/received"] input[name=by]', 'Ana');
+  await accessible('a cheque');
+  await picture('request-cheque');
+  await page.click('form[action$="/received"] button');
+  await page.waitForSelector('[role=status]');
+  check('a cheque is counted', /Noted: it is counted/.test(await page.textContent('[role=status]')), await page.textContent('main'));
   // A plan rests, and goes on.
   await page.goto(`${origin}/bo/plans`);
   await page.click('a.row-link >> nth=0');
