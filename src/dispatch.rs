@@ -7,7 +7,8 @@ use std::sync::Arc;
 use quittance_actors::delivery::{Channel, Delivery, Fault, Guard, Recipient, Verdict};
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{
-    AttemptQuestion, AttemptTold, BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared,
+    AttemptQuestion, AttemptTold, BoxFuture, CollectionAnswer, CollectionOrder, Dispatch, PayoutAnswer, PayoutOrder,
+    Prepared,
 };
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{EmailAddress, Language, TenantId, Timestamp};
@@ -156,11 +157,11 @@ impl Dispatch for Channels {
         Box::pin(self.hand_over(orders))
     }
 
-    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {
+    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<PayoutAnswer>> {
         Box::pin(async move {
             match orders.first().and_then(|order| self.connector(&order.delivery)) {
                 Some(connector) => connector.pay_out(orders).await,
-                None => vec![unconfigured(); orders.len()],
+                None => vec![unconfigured().into(); orders.len()],
             }
         })
     }

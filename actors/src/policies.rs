@@ -92,7 +92,7 @@ pub struct Collections {
     pub reasons: ReasonTable,
     /// How often the schemes let one instrument be tried.
     pub caps: Caps,
-    /// What connectors can be asked about an attempt that they have; none of those that are not here.
+    /// What connectors can be asked of an attempt that they have; nothing those that are not here.
     pub asked: BTreeMap<SmolStr, Asked>,
 }
 
@@ -103,6 +103,8 @@ pub struct Asked {
     pub inquires: bool,
     /// To collect it no more.
     pub cancels: bool,
+    /// To give back what it has collected.
+    pub refunds: bool,
 }
 
 /// When people may be written to by reminders.

@@ -218,6 +218,21 @@ pub struct CollectionAnswer {
     pub result: Option<AttemptResult>,
 }
 
+/// What a connector says to an order to pay out.
+#[derive(Debug, Clone)]
+pub struct PayoutAnswer {
+    /// Whether it has the order.
+    pub verdict: Verdict,
+    /// Whether the money is with who is paid, if that is known already.
+    pub paid: bool,
+}
+
+impl From<Verdict> for PayoutAnswer {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, paid: false }
+    }
+}
+
 /// What is asked about an attempt that a connector may have.
 #[derive(Debug, Clone)]
 pub struct AttemptQuestion {
@@ -273,7 +288,7 @@ pub trait Dispatch: Send + Sync {
 
     /// Hands payouts of one connector over; gives an answer to each, in order. The same payout twice must
     /// pay once.
-    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>>;
+    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<PayoutAnswer>>;
 }
 
 /// Sees every record once it is durable, in log order: screens and metrics.

@@ -26,6 +26,7 @@ mod problem;
 mod provider;
 mod rate;
 pub mod reference;
+pub mod refunds;
 mod replays;
 mod request_id;
 mod stream;
@@ -149,7 +150,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route("/payment-requests/{id}/steps", web::get().to(payment_requests::steps))
                 .route("/payment-requests/{id}/deliveries", web::get().to(trail::of_request))
                 .route("/payment-requests/{id}/attempts", web::post().to(payment_requests::report_attempt))
-                .route("/payment-requests/{id}/refunds", web::post().to(payment_requests::refund))
+                .route("/payment-requests/{id}/refunds", web::post().to(refunds::refund))
                 .route("/payment-requests/{id}/cancel", web::post().to(payment_requests::cancel))
                 .route("/payment-requests/{id}/write-off", web::post().to(payment_requests::write_off))
                 .route("/payment-requests/{id}/write-off/undo", web::post().to(payment_requests::undo_write_off))

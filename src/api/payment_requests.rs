@@ -245,22 +245,6 @@ pub(super) fn attempt_id(id: PaymentRequestId, reference: &str) -> AttemptId {
     AttemptId::new(Timestamp::default(), number, id.partition())
 }
 
-pub(super) async fn refund(
-    app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
-) -> Result<HttpResponse, Problem> {
-    let bytes = received(bytes)?;
-    let tenant = tenant(&app, &request)?;
-    let id = request_id(&id)?;
-    let mut body = Body::parse(&bytes)?;
-    let key = body.text("refund_ref", 128);
-    let amount = body.money("amount");
-    body.finish()?;
-    let (Some(key), Some(amount)) = (key, amount) else {
-        return Err(Problem::bad_request("the body cannot be used"));
-    };
-    write(&app, &request, &tenant, id, &bytes, Command::InitiateRefund { key: key.into(), amount }).await
-}
-
 pub(super) async fn cancel(
     app: Shared, request: HttpRequest, id: web::Path<String>, bytes: Received,
 ) -> Result<HttpResponse, Problem> {

@@ -1,9 +1,10 @@
-//! Payouts: money that is given back, from a customer's credit or as the return of a transfer.
+//! Payouts: money that is given back, from a customer's credit, as the return of a transfer or as a refund.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::customer;
 use quittance_actors::machine::Tell;
-use quittance_actors::payout::{Command, Payout, Source, end_to_end_id};
+use quittance_actors::payment_request::attempt_of;
+use quittance_actors::payout::{Command, Destination, Payout, Source, end_to_end_id};
 use quittance_actors::transfer;
 use quittance_actors::values::{CommandId, CustomerId, Date, EntityId, Iban, PayoutId, TenantId, TransferId};
 use serde_json::{Value as Json, json};
@@ -32,12 +33,21 @@ pub(super) fn shown(id: PayoutId, state: &Payout) -> Json {
     let source = match details.source {
         Source::Credit(customer) => json!({ "credit_of": customer }),
         Source::Transfer(transfer) => json!({ "transfer": transfer }),
+        Source::Request(request) => json!({ "payment_request": request }),
+    };
+    let (iban, card) = match &details.to {
+        Destination::Account(iban) => (Some(iban.masked()), None),
+        Destination::Collected { request, number, connector } => {
+            let attempt = attempt_of(*request, *number);
+            (None, Some(json!({ "attempt": attempt, "number": number, "connector": connector })))
+        }
     };
     json!({
         "id": id,
         "source": source,
         "amount": details.amount,
-        "creditor": { "name": details.creditor, "iban": details.iban.masked() },
+        "creditor": { "name": details.creditor, "iban": iban },
+        "refund_of": card,
         "status": state.status,
         "requested_by": details.by,
         "requested_at": details.at,
@@ -117,7 +127,7 @@ async fn requested(
 }
 
 /// Who signs in to the back office asks there: a name that a program writes would make one person two.
-fn by_program(app: &App, by: &str) -> Result<(), Problem> {
+pub(super) fn by_program(app: &App, by: &str) -> Result<(), Problem> {
     match app.service.config.service.people.iter().find(|person| person.is_named(by)) {
         Some(person) => Err(Problem::forbidden(format!(
             "{} signs in to the back office, and asks and decides there",

@@ -4,6 +4,7 @@
 //! POST /callbacks/{tenant}/connectors/{connector}    webhook-id, webhook-timestamp, webhook-signature
 //! { "end_to_end_id" │ "attempt" and "payment_request",
 //!   "result": "succeeded" │ "failed" │ "reversed" │ "cancelled" │ "pending", "reason_code"?, "advice_code"? }
+//! { "payout", "result": "succeeded" │ "failed" │ "pending", "reason_code"? }    of money that it was to give back
 //! ```
 //!
 //! The same call may come any number of times.
@@ -13,8 +14,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{AttemptNews, AttemptResult, Command, attempt_named};
+use quittance_actors::payout::{self, Destination};
+use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::Priority;
-use quittance_actors::values::{AttemptId, EntityId, PaymentRequestId, TenantId, stable_hash};
+use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId, PayoutId, TenantId, stable_hash};
 
 use super::body::Body;
 use super::{Problem, Shared, owned};
@@ -33,9 +36,26 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
     let named = body.optional("end_to_end_id", |text| attempt_named(text).ok_or("it is not one of ours"));
     let attempt = body.optional("attempt", AttemptId::parse);
     let of = body.optional("payment_request", PaymentRequestId::parse);
+    let payout = body.optional("payout", PayoutId::parse);
     let result = body.text("result", 20);
     let (reason_code, advice) = (body.optional_text("reason_code", 35), body.optional_text("advice_code", 35));
     body.finish_with_others()?;
+    // An id that was used for something else is refused, and not taken for the same call.
+    let id = command_of(&["provider", tenant.as_str(), &connector, &call]);
+    let fingerprint = stable_hash(&[&String::from_utf8_lossy(&bytes)]);
+    if let Some(payout) = payout {
+        let command = match (result.as_deref(), reason_code.filter(|code| !code.is_empty())) {
+            (Some("succeeded"), _) => payout::Command::Execute { on: today(&app, &tenant)? },
+            (Some("failed"), Some(code)) => payout::Command::Fail { reason: code.into() },
+            (Some("failed"), None) => return Err(Problem::bad_request("reason_code: expected beside failed")),
+            (Some("pending"), _) => return Ok(HttpResponse::Ok().body("noted")),
+            _ => return Err(Problem::bad_request("result: expected succeeded, failed or pending")),
+        };
+        its_payout(&app, &tenant, &connector, payout).await?;
+        let tell = Tell::Payout(payout, command);
+        app.service.router.submit(&tenant, tell, id, fingerprint, Origin::Api, Priority::Patient).await?;
+        return Ok(HttpResponse::Ok().body("noted"));
+    }
     let (request, attempt) = named
         .or(of.zip(attempt))
         .ok_or_else(|| Problem::bad_request("end_to_end_id: expected, or attempt and payment_request"))?;
@@ -70,12 +90,31 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
     if known.usage.is_none() || known.connector.as_deref().is_some_and(|of| of != connector) {
         return Err(unknown());
     }
-    // An id that was used for something else is refused, and not taken for the same call.
-    let id = command_of(&["provider", tenant.as_str(), &connector, &call]);
-    let fingerprint = stable_hash(&[&String::from_utf8_lossy(&bytes)]);
     let tell = Tell::PaymentRequest(request, command);
     app.service.router.submit(&tenant, tell, id, fingerprint, Origin::Api, Priority::Patient).await?;
     Ok(HttpResponse::Ok().body("noted"))
+}
+
+/// Refuses a payout that this connector was not given: who pays back one says nothing of those of others.
+async fn its_payout(app: &Shared, tenant: &TenantId, connector: &str, payout: PayoutId) -> Result<(), Problem> {
+    let unknown = || Problem::not_found("there is no such payout of this connector");
+    if !owned(app, tenant, EntityId::Payout(payout)).await {
+        return Err(unknown());
+    }
+    let (_, entity, _) = app.service.router.read(EntityId::Payout(payout), 0).await?;
+    let details = entity.as_payout().and_then(|state| state.details.clone()).ok_or_else(unknown)?;
+    let policies = app.service.router.ports().tenants.policies(tenant).ok_or_else(unknown)?;
+    let is_its = match &details.to {
+        Destination::Collected { connector: of, .. } => of == connector,
+        Destination::Account(_) => policies.payouts.connector.as_deref() == Some(connector),
+    };
+    if is_its { Ok(()) } else { Err(unknown()) }
+}
+
+fn today(app: &Shared, tenant: &TenantId) -> Result<Date, Problem> {
+    let policies = app.service.router.ports().tenants.policies(tenant);
+    let policies = policies.ok_or_else(|| Problem::not_found("there is nothing at this address"))?;
+    Ok(app.service.clocks.now(tenant).date_in(&policies.zone))
 }
 
 /// Whose call it is, and its id, if its signature is right and it is not an old one.

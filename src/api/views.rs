@@ -9,6 +9,7 @@ use quittance_actors::transfer::{DividedPart, Means, Nature, Proposal, Transfer,
 use quittance_actors::values::{Currency, CustomerId, Date, Iban, Money, PaymentRequestId, TransferId};
 use serde_json::{Value as Json, json};
 
+use super::refunds;
 use crate::late::percent;
 use crate::steps::{Progress, Standing, TEAM, channels};
 
@@ -175,6 +176,7 @@ pub(super) fn payment_request(id: PaymentRequestId, state: &PaymentRequest) -> J
         "outstanding": state.outstanding(),
         "written_off": Money::from_minor(state.rare.written_off_minor, terms.amount.currency()),
         "refunded": Money::from_minor(state.rare.refunded_minor, terms.amount.currency()),
+        "refunds": refunds::shown(id, state),
         "status": state.status,
         "overdue": state.overdue,
         "issued_on": terms.issued_on,

@@ -7,18 +7,18 @@ use quittance_actors::collection::Instrument;
 use quittance_actors::customer::{self, Customer};
 use quittance_actors::machine::Tell;
 use quittance_actors::payment_request::{
-    AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, Stage, Status,
+    AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, RefundOrder, Stage, Status, Terms,
 };
 use quittance_actors::policies::Policies;
-use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId};
+use quittance_actors::values::{AttemptId, Date, DecimalMark, EntityId, Money, PaymentRequestId};
 use serde_json::{Value as Json, json};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{SharedPages, enter, words};
-use crate::api::{Problem, Shared};
+use crate::api::{Problem, Shared, refunds};
 
 /// What the page can say was done: an address says nothing of its own.
-pub(super) const SAID: [&str; 9] = [
+pub(super) const SAID: [&str; 10] = [
     "Promised: nobody reminds or collects until then",
     "Disputed: nobody reminds or collects until that ends",
     "The dispute has ended",
@@ -28,7 +28,9 @@ pub(super) const SAID: [&str; 9] = [
     "Asked for again",
     "Cancelled",
     "Nothing is collected any more",
+    "It is given back",
 ];
+const AMOUNT_CHARACTERS_MAX: usize = 20;
 const NAME_CHARACTERS_MAX: usize = 64;
 const REASON_CHARACTERS_MAX: usize = 140;
 const CODE_CHARACTERS_MAX: usize = 35;
@@ -39,8 +41,7 @@ pub(super) fn offered(
 ) -> Json {
     let is_open = state.status == Status::Open;
     let named: Vec<Json> = customer.map(instruments).unwrap_or_default();
-    let policies: Vec<&String> =
-        policies.map(|known| known.collections.policies.keys().collect()).unwrap_or_default();
+    let names: Vec<&String> = policies.map(|known| known.collections.policies.keys().collect()).unwrap_or_default();
     let unknown: Vec<Json> = state
         .numbered_attempts()
         .into_iter()
@@ -49,12 +50,16 @@ pub(super) fn offered(
             json!({ "id": id.to_string(), "number": number, "amount": words::money(attempt.amount) })
         })
         .collect();
+    let refund = policies.and_then(|known| state.refundable_at_once(known)).map(|most| {
+        json!({ "most": most.decimal(), "shown": words::money(most), "key": format!("page-{}", state.rare.refunds.len() + 1) })
+    });
     json!({
         "open": is_open,
         "today": today,
         "disputed": state.rare.dispute.is_some(),
-        "instruments": (is_open && !policies.is_empty()).then_some(named),
-        "policies": policies,
+        "instruments": (is_open && !names.is_empty()).then_some(named),
+        "policies": names,
+        "refund": refund,
         "collected": is_open && state.collection.as_ref().is_some_and(|collection| {
             let has_left = |id| state.attempts.get(&id).is_some_and(|known| known.status.has_left());
             !matches!(collection.stage, Stage::Ended { .. } | Stage::Idle) && !state.in_flight().is_some_and(has_left)
@@ -140,6 +145,7 @@ pub(super) async fn act(
         "write-off" => (SAID[5], of_request(Command::WriteOff { reason: form.reason()? })),
         "undo-write-off" => (SAID[6], of_request(Command::UndoWriteOff { reason: form.reason()? })),
         "cancel" => (SAID[7], of_request(Command::Cancel { reason: form.reason()? })),
+        "refund" => (SAID[9], of_request(refund(&app, &form, (id, terms)).await?)),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
     let to = match super::submit(&app, &frame.tenant, tell).await {
@@ -147,6 +153,23 @@ pub(super) async fn act(
         Err(error) => format!("/bo/requests/{id}?failed={}", words::encoded(&error.to_string())),
     };
     Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())
+}
+
+/// Money that goes back to the card which has paid it.
+async fn refund(app: &Shared, form: &Form<'_>, (id, terms): (PaymentRequestId, &Terms)) -> Result<Command, Problem> {
+    let wrong = |error: String| Problem::bad_request(format!("amount: {error}"));
+    let amount = form.text("amount", AMOUNT_CHARACTERS_MAX)?.replace(',', ".");
+    let amount = Money::parse(&amount, terms.amount.currency(), DecimalMark::Point);
+    let amount = amount.map_err(|error| wrong(error.to_string()))?;
+    // Of the page as it was shown: sent twice, it is one refund.
+    let key = form.text("key", NAME_CHARACTERS_MAX)?;
+    let order = RefundOrder {
+        payout: refunds::payout_of_form(id, key),
+        creditor: refunds::name_of_payer(app, id).await?,
+        by: form.text("by", NAME_CHARACTERS_MAX)?.into(),
+        reason: form.text("reason", REASON_CHARACTERS_MAX)?.into(),
+    };
+    Ok(Command::InitiateRefund { key: key.into(), amount, order: Some(order) })
 }
 
 /// What a person found out about an attempt of which nobody says how it ended.

@@ -29,7 +29,9 @@ fn asked(pattern: &str, what: Option<&str>) -> Option<Asks> {
         ("/bo/tenant" | "/bo/configuration/preview", _) => Asks::Nothing,
         ("/bo/configuration/reload", _) => Asks::ConfigureAll,
         ("/bo/configuration/edit" | "/bo/configuration/editions/{number}/restore", _) => Asks::Duty(Duty::Configure),
-        ("/bo/reconciliation/{id}/{what}", Some("give-back")) => Asks::Duty(Duty::Refund),
+        ("/bo/reconciliation/{id}/{what}", Some("give-back")) | ("/bo/requests/{id}/do/{what}", Some("refund")) => {
+            Asks::Duty(Duty::Refund)
+        }
         ("/bo/reconciliation/{id}/{what}" | "/bo/requests/{id}/received", _) => Asks::Duty(Duty::Reconcile),
         ("/bo/payouts/{id}/{what}", _) => Asks::Duty(Duty::Approve),
         (
@@ -64,6 +66,7 @@ mod tests {
             (room, Some("decide"), Some(Asks::Duty(Duty::Reconcile))),
             (room, Some("give-back"), Some(Asks::Duty(Duty::Refund))),
             (room, Some("give%2Dback"), None),
+            ("/bo/requests/{id}/do/{what}", Some("refund"), Some(Asks::Duty(Duty::Refund))),
             ("/bo/payouts/{id}/{what}", Some("approve"), Some(Asks::Duty(Duty::Approve))),
             ("/bo/requests/{id}/do/{what}", Some("write-off"), Some(Asks::Duty(Duty::Collect))),
             ("/bo/clock/advance", None, Some(Asks::Duty(Duty::Operate))),

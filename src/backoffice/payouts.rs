@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::machine::Tell;
-use quittance_actors::payout::{Command, Payout, Source, Status};
+use quittance_actors::payout::{Command, Destination, Payout, Source, Status};
 use quittance_actors::values::{EntityId, PayoutId, Zone};
 use serde_json::{Value as Json, json};
 
@@ -43,6 +43,9 @@ fn row(state: &Payout, zone: &Zone) -> Option<Json> {
     let details = state.details.as_ref()?;
     let (tone, icon, status) = match state.status {
         Status::AwaitsApproval => ("warn", "clock", "awaits approval"),
+        Status::Ordered if matches!(details.to, Destination::Collected { .. }) => {
+            ("info", "send", "with the provider")
+        }
         Status::Ordered => ("info", "send", "with the bank"),
         Status::Executed => ("ok", "circle-check", "executed"),
         Status::Rejected => ("mute", "ban", "rejected"),
@@ -51,10 +54,11 @@ fn row(state: &Payout, zone: &Zone) -> Option<Json> {
     let (of, link) = match details.source {
         Source::Credit(_) => ("credit", None),
         Source::Transfer(transfer) => ("transfer", Some(format!("/bo/reconciliation?show=all&id={transfer}"))),
+        Source::Request(request) => ("refund", Some(format!("/bo/requests/{request}"))),
     };
     Some(json!({
         "id": details.id, "amount": words::money(details.amount), "creditor": details.creditor,
-        "iban": details.iban.masked(), "by": details.by, "why": details.reason, "of": of, "link": link,
+        "iban": details.to.masked(), "by": details.by, "why": details.reason, "of": of, "link": link,
         "at": words::instant(details.at, zone), "on": state.on.map(words::day),
         "tone": tone, "status_icon": icon, "status": status,
         "note": match (&state.reason, &state.decided_by) {

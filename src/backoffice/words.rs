@@ -108,6 +108,13 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         EventType::RefundInitiated => {
             ("undo-2", "warn-i", "Refund initiated", format!("{invoice}, {}", text(Field::RefundAmount)))
         }
+        EventType::RefundCompleted => {
+            ("undo-2", "ok-i", "Refund made", format!("{invoice}, {}", text(Field::RefundAmount)))
+        }
+        EventType::RefundFailed => {
+            let detail = format!("{invoice}, {}: {}", text(Field::RefundAmount), text(Field::Reason));
+            ("circle-x", "bad-i", "Refund not made", detail)
+        }
         EventType::TransferReceived => {
             ("arrow-left-right", "info-i", "Transfer received", text(Field::TransferAmount))
         }

@@ -16,11 +16,14 @@ pub(super) fn asked(service: &Service, tenant: &TenantId) -> BTreeMap<SmolStr, A
     let of_tenant = service.connectors.iter().filter(|connector| connector.tenant == *tenant);
     let asked = of_tenant.map(|connector| {
         let asked = match &connector.kind {
-            ConnectorKind::Http { asked, .. } => {
-                Asked { inquires: asked.inquire_url.is_some(), cancels: asked.cancel_url.is_some() }
-            }
+            ConnectorKind::Http { asked, .. } => Asked {
+                inquires: asked.inquire_url.is_some(),
+                cancels: asked.cancel_url.is_some(),
+                refunds: asked.refund_url.is_some(),
+            },
             ConnectorKind::Simulator { first_inquiry_ms } => {
-                Asked { inquires: first_inquiry_ms.is_some(), cancels: first_inquiry_ms.is_some() }
+                let is_asked = first_inquiry_ms.is_some();
+                Asked { inquires: is_asked, cancels: is_asked, refunds: true }
             }
             ConnectorKind::DirectDebitFile { .. } | ConnectorKind::CreditTransferFile { .. } => Asked::default(),
         };

@@ -277,10 +277,18 @@ impl<'a> Books<'a> {
                 ((self.accounts.advances.as_str(), "Clients, avances"), self.names.customer(customer))
             }
             payout::Source::Transfer(_) => ((self.accounts.suspense.as_str(), "Compte d'attente"), ""),
+            // Until a credit note of the merchant's takes it off.
+            payout::Source::Request(request) => {
+                let customer = self.names.request(request).map_or("", |terms| self.names.customer(terms.customer));
+                ((self.accounts.customers.as_str(), "Clients"), customer)
+            }
         };
         let (own, bank) = if paid { (Side::Debit, Side::Credit) } else { (Side::Credit, Side::Debit) };
         let (piece, amount) = ((id.to_string(), details.at.date_in(self.zone)), details.amount);
-        let of_bank = (self.accounts.bank.as_str(), "Banque");
+        let of_bank = match details.to {
+            payout::Destination::Account(_) => (self.accounts.bank.as_str(), "Banque"),
+            payout::Destination::Collected { .. } => (self.accounts.provider.as_str(), "Prestataire de paiement"),
+        };
         let line = |account, customer, side| Line { account, customer, piece: piece.clone(), side, amount };
         Some(Entry { text, lines: vec![line(other, customer, own), line(of_bank, "", bank)] })
     }

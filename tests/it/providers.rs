@@ -230,3 +230,74 @@ fn a_provider_tells_by_itself_and_only_who_has_its_key_is_heard() {
         assert!(told.status == status && told.text().contains(what), "{wrong}: {} {}", told.status, told.text());
     }
 }
+
+#[test]
+fn what_a_card_has_paid_goes_back_to_it_by_who_collected_it() {
+    let provider = Provider::start();
+    let (_scratch, running) = story("providers-refund", &provider);
+    provider.says("collect", 200, "{\"result\":\"succeeded\"}");
+    let request = ordered(&running, "C-1");
+    becomes(&running, &request, "settled");
+    let order = body(&provider.asked("collect")[0]);
+    let refunds = format!("/v1/payment-requests/{request}/refunds");
+    let asks = |key: &str, minor: i64| {
+        let amount = json!({ "amount": minor, "currency": "EUR" });
+        json!({ "refund_ref": key, "amount": amount, "made_by": "collector", "by": "Ana", "reason": "came back broken" })
+    };
+    let mut without = asks("R-1", 1_000);
+    without.as_object_mut().unwrap().remove("by");
+    assert_eq!(running.post(&refunds, &without).status, 400, "somebody asks for it");
+    assert_eq!(running.post(&refunds, &asks("R-1", 5_001)).status, 409, "more than was paid");
+
+    // A second person approves; asked until it answers, with one key, and it says that the money is there.
+    let made = running.post(&refunds, &asks("R-1", 1_500));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    let of = &made["refunds"][0];
+    assert_eq!((&of["refund_ref"], &of["attempt"], &of["failed"]), (&"R-1".into(), &order["attempt"], &false.into()));
+    let path = format!("/v1/payouts/{}", of["payout"].as_str().unwrap());
+    let payout = running.get(&path).json();
+    assert_eq!((&payout["source"]["payment_request"], &payout["creditor"]["iban"]), (&json!(request), &Json::Null));
+    assert_eq!((&payout["status"], &payout["refund_of"]["connector"]), (&"awaits_approval".into(), &"psp".into()));
+    provider.says("refund", 503, "");
+    provider.says("refund", 200, "{\"result\":\"succeeded\"}");
+    assert_eq!(running.post(&format!("{path}/approve"), &json!({ "by": "Bob" })).status, 201);
+    wait_for("the money", || (running.get(&path).json()["status"] == "executed").then_some(()));
+    let asked = provider.asked("refund");
+    let said = body(&asked[0]);
+    assert_eq!((&said["refund_of"]["attempt"], &said["amount"]["amount"]), (&order["attempt"], &1_500.into()));
+    assert_eq!(said["refund_of"]["end_to_end_id"], order["end_to_end_id"]);
+    assert!(said.get("creditor").is_none(), "{said}");
+    assert!(asked.len() == 2 && asked.iter().all(|asked| payout["id"] == asked.header("idempotency-key")));
+
+    // One that it takes and tells of later: it failed, and the money is where it was.
+    provider.says("refund", 202, "");
+    let made = running.post(&refunds, &asks("R-2", 3_500)).json();
+    let id = made["refunds"][1]["payout"].as_str().unwrap().to_owned();
+    let path = format!("/v1/payouts/{id}");
+    assert_eq!(running.post(&format!("{path}/approve"), &json!({ "by": "Bob" })).status, 201);
+    wait_for("the order", || (provider.asked("refund").len() == 3).then_some(()));
+    assert_eq!(running.get(&path).json()["status"], "ordered");
+    let said = json!({ "payout": id, "result": "failed" });
+    assert_eq!(tell(&running, ("p1", CALLBACKS, 0), &said).status, 400, "why?");
+    assert_eq!(tell(&running, ("p1", SECRET, 0), &said).status, 401, "our own key is not theirs");
+    let said = json!({ "payout": "out_00000000000000000000000001", "result": "succeeded" });
+    assert_eq!(tell(&running, ("p1", CALLBACKS, 0), &said).status, 404);
+    let said = json!({ "payout": id, "result": "failed", "reason_code": "14" });
+    for _ in 0..2 {
+        assert_eq!(tell(&running, ("p2", CALLBACKS, 0), &said).status, 200);
+    }
+    let failed = running.get(&path).json();
+    assert_eq!((&failed["status"], &failed["why"]), (&"failed".into(), &"14".into()));
+    let seen = view(&running, &request);
+    assert_eq!((&seen["refunded"]["amount"], &seen["refunds"][1]["failed"]), (&1_500.into(), &true.into()), "{seen}");
+
+    // What happened is told, and stands in the books.
+    let told = running.get(&format!("/v1/payment-requests/{request}/timeline")).text();
+    for event in ["refund.initiated", "refund.completed", "refund.failed"] {
+        assert!(told.contains(event), "{event}: {told}");
+    }
+    let books = running.get("/v1/exports/accounting?from=2026-03-01&to=2026-03-31").text();
+    let line = books.lines().find(|line| line.contains("Remboursement") && line.contains("511500"));
+    assert!(line.is_some_and(|line| line.contains("15,00")), "{books}");
+}

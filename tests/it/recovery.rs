@@ -17,7 +17,7 @@ use quittance_actors::partition::{
 use quittance_actors::policies::Policies;
 use quittance_actors::ports::{
     BoxFuture, CollectionAnswer, CollectionOrder, Directory, Dispatch, Found, Journal, Observer, OnDurable,
-    Ownership, PayoutOrder, PortError, Prepared, Round, Snapshots, Tenants,
+    Ownership, PayoutAnswer, PayoutOrder, PortError, Prepared, Round, Snapshots, Tenants,
 };
 use quittance_actors::runtime::{Checkpointer, Host, Offer, Ports, Priority, Release, Router, SubmitError, Timers};
 use quittance_actors::values::{
@@ -129,7 +129,7 @@ impl Dispatch for Fake {
     fn write_together(&self, _: Vec<Delivery>) -> BoxFuture<'_, Verdict> {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
     }
-    fn pay_out(&self, _: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {
+    fn pay_out(&self, _: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<PayoutAnswer>> {
         Box::pin(async { Vec::new() })
     }
     fn collect(&self, _: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {

@@ -17,7 +17,7 @@ use quittance_actors::rules::{EventType, Field, RequestFigures, Value};
 use quittance_actors::transfer::{self, Details, Doubt, Nature, Particulars, ReturnReason};
 use quittance_actors::values::{
     AttemptId, CommandId, CreditorReference, Currency, CustomerId, Date, DeliveryId, EmailAddress, EndToEndId,
-    EntityId, Iban, Language, Money, PaymentRequestId, PhoneNumber, ReferenceKey, RemittanceInformation,
+    EntityId, Iban, Language, Money, PaymentRequestId, PayoutId, PhoneNumber, ReferenceKey, RemittanceInformation,
     ShortReference, TenantId, Timestamp, TransferId, VirtualIban,
 };
 
@@ -164,6 +164,17 @@ fn later_events() -> Vec<Event> {
         }),
         Event::Transfer(transfer::Event::PartTold),
         Event::PaymentRequest(payment_request::Event::ScenarioBegun { at: AT }),
+        Event::PaymentRequest(payment_request::Event::RefundOrdered {
+            key: "R-1".into(),
+            payout: PayoutId::new(AT, 31, 42),
+            number: 2,
+        }),
+        Event::PaymentRequest(payment_request::Event::RefundCompleted { key: "R-1".into(), amount: euros(1) }),
+        Event::PaymentRequest(payment_request::Event::RefundFailed {
+            key: "R-1".into(),
+            amount: euros(1),
+            reason: "14".into(),
+        }),
         Event::Transfer(transfer::Event::PartsRecalled {
             recall: transfer::Recall { entry: transfer_id(), reason: "AC04".into() },
         }),
@@ -382,6 +393,9 @@ fn name(event: &Event) -> &'static str {
             P::ReminderHeld { .. } => "payment_request.reminder_held",
             P::ReminderApproved { .. } => "payment_request.reminder_approved",
             P::ScenarioBegun { .. } => "payment_request.scenario_begun",
+            P::RefundOrdered { .. } => "payment_request.refund_ordered",
+            P::RefundCompleted { .. } => "payment_request.refund_completed",
+            P::RefundFailed { .. } => "payment_request.refund_failed",
             P::ScenarioChosen { .. } => "payment_request.scenario_chosen",
         },
         Event::Transfer(event) => match event {
@@ -452,7 +466,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 163);
+    assert_eq!(seen.len(), 167);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -51,8 +51,7 @@ fn seeds_that_failed_once_hold() {
 fn every_seed_keeps_every_invariant() {
     let (first, count, steps) = (number("SIM_FIRST", 0), number("SIM_SEEDS", 2_000), number("SIM_STEPS", 240));
     let next = AtomicU64::new(first);
-    let (records, crashes, left, fired, ordered, inquired, cycles) = Default::default();
-    let totals: [&AtomicU64; 7] = [&records, &crashes, &left, &fired, &ordered, &inquired, &cycles];
+    let totals: [AtomicU64; 9] = Default::default();
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -61,9 +60,9 @@ fn every_seed_keeps_every_invariant() {
                     if seed >= first + count {
                         return;
                     }
-                    let Report { records, crashes, left, fired, ordered, inquired, cycles, .. } =
+                    let Report { records, crashes, left, fired, ordered, inquired, cycles, refunds, .. } =
                         audited(seed, steps);
-                    let of_seed = [records, crashes, left, fired, ordered, inquired, cycles];
+                    let of_seed = [records, crashes, left, fired, ordered, inquired, cycles, refunds.0, refunds.1];
                     for (total, of_seed) in totals.iter().zip(of_seed) {
                         total.fetch_add(of_seed as u64, Ordering::Relaxed);
                     }
@@ -71,15 +70,16 @@ fn every_seed_keeps_every_invariant() {
             });
         }
     });
-    let [records, crashes, left, fired, ordered, inquired, cycles] =
-        totals.map(|total| total.load(Ordering::Relaxed));
+    let [records, crashes, left, fired, ordered, inquired, cycles, refunds, failed] =
+        totals.each_ref().map(|total| total.load(Ordering::Relaxed));
     println!(
-        "{count} seeds: {records} records, {crashes} crashes, {left} messages, {fired} timers, {ordered} orders, {inquired} answers about them, {cycles} cycles"
+        "{count} seeds: {records} records, {crashes} crashes, {left} messages, {fired} timers, {ordered} orders, {inquired} answers about them, {cycles} cycles, {refunds} refunds of which {failed} failed"
     );
     // A world in which nothing happens would keep every invariant.
     assert!(records > count * 20 && crashes > count && left > count * 5 && fired > count * 5);
     assert!(ordered > count, "{ordered} orders of {count} seeds");
     assert!(inquired > count / 10, "{inquired} answers about attempts of {count} seeds");
+    assert!(refunds > count / 4 && failed > count / 20, "{refunds} refunds of {count} seeds, {failed} failed");
     assert!(cycles > count * 2, "{cycles} cycles of plans of {count} seeds");
 }
 

@@ -128,7 +128,7 @@ fn decide(state: &Customer, id: CustomerId, command: &Command, context: &Context
                 source: payout::Source::Credit(id),
                 amount: *amount,
                 creditor: profile.name.clone(),
-                iban: iban.clone(),
+                to: payout::Destination::Account(iban.clone()),
                 by: by.clone(),
                 reason: reason.clone(),
                 at: context.now,

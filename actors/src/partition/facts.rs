@@ -296,8 +296,17 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             }
             (P::AttemptFailed { reason_code, .. }, Field::AttemptReasonCode) => Some(Fact::text(reason_code)),
             (P::AttemptFailed { failures, .. }, Field::AttemptFailures) => Some(Fact::Number(i64::from(*failures))),
-            (P::RefundInitiated { amount, .. }, Field::RefundAmount) => Some(Fact::Money(*amount)),
-            (P::RefundInitiated { key, .. }, Field::RefundKey) => Some(Fact::text(key)),
+            (
+                P::RefundInitiated { amount, .. }
+                | P::RefundCompleted { amount, .. }
+                | P::RefundFailed { amount, .. },
+                Field::RefundAmount,
+            ) => Some(Fact::Money(*amount)),
+            (
+                P::RefundInitiated { key, .. } | P::RefundCompleted { key, .. } | P::RefundFailed { key, .. },
+                Field::RefundKey,
+            ) => Some(Fact::text(key)),
+            (P::RefundFailed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
             (event, field) => of_collection(field, event),
         },
         Event::Feed(event) => of_feed(field, event),

@@ -207,6 +207,7 @@ impl View<'_> {
             Field::PayoutSource => Some(Fact::text(match details.source {
                 payout::Source::Credit(_) => "credit",
                 payout::Source::Transfer(_) => "transfer",
+                payout::Source::Request(_) => "payment_request",
             })),
             _ => None,
         }

@@ -32,7 +32,8 @@ pub(super) fn published_of(
         (_, Entity::Payout(state), Event::Payout(event)) => {
             let customer = match state.details.as_ref()?.source {
                 payout::Source::Credit(customer) => Some(customer),
-                payout::Source::Transfer(_) => None,
+                // That one's own events tell of the customer.
+                payout::Source::Transfer(_) | payout::Source::Request(_) => None,
             };
             Some((of_payout(event), customer, None))
         }
@@ -131,6 +132,8 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::AttemptSucceeded { .. } => Some(EventType::AttemptSucceeded),
         E::AttemptFailed { .. } => Some(EventType::AttemptFailed),
         E::RefundInitiated { .. } => Some(EventType::RefundInitiated),
+        E::RefundCompleted { .. } => Some(EventType::RefundCompleted),
+        E::RefundFailed { .. } => Some(EventType::RefundFailed),
         E::Cancelled { .. } => Some(EventType::PaymentRequestCancelled),
         E::AllocationReversed { .. } => Some(EventType::PaymentRequestPaymentReversed),
         E::Reopened { .. } => Some(EventType::PaymentRequestReopened),
@@ -160,6 +163,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::NumberGiven { .. } => Some(EventType::VirtualIbanAssigned),
         E::NumberReleased { .. } => Some(EventType::VirtualIbanReleased),
         E::ReferenceGiven { .. }
+        | E::RefundOrdered { .. }
         | E::ScenarioBegun { .. }
         | E::OrderJoined { .. }
         | E::AttemptHandedTo { .. }

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::collection;
 use super::event::Event;
-use super::state::{Approval, AttemptStatus, OwnNumber, PaymentRequest, Promise, Status};
+use super::state::{Approval, AttemptStatus, OwnNumber, PaymentRequest, Promise, RefundOrdered, Status};
 use crate::values::{Date, Timestamp};
 
 pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
@@ -90,6 +90,22 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::RefundInitiated { key, amount } => {
             state.rare.refunds.insert(key.clone(), *amount);
             state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
+        }
+        Event::RefundOrdered { key, payout, number } => {
+            let ordered = RefundOrdered { payout: *payout, number: *number, failed: false };
+            state.rare.refund_orders.insert(key.clone(), ordered);
+        }
+        Event::RefundCompleted { key, amount } => {
+            if let Some(ordered) = state.rare.refund_orders.get_mut(key).filter(|ordered| ordered.failed) {
+                ordered.failed = false;
+                state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
+            }
+        }
+        Event::RefundFailed { key, amount, .. } => {
+            if let Some(ordered) = state.rare.refund_orders.get_mut(key) {
+                ordered.failed = true;
+                state.rare.refunded_minor = state.rare.refunded_minor.saturating_sub(amount.minor());
+            }
         }
         Event::AllocationReversed { source, .. } => {
             state.allocations.remove(source);

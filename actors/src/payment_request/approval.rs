@@ -2,8 +2,8 @@
 
 use smol_str::SmolStr;
 
-use super::command::Rejection;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{Approval, PaymentRequest, Status, Terms};
 use super::{gate, reminders};
 use crate::machine::{Context, Decision, Effect, Purpose};

@@ -1,8 +1,9 @@
 //! How collection attempts end.
 
-use super::command::{AttemptReport, AttemptResult, Rejection};
+use super::command::{AttemptReport, AttemptResult};
 use super::decide::{allocate, same_currency};
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
 use super::{again, collecting, planning, writing_off};
 use crate::collection::{Method, Usage};

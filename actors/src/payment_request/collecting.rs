@@ -17,10 +17,11 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::attempts::report_attempt;
 use super::collection::{Collection, Stage, attempt_of};
-use super::command::{AttemptAnswer, AttemptReport, AttemptResult, Rejection};
+use super::command::{AttemptAnswer, AttemptReport, AttemptResult};
 use super::decide::reverse_allocation;
 use super::event::Event;
 use super::planning::{Plan, end, made};
+use super::rejection::Rejection;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
 use super::{again, bank, inquiring, promise};
 use crate::collection::{Method, Paydays, Timing, Usage};

@@ -6,12 +6,13 @@ use smol_str::SmolStr;
 
 use super::apply::apply;
 use super::attempts::report_attempt;
-use super::command::{Command, Rejection};
+use super::command::Command;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{PaymentRequest, Source, Status, Terms};
 use super::{
-    again, approval, collecting, finality, following, inquiring, membership, own_number, promise, reminders,
-    writing_off,
+    again, approval, collecting, finality, following, inquiring, membership, own_number, promise, refunding,
+    reminders, writing_off,
 };
 use crate::account_numbers::Given;
 use crate::customer;
@@ -51,7 +52,10 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::OverdueDue { due } => Ok(overdue_due(state, *due, context)),
         Command::FinalityDue { due } => Ok(finality::due(state, *due, context)),
         Command::ReportAttempt(report) => report_attempt(state, terms, report, context),
-        Command::InitiateRefund { key, amount } => initiate_refund(state, terms, key, *amount),
+        Command::InitiateRefund { key, amount, order } => {
+            refunding::initiate(state, terms, (key, *amount), order.as_ref(), context)
+        }
+        Command::ConcludeRefund { payout, failed } => Ok(refunding::conclude(state, *payout, failed.as_ref())),
         Command::Cancel { reason } => cancel(state, terms, reason, context),
         Command::TakeCreditNote { note, amount } => Ok(writing_off::credit_note(state, terms, *note, *amount)),
         Command::LosePayment { source } => {
@@ -332,21 +336,6 @@ fn overdue_due(state: &PaymentRequest, due: Timestamp, context: &Context<'_>) ->
     } else {
         Decision::default()
     }
-}
-
-fn initiate_refund(state: &PaymentRequest, terms: &Terms, key: &SmolStr, amount: Money) -> Decided {
-    same_currency(terms, amount)?;
-    match state.rare.refunds.get(key) {
-        Some(recorded) if *recorded == amount => return Ok(Decision::default()),
-        Some(recorded) => return Err(Rejection::RefundDiffers { recorded: *recorded }),
-        None => {}
-    }
-    let paid = state.paid().ok_or(Rejection::Unknown)?;
-    let refundable = Money::from_minor(paid.minor() - state.rare.refunded_minor, paid.currency());
-    if amount.minor() > refundable.minor() {
-        return Err(Rejection::ExceedsPaid { refundable });
-    }
-    Ok(Decision::of(Event::RefundInitiated { key: key.to_owned(), amount }))
 }
 
 fn cancel(state: &PaymentRequest, terms: &Terms, reason: &str, context: &Context<'_>) -> Decided {

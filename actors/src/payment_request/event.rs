@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::state::{Membership, Source, Terms};
 use crate::collection::{Instrument, Paydays, Usage};
-use crate::values::{AttemptId, CustomerId, Date, Money, Timestamp, VirtualIban};
+use crate::values::{AttemptId, CustomerId, Date, Money, PayoutId, Timestamp, VirtualIban};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -378,5 +378,30 @@ pub enum Event {
     ScenarioBegun {
         /// When.
         at: Timestamp,
+    },
+    /// Who has collected an attempt is to give money of it back.
+    RefundOrdered {
+        /// The caller's key.
+        key: SmolStr,
+        /// The payout that does it.
+        payout: PayoutId,
+        /// The attempt's number.
+        number: u16,
+    },
+    /// A refund that was ordered is with the payer.
+    RefundCompleted {
+        /// The caller's key.
+        key: SmolStr,
+        /// How much.
+        amount: Money,
+    },
+    /// A refund that was ordered was not made: the money is where it was.
+    RefundFailed {
+        /// The caller's key.
+        key: SmolStr,
+        /// How much.
+        amount: Money,
+        /// Why.
+        reason: SmolStr,
     },
 }

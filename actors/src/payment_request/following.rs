@@ -2,9 +2,9 @@
 
 use smol_str::SmolStr;
 
-use super::command::Rejection;
 use super::event::Event;
 use super::moments::Moments;
+use super::rejection::Rejection;
 use super::reminders::{armed, go_on, scenario, stop, there};
 use super::scenario::OnReopen;
 use super::state::{PaymentRequest, Status, Terms};

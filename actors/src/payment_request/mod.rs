@@ -30,19 +30,23 @@ mod moments;
 mod own_number;
 mod planning;
 mod promise;
+mod refunding;
+mod rejection;
 mod reminders;
 mod scenario;
 mod state;
 mod writing_off;
 
 pub use collection::{Collection, Stage, attempt_named, attempt_of, end_to_end_id};
-pub use command::{AttemptAnswer, AttemptNews, AttemptReport, AttemptResult, Command, Rejection};
+pub use command::{AttemptAnswer, AttemptNews, AttemptReport, AttemptResult, Command, RefundOrder};
 pub use event::Event;
 pub use finality::Finality;
 pub use gate::Gate;
 pub use late::{Balance, Change, Changes, LateCharges, LateTerms, Payment, Span, THOUSANDTHS_OF_ALL};
 pub use moments::{Anchor, Moments, Offset};
+pub use rejection::Rejection;
 pub use scenario::{OnReopen, Scenario, ScenarioError, Step};
 pub use state::{
-    Attempt, AttemptStatus, Membership, PaymentRequest, Promise, Rare, Reminders, Source, Status, Terms,
+    Attempt, AttemptStatus, Membership, PaymentRequest, Promise, Rare, RefundOrdered, Reminders, Source, Status,
+    Terms,
 };

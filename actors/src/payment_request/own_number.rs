@@ -3,8 +3,8 @@
 //! It is released when nothing is asked any more. While it is in quarantine it still says what a late payment was for,
 //! and a request that opens again has it again.
 
-use super::command::Rejection;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{OwnNumber, PaymentRequest, Status, Terms};
 use crate::account_numbers::{Given, free_on};
 use crate::customer::Customer;

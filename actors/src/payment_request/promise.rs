@@ -2,8 +2,8 @@
 
 use smol_str::SmolStr;
 
-use super::command::Rejection;
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{PaymentRequest, Promise, Status, Terms};
 use super::{collecting, reminders};
 use crate::customer;

@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 use super::collection::Collection;
 use crate::collection::Usage;
 use crate::values::{
-    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, PlanId, Seldom, ShortReference,
-    Timestamp, TransferId, Unsaid, VirtualIban,
+    AttemptId, CreditorReference, CustomerId, Date, Money, PaymentRequestId, PayoutId, PlanId, Seldom,
+    ShortReference, Timestamp, TransferId, Unsaid, VirtualIban,
 };
 
 /// What was agreed when it was issued. It never changes.
@@ -193,8 +193,10 @@ pub struct Rare {
     pub written_off_minor: i64,
     /// What was given back or is being given back, in minor units.
     pub refunded_minor: i64,
-    /// Refunds by the caller's key.
+    /// Refunds by the caller's key, those as well that failed.
     pub refunds: LiteMap<SmolStr, Money>,
+    /// Of them those that who collected the money makes.
+    pub refund_orders: LiteMap<SmolStr, RefundOrdered>,
     /// The time zone where the customer lives, if not the tenant's.
     pub zone: Option<SmolStr>,
     /// What the payer has promised, as long as it counts.
@@ -217,6 +219,17 @@ pub struct Rare {
     pub chosen_at: Option<Timestamp>,
     /// Whether its scenario was chosen while reminders rested, and has not begun.
     pub begins: bool,
+}
+
+/// A refund that who has collected an attempt makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundOrdered {
+    /// Its payout.
+    pub payout: PayoutId,
+    /// The attempt's number.
+    pub number: u16,
+    /// Whether it was not made.
+    pub failed: bool,
 }
 
 /// An account number that is a request's, or was.
@@ -247,6 +260,7 @@ impl Unsaid for Rare {
         written_off_minor: 0,
         refunded_minor: 0,
         refunds: LiteMap::new(),
+        refund_orders: LiteMap::new(),
         zone: None,
         promise: None,
         promises: 0,

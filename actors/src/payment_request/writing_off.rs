@@ -4,9 +4,9 @@
 use smol_str::SmolStr;
 
 use super::again;
-use super::command::Rejection;
 use super::decide::{reopen, settle};
 use super::event::Event;
+use super::rejection::Rejection;
 use super::state::{PaymentRequest, Source, Status, Terms};
 use crate::customer;
 use crate::machine::{Context, Decision, Tell};

@@ -7,10 +7,10 @@ use smol_str::{SmolStr, format_smolstr};
 use super::apply::apply;
 use super::command::{Command, Rejection};
 use super::event::Event;
-use super::state::{Details, Payout, Source, Status};
+use super::state::{Destination, Details, Payout, Source, Status};
 use crate::machine::{Context, Decision, Effect, Machine, Tell};
-use crate::values::{Currency, Date};
-use crate::{customer, transfer};
+use crate::values::{Currency, Date, PaymentRequestId};
+use crate::{customer, payment_request, transfer};
 
 type Decided = Result<Decision<Event>, Rejection>;
 
@@ -51,24 +51,32 @@ fn request(state: &Payout, details: &Arc<Details>, needs_second: bool, context: 
         return Ok(Decision::default()); // The same again.
     }
     let payouts = &context.policies.payouts;
-    if payouts.connector.is_none() {
-        return Err(Rejection::NoConnector);
-    }
-    if details.amount.currency() != Currency::EUR {
-        return Err(Rejection::NotEuros(details.amount.currency()));
+    if matches!(details.to, Destination::Account(_)) {
+        if payouts.connector.is_none() {
+            return Err(Rejection::NoConnector);
+        }
+        if details.amount.currency() != Currency::EUR {
+            return Err(Rejection::NotEuros(details.amount.currency()));
+        }
     }
     let awaits_approval = needs_second || details.amount.minor() > payouts.four_eyes_above_minor;
     let mut decision = Decision::of(Event::Requested { details: Arc::clone(details), awaits_approval });
     if !awaits_approval {
-        order(&mut decision, context)?;
+        order(&mut decision, details, context)?;
     }
     Ok(decision)
 }
 
 /// From here on it may leave, and is never ordered again.
-fn order(decision: &mut Decision<Event>, context: &Context<'_>) -> Result<(), Rejection> {
-    let connector = context.policies.payouts.connector.clone().ok_or(Rejection::NoConnector)?;
-    let on = context.policies.calendar.following(context.now.date_in(&context.policies.zone));
+fn order(decision: &mut Decision<Event>, details: &Details, context: &Context<'_>) -> Result<(), Rejection> {
+    let today = context.now.date_in(&context.policies.zone);
+    let (connector, on) = match &details.to {
+        Destination::Account(_) => {
+            let connector = context.policies.payouts.connector.clone().ok_or(Rejection::NoConnector)?;
+            (connector, context.policies.calendar.following(today))
+        }
+        Destination::Collected { connector, .. } => (connector.clone(), today),
+    };
     decision.push(Event::Ordered { on });
     decision.effect(Effect::PayOut { connector });
     Ok(())
@@ -80,7 +88,7 @@ fn approve(state: &Payout, details: &Details, by: &SmolStr, context: &Context<'_
     }
     other_than(details, by)?;
     let mut decision = Decision::of(Event::Approved { by: by.clone() });
-    order(&mut decision, context)?;
+    order(&mut decision, details, context)?;
     Ok(decision)
 }
 
@@ -119,7 +127,13 @@ fn other_than(details: &Details, by: &str) -> Result<(), Rejection> {
 
 fn execute(state: &Payout, details: &Details, on: Date) -> Decided {
     match state.status {
-        Status::Ordered => Ok(Decision::of(Event::Executed { on })),
+        Status::Ordered => {
+            let mut decision = Decision::of(Event::Executed { on });
+            if let Source::Request(id) = details.source {
+                decision.tell(concluded(id, details, None));
+            }
+            Ok(decision)
+        }
         Status::Executed => Ok(Decision::default()), // Told of in another file.
         // It left all the same: the money is gone from where it was given back to, and a person sees to it.
         Status::Failed => {
@@ -128,6 +142,7 @@ fn execute(state: &Payout, details: &Details, on: Date) -> Decided {
             decision.tell(match details.source {
                 Source::Credit(id) => Tell::Customer(id, customer::Command::WithdrawCredit(details.amount)),
                 Source::Transfer(id) => Tell::Transfer(id, transfer::Command::TakeReturnAgain { payout: details.id }),
+                Source::Request(id) => concluded(id, details, None),
             });
             Ok(decision)
         }
@@ -155,5 +170,10 @@ fn give_back(decision: &mut Decision<Event>, details: &Details, reason: &SmolStr
             let (payout, reason) = (details.id, reason.clone());
             Tell::Transfer(id, transfer::Command::TakeReturnBack { payout, reason })
         }
+        Source::Request(id) => concluded(id, details, Some(reason.clone())),
     });
+}
+
+fn concluded(request: PaymentRequestId, details: &Details, failed: Option<SmolStr>) -> Tell {
+    Tell::PaymentRequest(request, payment_request::Command::ConcludeRefund { payout: details.id, failed })
 }

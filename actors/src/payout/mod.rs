@@ -1,5 +1,5 @@
-//! A payout: money that leaves by credit transfer, given back from a customer's credit or as the return of a
-//! transfer that nobody here is owed.
+//! A payout: money that is given back, from a customer's credit, as the return of a transfer that nobody here is owed,
+//! or as the refund of what a card paid. It leaves by credit transfer, or to the card by who collected from it.
 //!
 //! ```text
 //! Request ─► ordered ─────────────────────────► executed (the bank has booked it)
@@ -19,4 +19,4 @@ mod state;
 pub use command::{Command, Rejection};
 pub use decide::letters;
 pub use event::Event;
-pub use state::{Details, Payout, Source, Status, end_to_end_id, payout_named};
+pub use state::{Destination, Details, Payout, Source, Status, end_to_end_id, payout_named};

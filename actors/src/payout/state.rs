@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::values::{CustomerId, Date, Iban, Money, PayoutId, Timestamp, TransferId};
+use crate::values::{CustomerId, Date, Iban, Money, PaymentRequestId, PayoutId, Timestamp, TransferId};
 
 /// Whose money it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,65 @@ pub enum Source {
     Credit(CustomerId),
     /// A transfer that is given back.
     Transfer(TransferId),
+    /// What a request was paid with.
+    Request(PaymentRequestId),
+}
+
+/// Where the money goes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Destination {
+    /// To an account, by credit transfer.
+    Account(Iban),
+    /// To what an attempt has collected from, by who has collected it.
+    Collected {
+        /// The request.
+        request: PaymentRequestId,
+        /// The attempt's number.
+        number: u16,
+        /// Who has collected it.
+        connector: SmolStr,
+    },
+}
+
+impl Destination {
+    /// For people who are not to read a whole account number.
+    pub fn masked(&self) -> String {
+        match self {
+            Destination::Account(iban) => iban.masked(),
+            Destination::Collected { number, .. } => format!("the card of attempt {number}"),
+        }
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+/// An account number by itself, since payouts went nowhere else once; or `prq_…#number@connector`.
+impl From<Destination> for String {
+    fn from(destination: Destination) -> Self {
+        match destination {
+            Destination::Account(iban) => iban.into(),
+            Destination::Collected { request, number, connector } => format!("{request}#{number}@{connector}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Destination {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some((request, rest)) = text.split_once('#') else {
+            return Iban::try_from(text).map(Destination::Account).map_err(|error| error.to_string());
+        };
+        let (number, connector) = rest.split_once('@').ok_or("an attempt without who collected it")?;
+        let request = PaymentRequestId::parse(request).map_err(|error| error.to_string())?;
+        let number = number.parse().map_err(|_| "the number of an attempt is not one")?;
+        Ok(Destination::Collected { request, number, connector: connector.into() })
+    }
 }
 
 /// What was asked for. It never changes.
@@ -28,8 +87,8 @@ pub struct Details {
     pub amount: Money,
     /// Who is paid: personal data, for the order only.
     pub creditor: SmolStr,
-    /// On which account.
-    pub iban: Iban,
+    /// Where to.
+    pub to: Destination,
     /// Who asked for it.
     pub by: SmolStr,
     /// Why.
@@ -95,6 +154,19 @@ pub fn payout_named(end_to_end_id: &str) -> Option<PayoutId> {
 mod tests {
     use super::*;
     use crate::payment_request::attempt_named;
+
+    #[test]
+    fn a_destination_is_written_and_read() {
+        let request = PaymentRequestId::new(Timestamp::from_unix_millis(1_772_000_000_000), 7, 200);
+        let card = Destination::Collected { request, number: 3, connector: "psp-1".into() };
+        let account = Destination::Account(Iban::parse("DE89370400440532013000").unwrap());
+        for destination in [card, account] {
+            assert_eq!(Destination::try_from(String::from(destination.clone())), Ok(destination));
+        }
+        for wrong in ["DE00", "prq_1#1@psp", &format!("{request}#1"), &format!("{request}#x@psp")] {
+            assert!(Destination::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_end_to_end_id_names_its_payout_and_nothing_else() {

@@ -270,6 +270,10 @@ event_types! {
     ReminderEscalated = "reminder.escalated",
     /// A person divided a transfer: its parts go on as transfers of their own.
     TransferDivided = "transfer.divided",
+    /// A refund is with the payer, says who has made it.
+    RefundCompleted = "refund.completed",
+    /// A refund was not made: the money is where it was.
+    RefundFailed = "refund.failed",
 }
 
 impl EventType {

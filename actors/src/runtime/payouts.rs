@@ -13,7 +13,7 @@ use crate::delivery::{Ladder, Outcome, Verdict};
 use crate::machine::Tell;
 use crate::partition::{Origin, Preparation, Receipt, Rejection, Ticket};
 use crate::payout::{self, Command, Payout, Status, payout_named};
-use crate::ports::PayoutOrder;
+use crate::ports::{PayoutAnswer, PayoutOrder};
 use crate::transfer::Nature;
 use crate::values::{CommandId, EntityId, Money, PayoutId, TenantId, stable_hash};
 
@@ -35,10 +35,10 @@ pub(super) async fn pay_out(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
         return tried;
     }
     let ids: Vec<PayoutId> = orders.iter().map(|order| order.details.id).collect();
-    let mut verdicts = router.ports().dispatch.pay_out(orders).await.into_iter();
+    let mut answers = router.ports().dispatch.pay_out(orders).await.into_iter();
     for (row, id) in ready.into_iter().zip(ids) {
         let number = row.attempts.saturating_add(1);
-        let Some(verdict) = verdicts.next() else {
+        let Some(PayoutAnswer { verdict, paid }) = answers.next() else {
             tried.push((row, Tried::Aside(later(&SubmitError::Stopping, clock.system_now()))));
             continue;
         };
@@ -48,6 +48,18 @@ pub(super) async fn pay_out(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
                 let command = derived_from(&[&id.to_string(), "never ordered"]);
                 let fail = Command::Fail { reason: SmolStr::new(error) };
                 submit(&router, &row.tenant, id, fail, command, Origin::System).await.map(drop)
+            }
+            Verdict::Accepted { .. } if paid => {
+                let policies = router.ports().tenants.policies(&row.tenant);
+                let on = policies.map(|known| clock.now(&row.tenant).date_in(&known.zone));
+                let command = derived_from(&[&id.to_string(), "paid at once"]);
+                match on {
+                    Some(on) => {
+                        let execute = Command::Execute { on };
+                        submit(&router, &row.tenant, id, execute, command, Origin::System).await.map(drop)
+                    }
+                    None => Err(SubmitError::UnknownTenant),
+                }
             }
             _ => Ok(()),
         };

@@ -8,12 +8,12 @@ use super::mutation::Mutation;
 use super::world::World;
 use crate::customer::{self, Gives, Kind, Profile};
 use crate::machine::Tell;
-use crate::partition::{DirectoryKey, DirectoryValue, Envelope, Origin};
-use crate::payment_request::{self, AttemptReport, AttemptResult, Terms};
+use crate::partition::{DirectoryKey, DirectoryValue, Entity, Envelope, Origin};
+use crate::payment_request::{self, AttemptReport, AttemptResult, RefundOrder, Terms};
 use crate::transfer::{self, Details, Evidence, ReferenceHit, ReferenceKind};
 use crate::values::{
     AttemptId, CreditorReference, Currency, CustomerId, EmailAddress, EntityId, Language, Money, PaymentRequestId,
-    PhoneNumber, Reading, ReferenceKey, RemittanceInformation, ShortReference, Timestamp, TransferId,
+    PayoutId, PhoneNumber, Reading, ReferenceKey, RemittanceInformation, ShortReference, Timestamp, TransferId,
 };
 
 impl World {
@@ -188,12 +188,40 @@ impl World {
                 return self
                     .ask(Tell::Customer(terms.customer, customer::Command::UseCredit { request }), Origin::Api);
             }
-            _ => {
-                let key = format!("r{}", self.random.below(3)).into();
-                payment_request::Command::InitiateRefund { key, amount: Money::from_minor(100, Currency::EUR) }
-            }
+            _ => return self.refund(Some(request)),
         };
         self.note(format!("{} {request}", command.name()));
+        self.ask(Tell::PaymentRequest(request, command), Origin::Api)
+    }
+
+    /// Somebody has money given back: noted, or by who has collected it; most often of what a card has paid.
+    pub(super) fn refund(&mut self, otherwise: Option<PaymentRequestId>) -> Audited {
+        let refundable = |(id, (_, entity)): (&EntityId, &(u64, Entity))| {
+            Some((request_of(id)?, entity.as_payment_request()?.refundable_at_once(&self.policies)?))
+        };
+        let by_card: Vec<(PaymentRequestId, Money)> = self.auditor.model.iter().filter_map(refundable).collect();
+        let (request, most) = match self.pick(&by_card).filter(|_| !self.random.once_in(4)) {
+            Some(picked) => picked,
+            None => match otherwise {
+                Some(request) => (request, Money::from_minor(500, Currency::EUR)),
+                None => return Ok(()),
+            },
+        };
+        // A part, all of it, or a cent too much.
+        let minor = match self.random.below(4) {
+            0 => most.minor(),
+            1 => most.minor() + 1,
+            _ => most.minor() / 2,
+        };
+        let (key, amount) = (format!("r{}", self.random.below(5)).into(), Money::from_minor(minor, most.currency()));
+        let order = (!self.random.once_in(4)).then(|| RefundOrder {
+            payout: PayoutId::new(self.now, self.fresh(), request.partition()),
+            creditor: "somebody".into(),
+            by: "ana".into(),
+            reason: "story".into(),
+        });
+        let command = payment_request::Command::InitiateRefund { key, amount, order };
+        self.note(format!("{} {request} {amount}", command.name()));
         self.ask(Tell::PaymentRequest(request, command), Origin::Api)
     }
 

@@ -48,7 +48,8 @@ impl World {
     pub(super) fn give_back(&mut self) -> Audited {
         let (by, reason) = (if self.random.once_in(2) { "ana" } else { "bob" }, "story".into());
         let payouts = self.auditor.payouts();
-        let tell = match self.random.below(6) {
+        let tell = match self.random.below(8) {
+            6 | 7 => return self.refund(None),
             0 | 1 => {
                 let mut waiting = self.auditor.transfers();
                 waiting.retain(|(_, status)| matches!(status, Status::NeedsDecision | Status::SetAside));

@@ -125,6 +125,6 @@ fn collections() -> Result<Collections, PolicyError> {
         }
     }
     let policies = [("standard".to_owned(), policy.checked()?)].into_iter().collect();
-    let asked = BTreeMap::from([("psp".into(), Asked { inquires: true, cancels: true })]);
+    let asked = BTreeMap::from([("psp".into(), Asked { inquires: true, cancels: true, refunds: true })]);
     Ok(Collections { policies, default_policy: Some("standard".to_owned()), reasons, caps: Caps::default(), asked })
 }

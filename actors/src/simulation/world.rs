@@ -45,6 +45,8 @@ pub struct Report {
     pub inquired: usize,
     /// Cycles that plans asked for.
     pub cycles: usize,
+    /// Refunds that who has collected the money was to make, and of them those that failed.
+    pub refunds: (usize, usize),
     /// Every byte of the log.
     pub log: Vec<Vec<u8>>,
 }
@@ -134,6 +136,7 @@ impl World {
                 ordered: 0,
                 inquired: 0,
                 cycles: 0,
+                refunds: (0, 0),
                 log: Vec::new(),
             },
             trace: VecDeque::new(),
@@ -170,6 +173,7 @@ impl World {
         self.audit()?;
         self.report.records = self.log.records.len();
         self.report.cycles = self.auditor.cycles();
+        self.report.refunds = self.auditor.refunds();
         self.report.log = self.log.records.iter().map(|(bytes, _)| bytes.clone()).collect();
         Ok(self.report.clone())
     }
@@ -360,7 +364,12 @@ impl World {
     /// Everything becomes durable, every timer of the next months fires, everything leaves.
     fn settle(&mut self) -> Audited {
         self.crash()?;
-        for _ in 0..40 {
+        for round in 0..40 {
+            if round < 30 {
+                // By now cards have paid.
+                self.refund(None)?;
+                self.give_back()?;
+            }
             self.log.durable = self.log.records.len();
             self.release();
             self.now = self.now.plus_days(4);

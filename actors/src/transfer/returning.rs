@@ -42,7 +42,7 @@ pub(super) fn give_back(
         source: Source::Transfer(details.id),
         amount: details.amount,
         creditor: creditor.ok_or(Rejection::NoPayerAccount)?.into(),
-        iban,
+        to: payout::Destination::Account(iban),
         by: by.clone(),
         reason: reason.clone(),
         at: context.now,

@@ -170,7 +170,10 @@ impl Stage {
             "refund" => {
                 let (id, key) = (self.request(line.word(0)?)?, line.word(1)?.into());
                 let amount = money(line.word(2)?)?;
-                self.ask(Tell::PaymentRequest(id, payment_request::Command::InitiateRefund { key, amount }))
+                self.ask(Tell::PaymentRequest(
+                    id,
+                    payment_request::Command::InitiateRefund { key, amount, order: None },
+                ))
             }
             "cancel" => {
                 let id = self.request(line.word(0)?)?;
@@ -214,7 +217,9 @@ impl Stage {
                 self.policies.matching.nets_credit = line.has("net");
                 Ok(())
             }
-            "give_back" | "pay_out" | "approve" | "reject" | "executed" | "failed" => self.payout(line),
+            "give_back" | "pay_out" | "refund_card" | "approve" | "reject" | "executed" | "failed" => {
+                self.payout(line)
+            }
             // What is paid in part, or above, is for a person from now on.
             "by_person" => {
                 let matching = &mut self.policies.matching;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use quittance_actors::delivery::Verdict;
-use quittance_actors::payout::end_to_end_id;
+use quittance_actors::payout::{Destination, end_to_end_id};
 use quittance_actors::ports::PayoutOrder;
 use quittance_actors::values::{Calendar, Zone};
 
@@ -53,12 +53,15 @@ impl CreditFiles {
 
 fn transfer(order: &PayoutOrder) -> Result<CreditTransfer, String> {
     let details = &order.details;
+    let Destination::Account(iban) = &details.to else {
+        return Err("a file of credit transfers pays no card".to_owned());
+    };
     let transfer = CreditTransfer {
         end_to_end_id: end_to_end_id(details.id),
         amount: details.amount,
         on: order.on,
         creditor: details.creditor.to_string(),
-        iban: details.iban.clone(),
+        iban: iban.clone(),
         bic: None,
         remittance: details.reason.to_string(),
     };

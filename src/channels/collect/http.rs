@@ -15,7 +15,8 @@
 //! POST cancel_url    { "attempt", "end_to_end_id", "payment_request" }
 //! 2xx  { "result": "cancelled" │ "too_late" │ "succeeded" │ "failed" … }
 //! POST refund_url    Idempotency-Key: pyt_…
-//! { "payout", "end_to_end_id", "amount", "execution_date", "creditor": { "name", "iban" }, "reason" }
+//! { "payout", "end_to_end_id", "amount", "execution_date", "reason",
+//!   "creditor": { "name", "iban" } │ "refund_of": { "attempt", "number", "end_to_end_id", "payment_request" } }
 //! 2xx  an empty body, "succeeded" or "pending": taken; { "result": "failed", "reason_code" } refuses it for good, and nothing else does
 //! ```
 //!
@@ -25,9 +26,11 @@
 use futures_util::{StreamExt as _, stream};
 use quittance_actors::collection::InstrumentDetails;
 use quittance_actors::delivery::{Channel, Fault, Verdict};
-use quittance_actors::payment_request::{AttemptNews, AttemptResult, end_to_end_id};
-use quittance_actors::payout;
-use quittance_actors::ports::{AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutOrder};
+use quittance_actors::payment_request::{AttemptNews, AttemptResult, attempt_of, end_to_end_id};
+use quittance_actors::payout::{self, Destination};
+use quittance_actors::ports::{
+    AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutAnswer, PayoutOrder,
+};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
@@ -126,37 +129,59 @@ impl HttpConnector {
     }
 
     /// Has payouts made; gives an answer to each, in order.
-    pub(super) async fn pay_out(&self, orders: Vec<PayoutOrder>) -> Vec<Verdict> {
+    pub(super) async fn pay_out(&self, orders: Vec<PayoutOrder>) -> Vec<PayoutAnswer> {
         stream::iter(orders).map(|order| self.pay_back(order)).buffered(AT_ONCE).collect().await
     }
 
-    async fn pay_back(&self, order: PayoutOrder) -> Verdict {
+    async fn pay_back(&self, order: PayoutOrder) -> PayoutAnswer {
         // It may have been paid by a try of which nobody heard: only a plain answer says that it is not.
         let Some(url) = &self.refund_url else {
-            return later(Fault::Settings, "the connector has no refund_url any more");
+            return later(Fault::Settings, "the connector has no refund_url any more").into();
         };
         let details = &order.details;
-        let body = json!({
+        let mut body = json!({
             "payout": details.id,
             "end_to_end_id": payout::end_to_end_id(details.id),
             "amount": details.amount,
             "execution_date": order.on,
-            "creditor": { "name": details.creditor, "iban": details.iban.electronic() },
             "reason": details.reason,
         });
+        let (key, to) = match &details.to {
+            Destination::Account(iban) => {
+                ("creditor", json!({ "name": details.creditor, "iban": iban.electronic() }))
+            }
+            Destination::Collected { request, number, .. } => (
+                "refund_of",
+                json!({
+                    "attempt": attempt_of(*request, *number),
+                    "number": number,
+                    "end_to_end_id": end_to_end_id(*request, *number),
+                    "payment_request": request,
+                }),
+            ),
+        };
+        // What goes to an account is there when the bank says so; of a card nobody else says it.
+        let says_paid = matches!(details.to, Destination::Collected { .. });
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert(key.to_owned(), to);
+        }
         let body = body.to_string().into_bytes();
         let (verdict, answer) =
             self.hooks.ask(url, &self.key, &details.id.to_string(), body, clock::system_now()).await;
-        match verdict {
-            Verdict::Accepted { detail } => match refused(&answer) {
-                Ok(None) => Verdict::Accepted { detail },
-                Ok(Some(reason)) => never(Fault::Refused, reason),
+        let verdict = match verdict {
+            Verdict::Accepted { detail } => match paid_back(&answer) {
+                Ok(PaidBack::Taken) => Verdict::Accepted { detail },
+                Ok(PaidBack::Paid) => {
+                    return PayoutAnswer { verdict: Verdict::Accepted { detail }, paid: says_paid };
+                }
+                Ok(PaidBack::Refused(reason)) => never(Fault::Refused, reason),
                 Err(why) => later(Fault::Broken, why),
             },
             Verdict::Declined { error } => later(Fault::Declined, error),
             Verdict::Never { fault, error } => later(fault, error),
             other => other,
-        }
+        };
+        verdict.into()
     }
 }
 
@@ -188,19 +213,28 @@ fn body(order: &CollectionOrder) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
-/// Why a payout is refused, if the answer says that it is; anything but an empty body says what becomes of it.
-fn refused(answer: &[u8]) -> Result<Option<String>, String> {
+/// What an answer says of a payout.
+#[derive(Debug, PartialEq, Eq)]
+enum PaidBack {
+    Taken,
+    Paid,
+    Refused(String),
+}
+
+/// What becomes of a payout; anything but an empty body says so.
+fn paid_back(answer: &[u8]) -> Result<PaidBack, String> {
     if answer.trim_ascii().is_empty() {
-        return Ok(None);
+        return Ok(PaidBack::Taken);
     }
     let expected =
         "the answer is not empty, nor { \"result\": \"succeeded\" | \"pending\" } or \"failed\" with its reason_code";
     let said: Answer = serde_json::from_slice(answer).map_err(|_| expected.to_owned())?;
     match said.news()? {
         AttemptTold::News(AttemptNews::Ended(AttemptResult::Failed { reason_code, .. })) => {
-            Ok(Some(reason_code.into()))
+            Ok(PaidBack::Refused(reason_code.into()))
         }
-        AttemptTold::News(AttemptNews::Ended(AttemptResult::Succeeded)) | AttemptTold::UnderWay => Ok(None),
+        AttemptTold::News(AttemptNews::Ended(AttemptResult::Succeeded)) => Ok(PaidBack::Paid),
+        AttemptTold::UnderWay => Ok(PaidBack::Taken),
         AttemptTold::News(_) => Err(expected.to_owned()),
     }
 }
@@ -278,6 +312,17 @@ mod tests {
             br#"{"result":"too_late"}"#,
         ] {
             assert!(result(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_payout_tells_whether_the_money_is_there() {
+        assert_eq!(paid_back(b" "), Ok(PaidBack::Taken));
+        assert_eq!(paid_back(br#"{"result":"pending"}"#), Ok(PaidBack::Taken));
+        assert_eq!(paid_back(br#"{"result":"succeeded"}"#), Ok(PaidBack::Paid));
+        assert_eq!(paid_back(br#"{"result":"failed","reason_code":"14"}"#), Ok(PaidBack::Refused("14".to_owned())));
+        for wrong in [&b"ok"[..], br#"{"result":"failed"}"#, br#"{"result":"cancelled"}"#] {
+            assert!(paid_back(wrong).is_err());
         }
     }
 

@@ -23,7 +23,9 @@ pub use http::HttpConnector;
 pub use order_files::ordered;
 
 use quittance_actors::delivery::{Fault, Verdict};
-use quittance_actors::ports::{AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutOrder};
+use quittance_actors::ports::{
+    AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutAnswer, PayoutOrder,
+};
 use quittance_actors::rules::{Field, Value};
 use quittance_actors::values::{Date, Money};
 use std::sync::Arc;
@@ -116,18 +118,20 @@ impl Connector {
     }
 
     /// Hands payouts over; gives an answer to each, in order.
-    pub async fn pay_out(&self, orders: Vec<PayoutOrder>) -> Vec<Verdict> {
-        let count = orders.len();
+    pub async fn pay_out(&self, orders: Vec<PayoutOrder>) -> Vec<PayoutAnswer> {
+        let (count, all) = (orders.len(), |verdict: Verdict| vec![PayoutAnswer::from(verdict); orders.len()]);
         match self {
             Connector::CreditFiles(files) => {
                 let files = Arc::clone(files);
                 let written = tokio::task::spawn_blocking(move || files.pay_out(&orders)).await;
-                written.unwrap_or_else(|_| vec![super::later(Fault::Service, "it is stopping"); count])
+                let verdicts =
+                    written.unwrap_or_else(|_| vec![super::later(Fault::Service, "it is stopping"); count]);
+                verdicts.into_iter().map(PayoutAnswer::from).collect()
             }
-            Connector::Simulator(_) => vec![super::accepted("simulated"); count],
+            Connector::Simulator(_) => orders.iter().map(simulator::paid_back).collect(),
             Connector::Http(connector) => connector.pay_out(orders).await,
             Connector::DebitFiles(_) => {
-                vec![super::never(Fault::Settings, "the connector collects and does not pay out"); count]
+                all(super::never(Fault::Settings, "the connector collects and does not pay out"))
             }
         }
     }

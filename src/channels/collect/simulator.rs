@@ -11,11 +11,17 @@
 //! | `silent` | does not answer; asked, it never had the order |
 //! | `silent-paid` | does not answer, and has collected: asked, it says so |
 //! | anything else | a card succeeds; a direct debit is taken, and counts as paid when it does not come back |
+//!
+//! A refund to a card is made at once, unless its reason contains `fail-CODE`: then it fails; or `pending`: then nothing
+//! more is said of it. What goes to an account is there when a bank says so.
 
 use quittance_actors::collection::{Instrument, InstrumentDetails};
 use quittance_actors::delivery::{Channel, Fault};
 use quittance_actors::payment_request::{AttemptNews, AttemptResult};
-use quittance_actors::ports::{AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder};
+use quittance_actors::payout::Destination;
+use quittance_actors::ports::{
+    AttemptQuestion, AttemptTold, CollectionAnswer, CollectionOrder, PayoutAnswer, PayoutOrder,
+};
 
 use super::super::{accepted, later, never};
 use super::{Said, only};
@@ -35,6 +41,16 @@ pub(super) fn answer(order: &CollectionOrder) -> CollectionAnswer {
         Script::Goes => is_card.then_some(AttemptResult::Succeeded),
     };
     CollectionAnswer { verdict: accepted("simulated"), result }
+}
+
+/// What is said to an order to pay back.
+pub(super) fn paid_back(order: &PayoutOrder) -> PayoutAnswer {
+    let details = &order.details;
+    let to_card = matches!(details.to, Destination::Collected { .. });
+    match scripted(&details.reason, 1) {
+        Script::Fails(code) if to_card => never(Fault::Refused, code).into(),
+        script => PayoutAnswer { verdict: accepted("simulated"), paid: to_card && script == Script::Goes },
+    }
 }
 
 fn failed(code: &str) -> AttemptResult {

@@ -14,7 +14,7 @@ use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{AttemptReport, AttemptResult, Command as Ask, Terms};
 use quittance_actors::ports::{
-    BoxFuture, Clock as _, CollectionAnswer, CollectionOrder, Dispatch, PayoutOrder, Prepared,
+    BoxFuture, Clock as _, CollectionAnswer, CollectionOrder, Dispatch, PayoutAnswer, PayoutOrder, Prepared,
 };
 use quittance_actors::runtime::{Priority, Request, SubmitError};
 use quittance_actors::values::{
@@ -44,8 +44,8 @@ impl Dispatch for Sink {
         Box::pin(async { Verdict::Accepted { detail: String::new() } })
     }
 
-    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<Verdict>> {
-        Box::pin(async move { vec![Verdict::Accepted { detail: String::new() }; orders.len()] })
+    fn pay_out(&self, orders: Vec<PayoutOrder>) -> BoxFuture<'_, Vec<PayoutAnswer>> {
+        Box::pin(async move { vec![Verdict::Accepted { detail: String::new() }.into(); orders.len()] })
     }
 
     fn collect(&self, orders: Vec<CollectionOrder>) -> BoxFuture<'_, Vec<CollectionAnswer>> {

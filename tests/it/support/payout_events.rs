@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quittance_actors::delivery::Channel;
 use quittance_actors::partition::Event;
-use quittance_actors::payout::{Details, Event as P, Source};
+use quittance_actors::payout::{Destination, Details, Event as P, Source};
 use quittance_actors::values::{
     Currency, CustomerId, Date, DeliveryId, Iban, Money, PaymentRequestId, PayoutId, Timestamp, TransferId,
     VirtualIban,
@@ -18,20 +18,28 @@ pub fn payout_events() -> Vec<Event> {
     let amount = Money::from_minor(4_200, Currency::EUR);
     let payout = PayoutId::new(AT, 31, 42);
     let on = Date::parse("2026-03-04").unwrap();
-    let details = |source| Details {
+    let account = || Destination::Account(Iban::parse("DE89370400440532013000").unwrap());
+    let request = PaymentRequestId::new(AT, 8, 42);
+    let details = |source, to| Details {
         id: payout,
         source,
         amount,
         creditor: "Erika Mustermann".into(),
-        iban: Iban::parse("DE89370400440532013000").unwrap(),
+        to,
         by: "ana".into(),
         reason: "not ours".into(),
         at: AT,
     };
-    let requested = |source, awaits_approval| P::Requested { details: Arc::new(details(source)), awaits_approval };
+    let requested =
+        |source, to, awaits_approval| P::Requested { details: Arc::new(details(source, to)), awaits_approval };
     let payouts = [
-        requested(Source::Transfer(TransferId::new(AT, 5, 42)), true),
-        requested(Source::Credit(CustomerId::new(AT, 6, 42)), false),
+        requested(Source::Transfer(TransferId::new(AT, 5, 42)), account(), true),
+        requested(Source::Credit(CustomerId::new(AT, 6, 42)), account(), false),
+        requested(
+            Source::Request(request),
+            Destination::Collected { request, number: 2, connector: "psp".into() },
+            false,
+        ),
         P::Approved { by: "bob".into() },
         P::Ordered { on },
         P::Rejected { by: "bob".into(), reason: "ask first".into() },
@@ -79,6 +87,7 @@ pub fn payout_events() -> Vec<Event> {
 pub fn payout_event_name(event: &P) -> &'static str {
     match event {
         P::Requested { awaits_approval: true, .. } => "payout.requested",
+        P::Requested { details, .. } if matches!(details.source, Source::Request(_)) => "payout.requested_of_request",
         P::Requested { .. } => "payout.requested_of_credit",
         P::Approved { .. } => "payout.approved",
         P::Ordered { .. } => "payout.ordered",

@@ -1,6 +1,7 @@
 //! What stories say of money that is given back or given up.
 
 use quittance_actors::machine::Tell;
+use quittance_actors::payment_request::RefundOrder;
 use quittance_actors::payout::{Command, Status};
 use quittance_actors::values::{EntityId, Iban, PayoutId, Timestamp};
 use quittance_actors::{customer, payment_request, transfer};
@@ -14,7 +15,7 @@ pub(super) fn account() -> Result<Iban, String> {
 }
 
 impl Stage {
-    /// `give_back P1 T1 ana`, `pay_out P1 C1 10.00 ana`, `approve P1 bob`, `reject P1 bob`, `executed P1`,
+    /// `give_back P1 T1 ana`, `pay_out P1 C1 10.00 ana`, `refund_card P1 R1 K1 10.00 ana`, `approve P1 bob`, `reject P1 bob`, `executed P1`,
     /// `failed P1 AC04`.
     pub(super) fn payout(&mut self, line: &Line) -> Result<(), String> {
         let name = line.word(0)?;
@@ -31,6 +32,13 @@ impl Stage {
                 let iban = account()?;
                 let pay = customer::Command::PayOutCredit { payout, amount, iban, by, reason: reason() };
                 Tell::Customer(customer, pay)
+            }
+            "refund_card" => {
+                let (request, key) = (self.request(line.word(1)?)?, line.word(2)?.into());
+                let (amount, by) = (money(line.word(3)?)?, line.word(4)?.into());
+                let order = RefundOrder { payout, creditor: "Somebody".into(), by, reason: reason() };
+                let order = Some(order);
+                Tell::PaymentRequest(request, payment_request::Command::InitiateRefund { key, amount, order })
             }
             "approve" => Tell::Payout(payout, Command::Approve { by: line.word(1)?.into() }),
             "reject" => Tell::Payout(payout, Command::Reject { by: line.word(1)?.into(), reason: reason() }),

@@ -259,7 +259,11 @@ fn collections() -> Collections {
         default_policy: Some("standard".to_owned()),
         reasons,
         caps: Caps::new(&[Cap { scheme: CardScheme::Visa, attempts: 4, days: 30, from: None }]).unwrap(),
-        asked: [("gateway".into(), Asked { inquires: true, cancels: true })].into(),
+        asked: [
+            ("gateway".into(), Asked { inquires: true, cancels: true, refunds: false }),
+            ("psp".into(), Asked { refunds: true, ..Asked::default() }),
+        ]
+        .into(),
     }
 }
 

@@ -1,0 +1,112 @@
+//! Refunds: what is given back of what was paid. One may only be noted, when somebody else makes it; or who collected an
+//! attempt on a card is asked to make it, as a payout that a second person approves where the amount asks for that.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::command::RefundOrder;
+use super::decide::same_currency;
+use super::event::Event;
+use super::rejection::Rejection;
+use super::state::{AttemptStatus, PaymentRequest, RefundOrdered, Terms};
+use crate::collection::Method;
+use crate::machine::{Context, Decision, Tell};
+use crate::payout::{self, Destination};
+use crate::policies::Policies;
+use crate::values::{Money, PayoutId};
+
+type Decided = Result<Decision<Event>, Rejection>;
+
+/// Gives back what was paid; the payment itself stays.
+pub(super) fn initiate(
+    state: &PaymentRequest, terms: &Terms, (key, amount): (&SmolStr, Money), order: Option<&RefundOrder>,
+    context: &Context<'_>,
+) -> Decided {
+    same_currency(terms, amount)?;
+    let recorded = state.rare.refunds.get(key).map(|recorded| (*recorded, state.rare.refund_orders.get(key)));
+    match recorded {
+        Some((recorded, _)) if recorded != amount => return Err(Rejection::RefundDiffers { recorded }),
+        Some((_, Some(RefundOrdered { failed: true, .. }))) => return Err(Rejection::RefundKeyUsed("failed")),
+        Some((_, ordered)) => {
+            return match (ordered, order) {
+                (None, Some(_)) => Err(Rejection::RefundKeyUsed("was only noted")),
+                (Some(_), None) => Err(Rejection::RefundKeyUsed("was ordered")),
+                _ => Ok(Decision::default()), // The same again.
+            };
+        }
+        None => {}
+    }
+    let paid = state.paid().ok_or(Rejection::Unknown)?;
+    let refundable = Money::from_minor(paid.minor() - state.rare.refunded_minor, paid.currency());
+    if !amount.is_positive() || amount.minor() > refundable.minor() {
+        return Err(Rejection::ExceedsPaid { refundable });
+    }
+    let mut decision = Decision::of(Event::RefundInitiated { key: key.clone(), amount });
+    if let Some(RefundOrder { payout, creditor, by, reason }) = order {
+        let (number, connector) =
+            state.refundable_by(amount, context.policies).ok_or(Rejection::NotCollected(amount))?;
+        decision.push(Event::RefundOrdered { key: key.clone(), payout: *payout, number });
+        let details = payout::Details {
+            id: *payout,
+            source: payout::Source::Request(terms.id),
+            amount,
+            creditor: creditor.clone(),
+            to: Destination::Collected { request: terms.id, number, connector },
+            by: by.clone(),
+            reason: reason.clone(),
+            at: context.now,
+        };
+        let request = payout::Command::Request { details: Arc::new(details), needs_second: false };
+        decision.tell(Tell::Payout(*payout, request));
+    }
+    Ok(decision)
+}
+
+/// What became of a refund that was ordered. One that had failed may have been made all the same.
+pub(super) fn conclude(state: &PaymentRequest, payout: PayoutId, failed: Option<&SmolStr>) -> Decision<Event> {
+    let of = state.rare.refund_orders.iter().find(|(_, ordered)| ordered.payout == payout);
+    let Some((key, ordered)) = of else { return Decision::default() };
+    let Some(amount) = state.rare.refunds.get(key).copied() else { return Decision::default() };
+    let key = key.clone();
+    match failed {
+        Some(_) if ordered.failed => Decision::default(),
+        Some(reason) => Decision::of(Event::RefundFailed { key, amount, reason: reason.clone() }),
+        None => Decision::of(Event::RefundCompleted { key, amount }),
+    }
+}
+
+impl PaymentRequest {
+    /// The newest attempt on a card that can give so much back, and who does it. Direct debits are not among them: a bank
+    /// takes those back as well, and the payer would have the money twice.
+    pub fn refundable_by(&self, amount: Money, policies: &Policies) -> Option<(u16, SmolStr)> {
+        self.refundable(policies)
+            .into_iter()
+            .rfind(|(.., left)| *left >= amount.minor())
+            .map(|(number, connector, _)| (number, connector))
+    }
+
+    /// The most that one refund can give back: what one attempt has left, of what was paid.
+    pub fn refundable_at_once(&self, policies: &Policies) -> Option<Money> {
+        let paid = self.paid()?;
+        let most = self.refundable(policies).into_iter().map(|(.., left)| left).max()?;
+        let most = Money::from_minor(most.min(paid.minor() - self.rare.refunded_minor), paid.currency());
+        most.is_positive().then_some(most)
+    }
+
+    /// Attempts that can be given back by who collected them, and what is left of each in minor units.
+    fn refundable(&self, policies: &Policies) -> Vec<(u16, SmolStr, i64)> {
+        let back = |number: u16| -> i64 {
+            let of = self.rare.refund_orders.iter().filter(|(_, of)| of.number == number && !of.failed);
+            of.filter_map(|(key, _)| self.rare.refunds.get(key)).map(|amount| amount.minor()).sum()
+        };
+        let attempts = self.numbered_attempts().into_iter().filter_map(|(number, _, attempt)| {
+            let (number, connector) = (number?, attempt.connector.clone()?);
+            let is_card = attempt.usage.as_ref()?.instrument.method() == Method::Card;
+            let can = policies.collections.asked.get(&connector).is_some_and(|asked| asked.refunds);
+            let fits = is_card && can && attempt.status == AttemptStatus::Succeeded;
+            fits.then(|| (number, connector, attempt.amount.minor() - back(number)))
+        });
+        attempts.collect()
+    }
+}
