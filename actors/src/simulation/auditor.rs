@@ -10,7 +10,7 @@ use crate::collection::Instrument;
 use crate::customer;
 use crate::delivery::Guard;
 use crate::partition::{ArmedTimer, Commit, Entity, Event, Lane, Origin};
-use crate::payment_request::{self, RefundOrdered, Source, Status};
+use crate::payment_request::{self, Source, Status};
 use crate::payout;
 use crate::transfer;
 use crate::values::{
@@ -53,7 +53,7 @@ pub(super) struct Auditor {
     /// Attempts that gateways made, by request.
     pub made: BTreeMap<PaymentRequestId, usize>,
     /// Payouts that a bank booked after it had said that they fail: what was done with the money meanwhile stays.
-    contradicted: BTreeSet<PayoutId>,
+    pub(super) contradicted: BTreeSet<PayoutId>,
     /// Messages that may have arrived and would arrive a second time.
     pub taken: BTreeSet<DeliveryId>,
 }
@@ -246,67 +246,6 @@ impl Auditor {
         }
         if found != details.amount.minor() {
             return broken("INV-02", format!("{} is {}, and its parts make {found}", details.id, details.amount));
-        }
-        Ok(())
-    }
-
-    /// What goes back to a payer is nowhere else, and is there again when it does not go.
-    fn payout(&self, state: &payout::Payout) -> Audited {
-        let Some(details) = &state.details else { return Ok(()) };
-        let id = match details.source {
-            payout::Source::Transfer(id) => id,
-            payout::Source::Request(id) => return self.refund(id, details, state.status),
-            payout::Source::Credit(_) => return Ok(()),
-        };
-        let Some((_, Entity::Transfer(transfer))) = self.model.get(&EntityId::Transfer(id)) else {
-            return broken("INV-02", format!("{} gives {id} back, which nobody knows", details.id));
-        };
-        let gone = !matches!(state.status, payout::Status::Rejected | payout::Status::Failed);
-        let held = transfer.status == transfer::Status::GivenBack && transfer.given_back_by == Some(details.id);
-        let used_meanwhile = gone && self.contradicted.contains(&details.id);
-        if gone != held && !used_meanwhile {
-            let found = format!("{} is {:?}, and {id} is {:?}", details.id, state.status, transfer.status);
-            return broken("INV-02", found);
-        }
-        Ok(())
-    }
-
-    /// Refunds that were ordered, and of them those that failed.
-    pub fn refunds(&self) -> (usize, usize) {
-        let requests = self.model.values().filter_map(|(_, entity)| entity.as_payment_request());
-        let orders = requests.flat_map(|request| request.rare.refund_orders.values());
-        orders.fold((0, 0), |(all, failed), order| (all + 1, failed + usize::from(order.failed)))
-    }
-
-    /// A refund counts as given back unless it was not made, and no attempt gives back more than it has collected.
-    fn refund(&self, id: PaymentRequestId, details: &payout::Details, status: payout::Status) -> Audited {
-        let Some((_, Entity::PaymentRequest(request))) = self.model.get(&EntityId::PaymentRequest(id)) else {
-            return broken("INV-02", format!("{} refunds {id}, which nobody knows", details.id));
-        };
-        let ordered = request.rare.refund_orders.iter().find(|(_, ordered)| ordered.payout == details.id);
-        let gone = !matches!(status, payout::Status::Rejected | payout::Status::Failed);
-        if ordered.map(|(_, ordered)| ordered.failed) != Some(!gone) {
-            return broken("INV-02", format!("{} is {status:?}, and {id} has {ordered:?}", details.id));
-        }
-        let counts = |key: &SmolStr| request.rare.refund_orders.get(key).is_none_or(|ordered| !ordered.failed);
-        let given: i64 =
-            request.rare.refunds.iter().filter(|(key, _)| counts(key)).map(|(_, amount)| amount.minor()).sum();
-        if given != request.rare.refunded_minor {
-            return broken("INV-02", format!("{id} counts {} as given back: {given}", request.rare.refunded_minor));
-        }
-        for (number, _, attempt) in request.numbered_attempts() {
-            let of = |(key, of): (&SmolStr, &RefundOrdered)| {
-                (Some(of.number) == number && !of.failed).then(|| request.rare.refunds.get(key)).flatten()
-            };
-            // One that had failed and was made all the same may come beside another.
-            let mut orders = request.rare.refund_orders.values();
-            if orders.any(|order| Some(order.number) == number && self.contradicted.contains(&order.payout)) {
-                continue;
-            }
-            let back: i64 = request.rare.refund_orders.iter().filter_map(of).map(|amount| amount.minor()).sum();
-            if back > attempt.amount.minor() {
-                return broken("INV-06", format!("attempt {number:?} of {id} gives back {back}"));
-            }
         }
         Ok(())
     }

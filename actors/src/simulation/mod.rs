@@ -12,6 +12,7 @@ mod callers;
 mod collectors;
 mod disk;
 mod faults;
+mod given_back;
 mod messages;
 mod mutation;
 mod people;
