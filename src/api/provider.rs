@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use quittance_actors::machine::Tell;
 use quittance_actors::partition::Origin;
 use quittance_actors::payment_request::{AttemptNews, AttemptResult, Command, attempt_named};
-use quittance_actors::payout::{self, Destination};
+use quittance_actors::payout::{self, Destination, payout_named};
 use quittance_actors::ports::Clock as _;
 use quittance_actors::runtime::Priority;
 use quittance_actors::values::{AttemptId, Date, EntityId, PaymentRequestId, PayoutId, TenantId, stable_hash};
@@ -33,7 +33,10 @@ const TOLERANCE_S: i64 = 300;
 pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Result<HttpResponse, Problem> {
     let (tenant, connector, call) = entered(&app, &request, &bytes)?;
     let mut body = Body::parse(&bytes)?;
-    let named = body.optional("end_to_end_id", |text| attempt_named(text).ok_or("it is not one of ours"));
+    let named = body.optional("end_to_end_id", |text| {
+        let named = attempt_named(text).map(|(request, attempt)| Named::Attempt(request, attempt));
+        named.or_else(|| payout_named(text).map(Named::Payout)).ok_or("it is not one of ours")
+    });
     let attempt = body.optional("attempt", AttemptId::parse);
     let of = body.optional("payment_request", PaymentRequestId::parse);
     let payout = body.optional("payout", PayoutId::parse);
@@ -43,7 +46,15 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
     // An id that was used for something else is refused, and not taken for the same call.
     let id = command_of(&["provider", tenant.as_str(), &connector, &call]);
     let fingerprint = stable_hash(&[&String::from_utf8_lossy(&bytes)]);
-    if let Some(payout) = payout {
+    let (attempt_of, payout_of) = match named {
+        Some(Named::Attempt(request, attempt)) => (Some((request, attempt)), None),
+        Some(Named::Payout(payout)) => (None, Some(payout)),
+        None => (None, None),
+    };
+    if payout.zip(payout_of).is_some_and(|(said, named)| said != named) || payout.is_some() && attempt_of.is_some() {
+        return Err(Problem::bad_request("end_to_end_id: it is of another payout"));
+    }
+    if let Some(payout) = payout.or(payout_of) {
         let command = match (result.as_deref(), reason_code.filter(|code| !code.is_empty())) {
             (Some("succeeded"), _) => payout::Command::Execute { on: today(&app, &tenant)? },
             (Some("failed"), Some(code)) => payout::Command::Fail { reason: code.into() },
@@ -51,12 +62,16 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
             (Some("pending"), _) => return Ok(HttpResponse::Ok().body("noted")),
             _ => return Err(Problem::bad_request("result: expected succeeded, failed or pending")),
         };
-        its_payout(&app, &tenant, &connector, payout).await?;
+        let to_card = its_payout(&app, &tenant, &connector, payout).await?;
+        // What goes to an account is there when the bank says so.
+        if !to_card && matches!(command, payout::Command::Execute { .. }) {
+            return Ok(HttpResponse::Ok().body("noted"));
+        }
         let tell = Tell::Payout(payout, command);
         app.service.router.submit(&tenant, tell, id, fingerprint, Origin::Api, Priority::Patient).await?;
         return Ok(HttpResponse::Ok().body("noted"));
     }
-    let (request, attempt) = named
+    let (request, attempt) = attempt_of
         .or(of.zip(attempt))
         .ok_or_else(|| Problem::bad_request("end_to_end_id: expected, or attempt and payment_request"))?;
     let reason = || {
@@ -95,8 +110,15 @@ pub(super) async fn told(app: Shared, request: HttpRequest, bytes: Bytes) -> Res
     Ok(HttpResponse::Ok().body("noted"))
 }
 
-/// Refuses a payout that this connector was not given: who pays back one says nothing of those of others.
-async fn its_payout(app: &Shared, tenant: &TenantId, connector: &str, payout: PayoutId) -> Result<(), Problem> {
+/// What a call is about.
+enum Named {
+    Attempt(PaymentRequestId, AttemptId),
+    Payout(PayoutId),
+}
+
+/// Whether it goes back to a card. A payout that this connector was not given is refused: who pays back one says nothing of
+/// those of others.
+async fn its_payout(app: &Shared, tenant: &TenantId, connector: &str, payout: PayoutId) -> Result<bool, Problem> {
     let unknown = || Problem::not_found("there is no such payout of this connector");
     if !owned(app, tenant, EntityId::Payout(payout)).await {
         return Err(unknown());
@@ -104,11 +126,11 @@ async fn its_payout(app: &Shared, tenant: &TenantId, connector: &str, payout: Pa
     let (_, entity, _) = app.service.router.read(EntityId::Payout(payout), 0).await?;
     let details = entity.as_payout().and_then(|state| state.details.clone()).ok_or_else(unknown)?;
     let policies = app.service.router.ports().tenants.policies(tenant).ok_or_else(unknown)?;
-    let is_its = match &details.to {
-        Destination::Collected { connector: of, .. } => of == connector,
-        Destination::Account(_) => policies.payouts.connector.as_deref() == Some(connector),
-    };
-    if is_its { Ok(()) } else { Err(unknown()) }
+    match &details.to {
+        Destination::Collected { connector: of, .. } if of == connector => Ok(true),
+        Destination::Account(_) if policies.payouts.connector.as_deref() == Some(connector) => Ok(false),
+        _ => Err(unknown()),
+    }
 }
 
 fn today(app: &Shared, tenant: &TenantId) -> Result<Date, Problem> {

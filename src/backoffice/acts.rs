@@ -28,7 +28,7 @@ pub(super) const SAID: [&str; 10] = [
     "Asked for again",
     "Cancelled",
     "Nothing is collected any more",
-    "It is given back",
+    "To be given back: Payouts says whether a second person is asked, and what becomes of it",
 ];
 const AMOUNT_CHARACTERS_MAX: usize = 20;
 const NAME_CHARACTERS_MAX: usize = 64;

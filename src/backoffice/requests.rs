@@ -273,6 +273,8 @@ pub(super) async fn page(
         "paid": words::money(paid),
         "paid_percent": paid.minor() * 100 / terms.amount.minor().max(1),
         "outstanding": words::money(state.outstanding().unwrap_or(zero)),
+        "refunded": (state.rare.refunded_minor > 0)
+            .then(|| words::money(Money::from_minor(state.rare.refunded_minor, terms.amount.currency()))),
         "outstanding_decimal": state.outstanding().unwrap_or(zero).decimal(),
         "issued_on": words::day(terms.issued_on),
         "due_on": words::day(terms.due_on),

@@ -16,6 +16,7 @@ use super::scenario::read_scenario;
 use super::service::Service;
 use super::sources::Sources;
 use crate::diagnostics::{Finding, Findings, Severity, nearest};
+use crate::export::Tells;
 
 /// Where the first earlier form of a scenario stands, and each with the day that it is for requests before.
 type Earlier = (Range<usize>, Vec<(Date, Scenario)>);
@@ -59,6 +60,8 @@ pub enum Target {
     Body(String, Vec<EventType>),
     /// A directory into which each event is written as a file of its own.
     WholeFiles(String),
+    /// An endpoint that is told facts, since a template tells them.
+    WholeEvents(String),
     /// A list of addresses.
     List(String),
     /// A hook endpoint.
@@ -196,6 +199,23 @@ pub(super) fn check_recipients(
                         message: format!("\"{name}\" has files of many events, which are written in one form"),
                         label: "no template of its own".to_owned(),
                         help: Some("an [[outgoing]] without `format` writes a file for each event".to_owned()),
+                    });
+                }
+                continue;
+            }
+            Target::WholeEvents(name) => {
+                let counted = service.endpoints.iter().filter(|endpoint| counts(&endpoint.tenant));
+                if counted.clone().any(|known| known.name == *name && known.tells == Tells::Ids) {
+                    findings.push(Finding {
+                        code: "Q0106",
+                        severity: Severity::Error,
+                        file: reference.file.clone(),
+                        span: reference.span.clone(),
+                        message: format!(
+                            "endpoint \"{name}\" is told ids only, and a template tells what is asked of it"
+                        ),
+                        label: "no template of its own".to_owned(),
+                        help: Some("an [[endpoint]] without payload = \"thin\" is told facts".to_owned()),
                     });
                 }
                 continue;

@@ -177,9 +177,12 @@ fn read_action(
 ) -> Option<Action> {
     let mut refer = |span: Range<usize>, target| references.push(Reference { file: file.to_owned(), span, target });
     if let Some((name, span)) = section.text_at("hook") {
-        refer(span, Target::Endpoint(name.to_owned()));
+        refer(span.clone(), Target::Endpoint(name.to_owned()));
         let recipient = Recipient::Endpoint(name.into());
         let template = body(section, on, &mut refer);
+        if template.is_some() {
+            refer(span, Target::WholeEvents(name.to_owned()));
+        }
         return Some(Action::Tell { channel: Channel::Hook, template, recipient });
     }
     if let Some((name, span)) = section.text_at("file") {

@@ -236,6 +236,19 @@ try {
   await page.click('form[action$="/received"] button');
   await page.waitForSelector('[role=status]');
   check('a cheque is counted', /Noted: it is counted/.test(await page.textContent('[role=status]')), await page.textContent('main'));
+  // What a card has paid goes back to it.
+  await page.goto(`${origin}/bo/search?q=F-2026-2312`);
+  await page.click('.acts summary:has-text("To the card that has paid it")');
+  await page.fill('form[action$="/do/refund"] input[name=amount]', '12,50');
+  await page.fill('form[action$="/do/refund"] input[name=by]', 'Ana');
+  await page.fill('form[action$="/do/refund"] input[name=reason]', 'a lamp came broken');
+  await accessible('a refund');
+  await picture('request-refund');
+  await page.click('form[action$="/do/refund"] button');
+  await page.waitForSelector('[role=status]');
+  check('money goes back to a card', /To be given back/.test(await page.textContent('[role=status]')), await page.textContent('main'));
+  check('its page says so', /Given back€12.50/.test(await page.textContent('main')) && /Refund initiated/.test(await page.textContent('main')), await page.textContent('main'));
+  await picture('request-refunded');
   // A plan rests, and goes on.
   await page.goto(`${origin}/bo/plans`);
   await page.click('a.row-link >> nth=0');
@@ -313,6 +326,7 @@ try {
   await picture('payouts-waiting');
   await approving('ana')();
   check('who asked is not the second', (await page.textContent('.said')).includes('another person approves it'));
+  await approving('Bob')();
   await approving('Bob')();
   check('a second person approves', (await page.textContent('main')).includes('with the bank'), await page.textContent('main'));
   await accessible('payouts');

@@ -40,9 +40,9 @@ fn found(file: &str, from: &str, to: &str) -> Vec<String> {
 
 #[test]
 fn what_systems_are_told_is_json_or_found_before_it_leaves() {
-    let found = |text: &str| {
+    let found_for = |text: &str, payload: &str| {
         let scratch = Scratch::new("bodies");
-        let config = configure(scratch.path(), |text| text);
+        let config = configure(scratch.path(), |text| text.replace("# payload = \"full\" ", payload));
         std::fs::write(scratch.path().join("config/templates/erp.json.hbs"), text).unwrap();
         let rules = scratch.path().join("config/rules.toml");
         let told = std::fs::read_to_string(&rules).unwrap();
@@ -50,9 +50,12 @@ fn what_systems_are_told_is_json_or_found_before_it_leaves() {
         let (_, findings) = assemble::load(&config);
         findings.render(false)
     };
+    let found = |text: &str| found_for(text, "# payload = \"full\" ");
     let fine = r#"{"number": "{{request.external_ref}}", "open": {{decimal request.outstanding}}, "order": {{json request.order}},
         "tags": {{json customer.tags}}, "of": "{{merchant.name}}", "id": "{{event.id}}"}"#;
     assert_eq!(found(fine), "0 errors, 0 warnings");
+    let thin = found_for(fine, "payload = \"thin\" ");
+    assert!(thin.contains("endpoint \"erp\" is told ids only"), "{thin}");
     for (text, expected) in [
         (r#"{"number": {{request.external_ref}}}"#, "Q0208"),
         (r#"{"number": "{{{request.external_ref}}}"}"#, "{{json PATH}} writes any value with its quotes"),
@@ -340,8 +343,8 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ),
         (
             "rules.toml",
-            "on = [\"refund.initiated\"]",
-            "on = [\"refund.initiated\", \"feed.stalled\"]",
+            "on = [\"task.overdue\"]",
+            "on = [\"task.overdue\", \"feed.stalled\"]",
             "which is never known of feed.stalled",
         ),
         (
@@ -372,13 +375,13 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "rules.toml",
             "once_per = \"request\"\nonce_within_hours = 24\n",
             "",
-            "Q0119 rules.toml:56:1 a customer is written to as often as attempt.scheduled happens | nothing bounds how often",
+            "Q0119 rules.toml:57:1 a customer is written to as often as attempt.scheduled happens | nothing bounds how often",
         ),
         (
             "rules.toml",
             "hook = \"erp\"",
             "hook = \"erp\"\ntemplate = \"erp_settled\"",
-            "Q0204 rules.toml:35:12 there is no template erp_settled.json.hbs",
+            "Q0204 rules.toml:36:12 there is no template erp_settled.json.hbs",
         ),
         (
             "rules.toml",

@@ -92,7 +92,8 @@ fn a_rule_tells_a_system_in_a_form_of_its_own() {
         Reply::status(204)
     });
     let scratch = Scratch::new("own-form");
-    let config = configure(scratch.path(), |text| text.replace("http://127.0.0.1:8089/hooks/erp", &hooks.url()));
+    let subscribed = format!("{}\"\nevents = [\"payment_request.issued\"]\n#", hooks.url());
+    let config = configure(scratch.path(), |text| text.replace("http://127.0.0.1:8089/hooks/erp\"", &subscribed));
     let folder = scratch.path().join("config");
     let body = r#"{"facture": "{{request.external_ref}}", "montant": {{decimal request.amount}},
  "devise": "{{request.amount.currency}}", "commande": {{json request.order}}, "merchant": "{{merchant.name}}"}
@@ -108,8 +109,13 @@ fn a_rule_tells_a_system_in_a_form_of_its_own() {
     let expected = json!({
         "facture": "F-\"1\\", "montant": 120.5, "devise": "EUR", "commande": null, "merchant": "Maison Dupré",
     });
-    let first = wait_for("the hook", || heard.lock().unwrap().first().cloned());
+    // And the event itself, that it subscribes to, whichever comes first.
+    let calls = wait_for("the hooks", || Some(heard.lock().unwrap().clone()).filter(|calls| calls.len() == 2));
+    let own = |call: &&Vec<u8>| serde_json::from_slice::<Json>(call).unwrap().get("facture").is_some();
+    let (first, others): (Vec<&Vec<u8>>, Vec<&Vec<u8>>) = calls.iter().partition(own);
+    let first = first.first().copied().unwrap().clone();
     assert_eq!(serde_json::from_slice::<Json>(&first).unwrap(), expected);
+    assert_eq!(serde_json::from_slice::<Json>(others[0]).unwrap()["type"], "payment_request.issued");
     // The file has the same, byte for byte.
     let written = wait_for("the file", || {
         let entries = std::fs::read_dir(scratch.path().join("data/erp/out")).into_iter().flatten().flatten();
@@ -121,9 +127,9 @@ fn a_rule_tells_a_system_in_a_form_of_its_own() {
     // Who has lost the call finds what it said, and the template is shown like any other.
     let delivery = wait_for("the delivery", || {
         let found = running.get("/v1/deliveries?status=any").json();
-        let of_hook =
-            found["data"].as_array()?.iter().find(|of| of["way"].as_str().unwrap().starts_with("hook"))?.clone();
-        Some(of_hook["id"].as_str()?.to_owned())
+        let hooks = found["data"].as_array()?.iter().filter(|of| of["way"].as_str().unwrap().starts_with("hook"));
+        let mut ids = hooks.map(|of| of["id"].as_str().unwrap().to_owned());
+        ids.find(|id| running.get(&format!("/v1/deliveries/{id}")).json()["template"] == "facture")
     });
     let told = running.get(&format!("/v1/deliveries/{delivery}")).json();
     assert_eq!(

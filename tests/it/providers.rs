@@ -283,10 +283,17 @@ fn what_a_card_has_paid_goes_back_to_it_by_who_collected_it() {
     assert_eq!(tell(&running, ("p1", SECRET, 0), &said).status, 401, "our own key is not theirs");
     let said = json!({ "payout": "out_00000000000000000000000001", "result": "succeeded" });
     assert_eq!(tell(&running, ("p1", CALLBACKS, 0), &said).status, 404);
-    let said = json!({ "payout": id, "result": "failed", "reason_code": "14" });
+    let end_to_end_id = running.get(&path).json()["end_to_end_id"].as_str().unwrap().to_owned();
+    let other =
+        json!({ "payout": id, "end_to_end_id": order["end_to_end_id"], "result": "failed", "reason_code": "14" });
+    assert_eq!(tell(&running, ("p3", CALLBACKS, 0), &other).status, 400, "an attempt is no payout");
+    // By the id of the order, or by both.
+    let said = json!({ "payout": id, "end_to_end_id": end_to_end_id, "result": "failed", "reason_code": "14" });
     for _ in 0..2 {
         assert_eq!(tell(&running, ("p2", CALLBACKS, 0), &said).status, 200);
     }
+    let said = json!({ "end_to_end_id": end_to_end_id, "result": "failed", "reason_code": "14" });
+    assert_eq!(tell(&running, ("p4", CALLBACKS, 0), &said).status, 200, "known already");
     let failed = running.get(&path).json();
     assert_eq!((&failed["status"], &failed["why"]), (&"failed".into(), &"14".into()));
     let seen = view(&running, &request);

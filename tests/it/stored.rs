@@ -166,9 +166,13 @@ fn later_events() -> Vec<Event> {
         Event::PaymentRequest(payment_request::Event::ScenarioBegun { at: AT }),
         Event::PaymentRequest(payment_request::Event::RefundOrdered {
             key: "R-1".into(),
+            amount: euros(1),
             payout: PayoutId::new(AT, 31, 42),
             number: 2,
         }),
+        Event::PaymentRequest(payment_request::Event::RefundCredited { note: 7, amount: euros(1) }),
+        Event::PaymentRequest(payment_request::Event::CreditNoteKept { note: 7, amount: euros(1) }),
+        Event::PaymentRequest(payment_request::Event::CreditNotesRefunded { amount: euros(1) }),
         Event::PaymentRequest(payment_request::Event::RefundCompleted { key: "R-1".into(), amount: euros(1) }),
         Event::PaymentRequest(payment_request::Event::RefundFailed {
             key: "R-1".into(),
@@ -396,6 +400,9 @@ fn name(event: &Event) -> &'static str {
             P::RefundOrdered { .. } => "payment_request.refund_ordered",
             P::RefundCompleted { .. } => "payment_request.refund_completed",
             P::RefundFailed { .. } => "payment_request.refund_failed",
+            P::RefundCredited { .. } => "payment_request.refund_credited",
+            P::CreditNoteKept { .. } => "payment_request.credit_note_kept",
+            P::CreditNotesRefunded { .. } => "payment_request.credit_notes_refunded",
             P::ScenarioChosen { .. } => "payment_request.scenario_chosen",
         },
         Event::Transfer(event) => match event {
@@ -466,7 +473,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 167);
+    assert_eq!(seen.len(), 170);
 }
 
 /// What a record of version 1 lists of its public event.

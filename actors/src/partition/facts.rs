@@ -298,14 +298,20 @@ pub(super) fn of_event(field: Field, event: &Event) -> Option<Fact<'_>> {
             (P::AttemptFailed { failures, .. }, Field::AttemptFailures) => Some(Fact::Number(i64::from(*failures))),
             (
                 P::RefundInitiated { amount, .. }
+                | P::RefundOrdered { amount, .. }
                 | P::RefundCompleted { amount, .. }
                 | P::RefundFailed { amount, .. },
                 Field::RefundAmount,
             ) => Some(Fact::Money(*amount)),
             (
-                P::RefundInitiated { key, .. } | P::RefundCompleted { key, .. } | P::RefundFailed { key, .. },
+                P::RefundInitiated { key, .. }
+                | P::RefundOrdered { key, .. }
+                | P::RefundCompleted { key, .. }
+                | P::RefundFailed { key, .. },
                 Field::RefundKey,
             ) => Some(Fact::text(key)),
+            (P::RefundInitiated { .. }, Field::RefundMadeBy) => Some(Fact::text("elsewhere")),
+            (P::RefundOrdered { .. }, Field::RefundMadeBy) => Some(Fact::text("collector")),
             (P::RefundFailed { reason, .. }, Field::Reason) => Some(Fact::text(reason)),
             (event, field) => of_collection(field, event),
         },

@@ -151,9 +151,9 @@ impl Lane {
     }
 
     /// Records a fact of the service itself.
-    pub fn record_fact(&mut self, tenant: &TenantId, at: Timestamp, fact: SystemFact) -> Stepped {
+    pub fn record_facts(&mut self, tenant: &TenantId, at: Timestamp, facts: Vec<SystemFact>) -> Stepped {
         let mut commit = self.draft(tenant, at);
-        commit.facts.push(fact);
+        commit.facts = facts;
         self.take_over(commit)
     }
 

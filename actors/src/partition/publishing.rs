@@ -131,7 +131,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::BecameOverdue { .. } => Some(EventType::PaymentRequestOverdue),
         E::AttemptSucceeded { .. } => Some(EventType::AttemptSucceeded),
         E::AttemptFailed { .. } => Some(EventType::AttemptFailed),
-        E::RefundInitiated { .. } => Some(EventType::RefundInitiated),
+        E::RefundInitiated { .. } | E::RefundOrdered { .. } => Some(EventType::RefundInitiated),
         E::RefundCompleted { .. } => Some(EventType::RefundCompleted),
         E::RefundFailed { .. } => Some(EventType::RefundFailed),
         E::Cancelled { .. } => Some(EventType::PaymentRequestCancelled),
@@ -163,7 +163,9 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::NumberGiven { .. } => Some(EventType::VirtualIbanAssigned),
         E::NumberReleased { .. } => Some(EventType::VirtualIbanReleased),
         E::ReferenceGiven { .. }
-        | E::RefundOrdered { .. }
+        | E::RefundCredited { .. }
+        | E::CreditNoteKept { .. }
+        | E::CreditNotesRefunded { .. }
         | E::ScenarioBegun { .. }
         | E::OrderJoined { .. }
         | E::AttemptHandedTo { .. }

@@ -264,8 +264,10 @@ impl<'a> Step<'a> {
         }
         for (endpoint, cause) in context.policies.subscriptions.on(event) {
             let recipient = Recipient::Endpoint(endpoint.clone());
-            // A rule may have told it already.
-            let told = |known: &Outgoing| known.recipient == recipient && known.guard != Guard::TriedOut;
+            // A rule may have told it already; one with a form of its own tells something else.
+            let told = |known: &Outgoing| {
+                known.recipient == recipient && known.guard != Guard::TriedOut && known.template.is_none()
+            };
             if !outgoing.iter().any(told) {
                 let (channel, cause) = (Channel::Hook, Arc::clone(cause));
                 let (template, guard, occurrence) = (None, Guard::None, place);

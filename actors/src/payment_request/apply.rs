@@ -91,9 +91,21 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.rare.refunds.insert(key.clone(), *amount);
             state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
         }
-        Event::RefundOrdered { key, payout, number } => {
+        Event::RefundOrdered { key, amount, payout, number } => {
             let ordered = RefundOrdered { payout: *payout, number: *number, failed: false };
+            state.rare.refunds.insert(key.clone(), *amount);
             state.rare.refund_orders.insert(key.clone(), ordered);
+            state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
+        }
+        Event::CreditNoteKept { amount, .. } => {
+            state.rare.notes_kept_minor = state.rare.notes_kept_minor.saturating_add(amount.minor());
+        }
+        Event::CreditNotesRefunded { amount } => {
+            state.rare.notes_kept_minor = state.rare.notes_kept_minor.saturating_sub(amount.minor());
+            state.rare.refunds_credited_minor = state.rare.refunds_credited_minor.saturating_add(amount.minor());
+        }
+        Event::RefundCredited { amount, .. } => {
+            state.rare.refunds_credited_minor = state.rare.refunds_credited_minor.saturating_add(amount.minor());
         }
         Event::RefundCompleted { key, amount } => {
             if let Some(ordered) = state.rare.refund_orders.get_mut(key).filter(|ordered| ordered.failed) {
@@ -105,6 +117,9 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             if let Some(ordered) = state.rare.refund_orders.get_mut(key) {
                 ordered.failed = true;
                 state.rare.refunded_minor = state.rare.refunded_minor.saturating_sub(amount.minor());
+                let over = state.rare.refunds_credited_minor.saturating_sub(state.rare.refunded_minor).max(0);
+                state.rare.refunds_credited_minor -= over;
+                state.rare.notes_kept_minor = state.rare.notes_kept_minor.saturating_add(over);
             }
         }
         Event::AllocationReversed { source, .. } => {

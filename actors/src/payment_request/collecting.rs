@@ -23,7 +23,7 @@ use super::event::Event;
 use super::planning::{Plan, end, made};
 use super::rejection::Rejection;
 use super::state::{Attempt, AttemptStatus, PaymentRequest, Source, Status, Terms};
-use super::{again, bank, inquiring, promise};
+use super::{again, bank, inquiring, promise, refunding};
 use crate::collection::{Method, Paydays, Timing, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Effect, Purpose, Tell};
@@ -314,6 +314,7 @@ fn reversed(
     if credit.is_positive() {
         decision.tell(Tell::Customer(terms.customer, customer::Command::WithdrawCredit(credit)));
     }
+    refunding::withdraw(&mut decision, state, attempt, &reason_code);
     let opens = state.status != Status::Cancelled && counted > 0;
     again::after_failure(&mut decision, state, terms, (attempt, (&reason_code, None), opens), context);
     Ok(decision)

@@ -55,7 +55,7 @@ fn decide(state: &PaymentRequest, terms: &Arc<Terms>, command: &Command, context
         Command::InitiateRefund { key, amount, order } => {
             refunding::initiate(state, terms, (key, *amount), order.as_ref(), context)
         }
-        Command::ConcludeRefund { payout, failed } => Ok(refunding::conclude(state, *payout, failed.as_ref())),
+        Command::ConcludeRefund { payout, failed } => Ok(refunding::conclude(state, terms, *payout, failed.as_ref())),
         Command::Cancel { reason } => cancel(state, terms, reason, context),
         Command::TakeCreditNote { note, amount } => Ok(writing_off::credit_note(state, terms, *note, *amount)),
         Command::LosePayment { source } => {

@@ -87,7 +87,7 @@ pub enum Event {
         /// The how manieth failure of the request it is.
         failures: u16,
     },
-    /// Money is to be given back.
+    /// Money is to be given back, by somebody else.
     RefundInitiated {
         /// The caller's key.
         key: SmolStr,
@@ -379,10 +379,12 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// Who has collected an attempt is to give money of it back.
+    /// Money is to be given back, by who has collected an attempt.
     RefundOrdered {
         /// The caller's key.
         key: SmolStr,
+        /// How much.
+        amount: Money,
         /// The payout that does it.
         payout: PayoutId,
         /// The attempt's number.
@@ -403,5 +405,24 @@ pub enum Event {
         amount: Money,
         /// Why.
         reason: SmolStr,
+    },
+    /// A credit note of what is paid is credit of the customer.
+    CreditNoteKept {
+        /// A hash of its number.
+        note: u64,
+        /// How much of it.
+        amount: Money,
+    },
+    /// What credit notes had made credit is given back instead.
+    CreditNotesRefunded {
+        /// How much.
+        amount: Money,
+    },
+    /// A credit note is of what was given back already: it is nobody's credit.
+    RefundCredited {
+        /// A hash of its number.
+        note: u64,
+        /// How much of it.
+        amount: Money,
     },
 }

@@ -197,6 +197,10 @@ pub struct Rare {
     pub refunds: LiteMap<SmolStr, Money>,
     /// Of them those that who collected the money makes.
     pub refund_orders: LiteMap<SmolStr, RefundOrdered>,
+    /// What credit notes say of what was given back, in minor units.
+    pub refunds_credited_minor: i64,
+    /// What credit notes of what is paid have made credit of the customer, in minor units.
+    pub notes_kept_minor: i64,
     /// The time zone where the customer lives, if not the tenant's.
     pub zone: Option<SmolStr>,
     /// What the payer has promised, as long as it counts.
@@ -261,6 +265,8 @@ impl Unsaid for Rare {
         refunded_minor: 0,
         refunds: LiteMap::new(),
         refund_orders: LiteMap::new(),
+        refunds_credited_minor: 0,
+        notes_kept_minor: 0,
         zone: None,
         promise: None,
         promises: 0,

@@ -3,11 +3,11 @@
 
 use smol_str::SmolStr;
 
-use super::again;
 use super::decide::{reopen, settle};
 use super::event::Event;
 use super::rejection::Rejection;
 use super::state::{PaymentRequest, Source, Status, Terms};
+use super::{again, refunding};
 use crate::customer;
 use crate::machine::{Context, Decision, Tell};
 use crate::values::Money;
@@ -79,7 +79,8 @@ pub(super) fn absorb(decision: &mut Decision<Event>, state: &PaymentRequest, sou
     money(0)
 }
 
-/// A credit note of a request that is not open: of what was given up first, and the rest is credit.
+/// A credit note of a request that is not open: of what was given up first, then of what was given back, and the rest is
+/// credit.
 pub(super) fn credit_note(state: &PaymentRequest, terms: &Terms, note: u64, amount: Money) -> Decision<Event> {
     let mut decision = Decision::default();
     let same_currency = amount.currency() == terms.amount.currency();
@@ -88,7 +89,15 @@ pub(super) fn credit_note(state: &PaymentRequest, terms: &Terms, note: u64, amou
         false => Money::zero(amount.currency()),
     };
     let rest = Money::from_minor(amount.minor() - counted.minor(), amount.currency());
+    let refunded = match same_currency {
+        true => refunding::credited(&mut decision, state, note, rest),
+        false => Money::zero(amount.currency()),
+    };
+    let rest = Money::from_minor(rest.minor() - refunded.minor(), amount.currency());
     if rest.is_positive() {
+        if same_currency {
+            decision.push(Event::CreditNoteKept { note, amount: rest });
+        }
         decision.tell(Tell::Customer(terms.customer, customer::Command::AddCredit(rest)));
     }
     decision

@@ -45,6 +45,11 @@ pub enum Command {
         /// Why.
         reason: SmolStr,
     },
+    /// Who was to make it does not take it: it is not made, unless it was made by an earlier try.
+    Refuse {
+        /// Why.
+        reason: SmolStr,
+    },
     /// A person found out what became of it: another one than who asked for it.
     Conclude {
         /// Who.
@@ -64,6 +69,7 @@ impl Command {
             Command::Withdraw { .. } => "withdraw_payout",
             Command::Execute { .. } => "execute_payout",
             Command::Fail { .. } => "fail_payout",
+            Command::Refuse { .. } => "refuse_payout",
             Command::Conclude { .. } => "conclude_payout",
         }
     }

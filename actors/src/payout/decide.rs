@@ -38,6 +38,8 @@ impl Machine for Payout {
                 }
             }
             Command::Fail { reason } => fail(self, details, reason),
+            Command::Refuse { reason } if self.status == Status::Ordered => fail(self, details, reason),
+            Command::Refuse { .. } => Ok(Decision::default()),
         }
     }
 

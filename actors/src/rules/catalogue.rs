@@ -140,7 +140,8 @@ impl EventType {
             E::AttemptSkipped => (request, vec![F::AttemptId, F::AttemptNumber, F::Reason]),
             E::AttemptUnknown => (request, vec![F::AttemptId, F::Reason]),
             E::RetryWaiting => (request, vec![F::RetryUntil, F::Reason]),
-            E::RefundInitiated | E::RefundCompleted => (request, vec![F::RefundAmount, F::RefundKey]),
+            E::RefundInitiated => (request, vec![F::RefundAmount, F::RefundKey, F::RefundMadeBy]),
+            E::RefundCompleted => (request, vec![F::RefundAmount, F::RefundKey]),
             E::RefundFailed => (request, vec![F::RefundAmount, F::RefundKey, F::Reason]),
             E::PromiseMade | E::PromiseBroken => (request, vec![F::PromiseOn]),
             E::TransferReceived

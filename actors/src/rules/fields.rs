@@ -426,6 +426,8 @@ fields! {
     NowIsBusinessDay = "now.is_business_day": Truth,
     /// Whose the event is.
     TenantId = "tenant.id": Text,
+    /// Who makes it: `elsewhere`, when it is only noted, or `collector`, who has collected the money and is asked to.
+    RefundMadeBy = "refund.made_by": Text,
 }
 
 #[cfg(test)]

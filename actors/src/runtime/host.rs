@@ -231,16 +231,16 @@ impl Handler<RecordOutcomes> for Host {
     }
 }
 
-/// Record a fact of the service itself.
+/// Record facts of the service itself, together.
 #[derive(Message)]
 #[rtype(result = "Result<(), SubmitError>")]
-pub(super) struct RecordFact(pub u8, pub TenantId, pub Timestamp, pub SystemFact);
+pub(super) struct RecordFacts(pub u8, pub TenantId, pub Timestamp, pub Vec<SystemFact>);
 
-impl Handler<RecordFact> for Host {
+impl Handler<RecordFacts> for Host {
     type Result = ResponseFuture<Result<(), SubmitError>>;
 
-    fn handle(&mut self, RecordFact(lane, tenant, at, fact): RecordFact, _: &mut Self::Context) -> Self::Result {
-        match self.lane(lane).map(|lane| recorded(lane.record_fact(&tenant, at, fact))) {
+    fn handle(&mut self, RecordFacts(lane, tenant, at, facts): RecordFacts, _: &mut Self::Context) -> Self::Result {
+        match self.lane(lane).map(|lane| recorded(lane.record_facts(&tenant, at, facts))) {
             Ok(records) => self.appended(records),
             Err(error) => Box::pin(async move { Err(error) }),
         }

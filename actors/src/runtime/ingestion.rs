@@ -197,13 +197,12 @@ async fn read_file(
         for fact in facts {
             router.record_fact(partition, &reader.tenant, fact).await?;
         }
-        router.record_fact(partition, &reader.tenant, SystemFact::FileFinished(record.clone())).await?;
-        // After the file itself: one that is read again after a crash is not taken for another.
+        // Together: one that is read again after a crash is not taken for another message of its name.
         let whole = !record.rejected && record.refused == 0;
-        if let Some(message) = returned.message().filter(|_| whole) {
-            let fact = SystemFact::MessageRead { feed: reader.feed.clone(), digest, message };
-            router.record_fact(partition, &reader.tenant, fact).await?;
-        }
+        let message = returned.message().filter(|_| whole);
+        let read = message.map(|message| SystemFact::MessageRead { feed: reader.feed.clone(), digest, message });
+        let finished = std::iter::once(SystemFact::FileFinished(record.clone())).chain(read).collect();
+        router.record_facts(partition, &reader.tenant, finished).await?;
     }
     let (_, archived) = blocking(returned, |file| file.archive()).await?;
     archived?;

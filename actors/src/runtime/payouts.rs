@@ -12,7 +12,7 @@ use super::{Priority, Router, SubmitError};
 use crate::delivery::{Ladder, Outcome, Verdict};
 use crate::machine::Tell;
 use crate::partition::{Origin, Preparation, Receipt, Rejection, Ticket};
-use crate::payout::{self, Command, Payout, Status, payout_named};
+use crate::payout::{self, Command, Destination, Payout, Status, payout_named};
 use crate::ports::{PayoutAnswer, PayoutOrder};
 use crate::transfer::Nature;
 use crate::values::{CommandId, EntityId, Money, PayoutId, TenantId, stable_hash};
@@ -46,7 +46,7 @@ pub(super) async fn pay_out(router: Arc<Router>, ladder: Ladder, rows: Vec<Ticke
         let told = match &verdict {
             Verdict::Never { error, .. } => {
                 let command = derived_from(&[&id.to_string(), "never ordered"]);
-                let fail = Command::Fail { reason: SmolStr::new(error) };
+                let fail = Command::Refuse { reason: SmolStr::new(error) };
                 submit(&router, &row.tenant, id, fail, command, Origin::System).await.map(drop)
             }
             Verdict::Accepted { .. } if paid => {
@@ -84,6 +84,14 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<PayoutOrd
         Preparation::Suppressed(reason, _) => return Ok(Err(Tried::Ended(Outcome::Suppressed { reason }))),
     };
     let (_, entity, _) = router.read(delivery.event.entity, 0).await?;
+    // What a card has back already, as a provider has told by itself, is not asked for again.
+    let made = entity.as_payout().is_some_and(|state: &Payout| {
+        let to_card = state.details.as_ref().is_some_and(|of| matches!(of.to, Destination::Collected { .. }));
+        to_card && state.status == Status::Executed
+    });
+    if made {
+        return Ok(Err(Tried::Ended(Outcome::Delivered { detail: "it has told so by itself".to_owned() })));
+    }
     let whole = entity.as_payout().and_then(|state: &Payout| {
         let ordered = matches!(state.status, Status::Ordered | Status::Executed);
         Some((state.details.clone()?, state.on?)).filter(|_| ordered)
@@ -125,7 +133,12 @@ pub(super) async fn admit_failed(
         return Ok(None);
     }
     let (_, entity, _) = router.read(EntityId::Payout(row.payout), 0).await?;
-    let paid = entity.as_payout().and_then(|state| state.details.as_ref()).map(|details| details.amount);
+    let details = entity.as_payout().and_then(|state| state.details.as_ref());
+    // No bank was asked to give back to a card.
+    if details.is_some_and(|details| matches!(details.to, Destination::Collected { .. })) {
+        return Ok(None);
+    }
+    let paid = details.map(|details| details.amount);
     if let (Some(came), Some(paid)) = (row.amount, paid)
         && came != paid
     {
@@ -173,6 +186,7 @@ pub(super) async fn concerned(
         let (_, entity, _) = router.read(EntityId::Payout(*id), 0).await?;
         let state = entity.as_payout();
         let details = state.and_then(|state| Some((state.details.clone()?, state.status)));
+        let details = details.filter(|(details, _)| matches!(details.to, Destination::Account(_)));
         if let Some((details, status)) = details.filter(|(details, _)| details.amount.currency() == amount.currency())
             && is_of(router, tenant, *id).await?
         {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::Ports;
 use super::answers::{Answer, Answers};
 use super::host::{
-    Asked, Before, CountWaiting, Host, Pending, Prepare, Read, RecordFact, RecordOutcomes, Refill, Submit,
+    Asked, Before, CountWaiting, Host, Pending, Prepare, Read, RecordFacts, RecordOutcomes, Refill, Submit,
     Tell as TellEvents, TellEach,
 };
 use super::inbox::Inbox;
@@ -362,8 +362,15 @@ impl Router {
 
     /// Records a fact of the service itself in `partition`.
     pub async fn record_fact(&self, partition: u8, tenant: &TenantId, fact: SystemFact) -> Result<(), SubmitError> {
+        self.record_facts(partition, tenant, vec![fact]).await
+    }
+
+    /// Records facts of the service itself, all of them or none.
+    pub async fn record_facts(
+        &self, partition: u8, tenant: &TenantId, facts: Vec<SystemFact>,
+    ) -> Result<(), SubmitError> {
         let address = self.place(partition)?;
         let at = self.ports.clock.now(tenant);
-        address.send(RecordFact(partition, tenant.clone(), at, fact)).await.map_err(|_| SubmitError::Stopping)?
+        address.send(RecordFacts(partition, tenant.clone(), at, facts)).await.map_err(|_| SubmitError::Stopping)?
     }
 }

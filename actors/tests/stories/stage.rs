@@ -205,7 +205,7 @@ impl Stage {
                     },
                 ))
             }
-            "write_off" | "undo_write_off" | "use_credit" => self.given_up(line),
+            "write_off" | "undo_write_off" | "use_credit" | "credit_note" => self.given_up(line),
             // `small 50 10`: differences up to 0.50 and 10 of 1,000 are given up; `credit net`.
             "small" => {
                 let number = |at: usize| line.word(at)?.parse::<u16>().map_err(|error| error.to_string());

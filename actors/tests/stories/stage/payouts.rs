@@ -62,10 +62,16 @@ impl Stage {
         if said == line.word(1)? { Ok(()) } else { Err(format!("it is {said}")) }
     }
 
+    /// `write_off R1`, `undo_write_off R1`, `use_credit R1`, `credit_note R1 N1 10.00`.
     pub(super) fn given_up(&mut self, line: &Line) -> Result<(), String> {
         let id = self.request(line.word(0)?)?;
         let reason = "ana: story".into();
         let tell = match line.verb.as_str() {
+            "credit_note" => {
+                let (note, amount) = (number(line.word(1)?), money(line.word(2)?)?);
+                let taken = customer::CreditNote { note, amount, request: Some(id) };
+                Tell::Customer(self.owner(id)?, customer::Command::TakeCreditNote(taken))
+            }
             "write_off" => Tell::PaymentRequest(id, payment_request::Command::WriteOff { reason }),
             "undo_write_off" => Tell::PaymentRequest(id, payment_request::Command::UndoWriteOff { reason }),
             _ => Tell::Customer(self.owner(id)?, customer::Command::UseCredit { request: id }),
