@@ -399,7 +399,7 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
             "rules.toml",
             "method.days_to_expiry <= 30",
             "method.days_to_expiry < 30",
-            "Q0113 rules.toml:47:8 the rule fails its test \"a subscription's card, a month before its end\": it does not fire | method.backs_recurring is true: holds, method.days_to_expiry is 30: does not hold",
+            "Q0113 rules.toml:48:8 the rule fails its test \"a subscription's card, a month before its end\": it does not fire | method.backs_recurring is true: holds, method.days_to_expiry is 30: does not hold",
         ),
         (
             "rules.toml",
