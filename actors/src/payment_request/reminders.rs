@@ -147,27 +147,29 @@ impl PaymentRequest {
     }
 }
 
-/// One message of that day has told the customer of all requests: the step that is armed here for the same day is over.
+/// One message of that day has told the customer of all requests: the step that is armed here for the same day is over, if it
+/// is the same, or an earlier one of what is late by then: a later one says more than the message did, and what is not late
+/// may not stand in it.
 pub(super) fn told_together(
     state: &PaymentRequest, terms: &Terms, (scenario_name, name): (&SmolStr, &SmolStr), until: Timestamp,
     context: &Context<'_>,
 ) -> Decision<Event> {
     let mut decision = Decision::default();
     let Some((_, due)) = state.reminders.next.filter(|_| state.status == Status::Open) else { return decision };
-    let is_same = terms.scenario.as_ref() == Some(scenario_name) && state.reminders.name.as_ref() == Some(name);
     // What waits for a person is that person's.
-    if !is_same || due >= until || state.rare.approval.is_some() {
+    if terms.scenario.as_ref() != Some(scenario_name) || due >= until || state.rare.approval.is_some() {
         return decision;
     }
     let Some(scenario) = scenario(terms, context) else { return decision };
-    let Some(step) = place(state, scenario) else { return decision };
+    let (Some(step), Some(told)) = (place(state, scenario), scenario.place_of(name)) else { return decision };
     // An earlier form of the scenario may write for each request.
-    if !scenario.step(step).is_some_and(|step| scenario.tells_of_all(step)) {
-        return decision;
-    }
+    let is_late = context.now.date_in(&context.policies.zone_of(state.rare.zone.as_deref())) > terms.due_on;
+    let covers = |known: &&Step| scenario.tells_of_all(known) && (step == told || step < told && is_late);
+    let Some(definition) = scenario.step(step).filter(covers) else { return decision };
+    let name = definition.name.clone();
     decision.push(Event::ReminderSkipped { step, name: name.clone(), reason: gate::TOLD_TOGETHER.into() });
     let mut over = state.clone();
-    over.reminders.pass(name.clone());
+    over.reminders.pass(name);
     plan(&mut decision, &over, terms, step.saturating_add(1), context);
     decision
 }
