@@ -63,6 +63,7 @@ pub fn text(field: Field) -> &'static str {
         Field::MandateReference => "RUM-2026-7",
         Field::RefundKey => "return-118",
         Field::RefundMadeBy => "elsewhere",
+        Field::RetryPolicy => "paydays",
         Field::HoldKind => "manual",
         Field::PayoutId => "out_01KJPRZB00FX98K3AKA8MP2043",
         Field::FeedName => "bank",

@@ -86,6 +86,8 @@ pub struct Acceptances {
 pub struct Collections {
     /// Policies by name.
     pub policies: BTreeMap<String, RetryPolicy>,
+    /// Policies that are only tried out, by name.
+    pub tried_out: BTreeMap<String, RetryPolicy>,
     /// The policy of requests that name none.
     pub default_policy: Option<String>,
     /// What each reason code allows.

@@ -97,10 +97,12 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     let policies = app.service.router.ports().tenants.policies(&frame.tenant);
     let policies = policies.ok_or_else(|| Problem::not_found("the merchant is not configured any more"))?;
-    let all = &policies.collections.policies;
+    let (in_use, tried_out) = (&policies.collections.policies, &policies.collections.tried_out);
+    let all: BTreeMap<&str, &RetryPolicy> =
+        in_use.iter().chain(tried_out).map(|(name, policy)| (name.as_str(), policy)).collect();
     let usual = policies.collections.default_policy.as_deref();
     let named = query.get("name").map(String::as_str).or(usual);
-    let open = named.and_then(|name| all.get(name)).or_else(|| all.values().next());
+    let open = named.and_then(|name| all.get(name)).or_else(|| all.values().next()).copied();
     let now = app.service.clocks.now(&frame.tenant);
     let shown = open.map(|policy| {
         let asked = asked(&query, policy, &policies, now.date_in(&policies.zone));
@@ -134,7 +136,8 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
             })
             .collect();
         json!({
-            "name": policy.name, "usual": usual == Some(policy.name.as_str()), "new_attempts": policy.retries,
+            "name": policy.name, "usual": usual == Some(policy.name.as_str()),
+            "shadow_of": policy.shadow_of, "new_attempts": policy.retries,
             "schedule": policy.schedule.to_string(), "at": format!("{hour:02}:{minute:02}"),
             "roll": roll(policy.roll),
             "lead_days": policy.lead_days, "presumed_days": policy.presumed_after_days, "wait_days": policy.wait_days,
@@ -149,7 +152,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
         .keys()
         .map(|name| {
             let href = format!("/bo/collections/policies?name={}", words::encoded(name));
-            json!({ "href": href, "label": name, "current": open.is_some_and(|open| open.name == name.as_str()) })
+            json!({ "href": href, "label": name, "current": open.is_some_and(|open| open.name == **name) })
         })
         .collect();
     let calendar = policies.calendar.label();

@@ -151,6 +151,7 @@ pub(super) fn event(event: &Published, zone: &Zone, with_date: bool) -> Json {
         | EventType::AttemptReversed
         | EventType::RetryWaiting
         | EventType::RetryExhausted
+        | EventType::RetryTriedOut
         | EventType::RetryStopped => collected(event, zone),
         EventType::ReminderDeferred => {
             let until = instant_of(event, Field::ReminderUntil, zone);
@@ -334,6 +335,11 @@ fn collected(event: &Published, zone: &Zone) -> (&'static str, &'static str, &'s
             let until = instant_of(event, Field::RetryUntil, zone);
             let until = if until.is_empty() { until } else { format!(", until {until}") };
             ("clock", "warn-i", "Collection waits", format!("{invoice}{because}{until}"))
+        }
+        EventType::RetryTriedOut => {
+            let on = text(Field::AttemptCollectsOn);
+            let on = if on.is_empty() { on } else { format!(", on {on}") };
+            ("repeat", "mute-i", "Policy tried out", format!("{}{because}{on}", text(Field::RetryPolicy)))
         }
         EventType::RetryExhausted => ("circle-x", "bad-i", "Every attempt failed", format!("{invoice}{because}")),
         _ => ("ban", "bad-i", "Collection stopped", format!("{invoice}{because}")),

@@ -1,5 +1,7 @@
 //! `quittance simulate policy`: what a retry policy does about a collection that keeps failing.
 
+use std::collections::BTreeMap;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -58,11 +60,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<u8> {
     let id = TenantId::parse(&options.tenant)?;
     let tenant = config.service.tenant(&id).with_context(|| format!("there is no tenant \"{id}\""))?;
     let policies = config.policies(tenant).context("the tenant's calendar is not there")?;
-    let known = &policies.collections.policies;
+    let (in_use, tried_out) = (&policies.collections.policies, &policies.collections.tried_out);
+    let known: BTreeMap<&str, &RetryPolicy> =
+        in_use.iter().chain(tried_out).map(|(name, policy)| (name.as_str(), policy)).collect();
     let usual = policies.collections.default_policy.as_deref();
-    let name = options.name.as_deref().or(usual).or(known.keys().next().map(String::as_str));
+    let name = options.name.as_deref().or(usual).or(in_use.keys().next().map(String::as_str));
     let name = name.context("there is no retry policy: they are written in collections.toml")?;
-    let policy = known.get(name).ok_or_else(|| unknown("retry policy", name, known.keys().map(String::as_str)))?;
+    let policy = known.get(name).ok_or_else(|| unknown("retry policy", name, known.keys().copied()))?;
     let method = options.method.map(|by| match by {
         By::Card => Method::Card,
         By::DirectDebit => Method::DirectDebit,

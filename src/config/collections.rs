@@ -22,6 +22,8 @@ use crate::diagnostics::Findings;
 pub struct Retries {
     /// Policies by name.
     pub policies: BTreeMap<String, RetryPolicy>,
+    /// Policies that are only tried out, by name.
+    pub tried_out: BTreeMap<String, RetryPolicy>,
     /// What each code allows.
     pub reasons: ReasonTable,
     /// The caps in force.
@@ -78,7 +80,13 @@ impl Retries {
                 root.file().report("Q0107", 0..0, format!("retry policy \"{name}\" stands twice"), "", None);
             }
         }
-        self.policies.extend(read);
+        // One of a name that is known takes its place, whether it is tried out or not.
+        for (name, policy) in read {
+            self.policies.remove(&name);
+            self.tried_out.remove(&name);
+            let of = if policy.shadow_of.is_some() { &mut self.tried_out } else { &mut self.policies };
+            of.insert(name, policy);
+        }
         Some(())
     }
 }

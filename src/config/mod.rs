@@ -216,6 +216,7 @@ impl Config {
         });
         policies.collections = Collections {
             policies: policies_of_tenant.collect(),
+            tried_out: retries.tried_out.clone(),
             default_policy: tenant.default_retry_policy.clone(),
             reasons: retries.reasons.clone(),
             caps: retries.caps.clone(),

@@ -49,6 +49,10 @@ pub(super) fn read(
         codes.extend(rule.codes.iter().cloned());
         Some(rule)
     });
+    let shadow_of = section.text_at("shadow_of").map(|(name, span)| {
+        refer(span, Target::Policy(name.to_owned()));
+        SmolStr::from(name)
+    });
     let (at, lead) = (section.optional("at", local_time), small(section, "lead_business_days", 1..=10));
     let presumed = small(section, "presumed_paid_after_business_days", 1..=10);
     let wait_days = small(section, "wait_days", 1..=365);
@@ -65,6 +69,7 @@ pub(super) fn read(
         on_exhausted: on_exhausted?,
         card_connector,
         debit_connector,
+        shadow_of,
     };
     policy.checked().inspect_err(|error| section.refuse("name", section.span(), error, None)).ok()
 }

@@ -155,6 +155,18 @@ fn every_mistake_is_found_with_line_column_and_a_way_out() {
         ),
         (
             "collections.toml",
+            "gaps_days = [3, 5, 7]\n",
+            "gaps_days = [3, 5, 7]\nshadow_of = \"standart\"\n",
+            "there is no retry policy \"standart\"",
+        ),
+        (
+            "collections.toml",
+            "gaps_days = [3, 5, 7]\n",
+            "gaps_days = [3, 5, 7]\nshadow_of = \"standard\"\n",
+            "there is no retry policy \"standard\"",
+        ),
+        (
+            "collections.toml",
             "wait_days = 21\n",
             "wait_days = 21\nnew_attempts = 9\n",
             "`new_attempts`: 9, but its policy has 3 for all reasons",

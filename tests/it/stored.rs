@@ -172,6 +172,11 @@ fn later_events() -> Vec<Event> {
         }),
         Event::PaymentRequest(payment_request::Event::RefundCredited { note: 7, amount: euros(1) }),
         Event::PaymentRequest(payment_request::Event::CreditNoteKept { note: 7, amount: euros(1) }),
+        Event::PaymentRequest(payment_request::Event::PolicyTriedOut {
+            policy: "paydays".into(),
+            collects_on: Some(day("2026-04-05")),
+            reason: "it would try again: 51".into(),
+        }),
         Event::PaymentRequest(payment_request::Event::CreditNotesRefunded { amount: euros(1) }),
         Event::PaymentRequest(payment_request::Event::RefundCompleted { key: "R-1".into(), amount: euros(1) }),
         Event::PaymentRequest(payment_request::Event::RefundFailed {
@@ -401,6 +406,7 @@ fn name(event: &Event) -> &'static str {
             P::RefundCompleted { .. } => "payment_request.refund_completed",
             P::RefundFailed { .. } => "payment_request.refund_failed",
             P::RefundCredited { .. } => "payment_request.refund_credited",
+            P::PolicyTriedOut { .. } => "payment_request.policy_tried_out",
             P::CreditNoteKept { .. } => "payment_request.credit_note_kept",
             P::CreditNotesRefunded { .. } => "payment_request.credit_notes_refunded",
             P::ScenarioChosen { .. } => "payment_request.scenario_chosen",
@@ -473,7 +479,7 @@ fn every_event_reads_from_and_writes_the_bytes_of_version_1() {
         assert_eq!(decode_body::<Event>(&stored).unwrap(), event, "{} reads", name(&event));
         assert_eq!(hex(&now), hex(&stored), "{} writes", name(&event));
     }
-    assert_eq!(seen.len(), 170);
+    assert_eq!(seen.len(), 171);
 }
 
 /// What a record of version 1 lists of its public event.

@@ -87,6 +87,8 @@ pub struct RetryPolicy {
     pub card_connector: Option<SmolStr>,
     /// Who collects by direct debit.
     pub debit_connector: Option<SmolStr>,
+    /// The policy beside which it is only tried out: what it would do after each failure is told, and nothing of it is done.
+    pub shadow_of: Option<SmolStr>,
 }
 
 /// When an attempt is made.
@@ -199,6 +201,7 @@ pub(super) mod tests {
             on_exhausted: OnExhausted::default(),
             card_connector: Some("psp".into()),
             debit_connector: Some("bank".into()),
+            shadow_of: None,
         }
     }
 

@@ -132,6 +132,7 @@ fn told_of_request(event: &payment_request::Event, has_been_tried: bool) -> Opti
         E::AttemptSucceeded { .. } => Some(EventType::AttemptSucceeded),
         E::AttemptFailed { .. } => Some(EventType::AttemptFailed),
         E::RefundInitiated { .. } | E::RefundOrdered { .. } => Some(EventType::RefundInitiated),
+        E::PolicyTriedOut { .. } => Some(EventType::RetryTriedOut),
         E::RefundCompleted { .. } => Some(EventType::RefundCompleted),
         E::RefundFailed { .. } => Some(EventType::RefundFailed),
         E::Cancelled { .. } => Some(EventType::PaymentRequestCancelled),

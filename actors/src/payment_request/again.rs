@@ -50,7 +50,12 @@ pub(super) fn after_failure(
         };
         let left = known.is_some_and(|known| known.status != AttemptStatus::Withdrawn);
         let made = made(state).saturating_add(u16::from(!left));
-        waits = after(decision, terms, collection, (reason_code, &advised, renewed, made), context);
+        let failed = (reason_code, &advised, renewed, made);
+        match Plan::of(collection, context) {
+            Some(plan) => waits = after(decision, terms, &plan, collection, failed),
+            None => end(decision, collection, false, "the policy is no longer configured".into()),
+        }
+        try_out(decision, terms, collection, failed, context);
     }
     let failure = customer::Command::TakeFailure {
         request: terms.id,
@@ -64,13 +69,9 @@ pub(super) fn after_failure(
 
 /// What a class of reasons leads to after so many attempts; whether a new instrument is waited for.
 fn after(
-    decision: &mut Decision<Event>, terms: &Terms, collection: &Collection,
-    (reason_code, advised, renewed, made): (&SmolStr, &Advised, bool, u16), context: &Context<'_>,
+    decision: &mut Decision<Event>, terms: &Terms, plan: &Plan<'_>, collection: &Collection,
+    (reason_code, advised, renewed, made): (&SmolStr, &Advised, bool, u16),
 ) -> bool {
-    let Some(plan) = Plan::of(collection, context) else {
-        end(decision, collection, false, "the policy is no longer configured".into());
-        return false;
-    };
     // What is said of the old one says nothing of what was agreed since.
     let answer = if renewed { plan.policy.anyway() } else { plan.policy.answer_to(reason_code, advised) };
     let (class, words) = (answer.class, &advised.words);
@@ -87,6 +88,29 @@ fn after(
         end(decision, collection, false, format_smolstr!("{words}: {}", class.name()));
     }
     false
+}
+
+/// What policies that are only tried out beside this one would do. Nothing of it is done.
+fn try_out(
+    decision: &mut Decision<Event>, terms: &Terms, collection: &Collection, failed: (&SmolStr, &Advised, bool, u16),
+    context: &Context<'_>,
+) {
+    let policies = context.policies.collections.tried_out.values();
+    for policy in policies.filter(|policy| policy.shadow_of.as_deref() == Some(collection.policy.as_str())) {
+        let mut apart = Decision::default();
+        after(&mut apart, terms, &Plan::by(policy, collection, context), collection, failed);
+        let told = apart.events.into_iter().find_map(|event| match event {
+            Event::AttemptPlanned { collects_on, reason, .. } => {
+                Some((Some(collects_on), format_smolstr!("it would try again: {reason}")))
+            }
+            Event::CollectionWaits { reason, .. } => Some((None, format_smolstr!("it would wait: {reason}"))),
+            Event::CollectionEnded { reason, .. } => Some((None, format_smolstr!("it would stop: {reason}"))),
+            _ => None,
+        });
+        if let Some((collects_on, reason)) = told {
+            decision.push(Event::PolicyTriedOut { policy: policy.name.clone(), collects_on, reason });
+        }
+    }
 }
 
 /// A part of what is open was collected: the rest is collected like a new attempt.

@@ -170,6 +170,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         | Event::AttemptSubmitted { .. }
         | Event::AttemptPending { .. }
         | Event::AttemptHandedTo { .. }
+        | Event::PolicyTriedOut { .. }
         | Event::AttemptSkipped { .. }
         | Event::AttemptUnknown { .. }
         | Event::AttemptReversed { .. }

@@ -425,4 +425,13 @@ pub enum Event {
         /// How much of it.
         amount: Money,
     },
+    /// What a retry policy that is only tried out would do after a failure.
+    PolicyTriedOut {
+        /// Which.
+        policy: SmolStr,
+        /// The day it would collect again, if it would.
+        collects_on: Option<Date>,
+        /// What it would do, and why.
+        reason: SmolStr,
+    },
 }

@@ -33,6 +33,11 @@ impl<'a> Plan<'a> {
         Some(Self { collection, policy, context })
     }
 
+    /// The same collection, if it were by another policy.
+    pub fn by(policy: &'a RetryPolicy, collection: &'a Collection, context: &'a Context<'a>) -> Self {
+        Self { collection, policy, context }
+    }
+
     pub fn today(&self) -> Date {
         self.context.now.date_in(&self.context.policies.zone)
     }

@@ -140,6 +140,7 @@ impl EventType {
             E::AttemptSkipped => (request, vec![F::AttemptId, F::AttemptNumber, F::Reason]),
             E::AttemptUnknown => (request, vec![F::AttemptId, F::Reason]),
             E::RetryWaiting => (request, vec![F::RetryUntil, F::Reason]),
+            E::RetryTriedOut => (request, vec![F::RetryPolicy, F::AttemptCollectsOn, F::Reason]),
             E::RefundInitiated => (request, vec![F::RefundAmount, F::RefundKey, F::RefundMadeBy]),
             E::RefundCompleted => (request, vec![F::RefundAmount, F::RefundKey]),
             E::RefundFailed => (request, vec![F::RefundAmount, F::RefundKey, F::Reason]),

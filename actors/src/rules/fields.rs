@@ -428,6 +428,8 @@ fields! {
     TenantId = "tenant.id": Text,
     /// Who makes it: `elsewhere`, when it is only noted, or `collector`, who has collected the money and is asked to.
     RefundMadeBy = "refund.made_by": Text,
+    /// The retry policy that is tried out.
+    RetryPolicy = "retry.policy": Text,
 }
 
 #[cfg(test)]

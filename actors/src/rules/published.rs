@@ -274,6 +274,8 @@ event_types! {
     RefundCompleted = "refund.completed",
     /// A refund was not made: the money is where it was.
     RefundFailed = "refund.failed",
+    /// What a retry policy that is only tried out would do after a failure; nothing of it is done.
+    RetryTriedOut = "retry.tried_out",
 }
 
 impl EventType {
@@ -315,6 +317,7 @@ impl EventType {
                 | EventType::AttemptSkipped
                 | EventType::AttemptUnknown
                 | EventType::RetryScheduled
+                | EventType::RetryTriedOut
                 | EventType::RetryWaiting
                 | EventType::ReminderPlanned
                 | EventType::ReminderDeferred

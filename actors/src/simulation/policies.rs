@@ -111,6 +111,7 @@ fn collections() -> Result<Collections, PolicyError> {
         on_exhausted: OnExhausted { suspends: true, ..OnExhausted::default() },
         card_connector: Some("psp".into()),
         debit_connector: Some("bank".into()),
+        shadow_of: None,
     };
     let mut reasons = ReasonTable::default();
     for method in [Method::Card, Method::DirectDebit] {
@@ -126,5 +127,6 @@ fn collections() -> Result<Collections, PolicyError> {
     }
     let policies = [("standard".to_owned(), policy.checked()?)].into_iter().collect();
     let asked = BTreeMap::from([("psp".into(), Asked { inquires: true, cancels: true, refunds: true })]);
-    Ok(Collections { policies, default_policy: Some("standard".to_owned()), reasons, caps: Caps::default(), asked })
+    let default_policy = Some("standard".to_owned());
+    Ok(Collections { policies, tried_out: BTreeMap::new(), default_policy, reasons, caps: Caps::default(), asked })
 }

@@ -71,6 +71,12 @@ pub(super) fn policies() -> Policies {
     policies.scenarios.insert("handed_over".to_owned(), handed_over);
     policies.card_notices_days = vec![60, 30, 7];
     policies.rules = RuleBook::new(vec![
+        rule(
+            "tried out",
+            EventType::RetryTriedOut,
+            Condition::Always(true),
+            Action::Tell { channel: Channel::Hook, template: None, recipient: Recipient::Endpoint("trial".into()) },
+        ),
         rule("received", EventType::TransferReceived, Condition::Always(true), mail_to("sales", "transfer_received")),
         rule(
             "refund",
@@ -196,6 +202,7 @@ fn collections() -> Collections {
         on_exhausted,
         card_connector: Some("psp".into()),
         debit_connector: Some("bank".into()),
+        shadow_of: None,
     };
     let alert = OnExhausted::default;
     let by_reason = vec![
@@ -230,6 +237,7 @@ fn collections() -> Collections {
             debit_connector: Some("gateway".into()),
             ..policy("asked", Schedule::Gaps(vec![3]), alert())
         },
+        policy("tried", Schedule::Gaps(vec![2]), alert()),
         RetryPolicy { retries: 15, ..policy("stubborn", Schedule::Gaps(vec![1]), alert()) },
     ];
     let mut reasons = ReasonTable::default();
@@ -254,7 +262,13 @@ fn collections() -> Collections {
     };
     reasons.add(Method::Card, "MAC24", advice(1)).unwrap();
     reasons.add(Method::Card, "MAC27", advice(96)).unwrap();
+    let wages = RetryPolicy {
+        retries: 1,
+        shadow_of: Some("tried".into()),
+        ..policy("wages", Schedule::DaysOfMonth(vec![5, 28]), OnExhausted { suspends: true, ..alert() })
+    };
     Collections {
+        tried_out: [("wages".to_owned(), wages)].into(),
         policies: policies.into_iter().map(|policy| (policy.name.to_string(), policy.checked().unwrap())).collect(),
         default_policy: Some("standard".to_owned()),
         reasons,
