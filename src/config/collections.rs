@@ -80,9 +80,14 @@ impl Retries {
                 root.file().report("Q0107", 0..0, format!("retry policy \"{name}\" stands twice"), "", None);
             }
         }
-        // One of a name that is known takes its place, whether it is tried out or not.
+        // One of a name that is known takes its place.
         for (name, policy) in read {
-            self.policies.remove(&name);
+            if policy.shadow_of.is_some() && self.policies.contains_key(&name) {
+                let message = format!("retry policy \"{name}\" is everybody's, and would not be in use any more");
+                let help = Some("a policy that is tried out has a name of its own".to_owned());
+                root.file().report("Q0107", 0..0, message, "", help);
+                continue;
+            }
             self.tried_out.remove(&name);
             let of = if policy.shadow_of.is_some() { &mut self.tried_out } else { &mut self.policies };
             of.insert(name, policy);

@@ -42,6 +42,7 @@ pub use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use quittance_actors::collection::RetryPolicy;
 use quittance_actors::policies::{Collections, Matching, Policies, TRIED_AHEAD_DAYS};
 use quittance_actors::rules::{Action, Deed};
 use quittance_actors::values::TenantId;
@@ -208,15 +209,15 @@ impl Config {
         let feeds = self.service.feeds.iter().filter(|feed| feed.tenant == tenant.id);
         policies.expectations = feeds.filter_map(|feed| Some((feed.name.clone(), feed.expectation?))).collect();
         // A policy that names another tenant's connector collects nothing for this one.
-        let policies_of_tenant = retries.policies.iter().map(|(name, policy)| {
+        let policy_of_tenant = |(name, policy): (&String, &RetryPolicy)| {
             let mut policy = policy.clone();
             policy.card_connector = policy.card_connector.filter(&of_tenant);
             policy.debit_connector = policy.debit_connector.filter(&of_tenant);
             (name.clone(), policy)
-        });
+        };
         policies.collections = Collections {
-            policies: policies_of_tenant.collect(),
-            tried_out: retries.tried_out.clone(),
+            policies: retries.policies.iter().map(policy_of_tenant).collect(),
+            tried_out: retries.tried_out.iter().map(policy_of_tenant).collect(),
             default_policy: tenant.default_retry_policy.clone(),
             reasons: retries.reasons.clone(),
             caps: retries.caps.clone(),

@@ -44,8 +44,14 @@ pub fn changes(before: &OfTenant, after: &OfTenant) -> Vec<Change> {
     let scenarios =
         |of: &'_ Policies| of.scenarios.iter().map(|(name, of)| (name.clone(), format!("{of:?}"))).collect();
     compare(&mut found, "scenario", &scenarios(&before.policies), &scenarios(&after.policies));
-    let policies =
-        |of: &Policies| of.collections.policies.iter().map(|(name, of)| (name.clone(), format!("{of:?}"))).collect();
+    let policies = |of: &Policies| {
+        of.collections
+            .policies
+            .iter()
+            .chain(&of.collections.tried_out)
+            .map(|(name, of)| (name.clone(), format!("{of:?}")))
+            .collect()
+    };
     compare(&mut found, "retry policy", &policies(&before.policies), &policies(&after.policies));
     let acceptance = |of: &Policies| {
         // Their order counts: the first that fits.

@@ -38,7 +38,7 @@ use crate::journal::codec;
 const MEMTABLE_BYTES: u64 = 16 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 /// The format of what is stored. A store of another one is rebuilt from the log.
-const FORMAT: u8 = 25;
+const FORMAT: u8 = 26;
 const JOURNALS_BYTES: u64 = 64 << 20;
 
 /// The store.

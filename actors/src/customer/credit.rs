@@ -76,11 +76,18 @@ pub(super) fn take_credit_note(state: &Customer, taken: CreditNote) -> Decided {
     };
     let counted = Money::from_minor(amount.minor().min(outstanding.minor()), amount.currency());
     let credit = Money::from_minor(amount.minor() - counted.minor(), amount.currency());
-    let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit });
+    // Above what is open it may be of what was given back: the request knows.
+    let known = request.filter(|_| credit.is_positive());
+    let told = if known.is_some() { Money::zero(amount.currency()) } else { credit };
+    let mut decision = Decision::of(Event::CreditNoteTaken { note, amount, request, credit: told });
     if let Some(request) = request.filter(|_| counted.is_positive()) {
         let source = payment_request::Source::CreditNote(note);
         let allocate = payment_request::Command::Allocate { source, amount: counted };
         decision.tell(Tell::PaymentRequest(request, allocate));
+    }
+    if let Some(request) = known {
+        let rest = payment_request::Command::TakeCreditNote { note, amount: credit };
+        decision.tell(Tell::PaymentRequest(request, rest));
     }
     Ok(decision)
 }

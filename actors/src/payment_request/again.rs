@@ -9,7 +9,7 @@ use super::following::{self, Choice};
 use super::planning::{Plan, end, made};
 use super::state::{AttemptStatus, PaymentRequest, Status, Terms};
 use super::writing_off;
-use crate::collection::{Advised, Hold, Method, ReasonClass, Usage};
+use crate::collection::{Advised, Hold, Method, ReasonClass, RetryPolicy, Usage};
 use crate::customer;
 use crate::machine::{Context, Decision, Tell};
 use crate::values::AttemptId;
@@ -95,8 +95,11 @@ fn try_out(
     decision: &mut Decision<Event>, terms: &Terms, collection: &Collection, failed: (&SmolStr, &Advised, bool, u16),
     context: &Context<'_>,
 ) {
-    let policies = context.policies.collections.tried_out.values();
-    for policy in policies.filter(|policy| policy.shadow_of.as_deref() == Some(collection.policy.as_str())) {
+    let method = collection.usage.instrument.method();
+    let beside = |policy: &&RetryPolicy| {
+        policy.shadow_of.as_deref() == Some(collection.policy.as_str()) && policy.connector(method).is_some()
+    };
+    for policy in context.policies.collections.tried_out.values().filter(beside) {
         let mut apart = Decision::default();
         after(&mut apart, terms, &Plan::by(policy, collection, context), collection, failed);
         let told = apart.events.into_iter().find_map(|event| match event {

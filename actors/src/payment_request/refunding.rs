@@ -48,9 +48,13 @@ pub(super) fn initiate(
         instead_of_credit(&mut decision, state, terms, amount);
         return Ok(decision);
     };
+    // What a credit note has made credit pays something else, or is paid out as such.
+    let credit = Money::from_minor(state.rare.notes_kept_minor, amount.currency());
+    if credit.is_positive() && amount.minor() > refundable.minor() - credit.minor() {
+        return Err(Rejection::IsCredit(credit));
+    }
     let (number, connector) = state.refundable_by(amount, context.policies).ok_or(Rejection::NotCollected(amount))?;
     let mut decision = Decision::of(Event::RefundOrdered { key: key.clone(), amount, payout: *payout, number });
-    instead_of_credit(&mut decision, state, terms, amount);
     let details = payout::Details {
         id: *payout,
         source: payout::Source::Request(terms.id),
@@ -95,7 +99,13 @@ pub(super) fn conclude(
             }
             decision
         }
-        None => Decision::of(Event::RefundCompleted { key, amount }),
+        None => {
+            let mut decision = Decision::of(Event::RefundCompleted { key, amount });
+            if ordered.failed {
+                instead_of_credit(&mut decision, state, terms, amount);
+            }
+            decision
+        }
     }
 }
 
@@ -132,7 +142,8 @@ impl PaymentRequest {
     pub fn refundable_at_once(&self, policies: &Policies) -> Option<Money> {
         let paid = self.paid()?;
         let most = self.refundable(policies).into_iter().map(|(.., left)| left).max()?;
-        let most = Money::from_minor(most.min(paid.minor() - self.rare.refunded_minor), paid.currency());
+        let left = paid.minor() - self.rare.refunded_minor - self.rare.notes_kept_minor;
+        let most = Money::from_minor(most.min(left), paid.currency());
         most.is_positive().then_some(most)
     }
 

@@ -70,6 +70,8 @@ pub enum Rejection {
     },
     #[error("this refund key is already used, for a refund that {0}")]
     RefundKeyUsed(&'static str),
+    #[error("a credit note has made {0} of it credit of the customer: that is paid out as such")]
+    IsCredit(Money),
     #[error(
         "no attempt on a card, by a connector that refunds, has {0} left to give back: a refund is of one attempt"
     )]

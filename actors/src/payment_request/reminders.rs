@@ -163,14 +163,32 @@ pub(super) fn told_together(
     let Some(scenario) = scenario(terms, context) else { return decision };
     let (Some(step), Some(told)) = (place(state, scenario), scenario.place_of(name)) else { return decision };
     // An earlier form of the scenario may write for each request.
-    let is_late = context.now.date_in(&context.policies.zone_of(state.rare.zone.as_deref())) > terms.due_on;
-    let covers = |known: &&Step| scenario.tells_of_all(known) && (step == told || step < told && is_late);
-    let Some(definition) = scenario.step(step).filter(covers) else { return decision };
-    let name = definition.name.clone();
-    decision.push(Event::ReminderSkipped { step, name: name.clone(), reason: gate::TOLD_TOGETHER.into() });
+    // What may be on its way, or is not late by the merchant's clock, is not told of by the message.
+    if state.in_flight().is_some() || state.is_unknown() {
+        return decision;
+    }
+    let is_late = context.now.date_in(&context.policies.zone) > terms.due_on;
+    let covers =
+        |place: u16, known: &Step| scenario.tells_of_all(known) && (place == told || place < told && is_late);
+    let zone = context.policies.zone_of(state.rare.zone.as_deref());
+    let moments = Moments::of(state, terms, context.now, context.policies);
     let mut over = state.clone();
-    over.reminders.pass(name);
-    plan(&mut decision, &over, terms, step.saturating_add(1), context);
+    let mut next = step;
+    while let Some(definition) = scenario.step(next).filter(|known| next <= told && covers(next, known)) {
+        if next != step && definition.due(&moments, &zone, &context.policies.calendar) >= until {
+            break;
+        }
+        let name = definition.name.clone();
+        if !over.reminders.passed.contains(&name) {
+            let reason = gate::TOLD_TOGETHER.into();
+            decision.push(Event::ReminderSkipped { step: next, name: name.clone(), reason });
+            over.reminders.pass(name);
+        }
+        next = next.saturating_add(1);
+    }
+    if next > step {
+        plan(&mut decision, &over, terms, next, context);
+    }
     decision
 }
 

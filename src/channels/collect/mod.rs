@@ -76,6 +76,15 @@ impl Said {
     }
 }
 
+/// What a connector says that collects only: of a card it may have been another one, which made it.
+fn no_payout(order: &PayoutOrder) -> PayoutAnswer {
+    let why = "the connector collects and does not pay out";
+    match order.details.to {
+        Destination::Collected { .. } => super::later(Fault::Settings, why).into(),
+        Destination::Account(_) => super::never(Fault::Settings, why).into(),
+    }
+}
+
 fn only(verdict: Verdict) -> CollectionAnswer {
     CollectionAnswer { verdict, result: None }
 }
@@ -120,26 +129,26 @@ impl Connector {
 
     /// Hands payouts over; gives an answer to each, in order.
     pub async fn pay_out(&self, orders: Vec<PayoutOrder>) -> Vec<PayoutAnswer> {
-        let (count, all) = (orders.len(), |verdict: Verdict| vec![PayoutAnswer::from(verdict); orders.len()]);
         match self {
-            // It may have been made by a try of which nobody heard, when the connector was another one.
-            Connector::CreditFiles(_) | Connector::DebitFiles(_)
-                if orders.iter().any(|order| matches!(order.details.to, Destination::Collected { .. })) =>
-            {
-                all(super::later(Fault::Settings, "the connector gives nothing back to cards any more"))
-            }
             Connector::CreditFiles(files) => {
-                let files = Arc::clone(files);
-                let written = tokio::task::spawn_blocking(move || files.pay_out(&orders)).await;
+                let to_card = |order: &PayoutOrder| matches!(order.details.to, Destination::Collected { .. });
+                let cards: Vec<bool> = orders.iter().map(to_card).collect();
+                let accounts: Vec<PayoutOrder> = orders.into_iter().filter(|order| !to_card(order)).collect();
+                let (count, files) = (accounts.len(), Arc::clone(files));
+                let written = tokio::task::spawn_blocking(move || files.pay_out(&accounts)).await;
                 let verdicts =
                     written.unwrap_or_else(|_| vec![super::later(Fault::Service, "it is stopping"); count]);
-                verdicts.into_iter().map(PayoutAnswer::from).collect()
+                let mut verdicts = verdicts.into_iter();
+                let answer = |is_card: bool| match is_card {
+                    // It may have been made by a try of which nobody heard, when the connector was another one.
+                    true => super::later(Fault::Settings, "the connector gives nothing back to cards any more"),
+                    false => verdicts.next().unwrap_or_else(|| super::later(Fault::Service, "it is stopping")),
+                };
+                cards.into_iter().map(answer).map(PayoutAnswer::from).collect()
             }
             Connector::Simulator(_) => orders.iter().map(simulator::paid_back).collect(),
             Connector::Http(connector) => connector.pay_out(orders).await,
-            Connector::DebitFiles(_) => {
-                all(super::never(Fault::Settings, "the connector collects and does not pay out"))
-            }
+            Connector::DebitFiles(_) => orders.iter().map(no_payout).collect(),
         }
     }
 }
