@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::machine::Tell;
 use quittance_actors::payout::{Command, Destination, Payout, Source, Status};
-use quittance_actors::values::{EntityId, PayoutId, Zone};
+use quittance_actors::ports::Clock as _;
+use quittance_actors::values::{Date, EntityId, PayoutId, Zone};
 use serde_json::{Value as Json, json};
 
 use super::{SharedPages, enter, words, zone_of};
@@ -11,7 +12,7 @@ use crate::api::{Problem, Shared};
 use crate::store::List;
 
 /// What the page can say was done: an address says nothing of its own.
-const SAID: [&str; 2] = ["Approved", "Rejected"];
+const SAID: [&str; 4] = ["Approved", "Rejected", "Noted: it was made", "Noted: it was not made"];
 /// Payouts shown.
 const ROWS: usize = 100;
 
@@ -23,12 +24,13 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     let query = web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     let zone = zone_of(&app, &frame.tenant);
+    let today = app.service.clocks.now(&frame.tenant).date_in(&zone);
     let rows = |list| -> Result<Vec<Json>, Problem> {
         let read = app.service.store.page(&frame.tenant, list, None, ROWS);
         let read = read.map_err(|error| Problem::overloaded(error.to_string()))?;
         let mut found: Vec<&Payout> = read.entities.iter().filter_map(|(_, entity)| entity.as_payout()).collect();
         found.sort_by_key(|state| std::cmp::Reverse(state.details.as_ref().map(|details| details.at)));
-        Ok(found.into_iter().filter_map(|state| row(state, &zone)).collect())
+        Ok(found.into_iter().filter_map(|state| row(state, &zone, today)).collect())
     };
     let own = json!({
         "waiting": rows(List::Approvals)?,
@@ -39,7 +41,7 @@ pub(super) async fn page(app: Shared, pages: SharedPages, request: HttpRequest) 
     pages.page("payouts", &frame.data(&app, "Payouts", "/bo/payouts", own))
 }
 
-fn row(state: &Payout, zone: &Zone) -> Option<Json> {
+fn row(state: &Payout, zone: &Zone, today: Date) -> Option<Json> {
     let details = state.details.as_ref()?;
     let (tone, icon, status) = match state.status {
         Status::AwaitsApproval => ("warn", "clock", "awaits approval"),
@@ -60,6 +62,7 @@ fn row(state: &Payout, zone: &Zone) -> Option<Json> {
         "id": details.id, "amount": words::money(details.amount), "creditor": details.creditor,
         "iban": details.to.masked(), "by": details.by, "why": details.reason, "of": of, "link": link,
         "at": words::instant(details.at, zone), "on": state.on.map(words::day),
+        "ordered": state.status == Status::Ordered, "today": today,
         "tone": tone, "status_icon": icon, "status": status,
         "note": match (&state.reason, &state.decided_by) {
             (Some(reason), _) => reason.to_string(),
@@ -69,7 +72,7 @@ fn row(state: &Payout, zone: &Zone) -> Option<Json> {
     }))
 }
 
-/// `POST /bo/payouts/{id}/{approve|reject}`.
+/// `POST /bo/payouts/{id}/{approve|reject|made|not-made}`.
 pub(super) async fn decide(
     app: Shared, pages: SharedPages, request: HttpRequest, path: web::Path<(String, String)>,
     form: web::Form<std::collections::BTreeMap<String, String>>,
@@ -97,11 +100,18 @@ pub(super) async fn decide(
             let reason = field("reason", 140).unwrap_or_else(|| "no reason given".to_owned());
             ("Rejected", Command::Reject { by: by.into(), reason: reason.into() })
         }
+        // Nobody told by itself: a person has found out.
+        "made" => {
+            let on = field("on", 10).and_then(|day| Date::parse(&day).ok());
+            let on = on.ok_or_else(|| Problem::bad_request("on: expected the day on which it was made"))?;
+            (SAID[2], Command::Conclude { by: by.into(), executed_on: Some(on) })
+        }
+        "not-made" => (SAID[3], Command::Conclude { by: by.into(), executed_on: None }),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
     let done = super::submit(&app, &frame.tenant, Tell::Payout(id, command)).await;
     let to = match done {
-        Ok(_) => format!("/bo/payouts?said={said}"),
+        Ok(_) => format!("/bo/payouts?said={}", words::encoded(said)),
         Err(error) => format!("/bo/payouts?failed={}", words::encoded(&error.to_string())),
     };
     Ok(HttpResponse::SeeOther().insert_header(("Location", to)).finish())

@@ -329,8 +329,14 @@ try {
   await approving('Bob')();
   await approving('Bob')();
   check('a second person approves', (await page.textContent('main')).includes('with the bank'), await page.textContent('main'));
+  // A person finds out what became of one: another than who asked.
+  await page.click('tr:has-text("Sent to us by mistake") summary');
+  await page.fill('tr:has-text("Sent to us by mistake") form [name=by]', 'Bob');
   await accessible('payouts');
   await picture('payouts-approved');
+  await page.click('tr:has-text("Sent to us by mistake") button:has-text("It was made")');
+  await page.waitForSelector('.said');
+  check('what became of a payout is noted', (await page.textContent('.said')).includes('Noted: it was made'), await page.textContent('main'));
   await page.goto(`${origin}/bo/reconciliation?show=all`);
   await page.click('a.tx:has(.badge.ok) >> nth=0');
   await page.waitForSelector('.alloc');
