@@ -172,7 +172,14 @@ pub(super) async fn conclude(
     let (by, executed_on) = (body.text("by", 64), body.optional("executed_on", Date::parse));
     body.finish()?;
     let by = by.ok_or_else(unusable)?;
-    decided(&app, &request, (&id, &by), &bytes, Command::Conclude { by: by.as_str().into(), executed_on }).await
+    decided(
+        &app,
+        &request,
+        (&id, &by),
+        &bytes,
+        Command::Conclude { by: by.as_str().into(), executed_on, while_ordered: false },
+    )
+    .await
 }
 
 async fn decided(

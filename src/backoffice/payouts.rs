@@ -103,10 +103,13 @@ pub(super) async fn decide(
         // Nobody told by itself: a person has found out.
         "made" => {
             let on = field("on", 10).and_then(|day| Date::parse(&day).ok());
-            let on = on.ok_or_else(|| Problem::bad_request("on: expected the day on which it was made"))?;
-            (SAID[2], Command::Conclude { by: by.into(), executed_on: Some(on) })
+            let today = app.service.clocks.now(&frame.tenant).date_in(&zone_of(&app, &frame.tenant));
+            let on = on.filter(|on| *on <= today);
+            let on =
+                on.ok_or_else(|| Problem::bad_request("on: expected the day on which it was made, not after today"))?;
+            (SAID[2], Command::Conclude { by: by.into(), executed_on: Some(on), while_ordered: true })
         }
-        "not-made" => (SAID[3], Command::Conclude { by: by.into(), executed_on: None }),
+        "not-made" => (SAID[3], Command::Conclude { by: by.into(), executed_on: None, while_ordered: true }),
         _ => return Err(Problem::not_found("there is nothing at this address")),
     };
     let done = super::submit(&app, &frame.tenant, Tell::Payout(id, command)).await;

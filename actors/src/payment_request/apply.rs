@@ -92,7 +92,7 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
             state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
         }
         Event::RefundOrdered { key, amount, payout, number } => {
-            let ordered = RefundOrdered { payout: *payout, number: *number, failed: false };
+            let ordered = RefundOrdered { payout: *payout, number: *number, failed: false, credited_minor: 0 };
             state.rare.refunds.insert(key.clone(), *amount);
             state.rare.refund_orders.insert(key.clone(), ordered);
             state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
@@ -110,16 +110,18 @@ pub(super) fn apply(state: &mut PaymentRequest, event: &Event) {
         Event::RefundCompleted { key, amount } => {
             if let Some(ordered) = state.rare.refund_orders.get_mut(key).filter(|ordered| ordered.failed) {
                 ordered.failed = false;
+                ordered.credited_minor = 0;
                 state.rare.refunded_minor = state.rare.refunded_minor.saturating_add(amount.minor());
             }
         }
         Event::RefundFailed { key, amount, .. } => {
-            if let Some(ordered) = state.rare.refund_orders.get_mut(key) {
-                ordered.failed = true;
-                state.rare.refunded_minor = state.rare.refunded_minor.saturating_sub(amount.minor());
-                let over = state.rare.refunds_credited_minor.saturating_sub(state.rare.refunded_minor).max(0);
-                state.rare.refunds_credited_minor -= over;
-                state.rare.notes_kept_minor = state.rare.notes_kept_minor.saturating_add(over);
+            let rare = &mut *state.rare;
+            if let Some(ordered) = rare.refund_orders.get_mut(key) {
+                rare.refunded_minor = rare.refunded_minor.saturating_sub(amount.minor());
+                let over = rare.refunds_credited_minor.saturating_sub(rare.refunded_minor).max(0);
+                (ordered.failed, ordered.credited_minor) = (true, over);
+                rare.refunds_credited_minor -= over;
+                rare.notes_kept_minor = rare.notes_kept_minor.saturating_add(over);
             }
         }
         Event::AllocationReversed { source, .. } => {

@@ -38,8 +38,8 @@ pub(super) fn initiate(
         }
         None => {}
     }
-    let paid = state.paid().ok_or(Rejection::Unknown)?;
-    let refundable = Money::from_minor(paid.minor() - state.rare.refunded_minor, paid.currency());
+    let paid = state.came_in_minor();
+    let refundable = Money::from_minor(paid - state.rare.refunded_minor, amount.currency());
     if !amount.is_positive() || amount.minor() > refundable.minor() {
         return Err(Rejection::ExceedsPaid { refundable });
     }
@@ -101,8 +101,10 @@ pub(super) fn conclude(
         }
         None => {
             let mut decision = Decision::of(Event::RefundCompleted { key, amount });
-            if ordered.failed {
-                instead_of_credit(&mut decision, state, terms, amount);
+            // What had become credit since it failed is none any more; other credit is not of it.
+            let since = Money::from_minor(ordered.credited_minor.max(0), amount.currency());
+            if ordered.failed && since.is_positive() {
+                instead_of_credit(&mut decision, state, terms, since);
             }
             decision
         }
@@ -140,11 +142,17 @@ impl PaymentRequest {
 
     /// The most that one refund can give back: what one attempt has left, of what was paid.
     pub fn refundable_at_once(&self, policies: &Policies) -> Option<Money> {
-        let paid = self.paid()?;
+        let currency = self.terms.as_ref()?.amount.currency();
         let most = self.refundable(policies).into_iter().map(|(.., left)| left).max()?;
-        let left = paid.minor() - self.rare.refunded_minor - self.rare.notes_kept_minor;
-        let most = Money::from_minor(most.min(left), paid.currency());
+        let left = self.came_in_minor() - self.rare.refunded_minor - self.rare.notes_kept_minor;
+        let most = Money::from_minor(most.min(left), currency);
         most.is_positive().then_some(most)
+    }
+
+    /// What came in for it, in minor units: a credit note brings no money.
+    fn came_in_minor(&self) -> i64 {
+        let money = self.allocations.iter().filter(|(source, _)| !matches!(source, Source::CreditNote(_)));
+        money.map(|(_, part)| part.minor()).sum()
     }
 
     /// Attempts that can be given back by who collected them, and what is left of each in minor units.

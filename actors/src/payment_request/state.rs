@@ -234,6 +234,8 @@ pub struct RefundOrdered {
     pub number: u16,
     /// Whether it was not made.
     pub failed: bool,
+    /// What of it became credit of the customer when it failed, since credit notes were of it, in minor units.
+    pub credited_minor: i64,
 }
 
 /// An account number that is a request's, or was.

@@ -56,6 +56,8 @@ pub enum Command {
         by: SmolStr,
         /// The day it was executed; it was not without one.
         executed_on: Option<Date>,
+        /// Only while nobody else has told: what was found out on the page of one that is ordered.
+        while_ordered: bool,
     },
 }
 

@@ -30,8 +30,11 @@ impl Machine for Payout {
             Command::Reject { by, reason } => reject(self, details, by, reason),
             Command::Withdraw { reason } => Ok(withdraw(self, details, reason)),
             Command::Execute { on } => execute(self, details, *on),
-            Command::Conclude { by, executed_on } => {
+            Command::Conclude { by, executed_on, while_ordered } => {
                 other_than(details, by)?;
+                if *while_ordered && self.status != Status::Ordered {
+                    return Err(Rejection::NotOrdered(self.status));
+                }
                 match executed_on {
                     Some(on) => execute(self, details, *on),
                     None => fail(self, details, &format_smolstr!("not executed, says {by}")),

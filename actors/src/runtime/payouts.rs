@@ -84,17 +84,12 @@ async fn prepared(router: &Arc<Router>, row: &Ticket) -> Result<Result<PayoutOrd
         Preparation::Suppressed(reason, _) => return Ok(Err(Tried::Ended(Outcome::Suppressed { reason }))),
     };
     let (_, entity, _) = router.read(delivery.event.entity, 0).await?;
-    // What a card has back already, as a provider has told by itself, is not asked for again.
-    let made = entity.as_payout().is_some_and(|state: &Payout| {
-        let to_card = state.details.as_ref().is_some_and(|of| matches!(of.to, Destination::Collected { .. }));
-        to_card && state.status == Status::Executed
-    });
-    if made {
-        return Ok(Err(Tried::Ended(Outcome::Delivered { detail: "it has told so by itself".to_owned() })));
+    // What was made, as a bank, a provider or a person has told, is not asked for again.
+    if entity.as_payout().is_some_and(|state: &Payout| state.status == Status::Executed) {
+        return Ok(Err(Tried::Ended(Outcome::Delivered { detail: "it is made already".to_owned() })));
     }
     let whole = entity.as_payout().and_then(|state: &Payout| {
-        let ordered = matches!(state.status, Status::Ordered | Status::Executed);
-        Some((state.details.clone()?, state.on?)).filter(|_| ordered)
+        Some((state.details.clone()?, state.on?)).filter(|_| state.status == Status::Ordered)
     });
     Ok(match whole {
         Some((details, on)) => Ok(PayoutOrder { delivery, details, on }),
