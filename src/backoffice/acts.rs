@@ -10,7 +10,7 @@ use quittance_actors::payment_request::{
     AttemptReport, AttemptResult, AttemptStatus, Command, PaymentRequest, RefundOrder, Stage, Status, Terms,
 };
 use quittance_actors::policies::Policies;
-use quittance_actors::values::{AttemptId, Date, DecimalMark, EntityId, Money, PaymentRequestId};
+use quittance_actors::values::{AttemptId, Currency, Date, DecimalMark, EntityId, Money, PaymentRequestId};
 use serde_json::{Value as Json, json};
 use smol_str::{SmolStr, format_smolstr};
 
@@ -101,6 +101,13 @@ impl Form<'_> {
         Ok(format_smolstr!("{by}: {reason}"))
     }
 
+    /// An amount, with a point or a comma.
+    pub fn money(&self, name: &str, currency: Currency) -> Result<Money, Problem> {
+        let text = self.text(name, AMOUNT_CHARACTERS_MAX)?.replace(',', ".");
+        Money::parse(&text, currency, DecimalMark::Point)
+            .map_err(|error| Problem::bad_request(format!("{name}: {error}")))
+    }
+
     /// A day.
     pub fn day(&self, name: &str) -> Result<Date, Problem> {
         let text = self.text(name, 10)?;
@@ -157,10 +164,7 @@ pub(super) async fn act(
 
 /// Money that goes back to the card which has paid it.
 async fn refund(app: &Shared, form: &Form<'_>, (id, terms): (PaymentRequestId, &Terms)) -> Result<Command, Problem> {
-    let wrong = |error: String| Problem::bad_request(format!("amount: {error}"));
-    let amount = form.text("amount", AMOUNT_CHARACTERS_MAX)?.replace(',', ".");
-    let amount = Money::parse(&amount, terms.amount.currency(), DecimalMark::Point);
-    let amount = amount.map_err(|error| wrong(error.to_string()))?;
+    let amount = form.money("amount", terms.amount.currency())?;
     // Of the page as it was shown: sent twice, it is one refund.
     let key = form.text("key", NAME_CHARACTERS_MAX)?;
     let order = RefundOrder {

@@ -7,9 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use quittance_actors::partition::{Entity, Origin};
 use quittance_actors::runtime::{Admit, BankEntry, Offer, Priority};
 use quittance_actors::transfer::{Details, Means, Particulars, Status};
-use quittance_actors::values::{
-    CommandId, DecimalMark, EntityId, Money, PaymentRequestId, RemittanceInformation, Timestamp, TransferId,
-};
+use quittance_actors::values::{CommandId, EntityId, PaymentRequestId, RemittanceInformation, Timestamp, TransferId};
 use smol_str::format_smolstr;
 
 use super::acts::Form;
@@ -20,7 +18,6 @@ use crate::api::{Problem, Shared};
 pub(super) const SAID: [&str; 2] = ["Noted: it is counted", "It was noted before"];
 const REFERENCE_CHARACTERS_MAX: usize = 60;
 const NAME_CHARACTERS_MAX: usize = 64;
-const AMOUNT_CHARACTERS_MAX: usize = 20;
 
 pub(super) async fn note(
     app: Shared, pages: SharedPages, request: HttpRequest, id: web::Path<String>,
@@ -43,9 +40,7 @@ pub(super) async fn note(
     let form = Form(&form);
     let wrong = |key: &'static str| move |error: String| Problem::bad_request(format!("{key}: {error}"));
     let means = Means::parse(form.text("means", 16)?).map_err(|error| wrong("means")(error.to_owned()))?;
-    let amount = form.text("amount", AMOUNT_CHARACTERS_MAX)?.replace(',', ".");
-    let amount = Money::parse(&amount, terms.amount.currency(), DecimalMark::Point);
-    let amount = amount.map_err(|error| wrong("amount")(error.to_string()))?;
+    let amount = form.money("amount", terms.amount.currency())?;
     let (booked_on, reference) = (form.day("on")?, form.text("reference", REFERENCE_CHARACTERS_MAX)?);
     let by = form.text("by", NAME_CHARACTERS_MAX)?;
     let structured = vec![terms.creditor_reference.as_str().to_owned()];

@@ -150,7 +150,7 @@ impl Lane {
         Some(self.take_over(commit))
     }
 
-    /// Records a fact of the service itself.
+    /// Records facts of the service itself, together.
     pub fn record_facts(&mut self, tenant: &TenantId, at: Timestamp, facts: Vec<SystemFact>) -> Stepped {
         let mut commit = self.draft(tenant, at);
         commit.facts = facts;

@@ -162,12 +162,12 @@ pub(super) fn told_together(
     }
     let Some(scenario) = scenario(terms, context) else { return decision };
     let (Some(step), Some(told)) = (place(state, scenario), scenario.place_of(name)) else { return decision };
-    // An earlier form of the scenario may write for each request.
     // What may be on its way, or is not late by the merchant's clock, is not told of by the message.
     if state.in_flight().is_some() || state.is_unknown() {
         return decision;
     }
     let is_late = context.now.date_in(&context.policies.zone) > terms.due_on;
+    // An earlier form of the scenario may write for each request.
     let covers =
         |place: u16, known: &Step| scenario.tells_of_all(known) && (place == told || place < told && is_late);
     let zone = context.policies.zone_of(state.rare.zone.as_deref());
